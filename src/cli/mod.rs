@@ -1,0 +1,71 @@
+//! The command line: one file a verb. A verb returns [`Failure`], the exit code's and the message's only way out.
+
+use std::fmt;
+
+use clap::{Parser, Subcommand};
+
+mod shm;
+
+/// Pairs NMEA sentences with PHC-stamped pulse edges and feeds chrony's SHM refclock.
+#[derive(Parser, Debug)]
+#[command(name = "gnss2shm", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Look at a SHM segment as chronyd would, without consuming what is in it.
+    Shm(shm::Args),
+}
+
+/// Why the process ends, with a code of sysexits(3).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub code: ExitCode,
+    /// One sentence: what is wrong, where, what to do.
+    pub message: String,
+}
+
+/// The exit codes of sysexits(3) that are used, and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// The command ran and its answer is no.
+    No = 1,
+    /// The command line is wrong (`EX_USAGE`).
+    Usage = 64,
+    /// Something that must exist does not (`EX_NOINPUT`).
+    NoInput = 66,
+    /// The machine cannot do what is asked for (`EX_UNAVAILABLE`).
+    Unavailable = 69,
+    /// Something failed that should not (`EX_SOFTWARE`).
+    Software = 70,
+    /// The operating system failed (`EX_OSERR`).
+    Os = 71,
+    /// Permission denied (`EX_NOPERM`).
+    NoPermission = 77,
+    /// The configuration is wrong (`EX_CONFIG`).
+    Config = 78,
+}
+
+impl Failure {
+    /// A failure with this code and sentence.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.verb {
+        Verb::Shm(args) => shm::run(&args),
+    }
+}

@@ -1,0 +1,26 @@
+//! Arguments to command, failure to exit code. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use gnss2shm::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only where nobody listens. --help and --version end well, a wrong flag is EX_USAGE.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(cli::ExitCode::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("gnss2shm: {failure}");
+            }
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! chrony's SHM refclock.

@@ -1,0 +1,1 @@
+//! Where events come from. A source makes events and knows nothing of what becomes of them.

@@ -1,0 +1,1 @@
+//! SysV shared memory.

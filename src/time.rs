@@ -1,0 +1,394 @@
+//! Time as the engine sees it: one type per clock, whole nanoseconds, no floating point.
+//!
+//! Three clocks take part and must never be mixed up: the NIC's PTP hardware clock ([`Phc`]),
+//! `CLOCK_MONOTONIC_RAW` ([`Raw`], never slewed nor stepped) and `CLOCK_REALTIME` ([`Sys`], which chronyd steers).
+//! An [`Instant`] belongs to one of them; only instants of the same clock have a difference:
+//!
+//! ```compile_fail
+//! use gnss2shm::time::{Instant, Phc, Raw};
+//! let wrong = Instant::<Raw>::from_nanos(1) - Instant::<Phc>::from_nanos(0);
+//! ```
+//!
+//! All arithmetic saturates at the ends of `i64` nanoseconds (292 years): a clock that claims such a time is wrong, and
+//! wrong input must not end the process.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Add, Neg, Sub};
+
+/// Nanoseconds in a second.
+pub const NANOS: i64 = 1_000_000_000;
+
+/// A clock's name at the type level.
+pub trait Clock: Copy + Ord + fmt::Debug {}
+
+/// The PTP hardware clock of the NIC: any epoch, any rate, steered by whoever likes to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+pub struct Phc;
+/// `CLOCK_MONOTONIC_RAW`: the local oscillator, untouched. All intervals and delays are taken here.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+pub struct Raw;
+/// `CLOCK_REALTIME`: the clock that chronyd steers and that a sample is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+pub struct Sys;
+
+impl Clock for Phc {}
+impl Clock for Raw {}
+impl Clock for Sys {}
+
+/// A reading of clock `C`, in nanoseconds since that clock's epoch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant<C: Clock>(i64, PhantomData<C>);
+
+/// A signed length of time in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(i64);
+
+/// A UTC second, counted as POSIX does: seconds since 1970-01-01, leap seconds not counted.
+/// Second 60 has no number of its own and is therefore not a value of this type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UtcSecond(i64);
+
+impl<C: Clock> Instant<C> {
+    /// From nanoseconds since the clock's epoch.
+    pub const fn from_nanos(ns: i64) -> Self {
+        Self(ns, PhantomData)
+    }
+
+    /// From the kernel's seconds and nanoseconds (`struct timespec`, `struct ptp_clock_time`).
+    pub const fn from_parts(sec: i64, nsec: i64) -> Self {
+        Self::from_nanos(sec.saturating_mul(NANOS).saturating_add(nsec))
+    }
+
+    /// Nanoseconds since the clock's epoch.
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch and the nanoseconds (0 to 999,999,999) after them.
+    pub const fn parts(self) -> (i64, u32) {
+        (self.0.div_euclid(NANOS), self.0.rem_euclid(NANOS) as u32)
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+    /// One second.
+    pub const SECOND: Self = Self(NANOS);
+
+    /// From nanoseconds.
+    pub const fn from_nanos(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    /// From microseconds.
+    pub const fn from_micros(us: i64) -> Self {
+        Self(us.saturating_mul(1_000))
+    }
+
+    /// From milliseconds.
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms.saturating_mul(1_000_000))
+    }
+
+    /// From seconds.
+    pub const fn from_secs(s: i64) -> Self {
+        Self(s.saturating_mul(NANOS))
+    }
+
+    /// Nanoseconds.
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The length without its sign.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
+    /// This span `n` times.
+    #[must_use]
+    pub const fn times(self, n: i64) -> Self {
+        Self(self.0.saturating_mul(n))
+    }
+
+    /// This span scaled by the fraction `num / den`, rounded to the nearest nanosecond. A `den` of 0 gives zero.
+    #[must_use]
+    pub const fn scaled(self, num: Self, den: Self) -> Self {
+        if den.0 == 0 {
+            return Self::ZERO;
+        }
+        let wide = self.0 as i128 * num.0 as i128;
+        let half = (den.0 as i128).abs() / 2;
+        Self(clamp((wide + half * sign(wide)) / den.0 as i128))
+    }
+
+    /// `ppm` parts per million of this span, rounded up.
+    #[must_use]
+    pub const fn ppm(self, ppm: i64) -> Self {
+        Self(clamp((self.0 as i128 * ppm as i128 + 999_999) / 1_000_000))
+    }
+
+    /// How many whole `unit`s are nearest to this span, and what is left over (positive or negative).
+    /// A `unit` of zero or less counts as one nanosecond.
+    pub const fn nearest(self, unit: Self) -> (i64, Self) {
+        let unit = if unit.0 < 1 { 1 } else { unit.0 };
+        let n = (self.0 as i128 + (unit / 2) as i128).div_euclid(unit as i128);
+        (clamp(n), Self(clamp(self.0 as i128 - n * unit as i128)))
+    }
+
+    /// How many whole `unit`s fit into this span, rounded down, and the rest from 0 up to below `unit`.
+    /// A `unit` of zero or less counts as one nanosecond.
+    pub const fn div_rem(self, unit: Self) -> (i64, Self) {
+        let unit = if unit.0 < 1 { 1 } else { unit.0 };
+        (self.0.div_euclid(unit), Self(self.0.rem_euclid(unit)))
+    }
+}
+
+impl UtcSecond {
+    /// From POSIX seconds.
+    pub const fn from_posix(sec: i64) -> Self {
+        Self(sec)
+    }
+
+    /// POSIX seconds.
+    pub const fn posix(self) -> i64 {
+        self.0
+    }
+
+    /// The second that many seconds later.
+    #[must_use]
+    pub const fn plus(self, sec: i64) -> Self {
+        Self(self.0.saturating_add(sec))
+    }
+
+    /// From the calendar and the time of day. `second` may be 60 only where a caller has decided what that means: it
+    /// is counted as the next minute's first second here, as POSIX does.
+    pub const fn from_civil(date: Date, second_of_day: u32) -> Self {
+        Self(date.days().saturating_mul(86_400).saturating_add(second_of_day as i64))
+    }
+
+    /// The calendar day.
+    pub const fn date(self) -> Date {
+        Date::from_days(self.0.div_euclid(86_400))
+    }
+
+    /// Seconds since that day's midnight, 0 to 86,399.
+    pub const fn second_of_day(self) -> u32 {
+        self.0.rem_euclid(86_400) as u32
+    }
+}
+
+/// A day of the Gregorian calendar.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Date {
+    year: i32,
+    month: u8,
+    day: u8,
+}
+
+impl Date {
+    /// The day, if there is such a day.
+    pub const fn new(year: i32, month: u8, day: u8) -> Option<Self> {
+        if month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) {
+            return None;
+        }
+        Some(Self { year, month, day })
+    }
+
+    /// Year, month (1 to 12) and day (1 to 31).
+    pub const fn ymd(self) -> (i32, u8, u8) {
+        (self.year, self.month, self.day)
+    }
+
+    /// Days since 1970-01-01. Counts whole 400-year cycles with March as the first month, so that the leap day is
+    /// a year's last.
+    pub const fn days(self) -> i64 {
+        let y = self.year as i64 - (self.month <= 2) as i64;
+        let month_from_march = (self.month as i64 + 9) % 12;
+        let day_of_year = (153 * month_from_march + 2) / 5 + self.day as i64 - 1;
+        let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+
+    /// The day that many days after 1970-01-01.
+    pub const fn from_days(days: i64) -> Self {
+        let z = days.saturating_add(719_468);
+        let (era, doe) = (z.div_euclid(146_097), z.rem_euclid(146_097));
+        let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+        let mp = (5 * doy + 2) / 153;
+        let month = if mp < 10 { mp + 3 } else { mp - 9 };
+        let year = yoe + era * 400 + (month <= 2) as i64;
+        Self { year: year as i32, month: month as u8, day: (doy - (153 * mp + 2) / 5 + 1) as u8 }
+    }
+}
+
+const fn days_in_month(year: i32, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+const fn clamp(wide: i128) -> i64 {
+    if wide > i64::MAX as i128 {
+        i64::MAX
+    } else if wide < i64::MIN as i128 {
+        i64::MIN
+    } else {
+        wide as i64
+    }
+}
+
+const fn sign(wide: i128) -> i128 {
+    if wide < 0 { -1 } else { 1 }
+}
+
+impl<C: Clock> Sub for Instant<C> {
+    type Output = Span;
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl<C: Clock> Add<Span> for Instant<C> {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self::from_nanos(self.0.saturating_add(span.0))
+    }
+}
+
+impl<C: Clock> Sub<Span> for Instant<C> {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self::from_nanos(self.0.saturating_sub(span.0))
+    }
+}
+
+impl Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Span {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Neg for Span {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+}
+
+impl<C: Clock> fmt::Debug for Instant<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sec, nsec) = self.parts();
+        write!(f, "{sec}.{nsec:09}")
+    }
+}
+
+/// The way an operator reads a duration: `250 ns`, `12.5 us`, `300.0 ms`, `4.0 s`.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ns, magnitude) = (self.0, self.0.unsigned_abs());
+        let (unit, tenth) = match magnitude {
+            0..1_000 => return f.pad(&format!("{ns} ns")),
+            1_000..1_000_000 => ("us", 100),
+            1_000_000..1_000_000_000 => ("ms", 100_000),
+            _ => ("s", 100_000_000),
+        };
+        let tenths = magnitude.saturating_add(tenth / 2) / tenth;
+        let minus = if ns < 0 { "-" } else { "" };
+        f.pad(&format!("{minus}{}.{} {unit}", tenths / 10, tenths % 10))
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// RFC 3339 with a `Z`: `2026-11-20T23:59:59Z`.
+impl fmt::Display for UtcSecond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sod = self.second_of_day();
+        write!(f, "{}T{:02}:{:02}:{:02}Z", self.date(), sod / 3600, sod / 60 % 60, sod % 60)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn civil_days_agree_with_known_days() {
+        for (y, m, d, days) in
+            [(1970, 1, 1, 0), (2000, 3, 1, 11_017), (2024, 2, 29, 19_782), (2026, 11, 20, 20_777), (1969, 12, 31, -1)]
+        {
+            let date = Date::new(y, m, d).unwrap();
+            assert_eq!((date.days(), Date::from_days(days)), (days, date));
+        }
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_goes_there_and_back() {
+        for days in -146_097..146_097 {
+            let (y, m, d) = Date::from_days(days).ymd();
+            assert_eq!(Date::new(y, m, d).map(Date::days), Some(days));
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_exist_are_none() {
+        for (y, m, d) in [(2025, 2, 29), (1900, 2, 29), (2026, 0, 1), (2026, 13, 1), (2026, 4, 31), (2026, 1, 0)] {
+            assert_eq!(Date::new(y, m, d), None);
+        }
+        assert!(Date::new(2000, 2, 29).is_some());
+    }
+
+    #[test]
+    fn scaling_rounds_to_the_nearest_and_never_overflows() {
+        let ns = Span::from_nanos;
+        for (span, num, den, want) in [(10, 1, 3, 3), (10, 2, 3, 7), (-10, 2, 3, -7), (10, -2, 3, -7), (-10, 2, -3, 7)]
+        {
+            assert_eq!(ns(span).scaled(ns(num), ns(den)), ns(want), "{span}*{num}/{den}");
+        }
+        assert_eq!(ns(i64::MAX).scaled(ns(i64::MAX), ns(1)), ns(i64::MAX));
+        assert_eq!(ns(5).scaled(ns(5), ns(0)), Span::ZERO);
+    }
+
+    #[test]
+    fn the_nearest_multiple_may_lie_on_either_side() {
+        let ms = Span::from_millis;
+        assert_eq!(ms(2_990).nearest(Span::SECOND), (3, ms(-10)));
+        assert_eq!(ms(3_010).nearest(Span::SECOND), (3, ms(10)));
+        assert_eq!(ms(-2_990).nearest(Span::SECOND), (-3, ms(10)));
+    }
+
+    #[test]
+    fn durations_read_like_an_operator_writes_them() {
+        for (ns, text) in
+            [(0, "0 ns"), (-250, "-250 ns"), (12_500, "12.5 us"), (300_000_000, "300.0 ms"), (-4 * NANOS, "-4.0 s")]
+        {
+            assert_eq!(Span::from_nanos(ns).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A NIC with a pulse on one of its pins, and the clock that pulse comes from, without either.
+ *
+ * Two PTP clocks appear:
+ *   "truth"    UTC seconds. Read only. Its whole seconds are the pulses.
+ *   "sim igb"  the NIC's clock: free running, can be set and steered, four pins, two channels of
+ *              external time stamps, and the manners of an i210.
+ *
+ * Both are straight lines over CLOCK_MONOTONIC_RAW. So the moment of a pulse is computed, never
+ * measured: an emulated machine may run the timer as late as it likes, the time stamp is still the
+ * one that perfect hardware would have latched. Only the delivery is late, as on a busy machine.
+ *
+ * Parameters marked "run time" may be written under /sys/module/gnss2shm_sim/parameters.
+ */
+#include <linux/hrtimer.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/ptp_clock_kernel.h>
+#include <linux/timekeeping.h>
+
+#define PINS 4
+#define CHANNELS 2
+
+/* ---- parameters ------------------------------------------------------------------------- */
+
+static long truth_start = 1800000000;
+module_param(truth_start, long, 0444);
+MODULE_PARM_DESC(truth_start, "UTC second at which truth starts");
+
+static long nic_epoch = 1000;
+module_param(nic_epoch, long, 0444);
+MODULE_PARM_DESC(nic_epoch, "second at which the NIC's clock starts");
+
+static char *crosststamp = "extended";
+module_param(crosststamp, charp, 0444);
+MODULE_PARM_DESC(crosststamp, "best cross time stamp of the NIC: precise, extended or standard");
+
+static ulong seed = 1;
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "of noise, loss and glitches");
+
+static int edges = 2;
+module_param(edges, int, 0644);
+MODULE_PARM_DESC(edges, "2: stamps both edges, as igb and igc do; 1: rising edges only (run time)");
+
+static int wired = 0;
+module_param(wired, int, 0644);
+MODULE_PARM_DESC(wired, "number of the pin the pulse is soldered to (run time)");
+
+static int pulse = 1;
+module_param(pulse, int, 0644);
+MODULE_PARM_DESC(pulse, "0: the receiver gives no pulse (run time)");
+
+static int width_ns = 100000000;
+module_param(width_ns, int, 0644);
+MODULE_PARM_DESC(width_ns, "from the rising to the falling edge (run time)");
+
+static int noise_ns = 0;
+module_param(noise_ns, int, 0644);
+MODULE_PARM_DESC(noise_ns, "time stamps are off by up to this, uniformly (run time)");
+
+static int loss = 0;
+module_param(loss, int, 0644);
+MODULE_PARM_DESC(loss, "edges lost, in 1/1000 (run time)");
+
+static int glitch = 0;
+module_param(glitch, int, 0644);
+MODULE_PARM_DESC(glitch, "seconds with one stray edge anywhere in them, in 1/1000 (run time)");
+
+static int late_ms = 0;
+module_param(late_ms, int, 0644);
+MODULE_PARM_DESC(late_ms, "edges are delivered this much after they happened (run time)");
+
+/* ---- straight lines ------------------------------------------------------------------------ */
+
+/* ns(t) = ns + (t - raw) * (1 + skew / 2^48): fine enough to hold a line to the nanosecond for days. */
+struct line {
+	s64 raw, ns, skew;
+};
+
+static DEFINE_SPINLOCK(lock);            /* guards everything below */
+static struct line truth, nic, nic_before; /* nic_before: the NIC's line until nic.raw */
+static s64 nic_steering;                 /* the part of nic.skew that adjfine asked for */
+
+static s64 skewed(s64 span, s64 skew)
+{
+	return (s64)(((__int128)span * skew) >> 48);
+}
+
+static s64 line_at(const struct line *l, s64 raw)
+{
+	return l->ns + (raw - l->raw) + skewed(raw - l->raw, l->skew);
+}
+
+/* The inverse. Each turn is a thousand times closer, as no skew here is above 1000 ppm or so. */
+static s64 line_reaches(const struct line *l, s64 ns)
+{
+	s64 span = ns - l->ns;
+	int turn;
+
+	for (turn = 0; turn < 8; turn++)
+		span = ns - l->ns - skewed(span, l->skew);
+	return l->raw + span;
+}
+
+static s64 skew_of_ppb(s64 ppb)
+{
+	return div_s64(ppb << 39, 1953125); /* 2^48 / 10^9 */
+}
+
+static s64 skew_of_scaled_ppm(s64 scaled)
+{
+	return div_s64(scaled << 26, 15625); /* 2^48 / (10^6 * 2^16) */
+}
+
+/* The NIC's clock goes on from (raw, ns). Edges before raw keep the old line, however late they come. */
+static void nic_bend(s64 raw, s64 ns, s64 skew)
+{
+	nic_before = nic;
+	nic = (struct line){ .raw = raw, .ns = ns, .skew = skew };
+}
+
+static int nic_ppb, truth_ppb;
+
+static int set_ppb(const char *text, const struct kernel_param *param)
+{
+	unsigned long flags;
+	int err = param_set_int(text, param);
+	s64 raw = ktime_get_raw();
+
+	if (err)
+		return err;
+	spin_lock_irqsave(&lock, flags);
+	if (param->arg == &nic_ppb)
+		nic_bend(raw, line_at(&nic, raw), skew_of_ppb(nic_ppb) + nic_steering);
+	else
+		truth = (struct line){ raw, line_at(&truth, raw), skew_of_ppb(truth_ppb) };
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static const struct kernel_param_ops ppb_ops = { .set = set_ppb, .get = param_get_int };
+module_param_cb(nic_ppb, &ppb_ops, &nic_ppb, 0644);
+MODULE_PARM_DESC(nic_ppb, "rate of the NIC's clock against CLOCK_MONOTONIC_RAW (run time)");
+module_param_cb(truth_ppb, &ppb_ops, &truth_ppb, 0644);
+MODULE_PARM_DESC(truth_ppb, "rate of truth against CLOCK_MONOTONIC_RAW (run time)");
+
+/* ---- edges --------------------------------------------------------------------------------- */
+
+struct edge {
+	s64 phase; /* ns into the second */
+	bool rising;
+};
+
+static struct ptp_clock *truth_clock, *nic_clock;
+static struct hrtimer timer;
+static struct rnd_state random;
+static int channel_pin[CHANNELS] = { -1, -1 }; /* pin of an enabled channel, else -1 */
+static struct edge plan[3];                    /* the edges of `second`, in order */
+static int planned, done;
+static s64 second;                             /* of truth */
+
+static bool chance(int permille)
+{
+	return (int)(prandom_u32_state(&random) % 1000) < permille;
+}
+
+static void plan_second(void)
+{
+	struct edge stray = { prandom_u32_state(&random) % NSEC_PER_SEC, true };
+	int i;
+
+	planned = done = 0;
+	if (pulse) {
+		plan[planned++] = (struct edge){ 0, true };
+		if (edges == 2)
+			plan[planned++] = (struct edge){ clamp(width_ns, 1, (int)NSEC_PER_SEC - 1), false };
+	}
+	if (chance(glitch)) {
+		for (i = planned++; i > 0 && plan[i - 1].phase > stray.phase; i--)
+			plan[i] = plan[i - 1];
+		plan[i] = stray;
+	}
+}
+
+static void deliver(s64 raw)
+{
+	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS };
+	s64 stamp = line_at(raw < nic.raw ? &nic_before : &nic, raw);
+
+	if (noise_ns > 0)
+		stamp += (s64)(prandom_u32_state(&random) % (2 * (u32)noise_ns + 1)) - noise_ns;
+	event.timestamp = stamp;
+	for (event.index = 0; event.index < CHANNELS; event.index++)
+		if (channel_pin[event.index] >= 0 && channel_pin[event.index] == wired)
+			ptp_clock_event(nic_clock, &event);
+}
+
+static enum hrtimer_restart tick(struct hrtimer *t)
+{
+	s64 wait, edge, raw = ktime_get_raw();
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock, flags);
+	for (;;) {
+		if (done == planned) {
+			/* An empty second is still waited for: its end is where the next begins. */
+			edge = line_reaches(&truth, (second + 1) * NSEC_PER_SEC);
+			if (raw < edge)
+				break;
+			second++;
+			plan_second();
+			continue;
+		}
+		edge = line_reaches(&truth, second * NSEC_PER_SEC + plan[done].phase);
+		edge += late_ms * (s64)NSEC_PER_MSEC;
+		if (raw < edge)
+			break;
+		if (!chance(loss))
+			deliver(edge - late_ms * (s64)NSEC_PER_MSEC);
+		done++;
+	}
+	wait = edge - raw;
+	spin_unlock_irqrestore(&lock, flags);
+
+	/* The timer runs on a clock that chronyd may slew by 10 %: approach, do not trust one leap. */
+	if (wait > 2 * NSEC_PER_MSEC)
+		wait -= wait / 8;
+	hrtimer_set_expires(t, ktime_add_ns(ktime_get(), wait));
+	return HRTIMER_RESTART;
+}
+
+static int set_disarm(const char *text, const struct kernel_param *param)
+{
+	unsigned long flags;
+	int how, err = kstrtoint(text, 0, &how);
+	s64 raw = ktime_get_raw(), real = ktime_get_real();
+
+	if (err)
+		return err;
+	spin_lock_irqsave(&lock, flags);
+	if (how > 0)
+		channel_pin[0] = channel_pin[1] = -1;
+	if (how > 1)
+		nic_bend(raw, real, nic.skew);
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static const struct kernel_param_ops disarm_ops = { .set = set_disarm };
+module_param_cb(disarm, &disarm_ops, NULL, 0200);
+MODULE_PARM_DESC(disarm, "write 1: time stamping stops without a word, as after a link flap of igb; "
+			 "2: and the clock jumps to system time, as an i210's does (run time)");
+
+/* ---- what both clocks do ------------------------------------------------------------------- */
+
+static s64 clock_at(struct ptp_clock_info *info, s64 raw);
+
+/* One reading of the counter gives all three times, so their relation is exact to the rounding. */
+static int get_precise(struct ptp_clock_info *info, struct system_device_crosststamp *out)
+{
+	struct system_time_snapshot now;
+
+	ktime_get_snapshot(&now);
+	out->device = clock_at(info, now.raw);
+	out->sys_realtime = now.real;
+	out->sys_monoraw = now.raw;
+	return 0;
+}
+
+static int get_extended(struct ptp_clock_info *info, struct timespec64 *ts,
+			struct ptp_system_timestamp *around)
+{
+	s64 raw;
+
+	ptp_read_system_prets(around);
+	raw = ktime_get_raw();
+	ptp_read_system_postts(around);
+	*ts = ns_to_timespec64(clock_at(info, raw));
+	return 0;
+}
+
+static int get_standard(struct ptp_clock_info *info, struct timespec64 *ts)
+{
+	return get_extended(info, ts, NULL);
+}
+
+/* ---- truth --------------------------------------------------------------------------------- */
+
+static int truth_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
+{
+	return -EPERM;
+}
+
+static int truth_adjtime(struct ptp_clock_info *info, s64 delta)
+{
+	return -EPERM;
+}
+
+static int truth_adjfine(struct ptp_clock_info *info, long scaled_ppm)
+{
+	return -EPERM;
+}
+
+static int truth_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
+{
+	return -EOPNOTSUPP;
+}
+
+static struct ptp_clock_info truth_info = {
+	.owner = THIS_MODULE,
+	.name = "truth",
+	.gettimex64 = get_extended,
+	.getcrosststamp = get_precise,
+	.settime64 = truth_settime,
+	.adjtime = truth_adjtime,
+	.adjfine = truth_adjfine,
+	.enable = truth_enable,
+};
+
+/* ---- the NIC ------------------------------------------------------------------------------- */
+
+static int nic_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock, flags);
+	nic_bend(ktime_get_raw(), timespec64_to_ns(ts), nic.skew);
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static int nic_adjtime(struct ptp_clock_info *info, s64 delta)
+{
+	unsigned long flags;
+	s64 raw;
+
+	spin_lock_irqsave(&lock, flags);
+	raw = ktime_get_raw();
+	nic_bend(raw, line_at(&nic, raw) + delta, nic.skew);
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static int nic_adjfine(struct ptp_clock_info *info, long scaled_ppm)
+{
+	unsigned long flags;
+	s64 raw;
+
+	spin_lock_irqsave(&lock, flags);
+	raw = ktime_get_raw();
+	nic_steering = skew_of_scaled_ppm(scaled_ppm);
+	nic_bend(raw, line_at(&nic, raw), skew_of_ppb(nic_ppb) + nic_steering);
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static int nic_verify(struct ptp_clock_info *info, unsigned int pin, enum ptp_pin_function func,
+		      unsigned int channel)
+{
+	return func == PTP_PF_NONE || func == PTP_PF_EXTTS ? 0 : -1;
+}
+
+static int nic_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
+{
+	/* What this hardware can promise to somebody who insists: igb both edges, a better card one. */
+	unsigned int able = edges == 2 ? PTP_EXTTS_EDGES : PTP_RISING_EDGE;
+	unsigned int asked = rq->extts.flags & PTP_EXTTS_EDGES;
+	unsigned long flags;
+	int pin = -1;
+
+	if (rq->type != PTP_CLK_REQ_EXTTS || rq->extts.index >= CHANNELS)
+		return -EOPNOTSUPP;
+	if (on) {
+		if ((rq->extts.flags & PTP_STRICT_FLAGS) && asked != able)
+			return -EOPNOTSUPP;
+		pin = ptp_find_pin(nic_clock, PTP_PF_EXTTS, rq->extts.index);
+		if (pin < 0)
+			return -EBUSY;
+	}
+	spin_lock_irqsave(&lock, flags);
+	channel_pin[rq->extts.index] = pin;
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static struct ptp_pin_desc pins[PINS];
+
+static struct ptp_clock_info nic_info = {
+	.owner = THIS_MODULE,
+	.name = "sim igb",
+	.max_adj = 62499999,
+	.n_ext_ts = CHANNELS,
+	.n_pins = PINS,
+	.pin_config = pins,
+	.settime64 = nic_settime,
+	.adjtime = nic_adjtime,
+	.adjfine = nic_adjfine,
+	.verify = nic_verify,
+	.enable = nic_enable,
+};
+
+static s64 clock_at(struct ptp_clock_info *info, s64 raw)
+{
+	unsigned long flags;
+	s64 ns;
+
+	spin_lock_irqsave(&lock, flags);
+	ns = line_at(info == &truth_info ? &truth : &nic, raw);
+	spin_unlock_irqrestore(&lock, flags);
+	return ns;
+}
+
+/* ---- coming and going ---------------------------------------------------------------------- */
+
+static int __init sim_init(void)
+{
+	s64 raw = ktime_get_raw();
+	int pin;
+
+	if (!strcmp(crosststamp, "precise")) {
+		nic_info.getcrosststamp = get_precise;
+		nic_info.gettimex64 = get_extended;
+	} else if (!strcmp(crosststamp, "extended")) {
+		nic_info.gettimex64 = get_extended;
+	} else if (!strcmp(crosststamp, "standard")) {
+		nic_info.gettime64 = get_standard;
+	} else {
+		pr_err("gnss2shm_sim: crosststamp must be precise, extended or standard\n");
+		return -EINVAL;
+	}
+	for (pin = 0; pin < PINS; pin++) {
+		pins[pin].index = pin;
+		snprintf(pins[pin].name, sizeof(pins[pin].name), "SDP%d", pin);
+	}
+	prandom_seed_state(&random, seed);
+	truth = (struct line){ raw, truth_start * NSEC_PER_SEC, skew_of_ppb(truth_ppb) };
+	nic = nic_before = (struct line){ raw, nic_epoch * NSEC_PER_SEC, skew_of_ppb(nic_ppb) };
+	second = truth_start;
+
+	truth_clock = ptp_clock_register(&truth_info, NULL);
+	if (IS_ERR_OR_NULL(truth_clock))
+		return truth_clock ? PTR_ERR(truth_clock) : -ENODEV;
+	nic_clock = ptp_clock_register(&nic_info, NULL);
+	if (IS_ERR_OR_NULL(nic_clock)) {
+		ptp_clock_unregister(truth_clock);
+		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
+	}
+	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	timer.function = tick;
+	hrtimer_start(&timer, ktime_get(), HRTIMER_MODE_ABS);
+	return 0;
+}
+
+static void __exit sim_exit(void)
+{
+	hrtimer_cancel(&timer);
+	ptp_clock_unregister(nic_clock);
+	ptp_clock_unregister(truth_clock);
+}
+
+module_init(sim_init);
+module_exit(sim_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Simulated NIC with a pulse per second, and the true time");
