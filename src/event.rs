@@ -93,6 +93,11 @@ pub enum Verdict {
     Sample(Sample),
     /// An edge, a pulse or a sentence that is not used, and why.
     Rejected(Reason),
+    /// The sentences agreed on another second than the one counted so far.
+    Relabelled {
+        /// How many seconds the label was moved.
+        seconds: i64,
+    },
     /// The state is another one now.
     StateChanged {
         /// The state until now.
@@ -209,6 +214,8 @@ macro_rules! reasons {
 
 reasons! {
     // Something is missing.
+    /// Just started.
+    Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither half gives anything.
     NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the NIC's pin",
     /// The PHC node is not there.

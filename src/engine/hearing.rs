@@ -1,0 +1,100 @@
+//! What is heard of the receiver: bytes, sentences, times, fixes; and, when it is not enough, what is missing.
+
+use crate::engine::mention::Heard;
+use crate::event::Reason;
+use crate::nmea::LineCounts;
+use crate::time::{Instant, Raw, Span};
+
+/// What was not heard for this long has stopped.
+pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
+
+/// What is heard of the receiver, and when last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hearing {
+    started: Option<Instant<Raw>>,
+    lost: bool,
+    counts: LineCounts,
+    bytes: Option<Instant<Raw>>,
+    sentence: Option<Instant<Raw>>,
+    ubx: Option<Instant<Raw>>,
+    fraction: Option<Instant<Raw>>,
+    too_early: Option<Instant<Raw>>,
+    invalid: Option<Instant<Raw>>,
+    invalid_since: Option<Instant<Raw>>,
+    mention: Option<Instant<Raw>>,
+}
+
+/// How well the receiver is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// It names seconds.
+    Valid,
+    /// It says, since then, that it has no fix.
+    Invalid(Instant<Raw>),
+    /// It does not say which second it is.
+    Silent(Reason),
+}
+
+impl Hearing {
+    /// Its device was opened or lost.
+    pub fn device(&mut self, now: Instant<Raw>, is_open: bool) {
+        self.lost = !is_open;
+        self.started = Some(now);
+    }
+
+    /// Bytes came; `counts` is what came of all bytes so far.
+    pub fn bytes(&mut self, now: Instant<Raw>, counts: LineCounts) {
+        self.bytes = Some(now);
+        if counts.sentences > self.counts.sentences {
+            self.sentence = Some(now);
+        }
+        if counts.ubx > self.counts.ubx {
+            self.ubx = Some(now);
+        }
+        self.counts = counts;
+    }
+
+    /// A sentence came, and this is what it was.
+    pub fn sentence(&mut self, now: Instant<Raw>, heard: Heard) {
+        match heard {
+            Heard::Mention(_) => {
+                self.mention = Some(now);
+                self.invalid_since = None;
+            }
+            Heard::NotValid => {
+                self.invalid = Some(now);
+                self.invalid_since.get_or_insert(now);
+            }
+            Heard::Fraction => self.fraction = Some(now),
+            Heard::LeapSecond | Heard::Part | Heard::Nothing => {}
+        }
+    }
+
+    /// A second was named that lies before this program's time.
+    pub fn too_early(&mut self, now: Instant<Raw>) {
+        self.too_early = Some(now);
+    }
+
+    /// When a second was named last.
+    pub fn last_mention(&self) -> Option<Instant<Raw>> {
+        self.mention
+    }
+
+    /// How well the receiver is heard at `now`.
+    pub fn view(&self, now: Instant<Raw>) -> Receiver {
+        let lately = |at: Option<Instant<Raw>>| at.is_some_and(|at| now - at <= HEARD_WITHIN);
+        let is_starting = self.started.is_none_or(|started| now - started <= HEARD_WITHIN);
+        match self.invalid_since {
+            _ if self.lost => Receiver::Silent(Reason::SerialLost),
+            Some(since) if lately(self.invalid) => Receiver::Invalid(since),
+            _ if lately(self.mention) => Receiver::Valid,
+            _ if lately(self.too_early) => Receiver::Silent(Reason::DateTooEarly),
+            _ if is_starting => Receiver::Silent(Reason::Starting),
+            _ if !lately(self.bytes) => Receiver::Silent(Reason::NoBytes),
+            _ if !lately(self.sentence) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
+            _ if !lately(self.sentence) => Receiver::Silent(Reason::NoSentence),
+            _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
+            _ => Receiver::Silent(Reason::NoTime),
+        }
+    }
+}
