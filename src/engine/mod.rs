@@ -31,6 +31,9 @@ const PENDING_KEPT: usize = 128;
 /// A receiver that says it has no fix is counted on for this long.
 const NO_FIX_AFTER: Span = Span::from_secs(5);
 
+/// What a hardware time stamp of an edge may be off by itself: its resolution, and the pulse's.
+const STAMP_ERROR: Span = Span::from_nanos(50);
+
 /// What the operator may know better than the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -252,7 +255,7 @@ impl Engine {
             (true, Some(label), Ok(at)) => Verdict::Sample(Sample {
                 label: label.base.plus(index),
                 at,
-                error: front.error + miss,
+                error: front.error + miss + STAMP_ERROR,
                 leap: Leap::None,
             }),
         }

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use crate::engine::front::{Front, Tail};
 use crate::time::{Instant, Raw, Span};
 
-/// As often as this in a row must a short pulse show the same edges before that is its usual shape.
+/// As often as this in a row must a front show the same edges before that is its usual shape, ...
 const RUN_TO_BELIEVE: u32 = 3;
+/// ... and as often must it show a single edge where it ever showed two: either of a short pulse's edges may be lost.
+const RUN_TO_BELIEVE_SINGLE: u32 = 16;
 /// Without a hit for this long a track is not seen any more; its count goes on.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
 /// What the second may measure on `CLOCK_MONOTONIC_RAW` before it is learnt.
@@ -38,6 +40,8 @@ pub struct Track {
     usual: Option<Tail>,
     /// What followed it last, and how often in a row.
     run: (Tail, u32),
+    /// Whether anything ever followed it at once.
+    was_double: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,7 @@ impl Track {
                 recent: VecDeque::new(),
                 usual: None,
                 run: (first.tail, 0),
+                was_double: false,
             };
             for (front, index) in [(first, 0), (second, before), (third, before + after)] {
                 track.hit(front, index);
@@ -158,7 +163,14 @@ impl Track {
             if self.usual.is_some_and(|usual| same_tail(usual, front.tail)) { Shape::Usual } else { Shape::Torn };
         let run = if same_tail(self.run.0, front.tail) { self.run.1.saturating_add(1) } else { 1 };
         self.run = (front.tail, run);
-        if run >= RUN_TO_BELIEVE && front.tail != Tail::Ringing {
+        self.was_double |= front.tail != Tail::None;
+        let believed = match front.tail {
+            Tail::Width(_) => run >= RUN_TO_BELIEVE,
+            Tail::None if self.was_double => run >= RUN_TO_BELIEVE_SINGLE,
+            Tail::None => run >= RUN_TO_BELIEVE,
+            Tail::Ringing => false,
+        };
+        if believed {
             self.usual = Some(front.tail);
         }
         shape

@@ -1,0 +1,162 @@
+//! The receiver on a serial port: reads bytes, dates them, hands them on. A device that is not there, or goes away, is
+//! waited for; what cannot become right by waiting is an error at start.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender;
+use tracing::{info, warn};
+
+use crate::event::{Bytes, Event, SourceChange};
+use crate::sys::clock::raw_now;
+use crate::sys::tty::Tty;
+use crate::time::Span;
+
+/// Start bit, eight data bits, stop bit.
+const BITS_PER_BYTE: i64 = 10;
+/// A read returns at most what the kernel's buffer holds.
+const READ_MAX: usize = 4096;
+/// How long a missing device is left alone before it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Which port, and how fast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialConfig {
+    /// Path of the device.
+    pub device: String,
+    /// Bits a second.
+    pub baud: u32,
+}
+
+/// Why a port cannot be opened.
+#[derive(Debug)]
+pub enum SerialError {
+    /// It is not there: worth waiting for.
+    NotThere(String),
+    /// Somebody else has it: worth waiting for.
+    Busy(String),
+    /// It is there but is no serial port.
+    NotATty(String),
+    /// We may not open it.
+    Denied(String),
+    /// The port refuses the baud rate, or anything else.
+    Other(String),
+}
+
+impl SerialError {
+    /// Whether waiting can help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotThere(_) | Self::Busy(_) => true,
+            Self::NotATty(_) | Self::Denied(_) | Self::Other(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for SerialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThere(sentence)
+            | Self::Busy(sentence)
+            | Self::NotATty(sentence)
+            | Self::Denied(sentence)
+            | Self::Other(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for SerialError {}
+
+/// Opens the port once.
+pub fn open(config: &SerialConfig) -> Result<Tty, SerialError> {
+    let device = &config.device;
+    match std::fs::metadata(device) {
+        Ok(meta) if !meta.file_type().is_char_device() => {
+            return Err(SerialError::NotATty(format!("{device} is no serial port: give the name of a tty device")));
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(denied(device)),
+        Ok(_) | Err(_) => {}
+    }
+    Tty::open(device, config.baud).map_err(|error| {
+        let os = io::Error::last_os_error();
+        match error.kind() {
+            serialport::ErrorKind::Io(io::ErrorKind::NotFound) => not_there(device),
+            _ if !std::path::Path::new(device).exists() => not_there(device),
+            serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => denied(device),
+            _ => match os.raw_os_error() {
+                Some(libc::ENXIO | libc::ENODEV | libc::EIO) => not_there(device),
+                Some(libc::EBUSY | libc::EWOULDBLOCK) => {
+                    SerialError::Busy(format!("{device} is held by another program: stop it (fuser -v {device} names it)"))
+                }
+                Some(libc::ENOTTY) => {
+                    SerialError::NotATty(format!("{device} is no serial port: give the name of a tty device"))
+                }
+                _ => SerialError::Other(format!("{device} cannot be opened at {} baud: {error}", config.baud)),
+            },
+        }
+    })
+}
+
+fn not_there(device: &str) -> SerialError {
+    SerialError::NotThere(format!("{device} is not there: check the receiver's cable and the name"))
+}
+
+fn denied(device: &str) -> SerialError {
+    SerialError::Denied(format!("{device} may not be opened: run as root or join the group that owns it (often dialout)"))
+}
+
+/// Reads the port until the events have nowhere to go. Reopens it when it is gone.
+pub async fn run(config: SerialConfig, opened: Option<Tty>, events: Sender<Event>) {
+    let mut next = opened;
+    let mut is_announced = false;
+    loop {
+        let tty = match next.take().map_or_else(|| open(&config), Ok) {
+            Ok(tty) => tty,
+            Err(error) => {
+                if !is_announced {
+                    warn!("{error}; waiting for it");
+                    is_announced = true;
+                    if send(&events, SourceChange::SentencesLost).await.is_err() {
+                        return;
+                    }
+                }
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
+        info!("reading {} at {} baud", config.device, config.baud);
+        is_announced = false;
+        if send(&events, SourceChange::SentencesOpen).await.is_err() || pump(&tty, config.baud, &events).await.is_err() {
+            return;
+        }
+        drop(tty);
+        warn!("{} is gone; waiting for it", config.device);
+        is_announced = true;
+        if send(&events, SourceChange::SentencesLost).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// The engine is gone: nothing is left to do.
+struct Closed;
+
+async fn send(events: &Sender<Event>, change: SourceChange) -> Result<(), Closed> {
+    events.send(Event::Source { raw: raw_now(), change }).await.map_err(|_| Closed)
+}
+
+/// Hands on what is read until the device is gone.
+async fn pump(tty: &Tty, baud: u32, events: &Sender<Event>) -> Result<(), Closed> {
+    let byte_time = Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)));
+    let mut buffer = vec![0; READ_MAX];
+    // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
+    while let Ok(length @ 1..) = tty.read(&mut buffer).await {
+        let read_at = raw_now();
+        let data = buffer.get(..length).unwrap_or_default().into();
+        events.send(Event::Bytes(Bytes { read_at, byte_time, data })).await.map_err(|_| Closed)?;
+    }
+    Ok(())
+}

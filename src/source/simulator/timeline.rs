@@ -1,0 +1,108 @@
+//! The simulated world as a stream of events in virtual time, for tests: hours in milliseconds.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange};
+use crate::source::simulator::world::{Random, Second, World};
+use crate::time::{Instant, Raw, Span, Sys};
+
+/// From the edge to the read that returned it.
+const LATENCY: Span = Span::from_micros(60);
+/// From that read to the cross time stamp.
+const READ_TO_CROSS: Span = Span::from_micros(15);
+/// Bracket of a cross time stamp; its readings err by up to half of it.
+const WINDOW: Span = Span::from_nanos(400);
+/// Bytes that a UART hands over at once.
+const FIFO: usize = 16;
+/// Seconds that are generated ahead: a burst may reach into the seconds after its own.
+const AHEAD: i64 = 4;
+
+/// Events in the order of the times at which they were captured.
+#[derive(Debug)]
+pub struct Timeline {
+    world: World,
+    random: Random,
+    queue: BTreeMap<(Instant<Raw>, u64), Event>,
+    made: u64,
+    seconds: i64,
+}
+
+impl Timeline {
+    /// The events of this world, from one second before its first pulse on.
+    pub fn new(world: World) -> Self {
+        let random = Random::new(world.scenario().seed ^ 0x7151);
+        let mut timeline = Self { world, random, queue: BTreeMap::new(), made: 0, seconds: 0 };
+        let start = timeline.world.first_pulse() - Span::SECOND;
+        let promise = timeline.world.scenario().edges.promise();
+        for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
+            timeline.add(start, Event::Source { raw: start, change });
+        }
+        for ms in [1, 100, 200, 700] {
+            timeline.cross(start + Span::from_millis(ms));
+        }
+        timeline
+    }
+
+    /// The simulated truth.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What the system clock shows.
+    pub fn sys(raw: Instant<Raw>) -> Instant<Sys> {
+        Instant::from_nanos(raw.nanos().saturating_add(1_790_000_000_123_456_789))
+    }
+
+    /// How wrong a sample is: against the system time at which its second truly began.
+    pub fn error(&self, sample: &Sample) -> Span {
+        sample.at - Self::sys(self.world.pulse(sample.label))
+    }
+
+    /// The next event.
+    pub fn next_event(&mut self) -> Event {
+        loop {
+            let complete_until = self.world.pulse(self.world.first_second().plus(self.seconds - AHEAD));
+            if let Some(entry) = self.queue.first_entry()
+                && self.seconds > AHEAD
+                && entry.key().0 < complete_until
+            {
+                return entry.remove();
+            }
+            let second = self.world.second(self.seconds);
+            self.seconds += 1;
+            self.generate(&second);
+        }
+    }
+
+    fn generate(&mut self, second: &Second) {
+        self.add(second.pulse, Event::Tick { raw: second.pulse });
+        for ms in [250, 500, 750] {
+            self.cross(second.pulse + Span::from_millis(ms));
+        }
+        for &(at, phc) in &second.edges {
+            self.cross(at - Span::from_millis(10));
+            let read_at = at + LATENCY;
+            self.add(read_at, Event::Edge(Edge { phc, read_at }));
+            self.cross(read_at + READ_TO_CROSS);
+            self.cross(at + Span::from_millis(10));
+        }
+        if let Some((start, text)) = &second.burst {
+            let byte_time = self.world.byte_time();
+            for (n, chunk) in (0..).zip(text.as_bytes().chunks(FIFO)) {
+                let read_at = *start + byte_time.times(n * FIFO as i64 + chunk.len() as i64);
+                self.add(read_at, Event::Bytes(Bytes { read_at, byte_time, data: chunk.into() }));
+            }
+        }
+    }
+
+    fn cross(&mut self, raw: Instant<Raw>) {
+        let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
+        let cross = CrossTs { phc: self.world.phc(raw + err), sys: Self::sys(raw), raw, window: WINDOW };
+        self.add(raw, Event::CrossTs(cross));
+    }
+
+    fn add(&mut self, at: Instant<Raw>, event: Event) {
+        self.made += 1;
+        self.queue.insert((at, self.made), event);
+    }
+}
