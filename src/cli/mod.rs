@@ -4,7 +4,10 @@ use std::fmt;
 
 use clap::{Parser, Subcommand};
 
+pub mod duration;
+mod run;
 mod shm;
+mod simulate;
 
 /// Pairs NMEA sentences with PHC-stamped pulse edges and feeds chrony's SHM refclock.
 #[derive(Parser, Debug)]
@@ -16,6 +19,10 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Pair sentences with pulses and write samples for chronyd.
+    Run(run::Args),
+    /// Do so with an invented receiver and NIC, and hold every sample against the truth.
+    Simulate(simulate::Args),
     /// Look at a SHM segment as chronyd would, without consuming what is in it.
     Shm(shm::Args),
 }
@@ -66,6 +73,26 @@ impl fmt::Display for Failure {
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
+        Verb::Run(args) => run::run(&args),
+        Verb::Simulate(args) => simulate::run(&args),
         Verb::Shm(args) => shm::run(&args),
     }
+}
+
+/// Runs this on one thread, and waits for nothing else once it has ended.
+fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
+    runtime.block_on(work)
+}
+
+/// The log goes to standard error; without times where journald adds its own (`JOURNAL_STREAM`, systemd.exec(5)).
+fn log_to_stderr(debug: bool) {
+    let level = if debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_max_level(level);
+    // A second subscriber in one process would be refused; the first one does.
+    let _ = match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => tracing::subscriber::set_global_default(log.without_time().with_ansi(false).finish()),
+        None => tracing::subscriber::set_global_default(log.with_ansi(false).finish()),
+    };
 }

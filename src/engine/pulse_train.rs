@@ -122,9 +122,10 @@ impl PulseTrain {
         self.forget(front.raw);
         let met = self.tracks.iter_mut().find_map(|track| track.meets(front).map(|met| (track, met)));
         let Some((track, met)) = met else {
-            self.begin(front);
+            let is_known = self.on_time.is_some();
+            let found = self.begin(front);
             self.settle(front.raw);
-            return if self.on_time.is_some() { Found::Stray } else { Found::Unsettled };
+            return if is_known { found } else { Found::Unsettled };
         };
         let (id, shape) = (track.id(), track.hit(front, met.index));
         self.settle(front.raw);
@@ -170,8 +171,8 @@ impl PulseTrain {
         }
     }
 
-    /// A front on no track: the third of one, or loose.
-    fn begin(&mut self, front: &Front) {
+    /// A front on no track: the third of one, or a stray, at least for now.
+    fn begin(&mut self, front: &Front) -> Found {
         let id = TrackId(self.next_id);
         let found = self.loose.iter().enumerate().rev().find_map(|(second, middle)| {
             let earlier = self.loose.iter().enumerate().take(second).rev();
@@ -185,12 +186,14 @@ impl PulseTrain {
                 self.tracks.push(track);
                 self.loose.remove(second);
                 self.loose.remove(first);
+                Found::Unsettled
             }
             Some(_) | None => {
                 if self.loose.len() == LOOSE_KEPT {
                     self.loose.pop_front();
                 }
                 self.loose.push_back(*front);
+                Found::Stray
             }
         }
     }

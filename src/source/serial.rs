@@ -1,6 +1,7 @@
 //! The receiver on a serial port: reads bytes, dates them, hands them on. A device that is not there, or goes away, is
 //! waited for; what cannot become right by waiting is an error at start.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -87,9 +88,9 @@ pub fn open(config: &SerialConfig) -> Result<Tty, SerialError> {
             serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => denied(device),
             _ => match os.raw_os_error() {
                 Some(libc::ENXIO | libc::ENODEV | libc::EIO) => not_there(device),
-                Some(libc::EBUSY | libc::EWOULDBLOCK) => {
-                    SerialError::Busy(format!("{device} is held by another program: stop it (fuser -v {device} names it)"))
-                }
+                Some(libc::EBUSY | libc::EWOULDBLOCK) => SerialError::Busy(format!(
+                    "{device} is held by another program: stop it (fuser -v {device} names it)"
+                )),
                 Some(libc::ENOTTY) => {
                     SerialError::NotATty(format!("{device} is no serial port: give the name of a tty device"))
                 }
@@ -104,40 +105,44 @@ fn not_there(device: &str) -> SerialError {
 }
 
 fn denied(device: &str) -> SerialError {
-    SerialError::Denied(format!("{device} may not be opened: run as root or join the group that owns it (often dialout)"))
+    SerialError::Denied(format!(
+        "{device} may not be opened: run as root or join the group that owns it (often dialout)"
+    ))
 }
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
 pub async fn run(config: SerialConfig, opened: Option<Tty>, events: Sender<Event>) {
-    let mut next = opened;
-    let mut is_announced = false;
+    // Ends when the engine is gone, and only then.
+    let Err(Closed) = follow(&config, opened, &events).await;
+}
+
+async fn follow(config: &SerialConfig, opened: Option<Tty>, events: &Sender<Event>) -> Result<Infallible, Closed> {
+    let mut next = opened.map_or_else(|| open(config), Ok);
     loop {
-        let tty = match next.take().map_or_else(|| open(&config), Ok) {
-            Ok(tty) => tty,
-            Err(error) => {
-                if !is_announced {
-                    warn!("{error}; waiting for it");
-                    is_announced = true;
-                    if send(&events, SourceChange::SentencesLost).await.is_err() {
-                        return;
-                    }
-                }
-                tokio::time::sleep(RETRY).await;
-                continue;
+        match next {
+            Ok(tty) => {
+                info!("reading {} at {} baud", config.device, config.baud);
+                send(events, SourceChange::SentencesOpen).await?;
+                pump(&tty, config.baud, events).await?;
+                warn!("{} is gone; waiting for it", config.device);
             }
-        };
-        info!("reading {} at {} baud", config.device, config.baud);
-        is_announced = false;
-        if send(&events, SourceChange::SentencesOpen).await.is_err() || pump(&tty, config.baud, &events).await.is_err() {
-            return;
+            Err(error) => warn!("{error}; waiting for it"),
         }
-        drop(tty);
-        warn!("{} is gone; waiting for it", config.device);
-        is_announced = true;
-        if send(&events, SourceChange::SentencesLost).await.is_err() {
-            return;
-        }
+        send(events, SourceChange::SentencesLost).await?;
+        next = wait_for(config).await;
+    }
+}
+
+/// Tries until the port opens or fails in a way that is new.
+async fn wait_for(config: &SerialConfig) -> Result<Tty, SerialError> {
+    let mut said = None;
+    loop {
         tokio::time::sleep(RETRY).await;
+        match open(config) {
+            Ok(tty) => return Ok(tty),
+            Err(error) if said.is_none() || said.as_ref() == Some(&error.to_string()) => said = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 //! A receiver and a NIC that are not there, for `gnss2shm simulate` and for tests.
 
+pub mod agenda;
+pub mod live;
 pub mod timeline;
 pub mod world;

@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange};
+use crate::source::simulator::agenda::{Act, agenda};
 use crate::source::simulator::world::{Random, Second, World};
 use crate::time::{Instant, Raw, Span, Sys};
 
-/// From the edge to the read that returned it.
-const LATENCY: Span = Span::from_micros(60);
-/// From that read to the cross time stamp.
-const READ_TO_CROSS: Span = Span::from_micros(15);
 /// Bracket of a cross time stamp; its readings err by up to half of it.
 const WINDOW: Span = Span::from_nanos(400);
-/// Bytes that a UART hands over at once.
-const FIFO: usize = 16;
 /// Seconds that are generated ahead: a burst may reach into the seconds after its own.
 const AHEAD: i64 = 4;
 
@@ -75,22 +70,15 @@ impl Timeline {
     }
 
     fn generate(&mut self, second: &Second) {
-        self.add(second.pulse, Event::Tick { raw: second.pulse });
-        for ms in [250, 500, 750] {
-            self.cross(second.pulse + Span::from_millis(ms));
-        }
-        for &(at, phc) in &second.edges {
-            self.cross(at - Span::from_millis(10));
-            let read_at = at + LATENCY;
-            self.add(read_at, Event::Edge(Edge { phc, read_at }));
-            self.cross(read_at + READ_TO_CROSS);
-            self.cross(at + Span::from_millis(10));
-        }
-        if let Some((start, text)) = &second.burst {
-            let byte_time = self.world.byte_time();
-            for (n, chunk) in (0..).zip(text.as_bytes().chunks(FIFO)) {
-                let read_at = *start + byte_time.times(n * FIFO as i64 + chunk.len() as i64);
-                self.add(read_at, Event::Bytes(Bytes { read_at, byte_time, data: chunk.into() }));
+        for (at, act) in agenda(&self.world, second) {
+            match act {
+                Act::Pulse(_) => self.add(at, Event::Tick { raw: at }),
+                Act::Edge(phc) => self.add(at, Event::Edge(Edge { phc, read_at: at })),
+                Act::Cross => self.cross(at),
+                Act::Bytes(data) => {
+                    let byte_time = self.world.byte_time();
+                    self.add(at, Event::Bytes(Bytes { read_at: at, byte_time, data }));
+                }
             }
         }
     }

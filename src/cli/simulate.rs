@@ -1,0 +1,232 @@
+//! `gnss2shm simulate`: the main job without hardware. The receiver and the NIC are invented, everything after them is
+//! the real thing; every sample is held against the invented truth.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::duration::parse_span;
+use super::run::Stop;
+use super::{ExitCode, Failure};
+use crate::config::Baud;
+use crate::daemon::{self, EVENTS_QUEUED};
+use crate::engine::{Config, Engine};
+use crate::event::{Reason, Sample, Verdict};
+use crate::sink::shm::ShmSink;
+use crate::source::serial::{self, SerialConfig};
+use crate::source::simulator::live::Live;
+use crate::source::simulator::world::{Scenario, SimEdges};
+use crate::time::Span;
+
+/// A sample further off than this is wrong.
+const WRONG: Span = Span::from_micros(10);
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Time from the pulse to the first byte of its sentences
+    #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = parse_span)]
+    delay: Span,
+    /// How far that time wanders
+    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_span)]
+    jitter: Span,
+    /// Rate of the serial line in bits a second
+    #[arg(long, value_name = "N", default_value = "9600")]
+    baud: Baud,
+    /// Pulse width
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_span)]
+    width: Span,
+    /// Which edges the NIC time stamps
+    #[arg(long, value_enum, default_value = "both")]
+    edges: SimEdges,
+    /// How much faster than the system's oscillator the PHC runs
+    #[arg(long, value_name = "PPM", default_value = "12", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1_000..=1_000))]
+    phc_ppm: i64,
+    /// How much faster than UTC the system's oscillator runs
+    #[arg(long, value_name = "PPM", default_value = "-7", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-400..=400))]
+    system_ppm: i64,
+    /// Share of edges that are lost
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    loss: u32,
+    /// Share of seconds whose sentences are lost
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    sentence_loss: u32,
+    /// Share of seconds with an edge that belongs to no pulse
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    glitches: u32,
+    /// How far the stamps of the edges scatter
+    #[arg(long, value_name = "TIME", default_value = "20ns", value_parser = parse_span)]
+    noise: Span,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// Unit of chrony's SHM refclock to write to
+    #[arg(long, value_name = "UNIT", default_value = "2")]
+    shm: u8,
+    /// End after this time, with a summary [default: at Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
+    time: Option<Span>,
+}
+
+impl Args {
+    fn scenario(&self) -> Result<Scenario, Failure> {
+        let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
+        if self.width < Span::from_nanos(1) || self.width >= Span::SECOND {
+            return usage("--width must be longer than nothing and shorter than a second");
+        }
+        if self.delay < Span::ZERO || self.delay > Span::from_secs(5) || self.jitter < Span::ZERO {
+            return usage("--delay must be from 0s to 5s, and --jitter not below 0s");
+        }
+        Ok(Scenario {
+            delay: self.delay,
+            jitter: self.jitter.min(Span::SECOND),
+            baud: self.baud.0,
+            width: self.width,
+            edges: self.edges,
+            phc_ppm: self.phc_ppm,
+            system_ppm: self.system_ppm,
+            edge_loss: self.loss,
+            sentence_loss: self.sentence_loss,
+            glitches: self.glitches,
+            noise: self.noise.abs(),
+            seed: self.seed,
+            ..Scenario::default()
+        })
+    }
+}
+
+/// `5%` or `0.5%` as parts in a thousand.
+fn permille(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is no share: write a percentage from 0% to 100%, as in 5% or 0.5%");
+    let number = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, tenth): (u32, u32) = (whole.parse().map_err(|_| wrong())?, tenth.parse().map_err(|_| wrong())?);
+    let share = whole.saturating_mul(10).saturating_add(tenth);
+    if tenth <= 9 && share <= 1_000 { Ok(share) } else { Err(wrong()) }
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let scenario = args.scenario()?;
+    super::log_to_stderr(false);
+    super::on_runtime(simulate(scenario, args.shm, args.time))
+}
+
+async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<(), Failure> {
+    let os = |error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}"));
+    let mut stop = Stop::listen()?;
+    let mut sink = ShmSink::open(unit)?;
+    let baud = scenario.baud;
+    let edges = match scenario.edges {
+        SimEdges::Both => "both edges",
+        SimEdges::One => "one edge",
+    };
+    let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+    let (delay, width) = (scenario.delay, scenario.width);
+    let live = Live::start(scenario, sender.clone()).map_err(os)?;
+    println!(
+        "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that stamps \
+         {edges}; samples go to SHM unit {unit}",
+        live.device
+    );
+    let serial = tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud }, None, sender));
+    let mut tally = Tally::default();
+    let mut engine = Engine::new(Config::default());
+    let over = async {
+        match time {
+            Some(time) => tokio::time::sleep(Duration::from_nanos(time.nanos().unsigned_abs())).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = daemon::serve(&mut engine, events, &mut sink, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
+        () = over => {}
+        () = stop.asked() => {}
+    }
+    sink.invalidate();
+    serial.abort();
+    tally.summary(live.pulses())
+}
+
+/// What came of a simulation.
+#[derive(Debug, Default)]
+struct Tally {
+    samples: u64,
+    wrong: u64,
+    worst: Span,
+    sum_of_squares: u128,
+    rejected: BTreeMap<&'static str, u64>,
+    line_is_due: bool,
+}
+
+impl Tally {
+    fn observe(&mut self, live: &Live, engine: &Engine, verdict: Option<&Verdict>) {
+        match verdict {
+            Some(Verdict::Sample(sample)) => {
+                let error = live.error(sample);
+                self.count(error);
+                say(&sample_line(engine, sample, error));
+                self.line_is_due = false;
+            }
+            Some(Verdict::Rejected(reason)) => *self.rejected.entry(reason.key()).or_default() += 1,
+            Some(Verdict::StateChanged { .. } | Verdict::Relabelled { .. }) => {}
+            None if self.line_is_due => say(&format!("{:<10} {}", engine.state(), waiting_for(engine))),
+            None => self.line_is_due = true,
+        }
+    }
+
+    fn count(&mut self, error: Option<Span>) {
+        self.samples += 1;
+        match error {
+            Some(error) => {
+                self.worst = self.worst.max(error.abs());
+                self.sum_of_squares += u128::from(error.nanos().unsigned_abs()).pow(2);
+                self.wrong += u64::from(error.abs() > WRONG);
+            }
+            None => self.wrong += 1,
+        }
+    }
+
+    fn summary(&self, pulses: u64) -> Result<(), Failure> {
+        let rms = (self.sum_of_squares / u128::from(self.samples.max(1))).isqrt();
+        println!("pulses {pulses}, samples {}, wrong {}", self.samples, self.wrong);
+        for (reason, times) in &self.rejected {
+            let sentence = Reason::ALL.iter().find(|r| r.key() == *reason).map_or("", |r| r.sentence());
+            println!("  refused {times} x {reason}: {sentence}");
+        }
+        println!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos());
+        match (self.samples, self.wrong) {
+            (0, _) => Err(Failure::new(ExitCode::No, "no sample came")),
+            (_, 0) => Ok(()),
+            (_, wrong) => Err(Failure::new(ExitCode::No, format!("{wrong} samples were wrong"))),
+        }
+    }
+}
+
+/// Prints a line; where nobody reads any more, there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {
+    let edge = match engine.on_time().and_then(|on_time| on_time.width) {
+        Some(width) => format!("starts {width:>8}"),
+        None => "the only one".into(),
+    };
+    let delay = engine.label().map(|label| label.delay).unwrap_or_default();
+    let truth = error.map_or("NO SUCH PULSE".into(), |error| format!("{:+} ns off", error.nanos()));
+    format!(
+        "{:<10} {}  on-time edge {edge}  delay {delay:>8}  offset {:>+8} ns  {truth}",
+        engine.state(),
+        sample.label,
+        sample.offset().nanos(),
+    )
+}
+
+fn waiting_for(engine: &Engine) -> &'static str {
+    match engine.state() {
+        crate::event::State::Measuring => "edges come; finding out which one is on time",
+        crate::event::State::Pairing => "the on-time edge is known; sentences must agree on its second",
+        state => state.reason().map_or("no pulse this second", Reason::sentence),
+    }
+}

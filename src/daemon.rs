@@ -1,0 +1,83 @@
+//! Wires sources to the engine and the engine to its sinks. Whoever calls it makes the sources and watches the verdicts.
+
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Duration, MissedTickBehavior, interval};
+use tracing::{debug, info, warn};
+
+use crate::engine::Engine;
+use crate::event::{Event, Reason, State, Verdict};
+use crate::sink::shm::ShmSink;
+use crate::sys::clock::raw_now;
+
+/// Events that may wait for the engine: seconds of a busy line. Sources wait when it is full.
+pub const EVENTS_QUEUED: usize = 1_024;
+/// Time passes for the engine even where nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Feeds events to the engine and samples to the sink, until all sources are gone.
+///
+/// `observe` sees every verdict, and the engine as it stands after it; a tick without any verdict is seen as `None`.
+pub async fn serve(
+    engine: &mut Engine,
+    mut events: Receiver<Event>,
+    sink: &mut ShmSink,
+    mut observe: impl FnMut(&Engine, Option<&Verdict>),
+) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => event,
+                None => return,
+            },
+            _ = tick.tick() => Event::Tick { raw: raw_now() },
+        };
+        for verdict in engine.handle(&event) {
+            if let Verdict::Sample(sample) = verdict {
+                sink.publish(&sample);
+            }
+            observe(engine, Some(&verdict));
+        }
+        if matches!(event, Event::Tick { .. }) {
+            observe(engine, None);
+        }
+    }
+}
+
+/// Says in the log what the operator has to know: one line for each change of state, nothing each second.
+pub fn log(engine: &Engine, verdict: &Verdict) {
+    match verdict {
+        Verdict::StateChanged { from, to } => log_state(engine, *from, *to),
+        Verdict::Relabelled { seconds } => warn!(
+            seconds,
+            "the sentences agree on another second than before ({seconds:+} s): a leap second, or the receiver has now \
+             learnt how many there were"
+        ),
+        Verdict::Sample(sample) => debug!(
+            label = %sample.label,
+            offset_ns = sample.offset().nanos(),
+            error_ns = sample.error.nanos(),
+            "sample"
+        ),
+        Verdict::Rejected(reason) => debug!(reason = reason.key(), "rejected"),
+    }
+}
+
+fn log_state(engine: &Engine, from: State, to: State) {
+    match to {
+        State::Searching(Reason::Starting) | State::Measuring | State::Pairing => info!("{to}"),
+        State::Locked => {
+            let width = engine.on_time().and_then(|on_time| on_time.width);
+            let edge = width.map_or("the only edge".into(), |width| format!("the edge that starts {width}"));
+            let delay = engine.label().map(|label| label.delay).unwrap_or_default();
+            info!("Locked: on time is {edge}, sentences come {delay} after it");
+        }
+        State::Coasting => warn!("Coasting: no sentences confirm the second; it is counted on the pulse"),
+        State::Searching(reason) | State::Refusing(reason) if from.publishes() => {
+            warn!("{to}: {reason}; nothing is published");
+        }
+        State::Searching(reason) | State::Refusing(reason) => warn!("{to}: {reason}"),
+    }
+}

@@ -1,0 +1,49 @@
+//! What happens in a simulated second, in order: shared by virtual time ([`super::timeline`]) and real time
+//! ([`super::live`]).
+
+use crate::source::simulator::world::{Second, World};
+use crate::time::{Instant, Phc, Raw, Span, UtcSecond};
+
+/// From the edge to the read that returns it.
+const LATENCY: Span = Span::from_micros(60);
+/// From that read to the cross time stamp.
+const READ_TO_CROSS: Span = Span::from_micros(15);
+/// Before and after an edge the clocks are read once more.
+const AROUND: Span = Span::from_millis(10);
+/// Bytes that a UART hands over at once.
+const FIFO: usize = 16;
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A UTC second begins.
+    Pulse(UtcSecond),
+    /// An edge is read from the PHC's queue.
+    Edge(Instant<Phc>),
+    /// The clocks are read.
+    Cross,
+    /// The last of these bytes has arrived.
+    Bytes(Box<[u8]>),
+}
+
+/// Everything that belongs to this second, with its time, in no order; some of it lies in the second before or after.
+pub fn agenda(world: &World, second: &Second) -> Vec<(Instant<Raw>, Act)> {
+    let mut acts = vec![(second.pulse, Act::Pulse(second.utc))];
+    for ms in [250, 500, 750] {
+        acts.push((second.pulse + Span::from_millis(ms), Act::Cross));
+    }
+    for &(at, phc) in &second.edges {
+        acts.push((at - AROUND, Act::Cross));
+        acts.push((at + LATENCY, Act::Edge(phc)));
+        acts.push((at + LATENCY + READ_TO_CROSS, Act::Cross));
+        acts.push((at + AROUND, Act::Cross));
+    }
+    if let Some((start, text)) = &second.burst {
+        let mut sent = 0;
+        for chunk in text.as_bytes().chunks(FIFO) {
+            sent += chunk.len() as i64;
+            acts.push((*start + world.byte_time().times(sent), Act::Bytes(chunk.into())));
+        }
+    }
+    acts
+}
