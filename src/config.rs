@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, de};
 
-use crate::cli::duration::parse_span;
+use crate::duration::parse_span;
 use crate::engine;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::serial::SerialConfig;

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod nmea;

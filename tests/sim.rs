@@ -1,4 +1,5 @@
 //! The engine against simulated worlds in virtual time: every sample is held against the truth.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Reason, Sample, State, Verdict};

@@ -4,7 +4,6 @@ use std::fmt;
 
 use clap::{Parser, Subcommand};
 
-pub mod duration;
 mod run;
 mod shm;
 mod simulate;

@@ -1,13 +1,226 @@
-//! `gnss2shm shm`.
+//! `gnss2shm shm UNIT`: what is in a segment, whose it is, and what chronyd would make of it. It only looks: nothing it
+//! does can take a sample away from chronyd.
 
-use super::Failure;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::{ExitCode, Failure};
+use crate::duration::parse_span;
+use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
+use crate::time::{Instant, NANOS, Span, Sys, UtcSecond};
+
+/// Between two looks of `--watch`; writers publish once a second.
+const TICK: Duration = Duration::from_millis(10);
+/// Looks of `--watch` between two checks that the segment was not removed.
+const TICKS_PER_CHECK: u32 = 100;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Unit of the segment: its key is 0x4e545030 plus this number.
     unit: u8,
+    /// Print a line for each new sample, until interrupted.
+    #[arg(long)]
+    watch: bool,
+    /// End --watch after this time, as in 30s or 2min.
+    #[arg(long = "for", value_name = "TIME", requires = "watch", value_parser = positive_span)]
+    limit: Option<Span>,
+    /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
+    #[arg(long, default_value_t = 2, allow_negative_numbers = true)]
+    poll: i8,
 }
 
-pub(super) fn run(_args: &Args) -> Result<(), Failure> {
-    Ok(())
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let reader = ShmReader::open(args.unit)?;
+    let mut out = io::stdout().lock();
+    let printed = if args.watch { watch(&mut out, &reader, args) } else { show(&mut out, &reader, args) };
+    match printed {
+        Ok(result) => result,
+        // Whoever listened has seen enough.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be written: {e}"))),
+    }
+}
+
+fn positive_span(text: &str) -> Result<Span, String> {
+    match parse_span(text)? {
+        span if span > Span::ZERO => Ok(span),
+        _ => Err(format!("`{text}` is over before it begins")),
+    }
+}
+
+impl From<ShmError> for Failure {
+    fn from(error: ShmError) -> Self {
+        let code = match error {
+            ShmError::Missing { .. } => ExitCode::NoInput,
+            ShmError::Denied { .. } => ExitCode::NoPermission,
+            ShmError::TooSmall { .. } | ShmError::Stranger { .. } => ExitCode::Unavailable,
+            ShmError::Os { .. } => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn show(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
+    let s = reader.found();
+    let snapshot = reader.snapshot();
+    let now = system_clock();
+    writeln!(out, "SHM unit {}, key {:#x}, {} bytes", args.unit, key(args.unit), s.size)?;
+    writeln!(
+        out,
+        "owner      uid {} gid {}, mode {:04o}; creator uid {} gid {}",
+        s.uid,
+        s.gid,
+        s.mode & 0o777,
+        s.cuid,
+        s.cgid
+    )?;
+    writeln!(out, "processes  created by {}, last attached or detached by {}", process(s.cpid), process(s.lpid))?;
+    writeln!(out, "attached   {}{}", s.nattch, attached(s))?;
+    let findings = snapshot.findings(now, args.poll);
+    match snapshot {
+        Snapshot::Whole(c) if c.fields.clock_sec == 0 && c.fields.receive_sec == 0 => {
+            writeln!(out, "sample     none: nothing was published yet")?;
+            return Ok(Ok(()));
+        }
+        Snapshot::Whole(c) => describe(out, &c, now)?,
+        Snapshot::Torn => writeln!(out, "sample     cannot be read")?,
+    }
+    let (drops, notes): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|f| f.drops());
+    if drops.is_empty() {
+        writeln!(out, "verdict    chronyd would take this sample")?;
+    }
+    for finding in drops {
+        writeln!(out, "verdict    chronyd would not take this sample: {finding}")?;
+    }
+    for finding in notes {
+        writeln!(out, "note       {finding}")?;
+    }
+    Ok(Ok(()))
+}
+
+fn describe(out: &mut impl Write, c: &Contents, now: Instant<Sys>) -> io::Result<()> {
+    let f = &c.fields;
+    let (clock, receive) = (c.clock_nanos(), c.receive());
+    let (sec, nsec) = receive.parts();
+    writeln!(
+        out,
+        "clock      {} + {} ns (UTC)",
+        UtcSecond::from_posix(clock.div_euclid(NANOS)),
+        clock.rem_euclid(NANOS)
+    )?;
+    writeln!(out, "receive    {} + {nsec} ns (system clock), {} ago", UtcSecond::from_posix(sec), now - receive)?;
+    writeln!(out, "offset     {:+} ns (clock - receive)", c.offset().nanos())?;
+    writeln!(
+        out,
+        "fields     valid {}, count {}, mode {}, leap {}, precision {}, nsamples {}",
+        c.valid, c.count, f.mode, f.leap, f.precision, f.nsamples
+    )
+}
+
+fn watch(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
+    let ticks = args.limit.map(|span| span.nanos() / TICK.as_nanos() as i64);
+    let mut seen = None;
+    for tick in 0_i64.. {
+        if ticks.is_some_and(|end| tick >= end) {
+            break;
+        }
+        if tick % TICKS_PER_CHECK as i64 == 0 {
+            match reader.status() {
+                Ok(status) if !status.is_removed() => (),
+                Ok(_) | Err(_) => {
+                    let message =
+                        format!("SHM unit {}: the segment was removed: restart gnss2shm and chronyd", args.unit);
+                    return Ok(Err(Failure::new(ExitCode::NoInput, message)));
+                }
+            }
+        }
+        if let Snapshot::Whole(c) = reader.snapshot() {
+            if seen.is_some_and(|count| count != c.count) {
+                line(out, &c, args.poll)?;
+            }
+            seen = Some(c.count);
+        }
+        thread::sleep(TICK);
+    }
+    Ok(Ok(()))
+}
+
+/// One sample. That `valid` is 0 is no finding here: it is what a chronyd at work leaves.
+fn line(out: &mut impl Write, c: &Contents, poll: i8) -> io::Result<()> {
+    let now = system_clock();
+    let second = UtcSecond::from_posix(c.clock_nanos().div_euclid(NANOS));
+    write!(out, "{second} offset {:+} ns, age {}, leap {}", c.offset().nanos(), now - c.receive(), c.fields.leap)?;
+    for finding in Snapshot::Whole(*c).findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
+        write!(out, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" })?;
+    }
+    writeln!(out)?;
+    out.flush()
+}
+
+fn system_clock() -> Instant<Sys> {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(); // a clock before 1970 counts as 1970
+    Instant::from_parts(since.as_secs() as i64, since.subsec_nanos() as i64)
+}
+
+/// `pid 812 (chronyd)`. Pid 0 stands for a process of another PID namespace.
+fn process(pid: i32) -> String {
+    match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!("pid {pid} ({})", name.trim_end()),
+        Err(_) if pid == 0 => "nobody, or a process outside this container".to_owned(),
+        Err(_) => format!("pid {pid} (gone)"),
+    }
+}
+
+/// The processes that have the segment mapped, as far as this user may see it: `: chronyd 812, gnss2shm 900`.
+/// With nobody there, says that.
+/// `proc_pid_maps(5)`: the inode of such a mapping is the segment's number, its name starts with /SYSV.
+fn attached(status: &Status) -> String {
+    if status.nattch == 0 {
+        return ": neither chronyd nor a writer is there".to_owned();
+    }
+    let id = status.id.to_string();
+    let maps = |dir: &Path| fs::read_to_string(dir.join("maps")).unwrap_or_default();
+    let is_it = |map: &str| {
+        let mut column = map.split_whitespace().skip(4);
+        column.next() == Some(&id) && column.next().is_some_and(|name| name.starts_with("/SYSV"))
+    };
+    let me = std::process::id().to_string();
+    let mut users = Vec::new();
+    for dir in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = dir.file_name().to_string_lossy().into_owned();
+        if pid != me && pid.parse::<u32>().is_ok() && maps(&dir.path()).lines().any(is_it) {
+            let name = fs::read_to_string(dir.path().join("comm")).unwrap_or_default();
+            users.push(format!("{} {pid}", name.trim_end()));
+        }
+    }
+    if users.is_empty() { String::new() } else { format!(": {}", users.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_map_to_their_exit_codes() {
+        let failure = Failure::from(ShmError::Missing { unit: 7 });
+        assert_eq!(failure.code, ExitCode::NoInput);
+        assert!(failure.message.contains("SHM unit 7"));
+        let failure = Failure::from(ShmError::Os { unit: 7, call: "shmat", source: io::Error::from_raw_os_error(12) });
+        assert_eq!(failure.code, ExitCode::Os);
+    }
+
+    #[test]
+    fn processes_are_named_while_they_live() {
+        assert!(process(std::process::id() as i32).contains('('));
+        assert_eq!(process(i32::MAX), format!("pid {} (gone)", i32::MAX));
+    }
+
+    #[test]
+    fn a_limit_must_be_positive() {
+        assert_eq!(positive_span("5s"), Ok(Span::from_secs(5)));
+        assert!(positive_span("0s").is_err() && positive_span("-1s").is_err() && positive_span("5").is_err());
+    }
 }

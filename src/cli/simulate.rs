@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::duration::parse_span;
 use super::run::Stop;
 use super::{ExitCode, Failure};
 use crate::config::Baud;
 use crate::daemon::{self, EVENTS_QUEUED};
+use crate::duration::parse_span;
 use crate::engine::{Config, Engine};
 use crate::event::{Reason, Sample, Verdict};
 use crate::sink::shm::ShmSink;

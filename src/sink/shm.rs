@@ -1,1 +1,203 @@
-//! chrony's SHM refclock.
+//! chrony's SHM refclock: one sample at a time in a System V segment that chronyd reads.
+//!
+//! [`ShmSink`] writes (the daemon), [`ShmReader`] looks without consuming (the verb `shm`, tests). Neither ever removes
+//! a segment: a chronyd that is attached would go on reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
+
+mod error;
+mod reader;
+mod rules;
+
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{Ordering, fence};
+
+use crate::event::Sample;
+use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
+use crate::time::{NANOS, Span};
+
+pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
+pub use error::{Access, ShmError};
+pub use reader::{Contents, ShmReader, Snapshot};
+pub use rules::Finding;
+
+/// The key of a unit's segment, `0x4e545030 + unit`.
+pub const fn key(unit: u8) -> i32 {
+    sysv_shm::key(unit)
+}
+
+/// The writing end of a unit's segment. What it published last is withdrawn when it is dropped.
+#[derive(Debug)]
+pub struct ShmSink {
+    unit: u8,
+    segment: Segment,
+    memory: Attachment<ReadWrite>,
+}
+
+impl ShmSink {
+    /// Attaches the unit's segment, creates it where there is none, and withdraws what an earlier writer left in it.
+    ///
+    /// A new segment has mode 0600 and belongs to root, whoever we are: chronyd attaches it as root and may lack
+    /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
+    /// write to it, and nobody but root and we stand behind it.
+    pub fn open(unit: u8) -> Result<Self, ShmError> {
+        let os = |call| move |source| ShmError::Os { unit, call, source };
+        let segment = find_or_create(unit).map_err(os("shmget"))?;
+        let denied = |error: io::Error, call| match error.kind() {
+            ErrorKind::PermissionDenied => ShmError::denied(unit, Access::Write),
+            _ => os(call)(error),
+        };
+        let status = segment.status().map_err(|e| denied(e, "shmctl(IPC_STAT)"))?;
+        let me = sysv_shm::effective_uid();
+        if status.size < SIZE {
+            return Err(ShmError::TooSmall { unit, status });
+        }
+        if is_strangers(&status, me) {
+            return Err(ShmError::Stranger { unit, status });
+        }
+        // Not only a new one: an earlier start may have ended between creating it and giving it away.
+        if status.uid != 0 {
+            segment.give_to(0).map_err(os("shmctl(IPC_SET)"))?;
+        }
+        let memory = segment.attach().map_err(|e| denied(e, "shmat"))?;
+        let mut sink = Self { unit, segment, memory };
+        sink.invalidate();
+        Ok(sink)
+    }
+
+    /// Puts the sample into the segment, over one that nobody took yet.
+    ///
+    /// The clock stamp is the label (a whole second), the receive stamp `sample.at`. The order is that of mode 1: a
+    /// reader that finds the same `count` before and after its copy, and `valid` in the copy, has a whole sample.
+    pub fn publish(&mut self, sample: &Sample) {
+        let fields = fields_of(sample);
+        self.memory.set_valid(0);
+        // A reader that sees the raised count must not see the old valid after it.
+        fence(Ordering::Release);
+        self.memory.set_count(self.memory.count().wrapping_add(1));
+        fence(Ordering::Release);
+        self.memory.set_fields(&fields);
+        fence(Ordering::Release);
+        self.memory.set_count(self.memory.count().wrapping_add(1));
+        fence(Ordering::Release);
+        self.memory.set_valid(1);
+    }
+
+    /// Withdraws the sample, if chronyd has not taken it yet.
+    pub fn invalidate(&mut self) {
+        self.memory.set_valid(0);
+    }
+
+    /// The unit.
+    pub fn unit(&self) -> u8 {
+        self.unit
+    }
+
+    /// Owner, mode, size and users of the segment now. [`Status::is_removed`] tells that chronyd will find another one
+    /// at its next start.
+    pub fn status(&self) -> Result<Status, ShmError> {
+        self.segment.status().map_err(|source| ShmError::Os { unit: self.unit, call: "shmctl(IPC_STAT)", source })
+    }
+}
+
+impl Drop for ShmSink {
+    fn drop(&mut self) {
+        self.invalidate();
+    }
+}
+
+/// chronyd may create the segment, or somebody remove it, between the two calls. Twice in a row is a quarrel to report.
+fn find_or_create(unit: u8) -> io::Result<Segment> {
+    match Segment::find(unit) {
+        Err(e) if e.kind() == ErrorKind::NotFound => match Segment::create(unit) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Segment::find(unit),
+            created => created,
+        },
+        found => found,
+    }
+}
+
+/// Owner and creator both can write for ever, so each must be root or us. Root also takes what is root's but was
+/// created by another user: that is what our own service leaves behind.
+fn is_strangers(status: &Status, me: u32) -> bool {
+    let ours = |uid| uid == 0 || uid == me;
+    !(ours(status.uid) && (me == 0 || ours(status.cuid)))
+}
+
+fn fields_of(sample: &Sample) -> Fields {
+    let (sec, nsec) = sample.at.parts();
+    Fields {
+        mode: 1,
+        clock_sec: sample.label.posix(),
+        clock_usec: 0,
+        receive_sec: sec,
+        receive_usec: (nsec / 1_000) as i32,
+        leap: sample.leap as i32,
+        precision: precision(sample.error),
+        nsamples: 1,
+        clock_nsec: 0,
+        receive_nsec: nsec as i32,
+    }
+}
+
+/// The smallest power of two, in seconds, that is not below the error: -30 (a nanosecond) to 0.
+fn precision(error: Span) -> i32 {
+    (-30..0).find(|&p: &i32| error.nanos() <= NANOS >> p.unsigned_abs()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Leap;
+    use crate::time::{Instant, UtcSecond};
+
+    #[test]
+    fn precision_is_the_next_power_of_two() {
+        for (ns, power) in
+            [(0, -30), (1, -29), (100, -23), (1_000, -19), (976_562, -10), (976_563, -9), (NANOS, 0), (9 * NANOS, 0)]
+        {
+            assert_eq!(precision(Span::from_nanos(ns)), power, "{ns} ns");
+        }
+    }
+
+    #[test]
+    fn stamps_keep_nanoseconds_and_microseconds_in_step() {
+        for (ns, sec, nsec) in [(-1, -1, 999_999_999), (1_999, 0, 1_999), (-NANOS, -1, 0), (5 * NANOS + 7, 5, 7)] {
+            let sample = Sample {
+                label: UtcSecond::from_posix(3),
+                at: Instant::from_nanos(ns),
+                error: Span::from_nanos(50),
+                leap: Leap::Delete,
+            };
+            let f = fields_of(&sample);
+            assert_eq!((f.receive_sec, f.receive_nsec, f.receive_usec), (sec, nsec, nsec / 1_000));
+            assert_eq!((f.clock_sec, f.clock_nsec, f.clock_usec, f.leap, f.mode), (3, 0, 0, 2, 1));
+        }
+    }
+
+    #[test]
+    fn a_segment_of_somebody_else_is_a_strangers() {
+        let status = |uid, cuid| Status {
+            id: 0,
+            uid,
+            gid: 0,
+            cuid,
+            cgid: 0,
+            mode: 0o666,
+            size: SIZE,
+            cpid: 0,
+            lpid: 0,
+            nattch: 0,
+        };
+        for (uid, cuid, me, strangers) in [
+            (0, 0, 0, false),
+            (0, 0, 998, false),     // chronyd's, with perm=0666
+            (0, 998, 998, false),   // ours
+            (998, 998, 998, false), // ours, not yet given to root
+            (0, 998, 0, false),     // our service's, and root looks after it
+            (0, 1000, 998, true),   // planted: the creator keeps his rights
+            (1000, 0, 998, true),
+            (1000, 1000, 0, true),
+        ] {
+            assert_eq!(is_strangers(&status(uid, cuid), me), strangers, "owner {uid} creator {cuid} me {me}");
+        }
+    }
+}

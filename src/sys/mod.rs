@@ -2,4 +2,9 @@
 //! sound per `unsafe` block. Nothing in here decides anything.
 #![allow(unsafe_code)] // the one place where it is lifted
 
+pub mod clock;
+pub mod ethtool;
+pub mod eventfd;
+pub mod ptp;
 pub mod sysv_shm;
+pub mod tty;

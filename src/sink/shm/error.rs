@@ -1,0 +1,197 @@
+//! Why a segment cannot be used, in the operator's words: what is wrong, where, what to do.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use super::{SIZE, Status, key};
+use crate::sys::sysv_shm::effective_uid;
+
+/// Why a unit's segment cannot be used. `Display` is the sentence for the operator.
+#[derive(Debug)]
+pub enum ShmError {
+    /// There is no segment for this unit (only a reader meets this).
+    Missing {
+        /// Which unit.
+        unit: u8,
+    },
+    /// This user may not do that to the segment.
+    Denied {
+        /// Which unit.
+        unit: u8,
+        /// What was tried.
+        access: Access,
+        /// Who tried.
+        uid: u32,
+        /// The segment, where /proc/sysvipc/shm shows it.
+        status: Option<Status>,
+    },
+    /// The segment has fewer than 96 bytes: it is not a refclock's, and it would end chronyd at its start.
+    TooSmall {
+        /// Which unit.
+        unit: u8,
+        /// The segment.
+        status: Status,
+    },
+    /// The segment belongs to a user who is neither root nor us, and who could feed chronyd any time.
+    Stranger {
+        /// Which unit.
+        unit: u8,
+        /// The segment.
+        status: Status,
+    },
+    /// A system call failed for another reason.
+    Os {
+        /// Which unit.
+        unit: u8,
+        /// Which call.
+        call: &'static str,
+        /// What it answered.
+        source: io::Error,
+    },
+}
+
+/// What is to be done with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Look at it.
+    Read,
+    /// Publish in it.
+    Write,
+}
+
+impl ShmError {
+    /// Describes the refusal with what can be seen of the segment without any right on it.
+    pub(super) fn denied(unit: u8, access: Access) -> Self {
+        // World-readable, unlike IPC_STAT; proc_sysvipc(5).
+        let listing = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+        Self::Denied { unit, access, uid: effective_uid(), status: listed(&listing, key(unit)) }
+    }
+}
+
+/// The segment with this key in the text of /proc/sysvipc/shm, a header and one segment a line.
+fn listed(listing: &str, key: i32) -> Option<Status> {
+    let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
+    let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
+    Some(Status {
+        id: column.next()?.parse().ok()?,
+        mode: u32::from_str_radix(column.next()?, 8).ok()?,
+        size: column.next()?.parse().ok()?,
+        cpid: column.next()?.parse().ok()?,
+        lpid: column.next()?.parse().ok()?,
+        nattch: column.next()?.parse().ok()?,
+        uid: column.next()?.parse().ok()?,
+        gid: column.next()?.parse().ok()?,
+        cuid: column.next()?.parse().ok()?,
+        cgid: column.next()?.parse().ok()?,
+    })
+}
+
+impl fmt::Display for ShmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Missing { unit }
+        | Self::Denied { unit, .. }
+        | Self::TooSmall { unit, .. }
+        | Self::Stranger { unit, .. }
+        | Self::Os { unit, .. }) = self;
+        let key = key(*unit);
+        write!(f, "SHM unit {unit} (key {key:#x}): ")?;
+        match self {
+            Self::Missing { .. } => {
+                write!(f, "there is no such segment: start gnss2shm or chronyd with this unit, or check the number")
+            }
+            Self::Denied { access: Access::Read, uid, status, .. } => {
+                write!(f, "uid {uid} may not read the segment{}: look at it as root", Described(status.as_ref()))
+            }
+            Self::Denied { access: Access::Write, uid, status, .. } => write!(
+                f,
+                "uid {uid} may not write to the segment{}; three cures: start gnss2shm before chronyd, so that the \
+                 segment is ours (an existing one outlives chronyd and must be removed first); or write `SHM \
+                 {unit}:perm=0666` in chrony.conf (any local user may then set the clock; it also takes a new \
+                 segment); or, to remove a stale one, stop chronyd, run `ipcrm -M {key:#x}`, and start gnss2shm, then \
+                 chronyd",
+                Described(status.as_ref())
+            ),
+            Self::TooSmall { status, .. } => write!(
+                f,
+                "the segment{} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it \
+                 either: stop what made it (pid {}), then remove it with `ipcrm -M {key:#x}`",
+                Described(Some(status)),
+                status.cpid
+            ),
+            Self::Stranger { status, .. } => write!(
+                f,
+                "the segment{} was made by uid {}, who could feed chronyd any time: choose another unit, or stop \
+                 chronyd and what made it (pid {}), then remove it with `ipcrm -M {key:#x}`",
+                Described(Some(status)),
+                status.cuid,
+                status.cpid
+            ),
+            Self::Os { call, source, .. } => {
+                write!(
+                    f,
+                    "{call} failed: {source}: check the limits that `ipcs -l` shows and that the kernel has SysV IPC"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ShmError {}
+
+/// Owner, mode and size in the middle of a sentence; nothing where they are not known.
+struct Described<'a>(Option<&'a Status>);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(s) = self.0 else { return Ok(()) };
+        write!(f, " (owner uid {}, mode {:04o}, {} bytes)", s.uid, s.mode & 0o777, s.size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As Linux 6.18 prints it.
+    const LISTING: &str = "\
+       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+         0         11   600                    96     1     1      0     0     0     0     0          0          0          0                     0                     0
+1314148400         12   640                    96   812   900      2     0     4   998   997 1792000000 1792000000 1792000000                  4096                     0
+";
+
+    #[test]
+    fn a_segment_is_found_in_the_listing_by_its_key() {
+        let status = listed(LISTING, key(0)).unwrap();
+        assert_eq!((status.id, status.mode, status.size, status.nattch), (12, 0o640, 96, 2));
+        assert_eq!((status.uid, status.gid, status.cuid, status.cgid), (0, 4, 998, 997));
+        assert_eq!((status.cpid, status.lpid), (812, 900));
+        assert_eq!(listed(LISTING, key(1)), None);
+        assert_eq!(listed("garbage\n1314148400 x", key(0)), None);
+    }
+
+    #[test]
+    fn every_error_names_unit_key_and_a_cure() {
+        let status = listed(LISTING, key(0)).unwrap();
+        for (error, parts) in [
+            (ShmError::Missing { unit: 0 }, vec!["no such segment", "start gnss2shm"]),
+            (
+                ShmError::Denied { unit: 0, access: Access::Write, uid: 998, status: Some(status) },
+                vec!["uid 998 may not write", "mode 0640", "before chronyd", "perm=0666", "ipcrm -M 0x4e545030"],
+            ),
+            (ShmError::Denied { unit: 0, access: Access::Read, uid: 998, status: None }, vec!["as root"]),
+            (ShmError::TooSmall { unit: 0, status }, vec!["owner uid 0", "96 bytes", "ipcrm -M 0x4e545030"]),
+            (ShmError::Stranger { unit: 0, status }, vec!["uid 998", "mode 0640", "ipcrm -M 0x4e545030"]),
+            (
+                ShmError::Os { unit: 0, call: "shmget", source: io::Error::from_raw_os_error(libc::ENOSPC) },
+                vec!["shmget", "ipcs -l"],
+            ),
+        ] {
+            let text = error.to_string();
+            assert!(text.starts_with("SHM unit 0 (key 0x4e545030): ") && !text.ends_with('.'), "{text}");
+            for part in parts {
+                assert!(text.contains(part), "{part:?} is not in {text:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Helpers of the SHM tests: a unit of one's own, a C compiler, another user.
+#![allow(dead_code, unreachable_pub)] // each test binary uses its part
+
+use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use gnss2shm::event::{Leap, Sample};
+use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
+use gnss2shm::time::{Instant, Span, UtcSecond};
+
+/// An unprivileged user for tests: nobody.
+pub const NOBODY: u32 = 65_534;
+
+/// A SHM unit from 100 up that no other test on this machine uses now. Its segment is removed before and after use.
+pub struct TestUnit {
+    pub unit: u8,
+    /// Held while the unit is ours; the kernel lets go of it even if the test is killed.
+    _claim: UnixListener,
+}
+
+impl TestUnit {
+    pub fn claim() -> Self {
+        let claim = |unit: u8| {
+            let name = SocketAddr::from_abstract_name(format!("gnss2shm-test-unit-{unit}")).unwrap();
+            UnixListener::bind_addr(&name).ok().map(|claim| Self { unit, _claim: claim })
+        };
+        let claimed = (100..=255).find_map(claim).expect("a free unit");
+        claimed.remove_segment();
+        claimed
+    }
+
+    /// What production code must never do.
+    pub fn remove_segment(&self) {
+        if !matches!(ShmReader::open(self.unit), Err(ShmError::Missing { .. })) {
+            let removed = Command::new("ipcrm").args(["-M", &format!("{:#x}", key(self.unit))]).output().unwrap();
+            assert!(removed.status.success(), "{removed:?}");
+        }
+    }
+}
+
+impl Drop for TestUnit {
+    fn drop(&mut self) {
+        self.remove_segment();
+    }
+}
+
+/// A directory of this test's own, readable by everybody and on a path that everybody may walk. Gone when dropped.
+pub struct TestDir(PathBuf);
+
+impl TestDir {
+    pub fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("gnss2shm-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(dir)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn join(&self, file: &str) -> PathBuf {
+        self.0.join(file)
+    }
+
+    /// Compiles a C file of tests/ in this directory and returns the program.
+    pub fn compile_c(&self, source: &str) -> PathBuf {
+        let program = self.join("program");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+        let cc =
+            Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).output();
+        let cc = cc.expect("a C compiler: install Debian's package gcc");
+        assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
+        program
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A sample with a good error bound: the pulse of second `label` came at `sec` and `nsec` of the system clock.
+pub fn sample(label: i64, sec: i64, nsec: i64, leap: Leap) -> Sample {
+    Sample {
+        label: UtcSecond::from_posix(label),
+        at: Instant::from_parts(sec, nsec),
+        error: Span::from_nanos(100),
+        leap,
+    }
+}
+
+/// What is in the unit while nobody writes.
+pub fn whole(unit: u8) -> Contents {
+    match ShmReader::open(unit).unwrap().snapshot() {
+        Snapshot::Whole(contents) => contents,
+        Snapshot::Torn => panic!("torn, and nobody writes"),
+    }
+}
+
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
+}
+
+/// Runs one ignored test of this test binary as `nobody`, with `UNIT` in its environment. Copies the binary first, for
+/// it may lie where nobody cannot go.
+pub fn run_as_nobody(test: &str, unit: u8, name: &str) -> Output {
+    let dir = TestDir::new(name);
+    let program = dir.join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let id = NOBODY.to_string();
+    Command::new("setpriv")
+        .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+        .arg(&program)
+        .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("UNIT", unit.to_string())
+        .current_dir("/")
+        .output()
+        .expect("setpriv: install Debian's package util-linux")
+}
