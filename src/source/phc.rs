@@ -1,0 +1,232 @@
+//! The PHC as a source: edges of the pulse and cross time stamps. Knows the ways of drivers and kernels; never decides
+//! which edge is on time. The daemon opens a [`Phc`] and gives it to a [`PhcThread`].
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::event::{CrossTs, Edge, Edges};
+use crate::sys::clock::raw_now;
+use crate::sys::eventfd::EventFd;
+use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
+use cross::CrossReader;
+
+mod cross;
+mod error;
+mod resolve;
+mod schedule;
+mod thread;
+
+pub use cross::Method;
+pub use error::{PhcError, PhcErrorKind};
+pub use resolve::resolve;
+pub use thread::{PhcThread, ThreadEnd};
+
+/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
+const DRAIN_READS: usize = 6;
+
+/// Which PHC, and where the pulse is wired to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhcConfig {
+    /// A network interface, or a path to a node (`/dev/ptpN` or a link to it): whatever has a slash is a path.
+    pub device: String,
+    /// The pin; without one, the pin that has the channel already, else the first one, if it is free.
+    pub pin: Option<Pin>,
+    /// The channel of external time stamps, from 0.
+    pub channel: u32,
+}
+
+/// A pin, as the operator writes it: a number from 0, or else a name (`SDP0`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// The driver's name for it.
+    Name(String),
+    /// Its number.
+    Index(u32),
+}
+
+/// An open PHC that time stamps edges. Dropped, time stamping is switched off and the pin gets back what it was set to.
+#[derive(Debug)]
+pub struct Phc {
+    ptp: Ptp,
+    clock: String,
+    channel: u32,
+    pin_before: Option<PinState>,
+    grant: Request,
+    cross: CrossReader,
+}
+
+impl Phc {
+    /// Opens the PHC and has it time stamp edges; says in the log what was found.
+    ///
+    /// # Errors
+    /// Fatal ones are settings that waiting does not cure, see [`PhcErrorKind`].
+    pub fn open(config: &PhcConfig) -> Result<Self, PhcError> {
+        let path = resolve(&config.device)?;
+        let ptp = Ptp::open(&path).map_err(|error| PhcError::opening(&path, &error))?;
+        let clock = named(&path);
+        let failed = |what: &str, error: &io::Error| PhcError::failed(&clock, what, error);
+        let caps = ptp.caps().map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOTTY | libc::EINVAL) => resolve::not_a_clock(&path),
+            _ => failed("cannot be asked what it can do", &error),
+        })?;
+        resolve::check_channel(&clock, config.channel, caps.n_ext_ts)?;
+        let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<io::Result<Vec<_>>>();
+        let pins = pins.map_err(|error| failed("cannot be asked for its pins", &error))?;
+        let pin_before = resolve::choose_pin(&clock, config, &pins)?;
+        let cross = CrossReader::detect(&ptp, &caps).map_err(|error| failed("cannot be read", &error))?;
+        ptp.only_channel(config.channel).map_err(|error| failed("cannot be told which channel to queue", &error))?;
+
+        // From here on pin and channel are given back whatever happens.
+        let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross };
+        phc.arm()?;
+        phc.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
+        phc.log(config, &caps);
+        Ok(phc)
+    }
+
+    /// Sets pin and channel, once more if they were set before: a reset of the NIC forgets them without a word.
+    pub fn arm(&mut self) -> Result<(), PhcError> {
+        let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers mind
+        if let Some(pin) = &self.pin_before {
+            let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
+            set.map_err(|error| self.refused(&format!("set pin {} to channel", pin.name), &error))?;
+        }
+        // Down to what the driver grants. Any error goes one down: drivers refuse in many ways, and one that is gone is
+        // gone for the last request too.
+        let mut granted = Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+        for request in [Request::StrictRising, Request::StrictBoth, Request::Loose] {
+            granted = self.ptp.enable_extts(self.channel, request).map(|()| request);
+            if granted.is_ok() {
+                break;
+            }
+        }
+        self.grant = granted.map_err(|error| self.refused("time stamp edges on channel", &error))?;
+        Ok(())
+    }
+
+    /// What the driver promised about edges.
+    pub fn edges(&self) -> Edges {
+        match self.grant {
+            Request::StrictRising => Edges::RisingOnly,
+            Request::StrictBoth | Request::Loose => Edges::BothOrUnknown,
+        }
+    }
+
+    /// Node and driver's name, for messages: `/dev/ptp0 (igb)`.
+    pub fn clock(&self) -> &str {
+        &self.clock
+    }
+
+    /// How it is compared with the system's clocks.
+    pub fn method(&self) -> Method {
+        self.cross.method()
+    }
+
+    /// Sleeps until edges are queued, the bell is rung, or `time` is over.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
+        self.ptp.wait(bell, time)
+    }
+
+    /// The queued edges of our channel, 30 at most; none where all were another channel's. Blocks where nothing is
+    /// queued: [`Self::wait`] first.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn read_edges(&self) -> io::Result<Vec<Edge>> {
+        let stamps = match self.ptp.read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
+            other => other?,
+        };
+        let read_at = raw_now();
+        let ours = stamps.iter().filter(|stamp| stamp.channel == self.channel);
+        Ok(ours.map(|stamp| Edge { phc: stamp.phc, read_at }).collect())
+    }
+
+    /// A cross time stamp, or none this time.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
+        let before = self.cross.method();
+        let cross = self.cross.read(&self.ptp);
+        if self.cross.method() != before {
+            info!("{} answers no more {before} cross time stamps: {} from now on", self.clock, self.cross.method());
+        }
+        cross
+    }
+
+    /// Throws away what is queued: edges of unknown age.
+    fn drain(&self) -> io::Result<()> {
+        let silent = EventFd::new()?;
+        for _ in 0..DRAIN_READS {
+            if self.ptp.wait(&silent, Duration::ZERO)? != Woken::Events {
+                break;
+            }
+            self.ptp.read()?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, what: &str, error: &io::Error) -> PhcError {
+        match error.raw_os_error() {
+            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => PhcError::new(
+                PhcErrorKind::Refused,
+                format!("{} cannot {what} {} ({error}): choose another pin or channel", self.clock, self.channel),
+            ),
+            _ => PhcError::failed(&self.clock, &format!("failed to {what} {}", self.channel), error),
+        }
+    }
+
+    fn log(&self, config: &PhcConfig, caps: &Caps) {
+        info!(
+            device = config.device,
+            clock = self.clock,
+            pin = self.pin_before.as_ref().map_or("fixed", |pin| &pin.name),
+            channel = self.channel,
+            channels = caps.n_ext_ts,
+            grant = ?self.grant,
+            cross = %self.cross.method(),
+            "the PTP hardware clock time stamps the pulse"
+        );
+    }
+}
+
+impl Drop for Phc {
+    fn drop(&mut self) {
+        let _ignored = self.ptp.disable_extts(self.channel); // it may be gone
+        if let Some(pin) = &self.pin_before {
+            let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
+        }
+    }
+}
+
+fn named(path: &Path) -> String {
+    match resolve::clock_name(path).as_str() {
+        "" => path.display().to_string(),
+        name => format!("{} ({name})", path.display()),
+    }
+}
+
+impl FromStr for Pin {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index))
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.pad(name),
+            Self::Index(index) => index.fmt(f),
+        }
+    }
+}

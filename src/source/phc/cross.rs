@@ -1,0 +1,276 @@
+//! Cross time stamps: the same moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that
+//! driver and machine have.
+
+use std::fmt;
+use std::io;
+
+use crate::event::CrossTs;
+use crate::sys::clock::raw_sys_pair;
+use crate::sys::ptp::{Bracket, Caps, Crosststamp, Ptp};
+use crate::time::{Instant, Phc, Raw, Span, Sys};
+
+/// Readings of which the narrowest counts.
+const READINGS: u32 = 5;
+
+/// The window of a precise cross time stamp. The hardware latches both ends of the `PCIe` link and takes its delay out;
+/// what is left are tens of nanoseconds, of which no driver tells us.
+const PRECISE_WINDOW: Span = Span::from_nanos(100);
+
+/// Failures in a row after which precise cross time stamps are given up: some machines' `PCIe` roots offer them and then
+/// answer none.
+const PRECISE_PATIENCE: u32 = 5;
+
+/// How the PHC is compared with the system's clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// By hardware, all three clocks at once.
+    Precise,
+    /// Closely between two readings of the system clock, by the driver.
+    Extended,
+    /// Between two readings of the system clock, by the kernel's core.
+    Standard,
+}
+
+/// Takes cross time stamps by a method that was found out once.
+#[derive(Debug)]
+pub(super) struct CrossReader {
+    method: Method,
+    failures: u32,
+}
+
+/// The same moment on two clocks, and the length of the bracket it lies in.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    raw: Instant<Raw>,
+    sys: Instant<Sys>,
+    window: Span,
+}
+
+impl CrossReader {
+    /// Finds out the best method by trying.
+    pub(super) fn detect(ptp: &Ptp, caps: &Caps) -> io::Result<Self> {
+        let method = match caps.cross_timestamping {
+            Crosststamp::Offered => Method::Precise,
+            Crosststamp::Missing => Method::Extended,
+        };
+        let mut reader = Self { method, failures: 0 };
+        for _ in 0..PRECISE_PATIENCE {
+            if reader.read(ptp)?.is_some() {
+                break;
+            }
+        }
+        Ok(reader)
+    }
+
+    pub(super) fn method(&self) -> Method {
+        self.method
+    }
+
+    /// A cross time stamp, or none this time: the hardware was busy or the system clock was stepped meanwhile.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub(super) fn read(&mut self, ptp: &Ptp) -> io::Result<Option<CrossTs>> {
+        loop {
+            let error = match take(ptp, self.method) {
+                Ok(cross) => {
+                    self.failures = 0;
+                    return Ok(cross);
+                }
+                Err(error) => error,
+            };
+            self.failures = self.failures.saturating_add(1);
+            match after(self.method, Failure::of(&error), self.failures) {
+                After::Skip => return Ok(None),
+                After::Try(method) => *self = Self { method, failures: 0 },
+                After::Gone => return Err(error),
+            }
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Precise => "precise",
+            Self::Extended => "extended",
+            Self::Standard => "standard",
+        })
+    }
+}
+
+/// What a failed reading says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// Not now.
+    Busy,
+    /// Driver or kernel do not have this method.
+    Unsupported,
+    /// Anything else.
+    Broken,
+}
+
+impl Failure {
+    fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR) => Self::Busy,
+            Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL) => Self::Unsupported,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// What follows from a failed reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// No cross time stamp this time.
+    Skip,
+    /// This method, at once and from now on.
+    Try(Method),
+    /// The device is gone.
+    Gone,
+}
+
+/// Precise is given up for any lasting error: `ENODEV` may only mean that the kernel left the clock source that the
+/// hardware latches. If the device is gone, the next method says so.
+fn after(method: Method, failure: Failure, in_a_row: u32) -> After {
+    match (method, failure) {
+        (Method::Precise, Failure::Busy) if in_a_row < PRECISE_PATIENCE => After::Skip,
+        (Method::Precise, Failure::Busy | Failure::Unsupported | Failure::Broken) => After::Try(Method::Extended),
+        (Method::Extended, Failure::Unsupported) => After::Try(Method::Standard),
+        (Method::Extended | Method::Standard, Failure::Busy) => After::Skip,
+        (Method::Extended, Failure::Broken) | (Method::Standard, Failure::Unsupported | Failure::Broken) => After::Gone,
+    }
+}
+
+fn take(ptp: &Ptp, method: Method) -> io::Result<Option<CrossTs>> {
+    if method == Method::Precise {
+        let all = ptp.sys_offset_precise()?;
+        return Ok(Some(CrossTs { phc: all.phc, sys: all.sys, raw: all.raw, window: PRECISE_WINDOW }));
+    }
+    let before = Pair::now();
+    let brackets = match method {
+        Method::Standard => ptp.sys_offset(READINGS)?,
+        Method::Precise | Method::Extended => ptp.sys_offset_extended(READINGS)?,
+    };
+    Ok(combine(before, &brackets, Pair::now()))
+}
+
+impl Pair {
+    fn now() -> Self {
+        let (raw, sys, window) = raw_sys_pair();
+        Self { raw, sys, window }
+    }
+}
+
+/// The narrowest bracket, dated on the raw clock by the pairs around all of them.
+fn combine(before: Pair, brackets: &[Bracket], after: Pair) -> Option<CrossTs> {
+    let (phc, sys, bracket) = narrowest(brackets)?;
+    let raw = raw_at(sys, before, after)?;
+    Some(CrossTs { phc, sys, raw, window: bracket + before.window.max(after.window) })
+}
+
+/// The reading with the shortest bracket, the bracket's middle, and its length. One that ends before it begins was torn
+/// by a step of the system clock.
+fn narrowest(brackets: &[Bracket]) -> Option<(Instant<Phc>, Instant<Sys>, Span)> {
+    let windows = brackets.iter().map(|bracket| (bracket, bracket.after - bracket.before));
+    let (bracket, window) = windows.filter(|(_, window)| *window >= Span::ZERO).min_by_key(|(_, window)| *window)?;
+    Some((bracket.phc, bracket.before + Span::from_nanos(window.nanos() / 2), window))
+}
+
+/// The raw clock at a moment of the system clock, on the straight line through two pairs around it: exact while the
+/// system clock is slewed, however fast. `None` where the system clock was stepped between the pairs: it may be slewed
+/// by up to 10 % (chronyd's and the kernel's limit), so that more than an eighth is no slew.
+fn raw_at(sys: Instant<Sys>, before: Pair, after: Pair) -> Option<Instant<Raw>> {
+    let (raw_span, sys_span) = (after.raw - before.raw, after.sys - before.sys);
+    let slack = before.window + after.window;
+    let bend = (sys_span - raw_span).abs();
+    let outside = sys < before.sys - slack || sys > after.sys + slack;
+    if bend > Span::from_nanos(raw_span.nanos() / 8) + slack || outside {
+        return None;
+    }
+    Some(before.raw + (sys - before.sys).scaled(raw_span, sys_span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bracket(before: i64, phc: i64, after: i64) -> Bracket {
+        Bracket {
+            before: Instant::from_nanos(before),
+            phc: Instant::from_nanos(phc),
+            after: Instant::from_nanos(after),
+        }
+    }
+
+    fn pair(raw: i64, sys: i64) -> Pair {
+        Pair { raw: Instant::from_nanos(raw), sys: Instant::from_nanos(sys), window: Span::from_nanos(60) }
+    }
+
+    #[test]
+    fn the_narrowest_bracket_counts_and_its_middle_is_the_moment() {
+        for (brackets, expected) in [
+            (vec![], None),
+            (vec![bracket(100, 7, 300)], Some((7, 200, 200))),
+            (vec![bracket(0, 1, 500), bracket(600, 2, 700), bracket(800, 3, 1200)], Some((2, 650, 100))),
+            (vec![bracket(1000, 1, 900), bracket(0, 2, 400)], Some((2, 200, 400))), // stepped back within the first
+            (vec![bracket(1000, 1, 900)], None),
+        ] {
+            let found = narrowest(&brackets).map(|(phc, sys, window)| (phc.nanos(), sys.nanos(), window.nanos()));
+            assert_eq!(found, expected, "{brackets:?}");
+        }
+    }
+
+    #[test]
+    fn raw_time_is_exact_while_the_system_clock_is_slewed() {
+        for slew_percent in [-10, -1, 0, 1, 10] {
+            let sys = |raw: i64| 5_000_000_000 + raw + raw * slew_percent / 100;
+            let (before, after) = (pair(1_000, sys(1_000)), pair(41_000, sys(41_000)));
+            for raw in [1_000, 11_000, 26_000, 41_000] {
+                let found = raw_at(Instant::from_nanos(sys(raw)), before, after).unwrap();
+                assert!((found.nanos() - raw).abs() <= 1, "{slew_percent} %: {raw} became {}", found.nanos());
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_of_the_system_clock_gives_no_cross_time_stamp() {
+        for (sys, after) in [
+            (50_000, pair(40_000, 1_040_000)),  // forward by a millisecond
+            (20_000, pair(40_000, -1_000_000)), // backward
+            (20_000, pair(40_000, 48_000)),     // 20 % is no slew
+            (90_000, pair(40_000, 40_000)),     // there and back again
+        ] {
+            assert_eq!(raw_at(Instant::from_nanos(sys), pair(0, 0), after), None, "{sys} {after:?}");
+        }
+    }
+
+    #[test]
+    fn the_window_holds_the_bracket_and_the_raw_reading() {
+        let cross = combine(pair(0, 10_000), &[bracket(10_400, 77, 10_600)], pair(1_000, 11_000)).unwrap();
+        assert_eq!((cross.phc.nanos(), cross.sys.nanos(), cross.raw.nanos()), (77, 10_500, 500));
+        assert_eq!(cross.window, Span::from_nanos(200 + 60));
+    }
+
+    #[test]
+    fn a_failed_reading_is_skipped_or_another_method_is_taken_or_the_device_is_gone() {
+        use {After::*, Method::*};
+        for (method, errno, in_a_row, expected) in [
+            (Precise, libc::ETIMEDOUT, 1, Skip),
+            (Precise, libc::ETIMEDOUT, 5, Try(Extended)),
+            (Precise, libc::ENODEV, 1, Try(Extended)),
+            (Precise, libc::EOPNOTSUPP, 1, Try(Extended)),
+            (Extended, libc::EBUSY, 100, Skip),
+            (Extended, libc::EOPNOTSUPP, 1, Try(Standard)),
+            (Extended, libc::ENOTTY, 1, Try(Standard)),
+            (Extended, libc::ENODEV, 1, Gone),
+            (Standard, libc::EINTR, 1, Skip),
+            (Standard, libc::EIO, 1, Gone),
+            (Standard, libc::EOPNOTSUPP, 1, Gone),
+        ] {
+            let failure = Failure::of(&io::Error::from_raw_os_error(errno));
+            assert_eq!(after(method, failure, in_a_row), expected, "{method} {errno} {in_a_row}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The thread without a PHC: what it does while there is none, and how it ends.
+
+use super::*;
+use crate::time::Instant;
+
+fn absent() -> PhcConfig {
+    PhcConfig { device: "/dev/ptp4095".into(), pin: None, channel: 0 }
+}
+
+#[test]
+fn an_absent_phc_is_told_once_and_waited_for() {
+    let (sender, mut events) = mpsc::channel(4);
+    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    let told = events.blocking_recv().unwrap();
+    assert!(matches!(told, Event::Source { change: SourceChange::PulseLost, .. }), "{told:?}");
+    sleep(Duration::from_millis(1_200)); // past the first retry
+    assert!(!thread.is_finished() && events.try_recv().is_err());
+}
+
+#[test]
+fn it_stops_within_100_ms() {
+    let (sender, _events) = mpsc::channel(4);
+    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    sleep(Duration::from_millis(20)); // it is in the midst of its second's rest
+    let begin = StdInstant::now();
+    assert_eq!(thread.stop(), ThreadEnd::Clean);
+    assert!(begin.elapsed() < Duration::from_millis(100));
+}
+
+#[test]
+fn it_stops_even_while_the_channel_is_full() {
+    let (sender, _events) = mpsc::channel(1);
+    sender.try_send(Event::Tick { raw: Instant::from_nanos(0) }).unwrap();
+    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    sleep(Duration::from_millis(20));
+    let begin = StdInstant::now();
+    assert_eq!(thread.stop(), ThreadEnd::Clean);
+    assert!(begin.elapsed() < Duration::from_millis(100));
+}
+
+fn wait_for_the_end(thread: &mut PhcThread) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let ended = async { tokio::time::timeout(Duration::from_secs(3), thread.ended()).await };
+    runtime.block_on(ended).expect("nobody was told that the thread ended");
+}
+
+#[test]
+fn it_ends_when_nobody_listens_and_says_so() {
+    let (sender, mut events) = mpsc::channel(4);
+    let mut thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    events.blocking_recv().unwrap(); // now it rests, with nothing more to send
+    drop(events);
+    wait_for_the_end(&mut thread);
+    wait_for_the_end(&mut thread); // may be asked again
+    assert_eq!(thread.stop(), ThreadEnd::Clean);
+}
+
+#[test]
+fn a_panic_within_is_noticed() {
+    let mut thread = PhcThread::start(Arc::new(EventFd::new().unwrap()), || panic!("as a bug would")).unwrap();
+    wait_for_the_end(&mut thread);
+    assert_eq!(thread.stop(), ThreadEnd::Panicked);
+}
+
+#[test]
+fn a_thread_that_sits_in_a_read_is_left_behind_after_a_second() {
+    let stuck = || {
+        sleep(Duration::from_secs(30));
+        Stop
+    };
+    let thread = PhcThread::start(Arc::new(EventFd::new().unwrap()), stuck).unwrap();
+    assert_eq!(thread.stop(), ThreadEnd::Stuck);
+}
