@@ -13,7 +13,7 @@ use crate::config::Baud;
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::duration::parse_span;
 use crate::engine::{Config, Engine};
-use crate::event::{Reason, Sample, Verdict};
+use crate::event::{Reason, Sample, State, Verdict};
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, SerialConfig};
 use crate::source::simulator::live::Live;
@@ -210,13 +210,13 @@ fn say(line: &str) {
 
 fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {
     let edge = match engine.on_time().and_then(|on_time| on_time.width) {
-        Some(width) => format!("starts {width:>8}"),
-        None => "the only one".into(),
+        Some(width) => format!("before {width:>8}"),
+        None => "on its own".into(),
     };
     let delay = engine.label().map(|label| label.delay).unwrap_or_default();
     let truth = error.map_or("NO SUCH PULSE".into(), |error| format!("{:+} ns off", error.nanos()));
     format!(
-        "{:<10} {}  on-time edge {edge}  delay {delay:>8}  offset {:>+8} ns  {truth}",
+        "{:<10} {}  edge {edge}  delay {delay:>8}  offset {:>+8} ns  {truth}",
         engine.state(),
         sample.label,
         sample.offset().nanos(),
@@ -225,8 +225,9 @@ fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String 
 
 fn waiting_for(engine: &Engine) -> &'static str {
     match engine.state() {
-        crate::event::State::Measuring => "edges come; finding out which one is on time",
-        crate::event::State::Pairing => "the on-time edge is known; sentences must agree on its second",
-        state => state.reason().map_or("no pulse this second", Reason::sentence),
+        State::Measuring => "edges come; which one is on time is being found out",
+        State::Pairing => "it is known which edge is on time; its second is being found out",
+        State::Locked | State::Coasting => "no on-time edge this second",
+        State::Searching(reason) | State::Refusing(reason) => reason.sentence(),
     }
 }

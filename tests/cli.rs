@@ -1,0 +1,147 @@
+//! The program as its users meet it: exit codes, one sentence on standard error, a clean end.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{TestDir, TestUnit};
+use serialport::{SerialPort, TTYPort};
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+}
+
+fn run(args: &[&str]) -> Output {
+    program().args(args).output().unwrap()
+}
+
+/// Ends with this code, and says on one line what is wrong.
+fn refuses(args: &[&str], code: i32, what: &str) {
+    let output = run(args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains(what)), (Some(code), true), "{args:?}: {said}");
+    if code != 64 {
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn wrong_settings_end_the_process_at_once_with_a_sysexits_code_and_a_sentence() {
+    let dir = TestDir::new("cli");
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let unknown_key = file("key.toml", "[serial]\ndevise = \"/dev/ttyS0\"\n");
+    let no_unit = file("unit.toml", "[pulse]\nwidth = \"100\"\n");
+    let plain = file("plain", "");
+    for (args, code, what) in [
+        (&["run", "--serail", "x"][..], 64, "--serail"),
+        (&["run"], 64, "--serial"),
+        (&["run", "--serial", "/dev/ttyS0"], 64, "--phc"),
+        (&["run", "--baud", "fast"], 64, "no baud rate"),
+        (&["run", "--channel", "x"], 64, "--channel"),
+        (&["run", "--shm", "256"], 64, "--shm"),
+        (&["run", "--width", "100"], 64, "no unit"),
+        (&["run", "--config", "/nonexistent.toml"], 66, "/nonexistent.toml cannot be read"),
+        (&["run", "--config", &unknown_key], 78, "key.toml:2:1: unknown field `devise`"),
+        (&["run", "--config", &no_unit], 78, "unit.toml:2:9: "),
+        (&["run", "--serial", "/dev/ttyS0", "--phc", "lo"], 69, "lo"),
+        (&["run", "--serial", "/dev/ttyS0", "--phc", "/dev/null"], 78, "/dev/null"),
+        (&["run", "--serial", &plain, "--phc", "/dev/ptp99"], 78, "is no serial port"),
+        (&["run", "--serial", "/dev/null", "--phc", "/dev/ptp99"], 78, "is no serial port"),
+        (&["simulate", "--width", "1s"], 64, "--width"),
+        (&["simulate", "--loss", "7"], 64, "no share"),
+        (&["shm", "255"], 66, "255"),
+    ] {
+        refuses(args, code, what);
+    }
+}
+
+#[test]
+fn help_and_version_end_well() {
+    for args in [&["--help"][..], &["run", "--help"], &["simulate", "--help"], &["shm", "--help"], &["--version"]] {
+        let output = run(args);
+        assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+/// Waits for the end, not for longer than `limit`.
+fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    panic!("still running after {limit:?}");
+}
+
+fn terminate(child: &Child) {
+    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn devices_that_are_not_there_are_waited_for_said_once_and_sigterm_ends_it_well() {
+    let unit = TestUnit::claim();
+    let mut child = program()
+        .args(["run", "--serial", "/dev/ttyUSB99", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    // The last of the three to come is the state, some seconds after the start.
+    while !said.iter().any(|line: &String| line.contains("Searching")) {
+        said.push(log.next().unwrap().unwrap());
+    }
+    terminate(&child);
+    assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
+    said.extend(log.map(Result::unwrap));
+    for device in ["/dev/ttyUSB99", "/dev/ptp99"] {
+        assert_eq!(said.iter().filter(|line| line.contains(device)).count(), 1, "{said:#?}");
+    }
+}
+
+#[test]
+fn the_segment_is_left_without_a_sample() {
+    let unit = TestUnit::claim();
+    let mut child = program()
+        .args(["simulate", "--shm", &unit.unit.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    terminate(&child);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0), "{rest:#?}");
+    let looked = run(&["shm", &unit.unit.to_string()]);
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("valid is 0"), "{looked:?}");
+}
+
+#[test]
+fn a_port_held_by_another_program_is_waited_for_and_named() {
+    let unit = TestUnit::claim();
+    let (_receiver, holder) = TTYPort::pair().unwrap();
+    let device = holder.name().unwrap();
+    let _held = TTYPort::open(&serialport::new(&device, 9_600)).unwrap();
+    let mut child = program()
+        .args(["run", "--serial", &device, "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next().expect("ended").unwrap().contains("held by another program") {}
+    terminate(&child);
+    assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
+}

@@ -1,0 +1,206 @@
+//! The serial source on real pseudo terminals, with the engine behind it and a simulated NIC beside it: what arrives on
+//! the line is named, never published, and a receiver may come and go.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Reason, SourceChange, State, Verdict};
+use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::simulator::live::Live;
+use gnss2shm::source::simulator::world::Scenario;
+use serialport::{SerialPort, TTYPort};
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A receiver's end of a line; the machine's end is found under a name that stays.
+struct Line {
+    name: PathBuf,
+    ends: Option<(TTYPort, TTYPort)>,
+}
+
+impl Line {
+    fn new(test: &str) -> Self {
+        let name = std::env::temp_dir().join(format!("gnss2shm-{test}-{}", std::process::id()));
+        let mut line = Self { name, ends: None };
+        line.plug();
+        line
+    }
+
+    fn plug(&mut self) {
+        let (receiver, machine) = TTYPort::pair().unwrap();
+        let _ = fs::remove_file(&self.name);
+        symlink(machine.name().unwrap(), &self.name).unwrap();
+        self.ends = Some((receiver, machine));
+    }
+
+    fn unplug(&mut self) {
+        self.ends = None;
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.ends.as_mut().unwrap().0.write_all(bytes).unwrap();
+    }
+
+    fn config(&self) -> SerialConfig {
+        SerialConfig { device: self.name.to_str().unwrap().to_owned(), baud: 9_600 }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.name);
+    }
+}
+
+/// Runs events through an engine until `enough` says so of a verdict, or of none at a tick.
+async fn until(
+    engine: &mut Engine,
+    events: &mut Receiver<Event>,
+    what: &str,
+    mut each_second: impl FnMut(),
+    enough: impl Fn(&Verdict) -> bool,
+) {
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let search = async {
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event.unwrap(),
+                _ = tick.tick() => {
+                    each_second();
+                    Event::Tick { raw: gnss2shm::sys::clock::raw_now() }
+                }
+            };
+            if engine.handle(&event).iter().any(&enough) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("{what}: still {:?}", engine.state()));
+}
+
+fn on_runtime(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
+/// A NIC with a pulse, whose receiver says nothing on a line of its own.
+fn silent() -> Scenario {
+    Scenario { sentence_loss: 1_000, ..Scenario::default() }
+}
+
+/// What is sent each half second, and the reason that must be named; nothing of it may become a sample.
+fn is_named(test: &str, sent: &[u8], reason: Reason) {
+    on_runtime(async {
+        let (sender, mut events) = channel(1_024);
+        let _live = Live::start(silent(), sender.clone()).unwrap();
+        let mut line = Line::new(test);
+        let source = tokio::spawn(serial::run(line.config(), None, sender));
+        let mut engine = Engine::new(Config::default());
+        until(
+            &mut engine,
+            &mut events,
+            test,
+            || line.send(sent),
+            |verdict| {
+                assert!(!matches!(verdict, Verdict::Sample(_)), "{test}: a sample came of this");
+                matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
+            },
+        )
+        .await;
+        source.abort();
+    });
+}
+
+#[test]
+fn noise_and_a_wrong_baud_rate_are_named() {
+    let noise: Vec<u8> = (0..200_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80).collect();
+    is_named("noise", &noise, Reason::NoSentence);
+}
+
+#[test]
+fn bad_checksums_are_named() {
+    is_named("checksum", b"$GPRMC,120000,A,1,N,2,E,0,0,201126,,,A*00\r\n", Reason::NoSentence);
+}
+
+#[test]
+fn overlong_lines_are_named() {
+    is_named("overlong", format!("$GPRMC,1200{}", "x".repeat(900)).as_bytes(), Reason::NoSentence);
+}
+
+#[test]
+fn a_receiver_in_binary_mode_is_named() {
+    is_named("binary", b"\xB5\x62\x01\x07\x5C\x00\x00\x00", Reason::BinaryProtocol);
+}
+
+#[test]
+fn silence_is_named() {
+    is_named("silence", b"", Reason::NoBytes);
+}
+
+#[test]
+fn sentences_without_time_are_named() {
+    is_named("timeless", b"$GPGSV,1,1,00*79\r\n", Reason::NoTime);
+}
+
+#[test]
+fn a_receiver_without_a_fix_is_named() {
+    is_named("no-fix", b"$GPRMC,,V,,,,,,,,,,N*53\r\n", Reason::NoFix);
+}
+
+#[test]
+fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
+    on_runtime(async {
+        let (sender, mut events) = channel(1_024);
+        let mut line = Line::new("replug");
+        let source = tokio::spawn(serial::run(line.config(), None, sender));
+        let next = async |events: &mut Receiver<Event>| {
+            let waited = tokio::time::timeout(PATIENCE, events.recv()).await;
+            waited.expect("no event").expect("the source ended")
+        };
+        for _ in 0..3 {
+            let opened = next(&mut events).await;
+            assert!(matches!(opened, Event::Source { change: SourceChange::SentencesOpen, .. }), "{opened:?}");
+            line.send(b"$GPGSV,1,1,00*79\r\n");
+            let bytes = next(&mut events).await;
+            assert!(matches!(bytes, Event::Bytes(_)), "{bytes:?}");
+            line.unplug();
+            let lost = next(&mut events).await;
+            assert!(matches!(lost, Event::Source { change: SourceChange::SentencesLost, .. }), "{lost:?}");
+            line.plug();
+        }
+        source.abort();
+    });
+}
+
+#[test]
+fn the_whole_chain_locks_through_a_pty_and_every_sample_is_right() {
+    on_runtime(async {
+        let (sender, mut events) = channel(1_024);
+        let live = Live::start(Scenario::default(), sender.clone()).unwrap();
+        let config = SerialConfig { device: live.device.clone(), baud: 9_600 };
+        let source = tokio::spawn(serial::run(config, None, sender));
+        let mut engine = Engine::new(Config::default());
+        for _ in 0..3 {
+            until(
+                &mut engine,
+                &mut events,
+                "chain",
+                || {},
+                |verdict| {
+                    let Verdict::Sample(sample) = verdict else { return false };
+                    let error = live.error(sample).expect("no such pulse");
+                    assert!(error.abs() <= sample.error, "{error} off, bound {}", sample.error);
+                    true
+                },
+            )
+            .await;
+        }
+        source.abort();
+    });
+}
