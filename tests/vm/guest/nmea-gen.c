@@ -1,0 +1,240 @@
+/*
+ * The simulated receiver's serial side: says which second it is, late and loosely.
+ *
+ * The first byte of the burst that names second K leaves when truth is K + delay, give or take the
+ * jitter; the rest follows at the pace of the baud rate, because QEMU's UART would deliver
+ * everything at once. A burst longer than its second pushes the next one back, as on a real line.
+ *
+ * Faults happen between two moments, in seconds after the start.
+ */
+#include "truth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct period {
+	int64_t from, to; /* seconds after the start; empty if equal */
+};
+
+static struct {
+	const char *tty;
+	long baud;
+	int64_t delay, jitter;   /* ns */
+	int64_t jump_at, jump_to; /* from this second on, this delay; never if jump_at < 0 */
+	struct period silent;    /* says nothing */
+	struct period invalid;   /* says the time, but declares it invalid */
+	int corrupt;             /* bytes damaged, in 1/1000 */
+	int off;                 /* names a second that is wrong by this many */
+	const char *sentences;
+} opt = { "/dev/ttyS2", 9600, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, "RMC,ZDA,GGA,GSA" };
+
+static bool within(struct period p, int64_t t)
+{
+	return t >= p.from && t < p.to;
+}
+
+static int64_t uniform(int64_t limit)
+{
+	return limit > 0 ? (int64_t)(drand48() * (2 * limit + 1)) - limit : 0;
+}
+
+/* ---- sentences ---- */
+
+struct civil {
+	int year, month, day, hour, minute, second;
+};
+
+static bool leap_year(int y)
+{
+	return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+}
+
+static struct civil civil_of(int64_t t)
+{
+	static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	struct civil c = { 1970, 1, 1, t / 3600 % 24, t / 60 % 60, t % 60 };
+	int64_t days = t / 86400;
+	int length;
+
+	while (days >= 365 + leap_year(c.year))
+		days -= 365 + leap_year(c.year++);
+	while (days >= (length = lengths[c.month - 1] + (c.month == 2 && leap_year(c.year)))) {
+		days -= length;
+		c.month++;
+	}
+	c.day += days;
+	return c;
+}
+
+/* The part of a sentence between '$' and '*', or nothing if this type is not known. */
+static int body(char *out, size_t room, const char *type, struct civil c, bool valid)
+{
+	static const char where[] = "5231.2040,N,01324.6150,E";
+	char time[16], date[16];
+
+	snprintf(time, sizeof(time), "%02d%02d%02d.00", c.hour, c.minute, c.second);
+	snprintf(date, sizeof(date), "%02d%02d%02d", c.day, c.month, c.year % 100);
+	if (!strcmp(type, "RMC"))
+		return snprintf(out, room, "GPRMC,%s,%s,%s,0.01,,%s,,,%s", time, valid ? "A" : "V",
+				where, date, valid ? "A" : "N");
+	if (!strcmp(type, "ZDA"))
+		return snprintf(out, room, "GPZDA,%s,%02d,%02d,%04d,00,00", time, c.day, c.month, c.year);
+	if (!strcmp(type, "GGA"))
+		return snprintf(out, room, "GPGGA,%s,%s,%d,%02d,0.9,41.5,M,39.6,M,,", time, where,
+				valid, valid ? 9 : 0);
+	if (!strcmp(type, "GSA"))
+		return snprintf(out, room, "GPGSA,A,%d,02,05,07,09,13,16,20,29,30,,,,1.7,0.9,1.4",
+				valid ? 3 : 1);
+	if (!strcmp(type, "GLL"))
+		return snprintf(out, room, "GPGLL,%s,%s,%s,%s", where, time, valid ? "A" : "V",
+				valid ? "A" : "N");
+	if (!strcmp(type, "VTG"))
+		return snprintf(out, room, "GPVTG,,T,,M,0.01,N,0.02,K,%s", valid ? "A" : "N");
+	if (!strcmp(type, "GSV"))
+		return snprintf(out, room, "GPGSV,1,1,04,02,45,083,42,05,61,214,44,07,22,301,38,09,17,045,35");
+	if (!strcmp(type, "TXT"))
+		return snprintf(out, room, "GPTXT,01,01,02,gnss2shm simulated receiver");
+	return -1;
+}
+
+static size_t burst(char *out, size_t room, int64_t second, bool valid)
+{
+	struct civil c = civil_of(second);
+	size_t used = 0;
+	char list[256], *rest = list, *type;
+
+	snprintf(list, sizeof(list), "%s", opt.sentences);
+	while ((type = strsep(&rest, ","))) {
+		char text[100];
+		unsigned char sum = 0, *p;
+
+		if (body(text, sizeof(text), type, c, valid) < 0) {
+			fprintf(stderr, "no such sentence here: %s\n", type);
+			exit(64);
+		}
+		for (p = (unsigned char *)text; *p; p++)
+			sum ^= *p;
+		used += snprintf(out + used, room - used, "$%s*%02X\r\n", text, sum);
+		if (used >= room)
+			die("too many sentences");
+	}
+	return used;
+}
+
+/* ---- the line ---- */
+
+static int line_open(void)
+{
+	int fd = open(opt.tty, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || tcgetattr(fd, &t))
+		die(opt.tty);
+	cfmakeraw(&t);
+	t.c_cflag |= CLOCAL;
+	/* Above 115200 the emulated UART cannot follow; the pace below is what counts. */
+	if (cfsetspeed(&t, opt.baud > 115200 ? 115200 : opt.baud) || tcsetattr(fd, TCSANOW, &t))
+		die("baud rate");
+	return fd;
+}
+
+/* Sends at the pace of the line, in portions of at least 2 ms. Returns when the last byte is out. */
+static void send_paced(int line, int truth, const char *bytes, size_t size)
+{
+	int64_t start = truth_read(truth).truth, byte = 10 * SECOND / opt.baud;
+	size_t sent = 0;
+
+	while (sent < size) {
+		size_t due = (truth_read(truth).truth - start) / byte + 1;
+
+		if (due > size)
+			due = size;
+		while (sent < due) {
+			ssize_t n = write(line, bytes + sent, due - sent);
+
+			if (n < 0)
+				die("write");
+			sent += n;
+		}
+		nap(byte > 2 * MILLISECOND ? byte : 2 * MILLISECOND);
+	}
+	truth_sleep_until(truth, start + (int64_t)size * byte);
+}
+
+/* ---- options ---- */
+
+static struct period period_of(const char *text)
+{
+	struct period p;
+
+	if (sscanf(text, "%ld:%ld", &p.from, &p.to) != 2) {
+		fprintf(stderr, "a period is FROM:TO in seconds, not %s\n", text);
+		exit(64);
+	}
+	return p;
+}
+
+static void options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "tty", 1, 0, 't' },     { "baud", 1, 0, 'b' },    { "delay-ns", 1, 0, 'd' },
+		{ "jitter-ns", 1, 0, 'j' }, { "sentences", 1, 0, 's' }, { "seed", 1, 0, 'S' },
+		{ "jump", 1, 0, 'J' },    { "silent", 1, 0, 'x' },  { "invalid", 1, 0, 'v' },
+		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { 0, 0, 0, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 't': opt.tty = optarg; break;
+		case 'b': opt.baud = atol(optarg); break;
+		case 'd': opt.delay = atoll(optarg); break;
+		case 'j': opt.jitter = atoll(optarg); break;
+		case 's': opt.sentences = optarg; break;
+		case 'S': srand48(atol(optarg)); break;
+		case 'x': opt.silent = period_of(optarg); break;
+		case 'v': opt.invalid = period_of(optarg); break;
+		case 'c': opt.corrupt = atoi(optarg); break;
+		case 'o': opt.off = atoi(optarg); break;
+		case 'J':
+			if (sscanf(optarg, "%ld:%ld", &opt.jump_at, &opt.jump_to) == 2)
+				break;
+			fprintf(stderr, "a jump is AT:DELAY_NS, not %s\n", optarg);
+			/* fall through */
+		default: exit(64);
+		}
+	}
+	if (opt.baud < 300)
+		die("--baud is too low");
+}
+
+int main(int argc, char **argv)
+{
+	char bytes[2048];
+	int truth, line;
+	int64_t first, next;
+
+	options(argc, argv);
+	truth = truth_open();
+	line = line_open();
+	first = truth_read(truth).truth / SECOND + 1;
+	for (next = first;; next++) {
+		int64_t t = next - first;
+		int64_t delay = opt.jump_at >= 0 && t >= opt.jump_at ? opt.jump_to : opt.delay;
+		size_t size = burst(bytes, sizeof(bytes), next + opt.off, !within(opt.invalid, t)), i;
+
+		for (i = 0; i < size; i++)
+			if (drand48() * 1000 < opt.corrupt)
+				bytes[i] ^= 1 << (lrand48() % 8);
+		truth_sleep_until(truth, next * SECOND + delay + uniform(opt.jitter));
+		if (!within(opt.silent, t))
+			send_paced(line, truth, bytes, size);
+	}
+}
