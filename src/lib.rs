@@ -1,5 +1,31 @@
 //! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock time stamped, and hands
 //! chronyd finished samples through its SHM refclock.
+//!
+//! # Architecture
+//! ```text
+//! serial ─ bytes ─> framer ─> Sentence ┐
+//! PHC ────────────> Edge ──────────────┼─> Engine ─> Verdict ─> SHM | log
+//! PHC <-> system ─> CrossTs ───────────┘   (pure)
+//! ```
+//! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
+//! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
+//! Imports point the same way: cli → daemon → source, sink → sys, and engine → nmea, event, [`mod@time`].
+//!
+//! One thread owns the PHC, because reading it blocks whatever one asks for. Everything else is one tokio
+//! current-thread runtime. Every event carries the time at which it was captured, so what the engine says depends on
+//! the events alone and not on when it was asked.
+//!
+//! # Where to change what
+//! | to change | go to |
+//! |---|---|
+//! | which sentences count, how a time is read | [`nmea`], [`engine::mention`] |
+//! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
+//! | which second it is | [`engine::labeller`] |
+//! | PHC time to system time, steps | [`engine::clock_map`] |
+//! | states, and what an operator reads | [`engine`], [`event::Reason`] |
+//! | drivers' and kernels' ways with the PHC | [`source::phc`] |
+//! | chrony's protocol | [`sink::shm`] |
+//! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -7,7 +33,9 @@ pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod nmea;
+pub mod recording;
 pub mod sink;
+pub mod size;
 pub mod source;
 pub mod sys;
 pub mod time;
