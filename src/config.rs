@@ -10,6 +10,7 @@ use serde::{Deserialize, de};
 
 use crate::duration::parse_span;
 use crate::engine;
+use crate::engine::guard;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::serial::SerialConfig;
 use crate::time::Span;
@@ -43,6 +44,50 @@ pub struct Given {
     pub sentences: Sentences,
     /// How long seconds are counted on the pulse alone.
     pub holdover: Option<Duration>,
+    /// `"refuse"` or `"correct"` dates from before this release by multiples of 1024 weeks.
+    pub rollover: Option<Rollover>,
+    /// `"block"`, `"warn"` or `"off"`: what to do when the system clock disagrees with the first label.
+    pub witness: Option<Witness>,
+    /// `"assume"` the two conventions, or have them `"confirm"`ed.
+    pub conventions: Option<Conventions>,
+}
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident = $engine:path { $($variant:ident: $says:literal),* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name {
+            $(#[doc = $says] $variant,)*
+        }
+
+        impl From<$name> for $engine {
+            fn from(choice: $name) -> Self {
+                match choice {
+                    $($name::$variant => Self::$variant,)*
+                }
+            }
+        }
+    )*};
+}
+
+choices! {
+    /// What is done with a receiver whose week number rolled over.
+    Rollover = guard::Rollover {
+        Refuse: "its dates are refused",
+        Correct: "multiples of 1024 weeks are added"
+    }
+    /// What is done when the system clock disagrees with the first label.
+    Witness = guard::WitnessMode {
+        Block: "nothing is published",
+        Warn: "it is said",
+        Off: "it is not asked"
+    }
+    /// What is done about the two conventions that no wire can contradict.
+    Conventions = guard::Conventions {
+        Assume: "they are assumed, unless the witness disagrees",
+        Confirm: "they must be configured, or the witness must agree"
+    }
 }
 
 /// `[serial]`
@@ -151,6 +196,9 @@ impl Given {
                 trust_zda: self.sentences.trust_zda.or(other.sentences.trust_zda),
             },
             holdover: self.holdover.or(other.holdover),
+            rollover: self.rollover.or(other.rollover),
+            witness: self.witness.or(other.witness),
+            conventions: self.conventions.or(other.conventions),
         }
     }
 
@@ -176,6 +224,9 @@ impl Given {
                 delay: self.sentences.delay.map(|delay| delay.0),
                 holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
                 trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
+                rollover: self.rollover.map_or(defaults.rollover, Into::into),
+                witness: self.witness.map_or(defaults.witness, Into::into),
+                conventions: self.conventions.map_or(defaults.conventions, Into::into),
             },
         })
     }
@@ -271,6 +322,9 @@ mod tests {
         let given = Given::parse(
             r#"
             holdover = "2min"
+            rollover = "correct"
+            witness = "warn"
+            conventions = "confirm"
             [serial]
             device = "/dev/ttyS1"
             baud = 115200
@@ -298,6 +352,9 @@ mod tests {
             delay: Some(ms(-965)),
             holdover: Span::from_secs(120),
             trust_zda: true,
+            rollover: guard::Rollover::Correct,
+            witness: guard::WitnessMode::Warn,
+            conventions: guard::Conventions::Confirm,
         };
         assert_eq!(settings.engine, engine);
     }
@@ -319,6 +376,7 @@ mod tests {
             ("[pulse]\nwidth = \"0ms\"", "2:9", "out of range"),
             ("[sentences]\ndelay = \"6s\"", "2:9", "out of range"),
             ("holdover = \"2d\"", "1:12", "unknown unit"),
+            ("witness = \"maybe\"", "1:11", "unknown variant `maybe`"),
             ("[serial\n", "1:8", ""),
         ] {
             let (place, message) = Given::parse(text).unwrap_err();

@@ -16,11 +16,13 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Feeds events to the engine and samples to the sink, until all sources are gone.
 ///
+/// `record` sees every event, just before the engine does.
 /// `observe` sees every verdict, and the engine as it stands after it; a tick without any verdict is seen as `None`.
 pub async fn serve(
     engine: &mut Engine,
     mut events: Receiver<Event>,
     sink: &mut ShmSink,
+    mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, Option<&Verdict>),
 ) {
     let mut tick = interval(TICK);
@@ -34,6 +36,7 @@ pub async fn serve(
             },
             _ = tick.tick() => Event::Tick { raw: raw_now() },
         };
+        record(&event);
         for verdict in engine.handle(&event) {
             if let Verdict::Sample(sample) = verdict {
                 sink.publish(&sample);
@@ -54,6 +57,11 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
             seconds,
             "the sentences agree on another second than before ({seconds:+} s): a leap second, or the receiver has now \
              learnt how many there were"
+        ),
+        Verdict::Contradiction(figures) => warn!("{figures}"),
+        Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
+        Verdict::WitnessOverruled { offset } => warn!(
+            "the system clock is synchronised and disagrees by {offset}; publishing all the same, because witness is \"warn\""
         ),
         Verdict::Sample(sample) => debug!(
             label = %sample.label,

@@ -3,9 +3,11 @@
 //! Sources only make [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
 //! was captured, so the same events give the same verdicts whatever the scheduling was.
 
+pub mod text;
+
 use std::fmt;
 
-use crate::time::{Instant, Phc, Raw, Span, Sys, UtcSecond};
+use crate::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
 
 /// A fact from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,15 @@ pub enum Event {
         raw: Instant<Raw>,
         /// What happened to it.
         change: SourceChange,
+    },
+    /// What the kernel says of the system clock.
+    Witness(Witness),
+    /// What the system's table of leap seconds says.
+    LeapTable {
+        /// When it was read.
+        raw: Instant<Raw>,
+        /// The next leap second that it announces.
+        next: Option<Announced>,
     },
     /// Time passes, even where nothing happens.
     Tick {
@@ -63,6 +74,24 @@ pub struct CrossTs {
     pub window: Span,
 }
 
+/// What the kernel says of the system clock (adjtimex(2)). Until we have published, somebody else set it: a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// When it was asked.
+    pub raw: Instant<Raw>,
+    /// How far the system clock can be off, at most; `None` while nobody synchronises it.
+    pub max_error: Option<Span>,
+}
+
+/// A leap second that is known to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The UTC day at whose end it comes.
+    pub day: Date,
+    /// What happens then.
+    pub leap: Leap,
+}
+
 /// What happened to a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceChange {
@@ -98,6 +127,18 @@ pub enum Verdict {
         /// How many seconds the label was moved.
         seconds: i64,
     },
+    /// Why the state is what it is, in figures. Follows the change of state.
+    Contradiction(Contradiction),
+    /// The receiver's dates are corrected by that many weeks from now on.
+    RolledOver {
+        /// A multiple of 1024.
+        weeks: i64,
+    },
+    /// The first sample disagrees with the system clock, and is published all the same because that was configured.
+    WitnessOverruled {
+        /// How far UTC is ahead of the system clock, as the sample has it.
+        offset: Span,
+    },
     /// The state is another one now.
     StateChanged {
         /// The state until now.
@@ -105,6 +146,73 @@ pub enum Verdict {
         /// The state from now on.
         to: State,
     },
+}
+
+/// Two things that cannot both be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// The configured pulse width, and the two parts that the edges divide the second into.
+    Width {
+        /// As configured; `None` where neither part can be told to be the pulse.
+        configured: Option<Span>,
+        /// As measured.
+        measured: [Span; 2],
+    },
+    /// The configured sentence delay and the measured one.
+    Delay {
+        /// As configured.
+        configured: Span,
+        /// As measured, from the nearest pulse that it could mean.
+        measured: Span,
+    },
+    /// The second that was counted on the pulses and the one that the sentences name for the same pulse.
+    Label {
+        /// As counted.
+        counted: UtcSecond,
+        /// As named.
+        named: UtcSecond,
+    },
+    /// The date that the receiver names and the range that is possible.
+    Date {
+        /// As named.
+        named: UtcSecond,
+        /// The earliest that is believed.
+        earliest: UtcSecond,
+        /// The latest that is believed.
+        latest: UtcSecond,
+    },
+    /// The pulse by the receiver and by the system clock.
+    Witness {
+        /// The second that the sentences give the pulse.
+        named: UtcSecond,
+        /// When the pulse came by the system clock.
+        sys: Instant<Sys>,
+        /// How far the system clock can be off by its own account.
+        max_error: Span,
+    },
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Width { configured: Some(width), measured: [a, b] } => {
+                write!(f, "configured width {width}, measured {a} and {b}")
+            }
+            Self::Width { configured: None, measured: [a, b] } => write!(f, "the edges lie {a} and {b} apart"),
+            Self::Delay { configured, measured } => write!(f, "configured delay {configured}, measured {measured}"),
+            Self::Label { counted, named } => write!(f, "counted {counted}, the sentences name {named}"),
+            Self::Date { named, earliest, latest } => {
+                write!(f, "the receiver names {named}, possible is {earliest} to {latest}")
+            }
+            Self::Witness { named, sys, max_error } => {
+                let off = Instant::<Sys>::from_parts(named.posix(), 0) - sys;
+                write!(
+                    f,
+                    "the pulse named {named} differs by {off} from the system clock, which is good to {max_error}"
+                )
+            }
+        }
+    }
 }
 
 /// A finished sample: the pulse of that UTC second came at that system time.
@@ -259,7 +367,19 @@ reasons! {
     /// Sentences contradict the count.
     LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree",
     /// A date before this program was written.
-    DateTooEarly = "date-too-early": "the sentences' date lies before this program was made: the receiver's week number rolled over, or it has no fix yet",
+    DateTooEarly = "date-too-early": "the sentences' date lies before this program was made: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
+    /// A date that lies too far ahead.
+    DateTooLate = "date-too-late": "the sentences' date lies more than 19 years after this program was made: the receiver's week number is wrong",
+    /// The configured delay does not fit.
+    DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
+    /// A leap second may be happening.
+    LeapWindow = "leap-window": "the end of June or December: a leap second may come, so nothing is published until sentences have confirmed the count after it",
+    /// The leap second that the table announces did not show.
+    LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check both",
+    /// The system clock says otherwise.
+    WitnessDisagrees = "witness-disagrees": "the system clock is synchronised and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
+    /// The conventions were neither configured nor confirmed.
+    Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronise the system clock from another source first",
 
     // A single pulse is passed over.
     /// The pulse came before it had a label.

@@ -23,6 +23,7 @@
 //! | which second it is | [`engine::labeller`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
+//! | the text form of a recording | [`event::text`], [`recording`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | chrony's protocol | [`sink::shm`] |
 //! | anything `unsafe` | [`sys`] |

@@ -4,10 +4,12 @@
 //! each byte before it was on the line one byte time earlier. It also knows where a burst began: after a silence on
 //! the line. It never allocates while it runs and never fails: what it cannot use, it counts.
 //!
-//! Sentences are taken apart by the `nmea` crate. Times and dates are read here, because that crate's reader accepts
+//! Sentences are taken apart by the `nmea` crate. Times and dates are read in `content`, because that crate's reader accepts
 //! `nan` and `+8+3+5` for a time and rejects second 60, which is a real one.
 
-use nmea::SentenceType;
+mod content;
+
+use std::fmt;
 
 use crate::event::Bytes;
 use crate::time::{Date, Instant, Raw, Span};
@@ -74,6 +76,72 @@ pub enum Validity {
     Unsaid,
 }
 
+/// A line that has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its printable characters, from `$` on; where it was broken off, those up to there.
+    pub text: &'a str,
+    /// When its first byte began on the line.
+    pub first_byte: Instant<Raw>,
+    /// What it says, or why it is not used.
+    pub read: Result<Sentence, Refusal>,
+}
+
+/// Why a line is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No `*` and two hexadecimal digits at the end.
+    NoChecksum,
+    /// The checksum is another one.
+    WrongChecksum {
+        /// What the line says.
+        said: u8,
+        /// What its bytes give.
+        computed: u8,
+    },
+    /// Longer than any sentence.
+    TooLong,
+    /// A byte that is no printable ASCII, in the middle.
+    Unprintable(u8),
+    /// A new sentence begins in the middle.
+    CutOff,
+    /// The time of day does not exist or is not written as one.
+    Time,
+    /// The date does not exist or is not written as one.
+    Date,
+}
+
+impl Refusal {
+    /// The short name for programs.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NoChecksum => "no-checksum",
+            Self::WrongChecksum { .. } => "wrong-checksum",
+            Self::TooLong => "too-long",
+            Self::Unprintable(_) => "unprintable",
+            Self::CutOff => "cut-off",
+            Self::Time => "malformed-time",
+            Self::Date => "malformed-date",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChecksum => f.write_str("it has no checksum"),
+            Self::WrongChecksum { said, computed } => {
+                write!(f, "its checksum says {said:02X}, its bytes give {computed:02X}")
+            }
+            Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
+            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is no printable ASCII"),
+            Self::CutOff => f.write_str("another sentence begins within it"),
+            Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
+            Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
+        }
+    }
+}
+
 /// What came of the bytes so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
@@ -121,6 +189,15 @@ impl Default for Framer {
 impl Framer {
     /// Takes the bytes of one read and hands each sentence that they complete to `found`.
     pub fn push(&mut self, bytes: &Bytes, mut found: impl FnMut(Sentence)) {
+        self.push_lines(bytes, |line| {
+            if let Ok(sentence) = line.read {
+                found(sentence);
+            }
+        });
+    }
+
+    /// Takes the bytes of one read and hands each line that they bring to an end to `found`, used or not.
+    pub fn push_lines(&mut self, bytes: &Bytes, mut found: impl FnMut(Line<'_>)) {
         let first = bytes.read_at - bytes.byte_time.times(bytes.data.len() as i64);
         if self.last_byte.is_none_or(|last| first - last > SILENCE) {
             self.burst_start = first;
@@ -143,7 +220,7 @@ impl Framer {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    fn take(&mut self, byte: u8, start: Instant<Raw>, found: &mut impl FnMut(Sentence)) {
+    fn take(&mut self, byte: u8, start: Instant<Raw>, found: &mut impl FnMut(Line<'_>)) {
         self.counts.bytes += 1;
         if (self.previous, byte) == (0xB5, 0x62) {
             self.counts.ubx += 1;
@@ -151,174 +228,63 @@ impl Framer {
         self.previous = byte;
         match (byte, self.len) {
             (b'$', len) => {
-                self.counts.broken += u64::from(len.is_some());
+                if len.is_some() {
+                    self.end(Err(Refusal::CutOff), found);
+                }
                 self.len = Some(0);
                 self.first_byte = start;
-                self.append(byte);
+                self.append(byte, found);
             }
-            (b'\r' | b'\n', Some(_)) => self.finish(found),
-            (b' '..=b'~', Some(_)) => self.append(byte),
-            (_, Some(_)) => self.break_off(),
+            (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
+            (b' '..=b'~', Some(_)) => self.append(byte, found),
+            (_, Some(_)) => self.end(Err(Refusal::Unprintable(byte)), found),
             (_, None) => {}
         }
     }
 
-    fn append(&mut self, byte: u8) {
+    fn append(&mut self, byte: u8, found: &mut impl FnMut(Line<'_>)) {
         let Some(len) = self.len else { return };
         match self.line.get_mut(len) {
             Some(slot) => {
                 *slot = byte;
                 self.len = Some(len + 1);
             }
-            None => self.break_off(),
+            None => self.end(Err(Refusal::TooLong), found),
         }
     }
 
-    fn break_off(&mut self) {
-        self.counts.broken += 1;
-        self.len = None;
-    }
-
-    fn finish(&mut self, found: &mut impl FnMut(Sentence)) {
+    /// The line ends here: at its end, or broken off.
+    fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Line<'_>)) {
         let line = self.len.take().and_then(|len| self.line.get(..len)).unwrap_or_default();
-        let Some(text) = std::str::from_utf8(line).ok().filter(|text| checksum_is_right(text)) else {
-            self.counts.bad_checksum += 1;
-            return;
-        };
-        self.counts.sentences += 1;
-        match read(text) {
-            Ok(content) => {
-                let Content { kind, time, date, validity } = content;
-                let (first_byte, burst_start) = (self.first_byte, self.burst_start);
-                found(Sentence { kind, time, date, validity, first_byte, burst_start });
+        // Only printable ASCII was appended.
+        let text = std::str::from_utf8(line).unwrap_or_default();
+        let (first_byte, burst_start) = (self.first_byte, self.burst_start);
+        let content = how.and_then(|()| content::check(text)).and_then(|()| content::read(text));
+        let read = content.map(|content::Content { kind, time, date, validity }| Sentence {
+            kind,
+            time,
+            date,
+            validity,
+            first_byte,
+            burst_start,
+        });
+        self.counts.add(&read);
+        found(Line { text, first_byte, read });
+    }
+}
+
+impl LineCounts {
+    fn add(&mut self, read: &Result<Sentence, Refusal>) {
+        match read {
+            Ok(_) => self.sentences += 1,
+            Err(Refusal::Time | Refusal::Date) => {
+                self.sentences += 1;
+                self.malformed += 1;
             }
-            Err(Malformed) => self.counts.malformed += 1,
+            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => self.bad_checksum += 1,
+            Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
         }
     }
-}
-
-/// What a sentence says, without when it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Content {
-    kind: Kind,
-    time: Option<TimeOfDay>,
-    date: Option<Date>,
-    validity: Validity,
-}
-
-/// The sentence's time or date does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Malformed;
-
-/// `$...*hh`, where `hh` is the exclusive or of all bytes between `$` and `*`, and nothing follows it.
-fn checksum_is_right(line: &str) -> bool {
-    let Some((body, sum)) = line.strip_prefix('$').and_then(|rest| rest.rsplit_once('*')) else { return false };
-    let hex = sum.trim_end_matches(' ');
-    hex.len() == 2
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
-        && u8::from_str_radix(hex, 16) == Ok(body.bytes().fold(0, |sum, byte| sum ^ byte))
-}
-
-fn read(line: &str) -> Result<Content, Malformed> {
-    let other = Content { kind: Kind::Other, time: None, date: None, validity: Validity::Unsaid };
-    let Ok(sentence) = nmea::parse_nmea_sentence(line) else { return Ok(other) };
-    let field = |n: usize| sentence.data.split(',').nth(n).unwrap_or_default();
-    match sentence.message_id {
-        SentenceType::RMC => Ok(Content {
-            kind: Kind::Rmc,
-            time: time_of_day(field(0))?,
-            date: two_digit_year(field(8))?,
-            validity: status(field(1), field(11)),
-        }),
-        SentenceType::GGA => Ok(Content {
-            kind: Kind::Gga,
-            time: time_of_day(field(0))?,
-            date: None,
-            validity: if matches!(field(5), "1" | "2" | "3" | "4" | "5") { Validity::Valid } else { Validity::Invalid },
-        }),
-        SentenceType::GNS => Ok(Content {
-            kind: Kind::Gns,
-            time: time_of_day(field(0))?,
-            date: None,
-            validity: if field(5).chars().any(mode_is_valid) { Validity::Valid } else { Validity::Invalid },
-        }),
-        SentenceType::GLL => Ok(Content {
-            kind: Kind::Gll,
-            time: time_of_day(field(4))?,
-            date: None,
-            validity: status(field(5), field(6)),
-        }),
-        SentenceType::ZDA => Ok(Content {
-            kind: Kind::Zda,
-            time: time_of_day(field(0))?,
-            date: four_digit_year(field(1), field(2), field(3))?,
-            validity: Validity::Unsaid,
-        }),
-        _ => Ok(other),
-    }
-}
-
-/// Status A, and a mode that stands for satellites (NMEA 2.3 and later; before, there is no mode field).
-fn status(status: &str, mode: &str) -> Validity {
-    let mode_is_good = mode.is_empty() || (mode.len() == 1 && mode.chars().all(mode_is_valid));
-    if status == "A" && mode_is_good { Validity::Valid } else { Validity::Invalid }
-}
-
-/// Autonomous, differential, float RTK, fixed RTK, precise. Not: none, estimated, manual, simulated.
-fn mode_is_valid(mode: char) -> bool {
-    matches!(mode, 'A' | 'D' | 'F' | 'R' | 'P')
-}
-
-/// `hhmmss` and, after a point, one to nine digits. An empty field is no time; anything else is malformed.
-fn time_of_day(field: &str) -> Result<Option<TimeOfDay>, Malformed> {
-    if field.is_empty() {
-        return Ok(None);
-    }
-    let (whole, fraction) = field.split_once('.').unwrap_or((field, "0"));
-    let fraction_is_fine = matches!(fraction.len(), 1..=9) && fraction.bytes().all(|b| b.is_ascii_digit());
-    let [Some(hour), Some(minute), Some(second)] = pairs(whole) else { return Err(Malformed) };
-    if !fraction_is_fine {
-        return Err(Malformed);
-    }
-    let is_whole = fraction.bytes().all(|b| b == b'0');
-    match (hour, minute, second) {
-        (0..=23, 0..=59, 0..=59) if is_whole => Ok(Some(TimeOfDay::Whole(hour * 3600 + minute * 60 + second))),
-        (23, 59, 60) if is_whole => Ok(Some(TimeOfDay::LeapSecond)),
-        (0..=23, 0..=59, 0..=59) | (23, 59, 60) => Ok(Some(TimeOfDay::Fraction)),
-        _ => Err(Malformed),
-    }
-}
-
-/// `ddmmyy`. Years 80 to 99 belong to the last century: GPS began in 1980.
-fn two_digit_year(field: &str) -> Result<Option<Date>, Malformed> {
-    if field.is_empty() {
-        return Ok(None);
-    }
-    let [Some(day), Some(month), Some(year)] = pairs(field) else { return Err(Malformed) };
-    let year = if year >= 80 { 1900 + year } else { 2000 + year };
-    Date::new(year as i32, month as u8, day as u8).map(Some).ok_or(Malformed)
-}
-
-/// Day, month and four digits of the year, each in a field of its own.
-fn four_digit_year(day: &str, month: &str, year: &str) -> Result<Option<Date>, Malformed> {
-    if day.is_empty() && month.is_empty() && year.is_empty() {
-        return Ok(None);
-    }
-    let ([Some(day)], [Some(month)], [Some(century), Some(year)]) = (pairs(day), pairs(month), pairs(year)) else {
-        return Err(Malformed);
-    };
-    Date::new((century * 100 + year) as i32, month as u8, day as u8).map(Some).ok_or(Malformed)
-}
-
-/// The numbers that exactly `N` pairs of digits stand for; all `None` where the text is anything else.
-fn pairs<const N: usize>(text: &str) -> [Option<u32>; N] {
-    let mut numbers = [None; N];
-    if text.len() == 2 * N && text.bytes().all(|b| b.is_ascii_digit()) {
-        for (number, pair) in numbers.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *number = Some(pair.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0')));
-        }
-    }
-    numbers
 }
 
 #[cfg(test)]

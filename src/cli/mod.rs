@@ -4,9 +4,14 @@ use std::fmt;
 
 use clap::{Parser, Subcommand};
 
+mod decode;
+mod input;
+mod replay;
 mod run;
 mod shm;
 mod simulate;
+
+use input::Input;
 
 /// Pairs NMEA sentences with PHC-stamped pulse edges and feeds chrony's SHM refclock.
 #[derive(Parser, Debug)]
@@ -22,6 +27,10 @@ enum Verb {
     Run(run::Args),
     /// Do so with an invented receiver and NIC, and hold every sample against the truth.
     Simulate(simulate::Args),
+    /// Give a recording of `run --record` to the engine again and print what comes of it.
+    Replay(replay::Args),
+    /// Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused.
+    Decode(decode::Args),
     /// Look at a SHM segment as chronyd would, without consuming what is in it.
     Shm(shm::Args),
 }
@@ -42,6 +51,8 @@ pub enum ExitCode {
     No = 1,
     /// The command line is wrong (`EX_USAGE`).
     Usage = 64,
+    /// What is read is wrong (`EX_DATAERR`).
+    Data = 65,
     /// Something that must exist does not (`EX_NOINPUT`).
     NoInput = 66,
     /// The machine cannot do what is asked for (`EX_UNAVAILABLE`).
@@ -50,6 +61,8 @@ pub enum ExitCode {
     Software = 70,
     /// The operating system failed (`EX_OSERR`).
     Os = 71,
+    /// A file cannot be made (`EX_CANTCREAT`).
+    CannotCreate = 73,
     /// Permission denied (`EX_NOPERM`).
     NoPermission = 77,
     /// The configuration is wrong (`EX_CONFIG`).
@@ -74,6 +87,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Decode(args) => decode::run(&args),
         Verb::Shm(args) => shm::run(&args),
     }
 }

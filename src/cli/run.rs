@@ -1,17 +1,26 @@
 //! `gnss2shm run`: the real thing.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{ExitCode, Failure};
-use crate::config::{Baud, ConfigError, Delay, Given, PhcGiven, Pulse, Sentences, Serial, Settings, Shm, Width};
+use crate::config::{
+    Baud, ConfigError, Conventions, Delay, Given, PhcGiven, Pulse, Rollover, Sentences, Serial, Settings, Shm, Width,
+    Witness,
+};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
+use crate::event::{Event, Verdict};
+use crate::recording::Header;
+use crate::sink::record::{OpenError, Recorder};
 use crate::sink::shm::ShmSink;
+use crate::size::parse_size;
 use crate::source::phc::{Phc, PhcError, PhcErrorKind, PhcThread, Pin};
 use crate::source::serial::{self, SerialError};
+use crate::source::witness;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -42,6 +51,21 @@ pub(super) struct Args {
     /// Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     delay: Option<Delay>,
+    /// Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Begin the next file of the recording at this size
+    #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size, requires = "record")]
+    record_size: u64,
+    /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
+    #[arg(long, value_enum, value_name = "MODE")]
+    witness: Option<Witness>,
+    /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
+    #[arg(long, value_enum, value_name = "HOW")]
+    conventions: Option<Conventions>,
+    /// What to do with dates from before this release [default: refuse]
+    #[arg(long, value_enum, value_name = "HOW")]
+    rollover: Option<Rollover>,
     /// Say every sample and every rejection in the log
     #[arg(long)]
     debug: bool,
@@ -56,6 +80,9 @@ impl Args {
             pulse: Pulse { width: self.width },
             sentences: Sentences { delay: self.delay, trust_zda: None },
             holdover: None,
+            rollover: self.rollover,
+            witness: self.witness,
+            conventions: self.conventions,
         };
         let file = self.config.as_deref().map(Given::read).transpose()?;
         Ok(flags.or(file.unwrap_or_default()).settle()?)
@@ -65,37 +92,44 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     super::log_to_stderr(args.debug);
-    super::on_runtime(serve(settings))
+    super::on_runtime(serve(settings, args.record.clone().map(|path| (path, args.record_size))))
 }
 
-async fn serve(settings: Settings) -> Result<(), Failure> {
+async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     // Everything is tried once before anything runs: what is wrong ends the process here, what is not there yet is
     // waited for by its source.
     let phc = may_come(Phc::open(&settings.phc), |error| !error.is_fatal())?;
     let tty = may_come(serial::open(&settings.serial), SerialError::may_pass)?;
     let mut sink = ShmSink::open(settings.shm)?;
+    let header = Header::new(settings.engine);
+    let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
 
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let mut phc = PhcThread::spawn(settings.phc, phc, sender.clone())
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
+    let witness = tokio::spawn(witness::run(sender.clone()));
     let mut serial = tokio::spawn(serial::run(settings.serial, tty, sender));
     let mut engine = Engine::new(settings.engine);
     let bug =
         |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
+    let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
+    let observe = |engine: &Engine, verdict: Option<&Verdict>| {
+        if let Some(verdict) = verdict {
+            daemon::log(engine, verdict);
+        }
+    };
     let ended = tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sink, |engine, verdict| {
-            if let Some(verdict) = verdict {
-                daemon::log(engine, verdict);
-            }
-        }) => bug("every source"),
+        () = daemon::serve(&mut engine, events, &mut sink, record, observe) => bug("every source"),
         () = phc.ended() => bug("the PHC's thread"),
         _ = &mut serial => bug("the serial port's task"),
         () = stop.asked() => Ok(()),
     };
     sink.invalidate();
     serial.abort();
+    witness.abort();
     phc.stop();
+    recorder.into_iter().for_each(Recorder::finish);
     ended
 }
 
@@ -136,6 +170,18 @@ impl From<ConfigError> for Failure {
             ConfigError::Unreadable(_) => ExitCode::NoInput,
             ConfigError::Wrong(_) => ExitCode::Config,
             ConfigError::Missing(_) => ExitCode::Usage,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let code = match &error {
+            OpenError::NotAFile(_) => ExitCode::Config,
+            OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
+            OpenError::File(..) => ExitCode::CannotCreate,
+            OpenError::NoThread(_) => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }

@@ -17,7 +17,7 @@ use crate::event::{Reason, Sample, State, Verdict};
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, SerialConfig};
 use crate::source::simulator::live::Live;
-use crate::source::simulator::world::{Scenario, SimEdges};
+use crate::source::simulator::scenario::{Scenario, SimEdges};
 use crate::time::Span;
 
 /// A sample further off than this is wrong.
@@ -139,7 +139,7 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
         }
     };
     tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sink, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
+        () = daemon::serve(&mut engine, events, &mut sink, |_| {}, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
         () = over => {}
         () = stop.asked() => {}
     }
@@ -169,7 +169,13 @@ impl Tally {
                 self.line_is_due = false;
             }
             Some(Verdict::Rejected(reason)) => *self.rejected.entry(reason.key()).or_default() += 1,
-            Some(Verdict::StateChanged { .. } | Verdict::Relabelled { .. }) => {}
+            Some(
+                Verdict::StateChanged { .. }
+                | Verdict::Contradiction(_)
+                | Verdict::Relabelled { .. }
+                | Verdict::RolledOver { .. }
+                | Verdict::WitnessOverruled { .. },
+            ) => {}
             None if self.line_is_due => say(&format!("{:<10} {}", engine.state(), waiting_for(engine))),
             None => self.line_is_due = true,
         }

@@ -1,6 +1,7 @@
-//! Bounds that no receiver may cross.
+//! The last gate before a sample: dates that cannot be, leap seconds, and the system clock as a witness.
 
-use crate::time::{Date, UtcSecond};
+use crate::event::{Announced, Contradiction, Leap, Reason, Witness};
+use crate::time::{Date, Instant, Raw, Span, Sys, UtcSecond};
 
 /// No second before this release is true: a receiver that names one has lost its week number or has no fix yet.
 /// Moved forward with every release.
@@ -8,3 +9,240 @@ pub const DATE_FLOOR: UtcSecond = match Date::new(2026, 11, 1) {
     Some(date) => UtcSecond::from_civil(date, 0),
     None => UtcSecond::from_posix(0),
 };
+/// GPS counts weeks modulo 1024: a date is known up to that.
+const ROLLOVER_WEEKS: i64 = 1_024;
+const WEEK: i64 = 7 * 86_400;
+/// No second from here on is believed.
+pub const DATE_CEILING: UtcSecond = DATE_FLOOR.plus(ROLLOVER_WEEKS * WEEK);
+
+/// A synchronised clock that may be off by more than this is no witness.
+const WITNESS_WORTH: Span = Span::from_millis(200);
+/// What was said of the system clock longer ago than this does not count.
+const WITNESS_FOR: Span = Span::from_secs(30);
+/// No two clocks agree better than this for certain.
+const WITNESS_FLOOR: Span = Span::from_millis(1);
+
+/// What is done with a receiver whose week number rolled over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollover {
+    /// Its dates are refused.
+    Refuse,
+    /// Whole multiples of 1024 weeks are added.
+    Correct,
+}
+
+/// What is done when the system clock disagrees with the first label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WitnessMode {
+    /// Nothing is published.
+    Block,
+    /// It is said.
+    Warn,
+    /// It is not asked.
+    Off,
+}
+
+/// What is done about the two conventions that no wire can contradict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conventions {
+    /// They are assumed, unless the witness disagrees.
+    Assume,
+    /// They must be configured, or the witness must agree.
+    Confirm,
+}
+
+/// Whether `utc` is a possible date; with [`Rollover::Correct`], moved to one, and by how many weeks.
+pub fn possible(utc: UtcSecond, rollover: Rollover) -> Result<(UtcSecond, i64), Reason> {
+    if utc >= DATE_CEILING {
+        return Err(Reason::DateTooLate);
+    }
+    if utc >= DATE_FLOOR {
+        return Ok((utc, 0));
+    }
+    match rollover {
+        Rollover::Refuse => Err(Reason::DateTooEarly),
+        Rollover::Correct => {
+            let short = DATE_FLOOR.posix().saturating_sub(utc.posix());
+            let weeks = (short.saturating_add(ROLLOVER_WEEKS * WEEK - 1) / (ROLLOVER_WEEKS * WEEK)) * ROLLOVER_WEEKS;
+            Ok((utc.plus(weeks.saturating_mul(WEEK)), weeks))
+        }
+    }
+}
+
+/// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
+pub fn in_leap_window(utc: UtcSecond) -> bool {
+    let (_, month, day) = utc.date().ymd();
+    match (month, day) {
+        (6, 30) | (12, 31) => utc.second_of_day() >= 86_400 - 5,
+        (7 | 1, 1) => utc.second_of_day() <= 5,
+        _ => false,
+    }
+}
+
+/// What stands at the gate.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    mode: WitnessMode,
+    conventions: Conventions,
+    witness: Option<Witness>,
+    announced: Option<Announced>,
+    standing: Standing,
+    held: Option<(Reason, Contradiction)>,
+}
+
+/// What is known of the first label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing was published: whoever synchronises the system clock, it is not us.
+    Unpublished,
+    /// Published; the system clock follows us and is no witness any more.
+    Published,
+}
+
+/// What the gate says of a pulse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// It may become a sample.
+    Open,
+    /// It may, though the witness disagrees by this much.
+    Overruled(Span),
+    /// It may not.
+    Held(Reason),
+}
+
+impl Guard {
+    /// A gate that has seen nothing.
+    pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
+        Self { mode, conventions, witness: None, announced: None, standing: Standing::Unpublished, held: None }
+    }
+
+    /// Takes what the kernel says of the system clock.
+    pub fn hear(&mut self, witness: Witness) {
+        self.witness = Some(witness);
+    }
+
+    /// Takes what the table of leap seconds says.
+    pub fn announce(&mut self, next: Option<Announced>) {
+        self.announced = next;
+    }
+
+    /// How far the system clock may be off, if it is an independent witness at `now`.
+    pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
+        let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
+        let max_error = witness.max_error.filter(|&error| error <= WITNESS_WORTH)?;
+        match (self.standing, self.mode) {
+            (Standing::Published, _) | (_, WitnessMode::Off) => None,
+            (Standing::Unpublished, WitnessMode::Block | WitnessMode::Warn) => Some(max_error.max(WITNESS_FLOOR)),
+        }
+    }
+
+    /// What the table announces for the end of this second's day.
+    pub fn leap(&self, utc: UtcSecond) -> Leap {
+        self.announced.filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
+    }
+
+    /// By how much the label must change over the window that `utc` lies in, if the table announces a leap second.
+    pub fn expected_change(&self, utc: UtcSecond) -> Option<i64> {
+        let announced = self.announced?;
+        let days = utc.date().days() - announced.day.days();
+        match announced.leap {
+            Leap::Insert if matches!(days, 0 | 1) => Some(-1),
+            Leap::Delete if matches!(days, 0 | 1) => Some(1),
+            Leap::Insert | Leap::Delete | Leap::None => None,
+        }
+    }
+
+    /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
+    /// conventions are settled by settings.
+    pub fn pass(&mut self, now: Instant<Raw>, utc: UtcSecond, at: Instant<Sys>, configured: bool) -> Passage {
+        let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
+        let passage = match (self.standing, self.witness(now), self.conventions) {
+            (Standing::Published, _, _) => Passage::Open,
+            (Standing::Unpublished, Some(max_error), _) if offset.abs() > max_error => match self.mode {
+                WitnessMode::Block => {
+                    let contradiction = Contradiction::Witness { named: utc, sys: at, max_error };
+                    self.held = Some((Reason::WitnessDisagrees, contradiction));
+                    return Passage::Held(Reason::WitnessDisagrees);
+                }
+                WitnessMode::Warn | WitnessMode::Off => Passage::Overruled(offset),
+            },
+            (Standing::Unpublished, None, Conventions::Confirm) if !configured => {
+                let unknown = Contradiction::Witness { named: utc, sys: at, max_error: Span::ZERO };
+                self.held = Some((Reason::Unconfirmed, unknown));
+                return Passage::Held(Reason::Unconfirmed);
+            }
+            (Standing::Unpublished, _, _) => Passage::Open,
+        };
+        self.held = None;
+        self.standing = Standing::Published;
+        passage
+    }
+
+    /// Why the last pulse was held back, if it was.
+    pub fn held(&self) -> Option<Reason> {
+        self.held.map(|(reason, _)| reason)
+    }
+
+    /// The figures of that.
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        self.held.and_then(|(reason, figures)| (reason == Reason::WitnessDisagrees).then_some(figures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(year: i32, month: u8, day: u8, second: u32) -> UtcSecond {
+        UtcSecond::from_civil(Date::new(year, month, day).unwrap(), second)
+    }
+
+    #[test]
+    fn dates_outside_the_possible_are_refused() {
+        assert_eq!(possible(utc(1980, 1, 6, 0), Rollover::Refuse), Err(Reason::DateTooEarly));
+        assert_eq!(possible(utc(2079, 1, 1, 0), Rollover::Correct), Err(Reason::DateTooLate));
+        assert_eq!(possible(utc(2026, 11, 20, 5), Rollover::Refuse), Ok((utc(2026, 11, 20, 5), 0)));
+    }
+
+    #[test]
+    fn a_rollover_is_corrected_by_whole_multiples_of_1024_weeks() {
+        for lost in [1, 2] {
+            let shown = utc(2027, 3, 4, 55).plus(-lost * ROLLOVER_WEEKS * WEEK);
+            assert_eq!(possible(shown, Rollover::Correct), Ok((utc(2027, 3, 4, 55), lost * ROLLOVER_WEEKS)));
+        }
+    }
+
+    #[test]
+    fn the_leap_window_is_ten_seconds_wide() {
+        for (at, inside) in [
+            (utc(2026, 12, 31, 86_394), false),
+            (utc(2026, 12, 31, 86_395), true),
+            (utc(2027, 1, 1, 5), true),
+            (utc(2027, 1, 1, 6), false),
+            (utc(2027, 6, 30, 86_399), true),
+            (utc(2027, 7, 1, 0), true),
+            (utc(2027, 3, 31, 86_399), false),
+        ] {
+            assert_eq!(in_leap_window(at), inside, "{at}");
+        }
+    }
+
+    #[test]
+    fn the_witness_counts_only_while_it_is_fresh_good_and_independent() {
+        let second = |s| Instant::from_parts(s, 0);
+        let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
+        assert_eq!(guard.witness(second(0)), None);
+        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        assert_eq!(guard.witness(second(10)), Some(Span::from_millis(50)));
+        assert_eq!(guard.witness(second(31)), None, "too old");
+        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(201)) });
+        assert_eq!(guard.witness(second(1)), None, "too vague");
+        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        let label = utc(2026, 11, 20, 0);
+        let right = Instant::from_parts(label.posix(), 0);
+        let late = right + Span::from_millis(51);
+        assert_eq!(guard.pass(second(1), label, late, false), Passage::Held(Reason::WitnessDisagrees));
+        assert_eq!(guard.pass(second(1), label, right, false), Passage::Open);
+        assert_eq!(guard.pass(second(1), label, late, false), Passage::Open, "it follows us now");
+    }
+}

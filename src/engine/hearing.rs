@@ -18,7 +18,7 @@ pub struct Hearing {
     sentence: Option<Instant<Raw>>,
     ubx: Option<Instant<Raw>>,
     fraction: Option<Instant<Raw>>,
-    too_early: Option<Instant<Raw>>,
+    impossible: Option<(Instant<Raw>, Reason)>,
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     mention: Option<Instant<Raw>>,
@@ -70,9 +70,9 @@ impl Hearing {
         }
     }
 
-    /// A second was named that lies before this program's time.
-    pub fn too_early(&mut self, now: Instant<Raw>) {
-        self.too_early = Some(now);
+    /// A second was named that cannot be.
+    pub fn impossible(&mut self, now: Instant<Raw>, reason: Reason) {
+        self.impossible = Some((now, reason));
     }
 
     /// When a second was named last.
@@ -88,7 +88,11 @@ impl Hearing {
             _ if self.lost => Receiver::Silent(Reason::SerialLost),
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
             _ if lately(self.mention) => Receiver::Valid,
-            _ if lately(self.too_early) => Receiver::Silent(Reason::DateTooEarly),
+            _ if let Some((at, reason)) = self.impossible
+                && lately(Some(at)) =>
+            {
+                Receiver::Silent(reason)
+            }
             _ if is_starting => Receiver::Silent(Reason::Starting),
             _ if !lately(self.bytes) => Receiver::Silent(Reason::NoBytes),
             _ if !lately(self.sentence) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),

@@ -16,18 +16,21 @@ pub mod mention;
 pub mod pulse_train;
 pub mod track;
 
-use crate::event::{Bytes, CrossTs, Edge, Event, Leap, Reason, Sample, SourceChange, State, Verdict};
+use crate::event::{Bytes, Contradiction, CrossTs, Edge, Event, Reason, Sample, SourceChange, State, Verdict};
 use crate::nmea::{Framer, LineCounts, Sentence};
-use crate::time::{Instant, Raw, Span};
+use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::{ClockMap, Dating, Era};
 use front::{Front, Fronts, Taken};
+use guard::{Conventions, Guard, Passage, Rollover, WitnessMode, in_leap_window};
 use hearing::{HEARD_WITHIN, Hearing, Receiver};
 use labeller::{Effect, Label, Labeller, Labelling};
-use mention::{Heard, Mentions};
+use mention::{Heard, Mention, Mentions};
 use pulse_train::{Found, OnTime, Pulse, PulseTrain};
 
 /// Edges that wait for the cross time stamp after them. The kernel's queue holds 128.
 const PENDING_KEPT: usize = 128;
+/// An edge that still waits for the cross time stamp after it by then will hardly get one.
+const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 /// A receiver that says it has no fix is counted on for this long.
 const NO_FIX_AFTER: Span = Span::from_secs(5);
 
@@ -45,11 +48,25 @@ pub struct Config {
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
+    /// What is done with dates from before this release.
+    pub rollover: Rollover,
+    /// What is done when the system clock disagrees with the first label.
+    pub witness: WitnessMode,
+    /// What is done about the conventions that no wire can contradict.
+    pub conventions: Conventions,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { width: None, delay: None, holdover: Span::from_secs(60), trust_zda: false }
+        Self {
+            width: None,
+            delay: None,
+            holdover: Span::from_secs(60),
+            trust_zda: false,
+            rollover: Rollover::Refuse,
+            witness: WitnessMode::Block,
+            conventions: Conventions::Assume,
+        }
     }
 }
 
@@ -66,8 +83,10 @@ pub struct Engine {
     fronts: Fronts,
     train: PulseTrain,
     labeller: Labeller,
+    guard: Guard,
+    impossible: Option<UtcSecond>,
+    rolled_over: i64,
     phc_lost: bool,
-    last_edge: Option<Instant<Raw>>,
     state: State,
 }
 
@@ -85,8 +104,10 @@ impl Engine {
             fronts: Fronts::default(),
             train: PulseTrain::new(config.width),
             labeller: Labeller::new(config.delay),
+            guard: Guard::new(config.witness, config.conventions),
+            impossible: None,
+            rolled_over: 0,
             phc_lost: false,
-            last_edge: None,
             state: State::Searching(Reason::Starting),
         }
     }
@@ -111,6 +132,14 @@ impl Engine {
             Event::Source { raw, change } => {
                 self.passes(*raw);
                 self.on_source(*change);
+            }
+            Event::Witness(witness) => {
+                self.passes(witness.raw);
+                self.guard.hear(*witness);
+            }
+            Event::LeapTable { raw, next } => {
+                self.passes(*raw);
+                self.guard.announce(*next);
             }
             Event::Tick { raw } => self.passes(*raw),
         }
@@ -174,18 +203,7 @@ impl Engine {
         for sentence in &sentences {
             let heard = self.mentions.add(sentence);
             match heard {
-                Heard::Mention(mention) if mention.utc < guard::DATE_FLOOR => {
-                    self.hearing.too_early(self.now);
-                    said.push(Verdict::Rejected(Reason::DateTooEarly));
-                }
-                Heard::Mention(mention) => {
-                    self.hearing.sentence(self.now, heard);
-                    match self.labeller.add(mention, self.train.on_time()) {
-                        Effect::None => {}
-                        Effect::Dissent => said.push(Verdict::Rejected(Reason::LabelDissent)),
-                        Effect::Relabelled(seconds) => said.push(Verdict::Relabelled { seconds }),
-                    }
-                }
+                Heard::Mention(mention) => self.on_mention(mention, said),
                 Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing => {
                     self.hearing.sentence(self.now, heard);
                 }
@@ -193,8 +211,35 @@ impl Engine {
         }
     }
 
+    fn on_mention(&mut self, mention: Mention, said: &mut Vec<Verdict>) {
+        let (utc, weeks) = match guard::possible(mention.utc, self.config.rollover) {
+            Ok(possible) => possible,
+            Err(reason) => {
+                self.hearing.impossible(self.now, reason);
+                self.impossible = Some(mention.utc);
+                said.push(Verdict::Rejected(reason));
+                return;
+            }
+        };
+        if weeks != self.rolled_over {
+            self.rolled_over = weeks;
+            said.push(Verdict::RolledOver { weeks });
+        }
+        let mention = Mention { utc, ..mention };
+        self.hearing.sentence(self.now, Heard::Mention(mention));
+        if in_leap_window(utc) {
+            self.labeller.enter_leap_window(self.guard.expected_change(utc));
+            said.push(Verdict::Rejected(Reason::LeapWindow));
+            return;
+        }
+        match self.labeller.add(mention, self.train.on_time()) {
+            Effect::None => {}
+            Effect::Dissent => said.push(Verdict::Rejected(Reason::LabelDissent)),
+            Effect::Relabelled(seconds) => said.push(Verdict::Relabelled { seconds }),
+        }
+    }
+
     fn on_edge(&mut self, edge: Edge, said: &mut Vec<Verdict>) {
-        self.last_edge = Some(edge.read_at);
         if self.pending.len() == PENDING_KEPT {
             self.pending.pop_front();
             said.push(Verdict::Rejected(Reason::StaleEdge));
@@ -233,12 +278,16 @@ impl Engine {
     }
 
     fn on_front(&mut self, front: &Front, said: &mut Vec<Verdict>) {
+        self.train.witness(self.guard.witness(self.now));
         let found = self.train.add(front);
         if let Some(track) = self.train.on_time() {
             self.labeller.follow(track);
         }
         match found {
-            Found::OnTime { index, miss } => said.push(self.on_pulse(front, index, miss)),
+            Found::OnTime { index, miss } => {
+                self.ask_witness(front, index);
+                self.on_pulse(front, index, miss, said);
+            }
             Found::OffTime => {}
             Found::Torn => said.push(Verdict::Rejected(Reason::TornPulse)),
             Found::Unsettled => said.push(Verdict::Rejected(self.assess().reason().unwrap_or(Reason::NotYet))),
@@ -246,19 +295,53 @@ impl Engine {
         }
     }
 
-    /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, front: &Front, index: i64, miss: Span) -> Verdict {
-        let state = self.assess();
-        match (state.publishes(), self.label(), front.sys) {
-            (false, _, _) | (true, None, _) => Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)),
-            (true, Some(_), Err(reason)) => Verdict::Rejected(reason),
-            (true, Some(label), Ok(at)) => Verdict::Sample(Sample {
-                label: label.base.plus(index),
-                at,
-                error: front.error + miss + STAMP_ERROR,
-                leap: Leap::None,
-            }),
+    /// Which second this pulse is by the system clock, where that is an independent witness.
+    fn ask_witness(&mut self, front: &Front, index: i64) {
+        let (Some(max_error), Ok(sys)) = (self.guard.witness(self.now), front.sys) else { return };
+        let (second, off) = (sys - Instant::default()).nearest(Span::SECOND);
+        if off.abs() <= max_error
+            && let Some(track) = self.train.on_time()
+        {
+            self.labeller.witness(UtcSecond::from_posix(second.saturating_sub(index)), track);
         }
+    }
+
+    /// The on-time edge of a second: a sample, if everything else stands.
+    fn on_pulse(&mut self, front: &Front, index: i64, miss: Span, said: &mut Vec<Verdict>) {
+        let state = self.assess_input();
+        let (true, Some(label)) = (state.publishes(), self.label()) else {
+            said.push(Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)));
+            return;
+        };
+        let utc = label.base.plus(index);
+        if in_leap_window(utc) {
+            self.labeller.enter_leap_window(self.guard.expected_change(utc));
+            said.push(Verdict::Rejected(Reason::LeapWindow));
+            return;
+        }
+        let at = match front.sys {
+            Ok(at) => at,
+            Err(reason) => {
+                said.push(Verdict::Rejected(reason));
+                return;
+            }
+        };
+        match self.guard.pass(self.now, utc, at, self.is_configured()) {
+            Passage::Open => {}
+            Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),
+            Passage::Held(reason) => {
+                said.push(Verdict::Rejected(reason));
+                return;
+            }
+        }
+        let error = front.error + miss + STAMP_ERROR;
+        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+    }
+
+    /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names.
+    fn is_configured(&self) -> bool {
+        let one_edge = self.on_time().is_some_and(|on_time| on_time.width.is_none());
+        (self.config.width.is_some() || one_edge) && self.config.delay.is_some()
     }
 
     /// A label that was not confirmed within the holdover has to be found anew.
@@ -273,11 +356,38 @@ impl Engine {
         let to = self.assess();
         if to != self.state {
             said.push(Verdict::StateChanged { from: self.state, to });
+            said.extend(self.figures(to).map(Verdict::Contradiction));
             self.state = to;
         }
     }
 
+    /// The two values that contradict each other, where that is the reason.
+    fn figures(&self, state: State) -> Option<Contradiction> {
+        match state.reason()? {
+            Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
+            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
+                self.labeller.contradiction()
+            }
+            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
+                named,
+                earliest: guard::DATE_FLOOR,
+                latest: guard::DATE_CEILING,
+            }),
+            Reason::WitnessDisagrees => self.guard.contradiction(),
+            _ => None,
+        }
+    }
+
     fn assess(&self) -> State {
+        let input = self.assess_input();
+        match self.guard.held() {
+            Some(reason) if input.publishes() => State::Refusing(reason),
+            Some(_) | None => input,
+        }
+    }
+
+    /// Where the engine stands by its input alone, before the gate.
+    fn assess_input(&self) -> State {
         let pulse = self.train.view(self.now);
         let receiver = self.hearing.view(self.now);
         match (pulse, receiver, self.labeller.view()) {
@@ -303,10 +413,10 @@ impl Engine {
     }
 
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
-        let edges_come = self.last_edge.is_some_and(|last| self.now - last <= HEARD_WITHIN);
+        let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
             _ if self.phc_lost => Reason::PhcLost,
-            _ if edges_come && !self.pending.is_empty() => Reason::NoCrossTs,
+            _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
             Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,

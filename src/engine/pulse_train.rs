@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::engine::front::{Front, Tail};
 use crate::engine::track::{SEEN_WITHIN, Shape, Track, TrackId, whole_seconds};
-use crate::event::{Edges, Reason};
+use crate::event::{Contradiction, Edges, Reason};
 use crate::time::{Instant, Raw, Span};
 
 /// Edges without a track that may yet become one, and for how long: two steps of at most three seconds.
@@ -34,6 +34,7 @@ const AMBIGUOUS_FROM: Span = Span::from_millis(450);
 pub struct PulseTrain {
     width: Option<Span>,
     promise: Edges,
+    witness: Option<Span>,
     tracks: Vec<Track>,
     loose: VecDeque<Front>,
     next_id: u64,
@@ -41,7 +42,8 @@ pub struct PulseTrain {
     on_time: Option<OnTime>,
     first_edge: Option<Instant<Raw>>,
     last_edge: Option<Instant<Raw>>,
-    contradiction: Option<Reason>,
+    refused: Option<Reason>,
+    gaps: Option<[Span; 2]>,
 }
 
 /// The on-time edge, as found.
@@ -99,6 +101,7 @@ impl PulseTrain {
         Self {
             width,
             promise: Edges::BothOrUnknown,
+            witness: None,
             tracks: Vec::new(),
             loose: VecDeque::new(),
             next_id: 0,
@@ -106,13 +109,25 @@ impl PulseTrain {
             on_time: None,
             first_edge: None,
             last_edge: None,
-            contradiction: None,
+            refused: None,
+            gaps: None,
         }
     }
 
     /// What the driver promised when it granted time stamps.
     pub fn promise(&mut self, edges: Edges) {
         self.promise = edges;
+    }
+
+    /// How far the system clock may be off, where it is an independent witness: settles which of two edges half a
+    /// second apart is on time.
+    pub fn witness(&mut self, max_error: Option<Span>) {
+        self.witness = max_error;
+    }
+
+    /// The figures of a refusal for the pulse's width.
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        self.gaps.map(|measured| Contradiction::Width { configured: self.width, measured })
     }
 
     /// Takes a front.
@@ -129,7 +144,7 @@ impl PulseTrain {
         };
         let (id, shape) = (track.id(), track.hit(front, met.index));
         self.settle(front.raw);
-        match (self.contradiction, self.on_time, shape) {
+        match (self.refused, self.on_time, shape) {
             (Some(_), _, _) | (None, None, _) => Found::Unsettled,
             (None, Some(on_time), _) if on_time.track != id => Found::OffTime,
             (None, Some(_), Shape::Torn) => Found::Torn,
@@ -145,7 +160,7 @@ impl PulseTrain {
     /// How far the pulse is understood at `now`.
     pub fn view(&self, now: Instant<Raw>) -> Pulse {
         let Some(last) = self.last_edge.filter(|&last| now - last <= SEEN_WITHIN) else { return Pulse::Absent };
-        match (self.contradiction, self.on_time, self.on_time()) {
+        match (self.refused, self.on_time, self.on_time()) {
             (Some(reason), _, _) => Pulse::Refused(reason),
             (None, Some(on_time), Some(track)) if track.is_seen(now) => Pulse::Settled(on_time),
             _ if self.is_noise(last) => Pulse::Refused(Reason::Noise),
@@ -202,13 +217,13 @@ impl PulseTrain {
     fn settle(&mut self, now: Instant<Raw>) {
         let choice = self.choose(now);
         let kept = self.on_time().filter(|track| track.is_seen(now)).map(Track::id);
-        self.contradiction = None;
+        self.refused = None;
         match (choice, kept) {
             (Choice::OnTime(new), Some(kept)) if new.track != kept => {
-                self.contradiction = Some(Reason::EdgeContradiction);
+                self.refused = Some(Reason::EdgeContradiction);
             }
             (Choice::OnTime(new), _) => self.on_time = Some(new),
-            (Choice::Refused(reason), _) => self.contradiction = Some(reason),
+            (Choice::Refused(reason), _) => self.refused = Some(reason),
             (Choice::Undecided, _) => {}
         }
     }
@@ -219,8 +234,8 @@ impl PulseTrain {
             [] => Choice::Undecided,
             [lone] => self.choose_lone(lone),
             &[a, b] if a.seconds_shared(b) >= SECONDS_SHARED => {
-                let choice = self.choose_of_pair(a, b);
-                self.pair_seen = true;
+                let (choice, gaps) = (self.choose_of_pair(a, b), [a.gap_to(b), b.gap_to(a)]);
+                (self.pair_seen, self.gaps) = (true, Some(gaps));
                 choice
             }
             [_, _] => Choice::Undecided,
@@ -237,7 +252,9 @@ impl PulseTrain {
         let on_time = |width| Choice::OnTime(OnTime { track: lone.id(), width });
         match lone.usual_tail() {
             Some(Tail::Width(width)) => on_time(Some(width)),
-            Some(Tail::None) if !self.pair_seen && !self.has_rival(lone) && lone.hits() >= needed => on_time(None),
+            Some(Tail::None) if !self.pair_seen && !self.has_rival(lone) && lone.unbroken().1 >= needed => {
+                on_time(None)
+            }
             Some(Tail::None | Tail::Ringing) | None => Choice::Undecided,
         }
     }
@@ -245,7 +262,7 @@ impl PulseTrain {
     /// Whether anything else repeats beside this track: another track, or two loose edges that may become one.
     fn has_rival(&self, lone: &Track) -> bool {
         let loose = |(n, later)| self.loose.iter().take(n).any(|earlier| whole_seconds(earlier, later).is_some());
-        self.tracks.iter().any(|track| track.id() != lone.id() && track.last() >= lone.since())
+        self.tracks.iter().any(|track| track.id() != lone.id() && track.last() >= lone.unbroken().0)
             || self.loose.iter().enumerate().any(loose)
     }
 
@@ -254,7 +271,7 @@ impl PulseTrain {
         let (from_a, from_b) = (a.gap_to(b), b.gap_to(a));
         let starts_at = |track: &Track, width| Choice::OnTime(OnTime { track: track.id(), width: Some(width) });
         match self.width {
-            None if from_a.min(from_b) >= AMBIGUOUS_FROM => Choice::Refused(Reason::AmbiguousWidth),
+            None if from_a.min(from_b) >= AMBIGUOUS_FROM => self.choose_by_witness(a, b),
             None if from_a < from_b => starts_at(a, from_a),
             None => starts_at(b, from_b),
             Some(width) => {
@@ -263,13 +280,33 @@ impl PulseTrain {
                 if miss_a.min(miss_b) > close {
                     Choice::Refused(Reason::WidthMismatch)
                 } else if (miss_a - miss_b).abs() <= Span::from_millis(1) {
-                    Choice::Refused(Reason::AmbiguousWidth)
+                    self.choose_by_witness(a, b)
                 } else if miss_a < miss_b {
                     starts_at(a, from_a)
                 } else {
                     starts_at(b, from_b)
                 }
             }
+        }
+    }
+
+    /// Two edges about half a second apart: the one that comes with the system clock's second, if that is synchronised
+    /// well enough to tell. What was chosen once stays so.
+    fn choose_by_witness(&self, a: &Track, b: &Track) -> Choice {
+        let chosen = |track: &Track| self.on_time.is_some_and(|on_time| on_time.track == track.id());
+        let agrees = |track: &Track| match (self.witness, track.sys_phase()) {
+            (Some(max_error), Some(phase)) => phase <= max_error,
+            (Some(_) | None, _) => false,
+        };
+        let on_time = |track: &Track, other: &Track| {
+            Choice::OnTime(OnTime { track: track.id(), width: Some(track.gap_to(other)) })
+        };
+        match (chosen(a), chosen(b), agrees(a), agrees(b)) {
+            (true, _, _, _) => on_time(a, b),
+            (false, true, _, _) => on_time(b, a),
+            (false, false, true, false) => on_time(a, b),
+            (false, false, false, true) => on_time(b, a),
+            (false, false, true, true) | (false, false, false, false) => Choice::Refused(Reason::AmbiguousWidth),
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Track {
     since: Instant<Raw>,
     period: Span,
     hits: u32,
+    /// When the hits that came without a longer pause began, and how many they are.
+    unbroken: (Instant<Raw>, u32),
     recent: VecDeque<Hit>,
     /// What usually follows this edge at once, once that is known.
     usual: Option<Tail>,
@@ -42,6 +44,8 @@ pub struct Track {
     run: (Tail, u32),
     /// Whether anything ever followed it at once.
     was_double: bool,
+    /// How far its last hit lay from a whole second of the system clock.
+    sys_phase: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +79,12 @@ impl Track {
                 since: first.raw,
                 period,
                 hits: 0,
+                unbroken: (first.raw, 0),
                 recent: VecDeque::new(),
                 usual: None,
                 run: (first.tail, 0),
                 was_double: false,
+                sys_phase: None,
             };
             for (front, index) in [(first, 0), (second, before), (third, before + after)] {
                 track.hit(front, index);
@@ -97,9 +103,9 @@ impl Track {
         self.since
     }
 
-    /// Hits in all.
-    pub fn hits(&self) -> u32 {
-        self.hits
+    /// When the hits that came without a longer pause began, and how many they are.
+    pub fn unbroken(&self) -> (Instant<Raw>, u32) {
+        self.unbroken
     }
 
     /// When its last hit came.
@@ -151,11 +157,16 @@ impl Track {
 
     /// Takes a front that [`Track::meets`] the prediction; says whether it had its usual shape.
     pub(super) fn hit(&mut self, front: &Front, index: i64) -> Shape {
+        self.unbroken = match self.unbroken {
+            (since, hits) if self.is_seen(front.raw) => (since, hits.saturating_add(1)),
+            _ => (front.raw, 1),
+        };
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
         self.recent.push_back(Hit { index, raw: front.raw, error: front.error.min(ERROR_CAP) });
         self.hits = self.hits.saturating_add(1);
+        self.sys_phase = front.sys.ok().map(|sys| (sys - Instant::default()).nearest(Span::SECOND).1.abs());
         if let (Some(new), Some(old), 3..) = (self.recent.back(), self.recent.front(), self.hits) {
             self.period = per(new.raw - old.raw, new.index - old.index);
         }
@@ -179,6 +190,11 @@ impl Track {
     /// What follows this edge at once, once that is known.
     pub(super) fn usual_tail(&self) -> Option<Tail> {
         self.usual
+    }
+
+    /// How far its last hit lay from a whole second of the system clock.
+    pub(super) fn sys_phase(&self) -> Option<Span> {
+        self.sys_phase
     }
 
     /// In how many of the seconds remembered both tracks were hit.

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::content::two_digit_year;
 use super::*;
 
 fn with_checksum(body: &str) -> String {
@@ -84,6 +85,29 @@ fn times_and_dates_that_do_not_exist_are_malformed() {
     }
     for zda in ["20,11,26", "20,13,2026", "1,11,2026", "31,11,2026", ",11,2026"] {
         assert_eq!(only(&format!("GPZDA,120000,{zda},00,00")), None, "{zda}");
+    }
+}
+
+#[test]
+fn every_line_that_is_not_used_says_why() {
+    let long = format!("$GPRMC,{}\r\n", "1".repeat(200));
+    for (line, want) in [
+        ("$GPZDA,120000,20,11,2026,,*00\r\n", Refusal::WrongChecksum { said: 0, computed: 0x4F }),
+        ("$GPZDA,120000,20,11,2026,,\r\n", Refusal::NoChecksum),
+        ("$GPZDA*4\r\n", Refusal::NoChecksum),
+        ("$GPZDA*+4\r\n", Refusal::NoChecksum),
+        ("$GPRMC,12\u{1}", Refusal::Unprintable(1)),
+        ("$GPRMC,12$", Refusal::CutOff),
+        (&long, Refusal::TooLong),
+        (&with_checksum("GPZDA,126000,20,11,2026,,"), Refusal::Time),
+        (&with_checksum("GPZDA,120000,31,11,2026,,"), Refusal::Date),
+    ] {
+        let mut refused = Vec::new();
+        Framer::default()
+            .push_lines(&bytes(line.as_bytes(), 0), |line| refused.push((line.text.to_owned(), line.read)));
+        let [(text, Err(refusal))] = refused.as_slice() else { panic!("{line}: {refused:?}") };
+        assert_eq!(*refusal, want, "{line}");
+        assert!(line.starts_with(text.as_str()) && text.starts_with("$GP"), "{line}: {text}");
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod phc;
 pub mod serial;
 pub mod simulator;
+pub mod witness;

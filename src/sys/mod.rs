@@ -2,6 +2,7 @@
 //! sound per `unsafe` block. Nothing in here decides anything.
 #![allow(unsafe_code)] // the one place where it is lifted
 
+pub mod adjtimex;
 pub mod clock;
 pub mod ethtool;
 pub mod eventfd;

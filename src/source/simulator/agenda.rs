@@ -1,8 +1,8 @@
 //! What happens in a simulated second, in order: shared by virtual time ([`super::timeline`]) and real time
 //! ([`super::live`]).
 
-use crate::source::simulator::world::{Second, World};
-use crate::time::{Instant, Phc, Raw, Span, UtcSecond};
+use crate::source::simulator::world::{Second, StampedEdge, World};
+use crate::time::{Instant, Phc, Raw, Span};
 
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
@@ -16,8 +16,8 @@ const FIFO: usize = 16;
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// A UTC second begins.
-    Pulse(UtcSecond),
+    /// A second begins; its number.
+    Pulse(i64),
     /// An edge is read from the PHC's queue.
     Edge(Instant<Phc>),
     /// The clocks are read.
@@ -28,19 +28,20 @@ pub enum Act {
 
 /// Everything that belongs to this second, with its time, in no order; some of it lies in the second before or after.
 pub fn agenda(world: &World, second: &Second) -> Vec<(Instant<Raw>, Act)> {
-    let mut acts = vec![(second.pulse, Act::Pulse(second.utc))];
+    let mut acts = vec![(second.pulse, Act::Pulse(second.number))];
     for ms in [250, 500, 750] {
         acts.push((second.pulse + Span::from_millis(ms), Act::Cross));
     }
-    for &(at, phc) in &second.edges {
+    for &StampedEdge { at, phc, late } in &second.edges {
+        let read_at = at + late + LATENCY;
         acts.push((at - AROUND, Act::Cross));
-        acts.push((at + LATENCY, Act::Edge(phc)));
-        acts.push((at + LATENCY + READ_TO_CROSS, Act::Cross));
-        acts.push((at + AROUND, Act::Cross));
+        acts.push((read_at, Act::Edge(phc)));
+        acts.push((read_at + READ_TO_CROSS, Act::Cross));
+        acts.push((read_at + AROUND, Act::Cross));
     }
-    if let Some((start, text)) = &second.burst {
+    if let Some((start, bytes)) = &second.burst {
         let mut sent = 0;
-        for chunk in text.as_bytes().chunks(FIFO) {
+        for chunk in bytes.chunks(FIFO) {
             sent += chunk.len() as i64;
             acts.push((*start + world.byte_time().times(sent), Act::Bytes(chunk.into())));
         }

@@ -14,7 +14,8 @@ use tracing::debug;
 
 use crate::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::source::simulator::agenda::{Act, agenda};
-use crate::source::simulator::world::{Scenario, World};
+use crate::source::simulator::scenario::Scenario;
+use crate::source::simulator::world::World;
 use crate::sys::clock::{raw_now, raw_sys_pair};
 use crate::time::{Instant, Raw, Span, Sys, UtcSecond};
 
@@ -108,7 +109,7 @@ impl Player {
         }
         loop {
             // Two seconds ahead is enough: nothing begins more than 10 ms before its second.
-            while self.world.pulse(self.world.first_second().plus(seconds)) - raw_now() < Span::from_secs(2) {
+            while self.world.pulse_number(seconds) - raw_now() < Span::from_secs(2) {
                 let second = self.world.second(seconds);
                 seconds += 1;
                 for (at, act) in agenda(&self.world, &second) {
@@ -129,8 +130,8 @@ impl Player {
 
     fn perform(&mut self, act: Act, at: Instant<Raw>) -> Result<(), Over> {
         let event = match act {
-            Act::Pulse(utc) => {
-                self.remember(utc, at);
+            Act::Pulse(number) => {
+                self.remember(self.world.first_second().plus(number), at);
                 return Ok(());
             }
             Act::Bytes(bytes) => {

@@ -1,91 +1,10 @@
 //! The simulated truth: when each UTC second begins on `CLOCK_MONOTONIC_RAW`, and what a receiver and a NIC make of it.
 //! Pure and seeded: the same scenario gives the same world. It is the only fake in the project.
 
-use crate::event::Edges;
-use crate::time::{Instant, NANOS, Phc, Raw, Span, UtcSecond};
-
-/// What to simulate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scenario {
-    /// Pulse to first byte of the sentences.
-    pub delay: Span,
-    /// Greatest deviation from `delay`, evenly spread; never to before the pulse.
-    pub jitter: Span,
-    /// Bits a second on the line.
-    pub baud: u32,
-    /// Pulse width.
-    pub width: Span,
-    /// Which edges the NIC stamps.
-    pub edges: SimEdges,
-    /// How much faster than the raw clock the PHC runs.
-    pub phc_ppm: i64,
-    /// How much faster than UTC the machine's oscillator runs.
-    pub system_ppm: i64,
-    /// Edges lost, per thousand.
-    pub edge_loss: u32,
-    /// Seconds whose sentences are lost, per thousand.
-    pub sentence_loss: u32,
-    /// Seconds with an edge at a random place, per thousand.
-    pub glitches: u32,
-    /// Greatest error of an edge's stamp, evenly spread.
-    pub noise: Span,
-    /// Which sentences the receiver sends, in this order.
-    pub sentences: Vec<SimSentence>,
-    /// Seed of everything random.
-    pub seed: u64,
-}
-
-/// Which edges the simulated NIC stamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum SimEdges {
-    /// Both, like Intel's i210, and it does not say which is which.
-    Both,
-    /// The rising one alone, as it promises.
-    One,
-}
-
-impl SimEdges {
-    /// What such a NIC's driver promises.
-    pub fn promise(self) -> Edges {
-        match self {
-            Self::Both => Edges::BothOrUnknown,
-            Self::One => Edges::RisingOnly,
-        }
-    }
-}
-
-/// A sentence that the simulated receiver can send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SimSentence {
-    /// Time, date, status.
-    Rmc,
-    /// Time and date.
-    Zda,
-    /// Time and quality.
-    Gga,
-    /// Satellites used: no time.
-    Gsa,
-}
-
-impl Default for Scenario {
-    fn default() -> Self {
-        Self {
-            delay: Span::from_millis(300),
-            jitter: Span::from_millis(20),
-            baud: 9_600,
-            width: Span::from_millis(100),
-            edges: SimEdges::Both,
-            phc_ppm: 12,
-            system_ppm: -7,
-            edge_loss: 0,
-            sentence_loss: 0,
-            glitches: 0,
-            noise: Span::from_nanos(20),
-            sentences: vec![SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga, SimSentence::Gsa],
-            seed: 1,
-        }
-    }
-}
+use crate::source::simulator::clock::PiecewiseClock;
+use crate::source::simulator::random::Random;
+use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, Shown, SimEdges};
+use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
 /// The simulated truth.
 #[derive(Clone, Debug)]
@@ -94,29 +13,76 @@ pub struct World {
     random: Random,
     first_second: UtcSecond,
     first_pulse: Instant<Raw>,
-    phc_epoch: Instant<Phc>,
+    phc: PiecewiseClock<Phc>,
+    sys: PiecewiseClock<Sys>,
 }
 
 /// One second of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Second {
-    /// Which one.
-    pub utc: UtcSecond,
+    /// Its number, counted from the first.
+    pub number: i64,
     /// When it begins.
     pub pulse: Instant<Raw>,
-    /// The edges that the NIC stamps: when each comes, and its stamp.
-    pub edges: Vec<(Instant<Raw>, Instant<Phc>)>,
+    /// The edges that the NIC stamps.
+    pub edges: Vec<StampedEdge>,
     /// When the receiver's sentences begin on the line, and the sentences; `None` where they are lost.
-    pub burst: Option<(Instant<Raw>, String)>,
+    pub burst: Option<(Instant<Raw>, Vec<u8>)>,
+}
+
+/// An edge as the NIC stamps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StampedEdge {
+    /// When it comes.
+    pub at: Instant<Raw>,
+    /// Its stamp.
+    pub phc: Instant<Phc>,
+    /// How long after it comes it is delivered.
+    pub late: Span,
 }
 
 impl World {
     /// A world in which `first_second` begins at `first_pulse`.
     pub fn new(scenario: Scenario, first_second: UtcSecond, first_pulse: Instant<Raw>) -> Self {
-        let random = Random(scenario.seed);
         // A PHC that nobody set counts from its driver's start: any epoch but the right one.
         let phc_epoch = Instant::from_nanos(4_242 * NANOS + 123_456_789);
-        Self { scenario, random, first_second, first_pulse, phc_epoch }
+        let sys_start = Instant::from_parts(first_second.posix(), 0) + scenario.sys_ahead;
+        let mut world = Self {
+            random: Random::new(scenario.seed),
+            phc: PiecewiseClock::new(first_pulse, phc_epoch, scenario.phc_ppm),
+            sys: PiecewiseClock::new(first_pulse, sys_start, 0),
+            first_second,
+            first_pulse,
+            scenario,
+        };
+        world.bend_clocks();
+        world
+    }
+
+    /// Puts the faults of the clocks into them, in the order of time.
+    fn bend_clocks(&mut self) {
+        let mut changes = Vec::new();
+        for fault in &self.scenario.faults {
+            // Not at a pulse: somewhere in the second.
+            let when = |second: i64| self.pulse_number(second) + Span::from_nanos(second * 7_919_777 % NANOS);
+            let (from, until) = (when(fault.from), when(fault.until));
+            match fault.kind {
+                FaultKind::PhcStep(step) => changes.push((from, Some(step), 0, true)),
+                FaultKind::SysStep(step) => changes.push((from, Some(step), 0, false)),
+                FaultKind::PhcRate(ppm) => changes.extend([(from, None, ppm, true), (until, None, -ppm, true)]),
+                FaultKind::SysRate(ppm) => changes.extend([(from, None, ppm, false), (until, None, -ppm, false)]),
+                _ => {}
+            }
+        }
+        changes.sort_unstable();
+        for (at, step, ppm, is_phc) in changes {
+            let step = step.unwrap_or_default();
+            if is_phc {
+                self.phc.change(at, step, ppm);
+            } else {
+                self.sys.change(at, step, ppm);
+            }
+        }
     }
 
     /// What is simulated.
@@ -129,23 +95,32 @@ impl World {
         self.first_second
     }
 
-    /// When the first second begins.
-    pub fn first_pulse(&self) -> Instant<Raw> {
-        self.first_pulse
+    /// When second number `n` begins.
+    pub fn pulse_number(&self, n: i64) -> Instant<Raw> {
+        self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.scenario.system_ppm * 1_000)
     }
 
-    /// When a UTC second begins.
-    pub fn pulse(&self, utc: UtcSecond) -> Instant<Raw> {
+    /// When a UTC second begins. An inserted second has no number of its own, and a deleted one never begins.
+    pub fn pulse(&self, utc: UtcSecond) -> Option<Instant<Raw>> {
         let seconds = utc.posix() - self.first_second.posix();
-        let nominal = Span::from_secs(seconds);
-        self.first_pulse + nominal + Span::from_nanos(seconds * self.scenario.system_ppm * 1_000)
+        let number = match self.scenario.leap {
+            Some((after, LeapShape::Deleted)) if seconds == after + 1 => return None,
+            Some((after, LeapShape::Deleted)) if seconds > after + 1 => seconds - 1,
+            Some((_, LeapShape::Deleted)) | None => seconds,
+            Some((after, _)) if seconds > after => seconds + 1,
+            Some(_) => seconds,
+        };
+        Some(self.pulse_number(number))
     }
 
     /// What the PHC shows.
     pub fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
-        let elapsed = raw - self.first_pulse;
-        let gained = elapsed.scaled(Span::from_nanos(self.scenario.phc_ppm), Span::from_nanos(1_000_000));
-        self.phc_epoch + elapsed + gained
+        self.phc.at(raw)
+    }
+
+    /// What the simulated system clock shows.
+    pub fn sys(&self, raw: Instant<Raw>) -> Instant<Sys> {
+        self.sys.at(raw)
     }
 
     /// How long a byte is on the line.
@@ -153,84 +128,96 @@ impl World {
         Span::from_nanos(10 * NANOS / i64::from(self.scenario.baud.max(1)))
     }
 
-    /// Second `n`, counted from the first. To be asked for in order.
+    /// Second number `n`. To be asked for in order.
     pub fn second(&mut self, n: i64) -> Second {
-        let utc = self.first_second.plus(n);
-        let pulse = self.pulse(utc);
-        let mut edges = Vec::new();
-        let ends = match self.scenario.edges {
-            SimEdges::Both => Some(pulse + self.scenario.width),
-            SimEdges::One => None,
-        };
-        for at in [Some(pulse), ends].into_iter().flatten() {
-            if !self.random.happens(self.scenario.edge_loss) {
-                edges.push((at, self.phc(at) + self.random.within(self.scenario.noise)));
+        let faults: Vec<Fault> =
+            self.scenario.faults.iter().filter(|f| (f.from..f.until).contains(&n)).copied().collect();
+        let pulse = self.pulse_number(n);
+        let edges = self.edges(n, pulse, &faults);
+        let burst = self.burst(n, pulse, &faults);
+        Second { number: n, pulse, edges, burst }
+    }
+
+    fn edges(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Vec<StampedEdge> {
+        let (mut loss, mut glitches) = (self.scenario.edge_loss, self.scenario.glitches);
+        let (mut stale, mut late, mut shift) = (0, Span::ZERO, Span::ZERO);
+        for fault in faults {
+            match fault.kind {
+                FaultKind::EdgeLoss(permille) => loss = loss.max(permille),
+                FaultKind::Glitches(permille) => glitches = glitches.max(permille),
+                FaultKind::StaleEdges(permille) => stale = permille,
+                FaultKind::LateEdges(span) => late = span,
+                FaultKind::PulseShift(span) => shift = span,
+                FaultKind::NoPulse => loss = 1_000,
+                _ => {}
             }
         }
-        if self.random.happens(self.scenario.glitches) {
+        let ends = match self.scenario.edges {
+            SimEdges::Both => Some(pulse + shift + self.scenario.width),
+            SimEdges::One => None,
+        };
+        let mut edges = Vec::new();
+        for at in [Some(pulse + shift), ends].into_iter().flatten() {
+            if !self.random.happens(loss) {
+                let phc = self.phc(at) + self.random.within(self.scenario.noise);
+                edges.push(StampedEdge { at, phc, late });
+                if self.random.happens(stale) {
+                    edges.push(StampedEdge { at, phc, late: late + Span::from_millis(self.random.between(1, 900)) });
+                }
+            }
+        }
+        // The pulse of second n may be absent, but noise on the line is not.
+        if self.random.happens(glitches) && n > 0 {
             let at = pulse + Span::from_nanos(self.random.below(NANOS as u64) as i64);
-            edges.push((at, self.phc(at)));
+            edges.push(StampedEdge { at, phc: self.phc(at), late });
         }
         edges.sort_unstable();
-        let delay = (self.scenario.delay + self.random.within(self.scenario.jitter)).max(Span::ZERO);
-        let lost = self.random.happens(self.scenario.sentence_loss);
-        let burst = (!lost).then(|| (pulse + delay, self.sentences(utc)));
-        Second { utc, pulse, edges, burst }
+        edges
     }
 
-    fn sentences(&self, utc: UtcSecond) -> String {
-        self.scenario.sentences.iter().map(|sentence| sentence.text(utc)).collect()
-    }
-}
-
-impl SimSentence {
-    /// The sentence that names this second, with checksum and line end.
-    pub fn text(self, utc: UtcSecond) -> String {
-        let (sod, (year, month, day)) = (utc.second_of_day(), utc.date().ymd());
-        let time = format!("{:02}{:02}{:02}.00", sod / 3_600, sod / 60 % 60, sod % 60);
-        let place = "4807.03810,N,01131.00000,E";
-        let body = match self {
-            Self::Rmc => format!("GNRMC,{time},A,{place},0.01,0.0,{day:02}{month:02}{:02},,,A", year % 100),
-            Self::Zda => format!("GNZDA,{time},{day:02},{month:02},{year:04},00,00"),
-            Self::Gga => format!("GNGGA,{time},{place},1,12,0.70,545.4,M,46.9,M,,"),
-            Self::Gsa => "GNGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.20,0.70,0.98".to_owned(),
-        };
-        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
-        format!("${body}*{sum:02X}\r\n")
-    }
-}
-
-/// `SplitMix64`: small, seeded and the same on every machine.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// A sequence of its own for each seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    fn burst(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Option<(Instant<Raw>, Vec<u8>)> {
+        let (mut loss, mut corruption, mut has_fix) = (self.scenario.sentence_loss, 0, true);
+        let (mut later, mut off) = (Span::ZERO, 0);
+        for fault in faults {
+            match fault.kind {
+                FaultKind::NoSentences => loss = 1_000,
+                FaultKind::SentenceLoss(permille) => loss = loss.max(permille),
+                FaultKind::Corruption(permille) => corruption = permille,
+                FaultKind::NoFix => has_fix = false,
+                FaultKind::DelayJump(span) => later = later + span,
+                FaultKind::DelayRamp(span) => later = later + span.times(n - fault.from),
+                FaultKind::WrongSecond(seconds) => off += seconds,
+                _ => {}
+            }
+        }
+        let delay = self.scenario.delay + later + self.random.within(self.scenario.jitter);
+        if self.random.happens(loss) {
+            return None;
+        }
+        let (utc, is_sixty) = self.shown(n);
+        let shown = Shown { utc: utc.plus(off), is_sixty, has_fix };
+        let text: String = self.scenario.sentences.iter().map(|sentence| sentence.text(shown)).collect();
+        let mut bytes = text.into_bytes();
+        for byte in &mut bytes {
+            if self.random.happens(corruption) {
+                *byte ^= 1 << self.random.below(8);
+            }
+        }
+        let start = if self.scenario.delay < Span::ZERO { pulse + delay } else { pulse + delay.max(Span::ZERO) };
+        Some((start, bytes))
     }
 
-    /// Evenly from 0 to below `bound`; 0 where `bound` is 0.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
-    }
-
-    /// Evenly between minus and plus `span`.
-    pub fn within(&mut self, span: Span) -> Span {
-        let reach = span.nanos().max(0);
-        Span::from_nanos(self.below(2 * reach as u64 + 1) as i64 - reach)
-    }
-
-    /// True so many times in a thousand.
-    pub fn happens(&mut self, permille: u32) -> bool {
-        self.below(1_000) < u64::from(permille)
+    /// What the receiver calls second number `n`, and whether it shows it as `:60`.
+    fn shown(&self, n: i64) -> (UtcSecond, bool) {
+        let plain = self.first_second.plus(n);
+        match self.scenario.leap {
+            Some((after, LeapShape::Deleted)) if n > after => (plain.plus(1), false),
+            Some((after, LeapShape::Sixty)) if n == after + 1 => (plain.plus(-1), true),
+            Some((after, LeapShape::Doubled00)) if n == after + 1 => (plain, false),
+            Some((after, LeapShape::Sixty | LeapShape::Doubled59 | LeapShape::Doubled00)) if n > after => {
+                (plain.plus(-1), false)
+            }
+            Some(_) | None => (plain, false),
+        }
     }
 }

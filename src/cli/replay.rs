@@ -1,0 +1,219 @@
+//! `gnss2shm replay`: gives a recording to the engine again and prints what comes of it. The same recording gives the
+//! same lines, bit for bit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+
+use super::{ExitCode, Failure, Input};
+use crate::engine::Engine;
+use crate::event::text::Word;
+use crate::event::{Event, Leap, Reason, Sample, Verdict};
+use crate::recording::{Header, Item, Reader};
+use crate::time::{Instant, Raw, Span, UtcSecond};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// A recording of `gnss2shm run --record`; - is standard input
+    #[arg(value_name = "FILE")]
+    file: Input,
+    /// Print every rejected edge, pulse and sentence too
+    #[arg(long)]
+    verdicts: bool,
+    /// Print the summary alone
+    #[arg(long, conflicts_with = "verdicts")]
+    quiet: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut replay = Replay::new(args, BufWriter::new(io::stdout().lock()));
+    let mut reader = Reader::default();
+    let mut damage = None;
+    args.file.read(|piece| {
+        damage = reader.push(piece, |item| replay.take(item)).err();
+        damage.is_none() && replay.written.is_ok()
+    })?;
+    replay.finish(&reader);
+    match damage {
+        Some(damage) => Err(Failure::new(ExitCode::Data, format!("{}: {damage}", args.file))),
+        None if reader.is_empty() => Err(Failure::new(ExitCode::Data, format!("{} is empty: no recording", args.file))),
+        None => Ok(()),
+    }
+}
+
+/// The engine, and what is said about it.
+struct Replay<'a, W> {
+    args: &'a Args,
+    out: W,
+    /// Where nobody reads any more, nothing more is to be done.
+    written: io::Result<()>,
+    run: Option<Run>,
+    total: Total,
+}
+
+/// An engine at work, from a header that does not continue another.
+struct Run {
+    header: Header,
+    engine: Engine,
+    /// First and last event.
+    times: Option<(Instant<Raw>, Instant<Raw>)>,
+    state_since: Option<Instant<Raw>>,
+}
+
+/// What came of all runs.
+#[derive(Default)]
+struct Total {
+    events: BTreeMap<&'static str, u64>,
+    time: Span,
+    in_state: BTreeMap<String, Span>,
+    samples: u64,
+    labels: Option<(UtcSecond, UtcSecond)>,
+    rejected: BTreeMap<&'static str, u64>,
+    lost: i64,
+}
+
+impl<'a, W: Write> Replay<'a, W> {
+    fn new(args: &'a Args, out: W) -> Self {
+        Self { args, out, written: Ok(()), run: None, total: Total::default() }
+    }
+
+    fn take(&mut self, item: Item) {
+        match (item, &mut self.run) {
+            (Item::Header(header), Some(run)) if header.continues(&run.header) => run.header = header,
+            (Item::Header(header), _) => {
+                self.end_run();
+                self.say_unless_quiet(&header);
+                let engine = Engine::new(header.config);
+                self.run = Some(Run { header, engine, times: None, state_since: None });
+            }
+            (Item::Event(event), Some(_)) => self.event(&event),
+            // The reader asks for a header first.
+            (Item::Event(_), None) => {}
+            (Item::Lost(events), _) => {
+                self.total.lost = self.total.lost.saturating_add(events);
+                self.say_unless_quiet(&format_args!("{events} events are missing here"));
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let Some(run) = &mut self.run else { return };
+        let (at, keyword) = event.head();
+        let first = run.times.map_or(at, |(first, _)| first);
+        run.times = Some((first, at));
+        let since = *run.state_since.get_or_insert(at);
+        *self.total.events.entry(keyword.word()).or_default() += 1;
+        for verdict in run.engine.handle(event) {
+            self.total.count(&verdict, at - since);
+            if let Verdict::StateChanged { .. } = verdict {
+                run.state_since = Some(at);
+            }
+            let is_shown = match verdict {
+                Verdict::Rejected(_) => self.args.verdicts,
+                _ => !self.args.quiet,
+            };
+            if is_shown && self.written.is_ok() {
+                let micros = (at - first).nanos() / 1_000;
+                let (seconds, micros) = (micros / 1_000_000, (micros % 1_000_000).abs());
+                self.written = writeln!(self.out, "{seconds:>8}.{micros:06} {}", Told(&verdict));
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        let Some(Run { engine, times: Some((first, last)), state_since, .. }) = self.run.take() else { return };
+        self.total.time = self.total.time + (last - first);
+        let since = state_since.unwrap_or(first);
+        self.total.stayed(engine.state().to_string(), last - since);
+    }
+
+    fn say_unless_quiet(&mut self, line: &dyn fmt::Display) {
+        if !self.args.quiet && self.written.is_ok() {
+            self.written = writeln!(self.out, "{line}");
+        }
+    }
+
+    fn finish(mut self, reader: &Reader) {
+        self.end_run();
+        // Where nobody reads any more, there is nobody to tell.
+        let _ = self.total.write(&mut self.out, reader.breaks_off()).and_then(|()| self.out.flush());
+    }
+}
+
+impl Total {
+    fn count(&mut self, verdict: &Verdict, in_state: Span) {
+        match verdict {
+            Verdict::Sample(sample) => {
+                self.samples += 1;
+                self.labels = Some((self.labels.map_or(sample.label, |(first, _)| first), sample.label));
+            }
+            Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
+            Verdict::StateChanged { from, .. } => self.stayed(from.to_string(), in_state),
+            Verdict::Relabelled { .. }
+            | Verdict::Contradiction(_)
+            | Verdict::RolledOver { .. }
+            | Verdict::WitnessOverruled { .. } => {}
+        }
+    }
+
+    fn stayed(&mut self, state: String, time: Span) {
+        let total = self.in_state.entry(state).or_default();
+        *total = *total + time;
+    }
+
+    fn write(&self, out: &mut impl Write, breaks_off: bool) -> io::Result<()> {
+        let events: u64 = self.events.values().sum();
+        let kinds: Vec<_> = self.events.iter().map(|(keyword, n)| format!("{n} {keyword}")).collect();
+        writeln!(out, "events {events} in {} ({})", self.time, kinds.join(", "))?;
+        match self.labels {
+            Some((first, last)) => writeln!(out, "samples {}, from {first} to {last}", self.samples)?,
+            None => writeln!(out, "samples 0")?,
+        }
+        for (key, times) in &self.rejected {
+            let sentence = Reason::ALL.iter().find(|r| r.key() == *key).map_or("", |r| r.sentence());
+            writeln!(out, "rejected {times} x {key}: {sentence}")?;
+        }
+        let states: Vec<_> = self.in_state.iter().map(|(state, time)| format!("{state} {time}")).collect();
+        writeln!(out, "states {}", states.join(", "))?;
+        if self.lost > 0 {
+            writeln!(
+                out,
+                "{} events are missing in the recording: from there on this may not be what happened",
+                self.lost
+            )?;
+        }
+        if breaks_off {
+            writeln!(out, "the recording ends in the middle of a line")?;
+        }
+        Ok(())
+    }
+}
+
+/// A verdict on one line.
+struct Told<'a>(&'a Verdict);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Verdict::Sample(sample) => tell_sample(f, sample),
+            Verdict::Rejected(reason) => write!(f, "rejected {}: {reason}", reason.key()),
+            Verdict::Relabelled { seconds } => write!(f, "relabelled {seconds:+} s"),
+            Verdict::Contradiction(contradiction) => write!(f, "contradiction: {contradiction}"),
+            Verdict::RolledOver { weeks } => write!(f, "rolled-over {weeks:+} weeks"),
+            Verdict::WitnessOverruled { offset } => write!(f, "witness-overruled offset {offset}"),
+            Verdict::StateChanged { from, to } => {
+                write!(f, "state {from} -> {to}")?;
+                to.reason().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+            }
+        }
+    }
+}
+
+fn tell_sample(f: &mut fmt::Formatter<'_>, sample: &Sample) -> fmt::Result {
+    let (offset, error) = (sample.offset().nanos(), sample.error.nanos());
+    write!(f, "sample {} at {} offset {offset:+} ns error {error} ns", sample.label, sample.at.nanos())?;
+    match sample.leap {
+        Leap::None => Ok(()),
+        Leap::Insert | Leap::Delete => write!(f, " leap {}", sample.leap.word()),
+    }
+}

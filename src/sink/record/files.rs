@@ -1,0 +1,150 @@
+//! The files of a recording: header, growth, rotation, and what to do when the disk refuses.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+
+use super::Chunk;
+use crate::recording::{Header, LEGEND, LOST};
+
+/// Older files that are kept: `FILE.1` (the youngest) to `FILE.4`.
+pub const KEPT: u32 = 4;
+/// A recording says where the receiver stands: for its owner and group alone.
+const MODE: u32 = 0o640;
+
+/// Why a recording cannot begin.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The path names something that cannot be rotated.
+    NotAFile(PathBuf),
+    /// The file cannot be made.
+    File(PathBuf, io::Error),
+    /// No thread can be started.
+    NoThread(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAFile(path) => write!(f, "{} is no regular file: recordings need one", path.display()),
+            Self::File(path, error) => write!(f, "{} cannot be recorded to: {error}", path.display()),
+            Self::NoThread(error) => write!(f, "no thread can be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// The file that grows, and those before it.
+#[derive(Debug)]
+pub(super) struct Files {
+    path: PathBuf,
+    limit: u64,
+    /// Of the next file.
+    header: Header,
+    /// `None` while there is no file that can be trusted to end with a whole line.
+    file: Option<File>,
+    /// Length up to the last line that is whole.
+    len: u64,
+    /// Events that could not be written since the last one that could.
+    missing: i64,
+    state: Recording,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recording {
+    Runs,
+    Paused,
+}
+
+impl Files {
+    pub(super) fn open(path: PathBuf, limit: u64, header: Header) -> Result<Self, OpenError> {
+        match fs::metadata(&path) {
+            Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
+            Ok(_) | Err(_) => {}
+        }
+        let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, state: Recording::Runs };
+        match files.next_file() {
+            Ok(file) => Ok(Self { file: Some(file), ..files }),
+            Err(error) => Err(OpenError::File(files.path, error)),
+        }
+    }
+
+    /// Writes these lines, or counts them as missing.
+    pub(super) fn write(&mut self, chunk: &Chunk) {
+        let missing = self.missing + chunk.missing;
+        match (self.try_write(missing, &chunk.text), self.state) {
+            (Ok(()), Recording::Runs) => self.missing = 0,
+            (Ok(()), Recording::Paused) => {
+                info!("recording to {} again; {missing} events are missing in it", self.path.display());
+                (self.missing, self.state) = (0, Recording::Runs);
+            }
+            (Err(error), state) => {
+                if state == Recording::Runs {
+                    warn!("recording to {} pauses: {error}; samples are not concerned", self.path.display());
+                }
+                (self.missing, self.state) = (missing + chunk.events, Recording::Paused);
+            }
+        }
+    }
+
+    fn try_write(&mut self, missing: i64, text: &str) -> io::Result<()> {
+        let gap = if missing > 0 { format!("{LOST} {missing}\n") } else { String::new() };
+        let added = (gap.len() + text.len()) as u64;
+        let mut file = match self.file.take() {
+            Some(file) if self.len + added <= self.limit => file,
+            Some(_) | None => self.next_file()?,
+        };
+        let written = file.write_all(gap.as_bytes()).and_then(|()| file.write_all(text.as_bytes()));
+        if let Err(error) = written {
+            // Half a line must not stay. If it cannot be taken back, the next attempt begins a new file.
+            self.file = file.set_len(self.len).is_ok().then_some(file);
+            return Err(error);
+        }
+        self.len += added;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Makes way, and begins a file with a header.
+    fn next_file(&mut self) -> io::Result<File> {
+        make_way(&self.path)?;
+        let mut file = OpenOptions::new().append(true).create_new(true).mode(MODE).open(&self.path)?;
+        let head = format!("{}\n{LEGEND}", self.header);
+        if let Err(error) = file.write_all(head.as_bytes()) {
+            // Left there, it would push an older recording out at the next attempt.
+            fs::remove_file(&self.path)?;
+            return Err(error);
+        }
+        self.len = head.len() as u64;
+        self.header.part += 1;
+        Ok(file)
+    }
+}
+
+/// `FILE` becomes `FILE.1`, which becomes `FILE.2`, as far as there are any; the last one makes room.
+fn make_way(path: &Path) -> io::Result<()> {
+    let numbered = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        PathBuf::from(name)
+    };
+    if !path.try_exists()? {
+        return Ok(());
+    }
+    let gap = (1..KEPT).find(|n| matches!(numbered(*n).try_exists(), Ok(false))).unwrap_or(KEPT);
+    for n in (1..gap).rev() {
+        fs::rename(numbered(n), numbered(n + 1))?;
+    }
+    match fs::rename(path, numbered(1)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

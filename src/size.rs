@@ -1,0 +1,60 @@
+//! Sizes of files as people write them in options: `64MB`, `500kB`, `1GB`.
+
+/// Unit names and their bytes.
+const UNITS: [(&str, u64); 4] = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1)];
+
+/// The smallest file that is worth rotating, and the largest.
+const RANGE: std::ops::RangeInclusive<u64> = 100_000..=1_000_000_000_000;
+
+/// Reads a whole number with its unit (B, kB, MB, GB): bytes, from 100kB to 1000GB.
+///
+/// The error is a sentence that names what was read.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim_start();
+    if number.is_empty() {
+        return Err(format!("`{text}` is no size: write a whole number and a unit, as in 500kB, 64MB or 1GB"));
+    }
+    if unit.is_empty() {
+        return Err(format!("`{text}` has no unit: write {text}MB for megabytes or {text}kB for kilobytes"));
+    }
+    let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        return Err(format!("`{text}` has an unknown unit: B, kB, MB and GB are known"));
+    };
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale));
+    size.filter(|size| RANGE.contains(size)).ok_or_else(|| format!("`{text}` is out of range: from 100kB to 1000GB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_exactly() {
+        for (text, bytes) in
+            [("64MB", 64_000_000), ("100 kB", 100_000), ("100000B", 100_000), ("1000GB", 1_000_000_000_000)]
+        {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn refusals_name_what_is_wrong() {
+        for (text, why) in [
+            ("64", "no unit: write 64MB"),
+            ("", "no size"),
+            ("MB", "no size"),
+            ("-1MB", "no size"),
+            ("1.5MB", "unknown unit"),
+            ("64MiB", "unknown unit"),
+            ("64mb", "unknown unit"),
+            ("99kB", "out of range"),
+            ("1001GB", "out of range"),
+            ("99999999999999999999GB", "out of range"),
+        ] {
+            let error = parse_size(text).expect_err(text);
+            assert!(error.contains(why), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What is recorded while it happens is what the engine was given: replayed, it gives the same verdicts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel as line_channel};
+use std::time::{Duration, Instant as Clock};
+
+use common::{TestDir, TestUnit};
+use gnss2shm::daemon::{self, EVENTS_QUEUED};
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Verdict};
+use gnss2shm::recording::{Header, Item, Reader};
+use gnss2shm::sink::record::Recorder;
+use gnss2shm::sink::shm::ShmSink;
+use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::simulator::live::Live;
+use gnss2shm::source::simulator::scenario::Scenario;
+use gnss2shm::time::Span;
+use serialport::{SerialPort, TTYPort};
+use tokio::sync::mpsc;
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn items(file: &Path) -> Vec<Item> {
+    let mut items = Vec::new();
+    let text = fs::read(file).unwrap();
+    let result = Reader::default().push(&text, |item| items.push(item));
+    result.unwrap_or_else(|damage| panic!("{}: {damage}", file.display()));
+    items
+}
+
+/// Keeps every byte of its events in the order in which the engine got them.
+fn bytes(items: &[Item]) -> Vec<u8> {
+    let data = items.iter().filter_map(|item| match item {
+        Item::Event(Event::Bytes(bytes)) => Some(bytes.data.to_vec()),
+        Item::Event(_) | Item::Header(_) | Item::Lost(_) => None,
+    });
+    data.flatten().collect()
+}
+
+#[test]
+fn a_live_run_replayed_gives_the_same_verdicts() {
+    let (dir, unit) = (TestDir::new("record-live"), TestUnit::claim());
+    let file = dir.join("rec");
+    let config = Config { holdover: Span::from_secs(7), ..Config::default() };
+    let scenario = Scenario { glitches: 300, edge_loss: 50, ..Scenario::default() };
+    let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut recorder = Recorder::open(file.clone(), u64::MAX, Header::new(config)).unwrap();
+        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+        let live = Live::start(scenario, sender.clone()).unwrap();
+        let port = SerialConfig { device: live.device.clone(), baud: 9_600 };
+        let source = tokio::spawn(serial::run(port, None, sender));
+        let mut sink = ShmSink::open(unit.unit).unwrap();
+        let mut engine = Engine::new(config);
+        let record = |event: &Event| {
+            events_seen.push(event.clone());
+            recorder.record(event);
+        };
+        let serve =
+            daemon::serve(&mut engine, events, &mut sink, record, |_, verdict| verdicts.extend(verdict.copied()));
+        let _ = tokio::time::timeout(Duration::from_secs(9), serve).await;
+        source.abort();
+        recorder.finish();
+    });
+    assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))), "{verdicts:?}");
+    let items = items(&file);
+    assert_eq!(items[0], Item::Header(Header::new(config)));
+    let recorded: Vec<Event> = items[1..]
+        .iter()
+        .map(|item| if let Item::Event(event) = item { event.clone() } else { panic!("{item:?}") })
+        .collect();
+    assert_eq!(recorded, events_seen);
+    assert!(recorded.iter().any(|event| matches!(event, Event::Tick { .. })));
+    let mut engine = Engine::new(config);
+    let replayed: Vec<Verdict> = recorded.iter().flat_map(|event| engine.handle(event)).collect();
+    assert_eq!(replayed, verdicts);
+}
+
+/// `gnss2shm run --record`, with a receiver on a pseudo terminal and a PHC that is waited for.
+struct Run {
+    child: Child,
+    log: Receiver<String>,
+    receiver: TTYPort,
+    _machine: TTYPort,
+    sent: Vec<u8>,
+    _unit: TestUnit,
+}
+
+impl Run {
+    /// `wrap` is a shell's way to start a program, `{}` its place.
+    fn start(file: &Path, size: &str, wrap: &str) -> Self {
+        let (receiver, machine) = TTYPort::pair().unwrap();
+        let unit = TestUnit::claim();
+        let device = machine.name().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", &wrap.replace("{}", "exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gnss2shm"), "run", "--phc"])
+            .args(["/dev/ptp99", "--serial", &device, "--shm", &unit.unit.to_string()])
+            .args(["--record", file.to_str().unwrap(), "--record-size", size])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, log) = line_channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut run = Self { child, log, receiver, _machine: machine, sent: Vec::new(), _unit: unit };
+        run.said("reading /dev/");
+        run
+    }
+
+    /// Waits until the log says this.
+    fn said(&mut self, what: &str) -> String {
+        let limit = Clock::now() + PATIENCE;
+        loop {
+            let line = self.log.recv_timeout(limit.saturating_duration_since(Clock::now()));
+            let line = line.unwrap_or_else(|_| panic!("not said: {what}"));
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends that much, no faster than it is read, and waits until `enough`.
+    fn send(&mut self, kilobytes: usize, enough: impl Fn() -> bool) {
+        for n in 0..kilobytes * 10 {
+            let line = format!("$GPTXT,{n:05},{}\r\n", "x".repeat(84));
+            self.receiver.write_all(line.as_bytes()).unwrap();
+            self.sent.extend_from_slice(line.as_bytes());
+            std::thread::sleep(Duration::from_millis(1));
+            if enough() {
+                return;
+            }
+        }
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        // What was sent is read before the signal is handled.
+        std::thread::sleep(Duration::from_millis(300));
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        std::mem::take(&mut self.sent)
+    }
+}
+
+#[test]
+fn a_run_fills_one_file_after_the_other_and_nothing_is_missing() {
+    let dir = TestDir::new("record-rotate");
+    let file = dir.join("rec");
+    fs::write(&file, "of an earlier run").unwrap();
+    let mut run = Run::start(&file, "100kB", "{}");
+    run.send(400, || dir.join("rec.3").exists());
+    let sent = run.end();
+    assert_eq!(fs::read_to_string(dir.join("rec.3")).unwrap(), "of an earlier run");
+    let mut all = Vec::new();
+    for (name, part) in [("rec.2", 1), ("rec.1", 2), ("rec", 3)] {
+        let items = items(&dir.join(name));
+        assert!(matches!(&items[0], Item::Header(header) if header.part == part), "{name}: {:?}", items[0]);
+        assert!(fs::metadata(dir.join(name)).unwrap().len() <= 100_000);
+        all.extend(items);
+    }
+    assert_eq!(bytes(&all), sent);
+    assert!(!all.iter().any(|item| matches!(item, Item::Lost(_))));
+    let ticks = all.iter().filter(|item| matches!(item, Item::Event(Event::Tick { .. }))).count();
+    assert!(ticks > 0);
+}
+
+/// A limit of the size of files stands for a full disk: the write that reaches it writes half a line, the next nothing.
+#[test]
+fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
+    let dir = TestDir::new("record-full");
+    let file = dir.join("rec");
+    let mut run = Run::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64; {}");
+    run.send(60, || false);
+    let said = run.said("pauses");
+    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    // Whoever looks meanwhile finds whole lines; and nothing more is said.
+    std::thread::sleep(Duration::from_millis(2_500));
+    let whole = fs::read(&file).unwrap();
+    assert!(whole.ends_with(b"\n") && whole.len() <= 64 * 512, "{}", whole.len());
+    assert!(!run.log.try_iter().any(|line| line.contains("record")));
+    let raised = Command::new("prlimit").args(["--pid", &run.child.id().to_string(), "--fsize=unlimited:"]).status();
+    assert!(raised.expect("prlimit: install Debian's package util-linux").success());
+    run.said("again");
+    let marker = run.sent.len();
+    run.send(5, || false);
+    let sent = run.end();
+    let items = items(&file);
+    let lost: Vec<_> = items.iter().filter(|item| matches!(item, Item::Lost(_))).collect();
+    assert!(matches!(lost[..], [Item::Lost(1..)]), "{lost:?}");
+    let bytes = bytes(&items);
+    assert!(bytes.ends_with(&sent[marker..]), "what came after the gap is recorded");
+    assert!(bytes.len() < sent.len());
+}
+
+#[test]
+fn what_cannot_be_recorded_to_ends_the_process_at_start() {
+    let (_receiver, machine) = TTYPort::pair().unwrap();
+    let (device, unit) = (machine.name().unwrap(), TestUnit::claim());
+    for (args, code, says) in [
+        (&["--record", "/nonexistent/rec"][..], 73, "/nonexistent/rec cannot be recorded to"),
+        (&["--record", "/dev/full"], 78, "/dev/full is no regular file"),
+        (&["--record", "/tmp"], 78, "/tmp is no regular file"),
+        (&["--record-size", "1GB"], 64, "--record"),
+        (&["--record", "x", "--record-size", "64"], 64, "no unit"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+            .args(["run", "--phc", "/dev/ptp99", "--serial", &device, "--shm", &unit.unit.to_string()])
+            .args(args)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.contains(says)), (Some(code), true), "{args:?}: {said}");
+    }
+}

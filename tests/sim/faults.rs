@@ -1,0 +1,152 @@
+//! Random faults, alone and together: never a wrong sample, and back soon after.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use gnss2shm::engine::Config;
+use gnss2shm::source::simulator::random::Random;
+use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
+use gnss2shm::time::Span;
+
+use super::harness::{ms, run};
+
+/// Length of a run.
+const SECONDS: i64 = 1_000;
+/// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
+const IN_ALL: i64 = 200_000;
+
+/// One of everything that can go wrong within the envelope, of random size.
+fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<Fault> {
+    let delay = scenario.delay.nanos() / 1_000_000;
+    // A jump of the delay stays within the envelope.
+    let room = (5 - delay).max(-200)..=(950 - delay).min(200);
+    let jump = random.between(*room.start(), *room.end());
+    let length = (when.end - when.start).max(1);
+    let kinds = match random.below(17) {
+        0 => vec![FaultKind::EdgeLoss(random.between(1, 300) as u32)],
+        1 => vec![FaultKind::Glitches(random.between(1, 200) as u32)],
+        2 => vec![FaultKind::NoPulse],
+        3 => vec![FaultKind::PulseShift(ms(random.between(1, 999))), FaultKind::NoFix],
+        4 => vec![FaultKind::LateEdges(ms(random.between(1, 250)))],
+        5 => vec![FaultKind::StaleEdges(random.between(1, 300) as u32)],
+        6 => vec![FaultKind::NoSentences],
+        7 => vec![FaultKind::SentenceLoss(random.between(1, 500) as u32)],
+        8 => vec![FaultKind::Corruption(random.between(1, 20) as u32)],
+        9 => vec![FaultKind::NoFix],
+        10 => vec![FaultKind::DelayJump(ms(jump))],
+        11 => vec![FaultKind::DelayRamp(Span::from_nanos(jump * 1_000_000 / length))],
+        12 => vec![FaultKind::PhcStep(Span::from_nanos(random.between(-37_000_000_000, 37_000_000_000)))],
+        13 => vec![FaultKind::PhcRate(random.between(-100, 100))],
+        14 => vec![FaultKind::SysStep(Span::from_nanos(random.between(-2_000_000_000, 2_000_000_000)))],
+        15 => vec![FaultKind::SysStep(Span::from_nanos(random.between(-200_000, 200_000)))],
+        _ => vec![FaultKind::SysRate(random.between(-100_000, 100_000))],
+    };
+    kinds.into_iter().map(|kind| Fault { from: when.start, until: when.end, kind }).collect()
+}
+
+/// A receiver, a NIC and a machine somewhere in the envelope; nothing goes wrong yet.
+fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
+    let baud = random.one_of(&[4_800, 9_600, 38_400, 115_200, 921_600], 9_600);
+    let sys_max_error = random.happens(300).then(|| ms(random.between(1, 150)));
+    let sys_ahead = match sys_max_error {
+        Some(max_error) => random.within(max_error),
+        None => Span::from_secs(random.between(-1_000_000_000, 1_000_000_000)),
+    };
+    Scenario {
+        delay: ms(random.between(5, 950)),
+        jitter: ms(random.between(0, 50)),
+        baud,
+        width: Span::from_micros(
+            random.one_of(&[1, 10, 49, 55, 100, 1_000, 20_000, 100_000, 200_000, 449_000], 100_000),
+        ),
+        edges: random.one_of(&[SimEdges::Both, SimEdges::Both, SimEdges::One], SimEdges::Both),
+        phc_ppm: random.between(-900, 900),
+        system_ppm: random.between(-100, 100),
+        sys_ahead,
+        sys_max_error,
+        noise: Span::from_nanos(random.between(0, 50)),
+        sentences: if baud < 9_600 { vec![SimSentence::Rmc] } else { Scenario::default().sentences },
+        seed,
+        ..Scenario::default()
+    }
+}
+
+fn any_world(seed: u64) -> Scenario {
+    let mut random = Random::new(seed);
+    let mut scenario = any_scenario(&mut random, seed);
+    for _ in 0..random.between(1, 6) {
+        let from = random.between(0, SECONDS - 100);
+        let when = from..from + random.between(1, 100);
+        let faults = any_fault(&mut random, &scenario, when);
+        scenario.faults.extend(faults);
+    }
+    // Jumps and ramps of the delay add up where they meet: only one of them at a time stays in the envelope.
+    let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
+    let first = scenario.faults.iter().position(moves);
+    let mut number = 0;
+    scenario.faults.retain(|fault| {
+        number += 1;
+        !moves(fault) || Some(number - 1) == first
+    });
+    scenario
+}
+
+#[test]
+fn random_faults_never_give_a_wrong_sample() {
+    let in_all = std::env::var("GNSS2SHM_SIM_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(IN_ALL);
+    let only = std::env::var("GNSS2SHM_SIM_SEED").ok().and_then(|n| n.parse::<u64>().ok());
+    let seeds = only.map_or(0..(in_all / SECONDS) as u64, |seed| seed..seed + 1);
+    let mut shares: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for seed in seeds {
+        let scenario = any_world(seed);
+        let outcome = run(Config::default(), &scenario, SECONDS);
+        wrong.extend(outcome.samples.iter().filter(|judged| !judged.is_right()).map(|judged| (seed, *judged)));
+        let mut sampled = vec![false; SECONDS as usize + 8];
+        for judged in &outcome.samples {
+            sampled[judged.second.max(0) as usize] = true;
+        }
+        let mut count = |name, seconds: Range<i64>| {
+            let share = shares.entry(name).or_default();
+            share.0 += (seconds.end - seconds.start) as u64;
+            share.1 += seconds.filter(|&second| sampled[second as usize]).count() as u64;
+        };
+        count("all together", 0..SECONDS);
+        for fault in &scenario.faults {
+            count(fault.kind.name(), fault.from..fault.until);
+        }
+    }
+    for (name, (seconds, samples)) in &shares {
+        println!(
+            "{name:<20} {seconds:>9} s, {:>5.1} % of the pulses gave a sample",
+            100.0 * *samples as f64 / *seconds as f64
+        );
+    }
+    for (seed, judged) in wrong.iter().take(5) {
+        println!("GNSS2SHM_SIM_SEED={seed}: {judged:?}\n{:#?}", any_world(*seed));
+    }
+    assert_eq!(wrong.len(), 0, "wrong samples");
+}
+
+#[test]
+fn each_fault_alone_is_recovered_from_within_ten_seconds_of_its_end() {
+    for seed in 0..400 {
+        let mut random = Random::new(seed);
+        let scenario = Scenario {
+            // Clear of the pulse, so that a label takes three sentences and not sixteen.
+            delay: ms(random.between(260, 700)),
+            ..any_scenario(&mut random, seed)
+        };
+        let faults = any_fault(&mut random, &scenario, 60..90);
+        let scenario = Scenario { faults: faults.clone(), ..scenario };
+        let outcome = run(Config::default(), &scenario, 120);
+        let context = format!("seed {seed}: {faults:?}");
+        outcome.assert_right(&context);
+        let back = outcome.samples.iter().find(|judged| judged.second >= 90);
+        assert!(
+            back.is_some_and(|judged| judged.second <= 100),
+            "{context}: {back:?}, {:?}\n{scenario:#?}",
+            outcome.state
+        );
+    }
+}

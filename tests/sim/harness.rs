@@ -1,0 +1,108 @@
+//! Runs the engine through a simulated world and holds every sample against the truth.
+
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Reason, Sample, State, Verdict};
+use gnss2shm::source::simulator::scenario::{Scenario, SimEdges, SimSentence};
+use gnss2shm::source::simulator::timeline::Timeline;
+use gnss2shm::source::simulator::world::World;
+use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+
+/// A sample further off than this is wrong, whatever its bound says.
+pub const WRONG: Span = Span::from_micros(10);
+
+/// What came of a run.
+pub struct Outcome {
+    /// The samples, each with the number of its second and its error.
+    pub samples: Vec<Judged>,
+    pub state: State,
+    pub rejected: Vec<Reason>,
+    pub relabelled: Vec<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    pub sample: Sample,
+    /// Number of the pulse that it should belong to, by when it came.
+    pub second: i64,
+    /// `None` where there is no such second.
+    pub error: Option<Span>,
+}
+
+impl Judged {
+    pub fn is_right(&self) -> bool {
+        self.error.is_some_and(|error| error.abs() <= self.sample.error.min(WRONG))
+    }
+}
+
+/// The evening before a day on which nothing happens, ten seconds before midnight.
+pub fn evening() -> UtcSecond {
+    UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 86_390)
+}
+
+pub fn run(config: Config, scenario: &Scenario, seconds: i64) -> Outcome {
+    run_from(evening(), config, scenario, seconds)
+}
+
+pub fn run_from(first: UtcSecond, config: Config, scenario: &Scenario, seconds: i64) -> Outcome {
+    let mut timeline = Timeline::new(World::new(scenario.clone(), first, Instant::from_parts(1_000, 0)));
+    let mut engine = Engine::new(config);
+    let end = timeline.world().pulse_number(seconds);
+    let mut outcome =
+        Outcome { samples: Vec::new(), state: engine.state(), rejected: Vec::new(), relabelled: Vec::new() };
+    let mut second = 0;
+    loop {
+        let event = timeline.next_event();
+        if let Event::Tick { raw } = event {
+            second = (raw - timeline.world().pulse_number(0)).nearest(Span::SECOND).0;
+            if raw >= end {
+                outcome.state = engine.state();
+                return outcome;
+            }
+        }
+        for verdict in engine.handle(&event) {
+            match verdict {
+                Verdict::Sample(sample) => {
+                    let error = timeline.error(&sample);
+                    outcome.samples.push(Judged { sample, second, error });
+                }
+                Verdict::Rejected(reason) => outcome.rejected.push(reason),
+                Verdict::Relabelled { seconds } => outcome.relabelled.push(seconds),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Outcome {
+    /// Every sample within its own bound and 10 us, labels strictly rising.
+    pub fn assert_right(&self, context: &str) {
+        for judged in &self.samples {
+            assert!(judged.is_right(), "{context}: second {}: {judged:?}", judged.second);
+        }
+        let rising = |pair: &[Judged]| pair[0].sample.label < pair[1].sample.label;
+        assert!(self.samples.windows(2).all(rising), "{context}: labels rise");
+    }
+
+    /// Right samples came, and enough of them.
+    pub fn assert_works(&self, at_least: usize, context: &str) {
+        self.assert_right(context);
+        let got = self.samples.len();
+        assert!(got >= at_least, "{context}: {got} samples, {:?}, {:?}", self.state, self.rejected.last());
+    }
+
+    pub fn assert_silent(&self, why: Reason, context: &str) {
+        assert!(self.samples.is_empty(), "{context}: {:?}", self.samples.first());
+        assert_eq!(self.state, State::Refusing(why), "{context}");
+    }
+}
+
+pub fn ms(n: i64) -> Span {
+    Span::from_millis(n)
+}
+
+/// A receiver at its best, with sentences that fit the line.
+pub fn steady(delay: i64, width: Span, edges: SimEdges, baud: u32) -> Scenario {
+    let sentences =
+        if baud < 9_600 { vec![SimSentence::Rmc] } else { vec![SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga] };
+    Scenario { delay: ms(delay), jitter: ms(2), width, edges, baud, sentences, ..Scenario::default() }
+}
