@@ -12,8 +12,8 @@
 //! Imports point the same way: cli → daemon → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
 //! One thread owns the PHC, because reading it blocks whatever one asks for. Everything else is one tokio
-//! current-thread runtime. Every event carries the time at which it was captured, so what the engine says depends on
-//! the events alone and not on when it was asked.
+//! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries
+//! the time at which it was captured, so what the engine says depends on the events alone and not on when it was asked.
 //!
 //! # Where to change what
 //! | to change | go to |

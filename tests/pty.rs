@@ -12,7 +12,7 @@ use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Reason, SourceChange, State, Verdict};
 use gnss2shm::source::serial::{self, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::world::Scenario;
+use gnss2shm::source::simulator::scenario::Scenario;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 

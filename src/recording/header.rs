@@ -35,6 +35,12 @@ pub struct Header {
     pub config: Config,
 }
 
+impl Default for Header {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
 impl Header {
     /// The header of the first file of a run of this program.
     pub fn new(config: Config) -> Self {

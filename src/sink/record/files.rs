@@ -13,6 +13,8 @@ use crate::recording::{Header, LEGEND, LOST};
 
 /// Older files that are kept: `FILE.1` (the youngest) to `FILE.4`.
 pub const KEPT: u32 = 4;
+/// After so many chunks, one a second or more, a disk is trusted again.
+const STEADY: u32 = 5;
 /// A recording says where the receiver stands: for its owner and group alone.
 const MODE: u32 = 0o640;
 
@@ -58,7 +60,13 @@ pub(super) struct Files {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recording {
     Runs,
-    Paused,
+    /// Said to pause. A disk that is nearly full takes a short chunk and refuses the next: that is not said each time.
+    Paused {
+        /// Chunks written since the last one that was refused.
+        written: u32,
+        /// Events that are missing because of this pause.
+        missing: i64,
+    },
 }
 
 impl Files {
@@ -76,20 +84,24 @@ impl Files {
 
     /// Writes these lines, or counts them as missing.
     pub(super) fn write(&mut self, chunk: &Chunk) {
-        let missing = self.missing + chunk.missing;
-        match (self.try_write(missing, &chunk.text), self.state) {
-            (Ok(()), Recording::Runs) => self.missing = 0,
-            (Ok(()), Recording::Paused) => {
+        let due = self.missing + chunk.missing;
+        let result = self.try_write(due, &chunk.text);
+        self.missing = if result.is_ok() { 0 } else { due + chunk.events };
+        self.state = match (result, self.state) {
+            (Ok(()), Recording::Runs) => Recording::Runs,
+            (Ok(()), Recording::Paused { written: STEADY.., missing }) => {
                 info!("recording to {} again; {missing} events are missing in it", self.path.display());
-                (self.missing, self.state) = (0, Recording::Runs);
+                Recording::Runs
             }
-            (Err(error), state) => {
-                if state == Recording::Runs {
-                    warn!("recording to {} pauses: {error}; samples are not concerned", self.path.display());
-                }
-                (self.missing, self.state) = (missing + chunk.events, Recording::Paused);
+            (Ok(()), Recording::Paused { written, missing }) => Recording::Paused { written: written + 1, missing },
+            (Err(error), Recording::Runs) => {
+                warn!("recording to {} pauses: {error}; samples are not concerned", self.path.display());
+                Recording::Paused { written: 0, missing: self.missing }
             }
-        }
+            (Err(_), Recording::Paused { missing, .. }) => {
+                Recording::Paused { written: 0, missing: missing + chunk.missing + chunk.events }
+            }
+        };
     }
 
     fn try_write(&mut self, missing: i64, text: &str) -> io::Result<()> {

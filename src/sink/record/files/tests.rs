@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::engine::Config;
 use crate::event::Event;
 use crate::recording::{Item, Reader};
 use crate::time::Instant;
@@ -30,7 +29,7 @@ impl Dir {
     }
 
     fn files(&self, limit: u64) -> Files {
-        Files::open(self.0.join("rec"), limit, Header::new(Config::default())).unwrap()
+        Files::open(self.0.join("rec"), limit, Header::default()).unwrap()
     }
 
     /// Part, ticks and gaps of a file.
@@ -105,10 +104,17 @@ fn while_nothing_can_be_written_events_are_counted_and_the_gap_is_named_after_it
     for n in [3, 4, 5] {
         files.write(&tick(n));
     }
-    assert_eq!(files.state, Recording::Paused);
+    assert_eq!(files.state, Recording::Paused { written: 0, missing: 3 });
     dir.make();
     files.write(&Chunk { missing: 2, ..tick(6) });
-    assert_eq!((files.state, dir.read("rec")), (Recording::Runs, (2, vec![-5, 6])));
+    assert_eq!((files.state, dir.read("rec")), (Recording::Paused { written: 1, missing: 3 }, (2, vec![-5, 6])));
+    files.limit = u64::MAX;
+    for n in 2..=STEADY.into() {
+        files.write(&tick(n));
+    }
+    assert_eq!(files.state, Recording::Paused { written: STEADY, missing: 3 });
+    files.write(&tick(7));
+    assert_eq!((files.state, dir.read("rec")), (Recording::Runs, (2, vec![-5, 6, 2, 3, 4, 5, 7])));
 }
 
 #[test]
@@ -124,16 +130,14 @@ fn attempts_that_fail_push_no_older_recording_out() {
     for n in 1..=9 {
         files.write(&tick(n));
     }
-    assert_eq!(
-        (files.state, dir.read("rec.4"), dir.read("rec.1")),
-        (Recording::Paused, (1, vec![1, 2]), (4, vec![7, 8]))
-    );
+    assert!(matches!(files.state, Recording::Paused { .. }));
+    assert_eq!((dir.read("rec.4"), dir.read("rec.1")), ((1, vec![1, 2]), (4, vec![7, 8])));
 }
 
 #[test]
 fn what_is_no_regular_file_is_refused_at_the_start() {
-    let refused = Files::open("/dev/null".into(), u64::MAX, Header::new(Config::default()));
+    let refused = Files::open("/dev/null".into(), u64::MAX, Header::default());
     assert!(matches!(refused, Err(OpenError::NotAFile(_))), "{refused:?}");
-    let refused = Files::open("/nonexistent/rec".into(), u64::MAX, Header::new(Config::default()));
+    let refused = Files::open("/nonexistent/rec".into(), u64::MAX, Header::default());
     assert!(matches!(refused, Err(OpenError::File(..))), "{refused:?}");
 }
