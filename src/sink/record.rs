@@ -1,6 +1,6 @@
 //! Records every event in files that `gnss2shm replay` reads, and that a person can follow.
 //!
-//! [`Recorder`] makes lines of events on the engine's thread and hands them over once a second; [`Files`] writes and
+//! [`Recorder`] makes lines of events on the engine's thread and hands them over once a second; `Files` writes and
 //! rotates on a thread of its own, so that no disk, however slow or full, costs a sample or keeps an event waiting.
 //! What could not be written is counted, and the recording says at that place how much is missing.
 
