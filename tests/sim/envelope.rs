@@ -2,7 +2,7 @@
 
 use gnss2shm::engine::Config;
 use gnss2shm::engine::guard::{Conventions, Rollover, WitnessMode};
-use gnss2shm::event::{Reason, State};
+use gnss2shm::event::{Announced, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::time::{Date, Span, UtcSecond};
 
@@ -188,6 +188,35 @@ fn leap_seconds_of_every_shape_give_no_sample_in_their_window_and_right_ones_aft
                 );
             }
         }
+    }
+}
+
+#[test]
+fn an_announced_leap_second_is_passed_on_and_must_show() {
+    let day = Date::new(2026, 12, 31).unwrap();
+    let first = UtcSecond::from_civil(day, 86_400 - 60);
+    for (announced, shape, change) in [
+        (Leap::Insert, LeapShape::Sixty, -1),
+        (Leap::Insert, LeapShape::Doubled00, -1),
+        (Leap::Delete, LeapShape::Deleted, 1),
+    ] {
+        let after = if announced == Leap::Delete { 58 } else { 59 };
+        let scenario = Scenario {
+            announced: Some(Announced { day, leap: announced }),
+            leap: Some((after, shape)),
+            ..Scenario::default()
+        };
+        let outcome = run_from(first, Config::default(), &scenario, 100);
+        outcome.assert_works(75, &format!("{shape:?}"));
+        assert_eq!(outcome.relabelled, [change]);
+        for judged in &outcome.samples {
+            let expected = if judged.second < 60 { announced } else { Leap::None };
+            assert_eq!(judged.sample.leap, expected, "second {}", judged.second);
+        }
+        let outcome = run_from(first, Config::default(), &Scenario { leap: None, ..scenario }, 100);
+        outcome.assert_right("announced and not shown");
+        assert_eq!(outcome.state, State::Refusing(Reason::LeapContradiction));
+        assert!(outcome.samples.iter().all(|judged| judged.second < 60));
     }
 }
 

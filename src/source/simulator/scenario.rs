@@ -1,6 +1,6 @@
 //! What is simulated: a receiver, a NIC, the machine's clocks, and what goes wrong when.
 
-use crate::event::Edges;
+use crate::event::{Announced, Edges};
 use crate::time::{Span, UtcSecond};
 
 /// What to simulate.
@@ -36,6 +36,8 @@ pub struct Scenario {
     pub sentences: Vec<SimSentence>,
     /// A leap second after the second with this number, and how the receiver shows it.
     pub leap: Option<(i64, LeapShape)>,
+    /// What the system's table of leap seconds announces, rightly or not.
+    pub announced: Option<Announced>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
     /// Seed of everything random.
@@ -60,6 +62,7 @@ impl Default for Scenario {
             noise: Span::from_nanos(20),
             sentences: vec![SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga, SimSentence::Gsa],
             leap: None,
+            announced: None,
             faults: Vec::new(),
             seed: 1,
         }

@@ -35,6 +35,7 @@ impl Timeline {
         let promise = timeline.world.scenario().edges.promise();
         let max_error = timeline.world.scenario().sys_max_error;
         timeline.add(start, Event::Witness(Witness { raw: start, max_error }));
+        timeline.add(start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
         for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
             timeline.add(start, Event::Source { raw: start, change });
         }
