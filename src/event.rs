@@ -3,7 +3,10 @@
 //! Sources only make [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
 //! was captured, so the same events give the same verdicts whatever the scheduling was.
 
+mod reason;
 pub mod text;
+
+pub use reason::Reason;
 
 use std::fmt;
 
@@ -295,128 +298,9 @@ impl fmt::Display for State {
     }
 }
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $sentence:literal,)*) => {
-        /// Why there is no sample. One list for tests, log, metrics and status.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Reason {
-            $($(#[$doc])* #[doc = ""] #[doc = $sentence] $name,)*
-        }
-
-        impl Reason {
-            /// Every reason, in the order of the enum.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The short name that counters carry.
-            pub const fn key(self) -> &'static str {
-                match self { $(Self::$name => $key,)* }
-            }
-
-            /// The operator's sentence: what is wrong, what to check.
-            pub const fn sentence(self) -> &'static str {
-                match self { $(Self::$name => $sentence,)* }
-            }
-        }
-    };
-}
-
-reasons! {
-    // Something is missing.
-    /// Just started.
-    Starting = "starting": "just started: waiting for the first pulse and the first sentence",
-    /// Neither half gives anything.
-    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the NIC's pin",
-    /// The PHC node is not there.
-    PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
-    /// No edge.
-    NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's time stamps",
-    /// Cross time stamps stopped.
-    NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps",
-    /// The serial device is not there.
-    SerialLost = "serial-lost": "the serial device is not there: check its cable and name; it is waited for",
-    /// No byte.
-    NoBytes = "no-bytes": "nothing arrives on the serial line: check its wiring and that the receiver has power",
-    /// Bytes, but not one valid sentence.
-    NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate?",
-    /// Binary protocol.
-    BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA (a gpsd that used it before may have switched it)",
-    /// Sentences, but none with a time and a date.
-    NoTime = "no-time": "valid sentences arrive but none with UTC time and date: enable RMC, or ZDA with GGA",
-    /// Time only of fractions of a second.
-    NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix a second, aligned to UTC",
-    /// The receiver says that it has no fix.
-    NoFix = "no-fix": "the receiver says that it has no valid fix: check its antenna, or wait for it to start",
-
-    // The pulse cannot be trusted.
-    /// Edges without a period.
-    Noise = "noise": "edges arrive but nothing among them repeats every second: check the pulse's level and termination, and that it is set to 1 Hz",
-    /// More than two edges a second.
-    NotOneHertz = "not-1-hz": "more than two edges arrive every second: set the receiver's pulse to 1 Hz",
-    /// Two gaps of about the same length.
-    AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
-    /// The configured width does not fit.
-    WidthMismatch = "width-mismatch": "the configured width fits neither part of the second that the edges divide: correct or remove width",
-    /// The other edge would be on time now.
-    EdgeContradiction = "edge-contradiction": "the pulse's width changed so that the other edge would now be the on-time one: restart if this was intended, or set width",
-
-    // The label cannot be trusted.
-    /// Delays at both ends of the second.
-    StraddlingDelay = "straddling-delay": "the sentences come so close to the next pulse that their second cannot be told: send fewer sentences, raise the baud rate, or set delay",
-    /// The delay slid past the second.
-    DelayMoved = "delay-moved": "the sentence delay moved past the end of the second: send fewer sentences or raise the baud rate; or set delay",
-    /// Sentences contradict the count.
-    LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree",
-    /// A date before this program was written.
-    DateTooEarly = "date-too-early": "the sentences' date lies before this program was made: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
-    /// A date that lies too far ahead.
-    DateTooLate = "date-too-late": "the sentences' date lies more than 19 years after this program was made: the receiver's week number is wrong",
-    /// The configured delay does not fit.
-    DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
-    /// A leap second may be happening.
-    LeapWindow = "leap-window": "the end of June or December: a leap second may come, so nothing is published until sentences have confirmed the count after it",
-    /// The leap second that the table announces did not show.
-    LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check both",
-    /// The system clock says otherwise.
-    WitnessDisagrees = "witness-disagrees": "the system clock is synchronised and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
-    /// The conventions were neither configured nor confirmed.
-    Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronise the system clock from another source first",
-
-    // A single pulse is passed over.
-    /// The pulse came before it had a label.
-    NotYet = "not-yet": "the pulse came before its edge and second were settled",
-    /// An edge that fits no track.
-    Stray = "stray-edge": "an edge that fits no pulse: noise on the line or a glitch of the receiver",
-    /// An old edge again.
-    StaleEdge = "stale-edge": "an edge that was seen before or is too old to be dated",
-    /// A short pulse with one edge missing or added.
-    TornPulse = "torn-pulse": "a short pulse did not show the same edges as before",
-    /// PHC stepped.
-    PhcStepped = "phc-stepped": "the PTP hardware clock was stepped or changed its rate around the pulse",
-    /// System clock stepped.
-    SysStepped = "system-clock-stepped": "the system clock was stepped or changed its rate around the pulse",
-    /// Reading the clocks took too long.
-    ErrorTooLarge = "error-too-large": "reading the clocks took too long to date the pulse well",
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.sentence())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn every_reason_has_a_key_of_its_own_and_one_sentence() {
-        let keys: HashSet<_> = Reason::ALL.iter().map(|r| r.key()).collect();
-        assert_eq!(keys.len(), Reason::ALL.len());
-        for reason in Reason::ALL {
-            assert!(!reason.sentence().ends_with('.') && reason.sentence().len() > 20, "{reason:?}");
-        }
-    }
 
     #[test]
     fn offset_is_utc_minus_system_time() {

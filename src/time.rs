@@ -12,9 +12,13 @@
 //! All arithmetic saturates at the ends of `i64` nanoseconds (292 years): a clock that claims such a time is wrong, and
 //! wrong input must not end the process.
 
+mod civil;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Add, Neg, Sub};
+
+pub use civil::Date;
 
 /// Nanoseconds in a second.
 pub const NANOS: i64 = 1_000_000_000;
@@ -181,60 +185,6 @@ impl UtcSecond {
     }
 }
 
-/// A day of the Gregorian calendar.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Date {
-    year: i32,
-    month: u8,
-    day: u8,
-}
-
-impl Date {
-    /// The day, if there is such a day.
-    pub const fn new(year: i32, month: u8, day: u8) -> Option<Self> {
-        if month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) {
-            return None;
-        }
-        Some(Self { year, month, day })
-    }
-
-    /// Year, month (1 to 12) and day (1 to 31).
-    pub const fn ymd(self) -> (i32, u8, u8) {
-        (self.year, self.month, self.day)
-    }
-
-    /// Days since 1970-01-01. Counts whole 400-year cycles with March as the first month, so that the leap day is
-    /// a year's last.
-    pub const fn days(self) -> i64 {
-        let y = self.year as i64 - (self.month <= 2) as i64;
-        let month_from_march = (self.month as i64 + 9) % 12;
-        let day_of_year = (153 * month_from_march + 2) / 5 + self.day as i64 - 1;
-        let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-    }
-
-    /// The day that many days after 1970-01-01.
-    pub const fn from_days(days: i64) -> Self {
-        let z = days.saturating_add(719_468);
-        let (era, doe) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-        let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-        let mp = (5 * doy + 2) / 153;
-        let month = if mp < 10 { mp + 3 } else { mp - 9 };
-        let year = yoe + era * 400 + (month <= 2) as i64;
-        Self { year: year as i32, month: month as u8, day: (doy - (153 * mp + 2) / 5 + 1) as u8 }
-    }
-}
-
-const fn days_in_month(year: i32, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
 const fn clamp(wide: i128) -> i64 {
     if wide > i64::MAX as i128 {
         i64::MAX
@@ -328,67 +278,5 @@ impl fmt::Display for UtcSecond {
     }
 }
 
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn civil_days_agree_with_known_days() {
-        for (y, m, d, days) in
-            [(1970, 1, 1, 0), (2000, 3, 1, 11_017), (2024, 2, 29, 19_782), (2026, 11, 20, 20_777), (1969, 12, 31, -1)]
-        {
-            let date = Date::new(y, m, d).unwrap();
-            assert_eq!((date.days(), Date::from_days(days)), (days, date));
-        }
-    }
-
-    #[test]
-    fn every_day_of_four_centuries_goes_there_and_back() {
-        for days in -146_097..146_097 {
-            let (y, m, d) = Date::from_days(days).ymd();
-            assert_eq!(Date::new(y, m, d).map(Date::days), Some(days));
-        }
-    }
-
-    #[test]
-    fn days_that_do_not_exist_are_none() {
-        for (y, m, d) in [(2025, 2, 29), (1900, 2, 29), (2026, 0, 1), (2026, 13, 1), (2026, 4, 31), (2026, 1, 0)] {
-            assert_eq!(Date::new(y, m, d), None);
-        }
-        assert!(Date::new(2000, 2, 29).is_some());
-    }
-
-    #[test]
-    fn scaling_rounds_to_the_nearest_and_never_overflows() {
-        let ns = Span::from_nanos;
-        for (span, num, den, want) in [(10, 1, 3, 3), (10, 2, 3, 7), (-10, 2, 3, -7), (10, -2, 3, -7), (-10, 2, -3, 7)]
-        {
-            assert_eq!(ns(span).scaled(ns(num), ns(den)), ns(want), "{span}*{num}/{den}");
-        }
-        assert_eq!(ns(i64::MAX).scaled(ns(i64::MAX), ns(1)), ns(i64::MAX));
-        assert_eq!(ns(5).scaled(ns(5), ns(0)), Span::ZERO);
-    }
-
-    #[test]
-    fn the_nearest_multiple_may_lie_on_either_side() {
-        let ms = Span::from_millis;
-        assert_eq!(ms(2_990).nearest(Span::SECOND), (3, ms(-10)));
-        assert_eq!(ms(3_010).nearest(Span::SECOND), (3, ms(10)));
-        assert_eq!(ms(-2_990).nearest(Span::SECOND), (-3, ms(10)));
-    }
-
-    #[test]
-    fn durations_read_like_an_operator_writes_them() {
-        for (ns, text) in
-            [(0, "0 ns"), (-250, "-250 ns"), (12_500, "12.5 us"), (300_000_000, "300.0 ms"), (-4 * NANOS, "-4.0 s")]
-        {
-            assert_eq!(Span::from_nanos(ns).to_string(), text);
-        }
-    }
-}
+mod tests;

@@ -14,14 +14,33 @@ pub struct Hearing {
     started: Option<Instant<Raw>>,
     lost: bool,
     counts: LineCounts,
-    bytes: Option<Instant<Raw>>,
-    sentence: Option<Instant<Raw>>,
+    bytes: Stream,
+    sentences: Stream,
     ubx: Option<Instant<Raw>>,
     fraction: Option<Instant<Raw>>,
     impossible: Option<(Instant<Raw>, Reason)>,
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     mention: Option<Instant<Raw>>,
+}
+
+/// Something that comes again and again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stream {
+    /// When it began to come without a longer pause, and when it came last.
+    came: Option<(Instant<Raw>, Instant<Raw>)>,
+}
+
+impl Stream {
+    fn comes(&mut self, now: Instant<Raw>) {
+        let since = self.came.filter(|(_, last)| now - *last <= HEARD_WITHIN).map_or(now, |(since, _)| since);
+        self.came = Some((since, now));
+    }
+
+    /// Whether it comes, and has for long enough that what it should have brought would be there.
+    fn is_steady(self, now: Instant<Raw>) -> bool {
+        self.came.is_some_and(|(since, last)| now - last <= HEARD_WITHIN && now - since > HEARD_WITHIN)
+    }
 }
 
 /// How well the receiver is heard.
@@ -44,9 +63,9 @@ impl Hearing {
 
     /// Bytes came; `counts` is what came of all bytes so far.
     pub fn bytes(&mut self, now: Instant<Raw>, counts: LineCounts) {
-        self.bytes = Some(now);
+        self.bytes.comes(now);
         if counts.sentences > self.counts.sentences {
-            self.sentence = Some(now);
+            self.sentences.comes(now);
         }
         if counts.ubx > self.counts.ubx {
             self.ubx = Some(now);
@@ -94,9 +113,9 @@ impl Hearing {
                 Receiver::Silent(reason)
             }
             _ if is_starting => Receiver::Silent(Reason::Starting),
-            _ if !lately(self.bytes) => Receiver::Silent(Reason::NoBytes),
-            _ if !lately(self.sentence) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
-            _ if !lately(self.sentence) => Receiver::Silent(Reason::NoSentence),
+            _ if !self.bytes.is_steady(now) => Receiver::Silent(Reason::NoBytes),
+            _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
+            _ if !self.sentences.is_steady(now) => Receiver::Silent(Reason::NoSentence),
             _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
             _ => Receiver::Silent(Reason::NoTime),
         }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::mention::Mention;
+use crate::engine::placing::{DELAY_FITS, DELAY_JUMP, Placed, Unplaced, are_clear, moved};
 use crate::engine::track::{Track, TrackId};
 use crate::event::{Contradiction, Reason};
 use crate::time::{Span, UtcSecond};
@@ -28,17 +29,8 @@ const DISSENT: u32 = 2;
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Mentions older than this say nothing any more.
 const REMEMBERED_FOR: Span = Span::from_secs(64);
-/// Nearer than this to the pulse, a mention's edge is a guess.
-const MARGIN: Span = Span::from_millis(2);
-/// Delays that keep this far from the pulse, or as far as they scatter, are clear of it. Others must agree as often as
-/// is remembered.
-const CLEAR: Span = Span::from_millis(60);
 /// So many crossings of the pulse among the last 64 mentions, and delays straddle it.
 const CROSSINGS: u32 = 3;
-/// A configured delay fits while the measured one lies this near to it.
-const DELAY_FITS: Span = Span::from_millis(300);
-/// A delay may jump this far and still be the same receiver at work.
-const DELAY_JUMP: Span = Span::from_millis(400);
 /// A delay that stayed within this has not moved at all.
 const DELAY_STEADY: Span = Span::from_millis(150);
 
@@ -105,24 +97,6 @@ pub enum Effect {
     Dissent,
     /// The label changed by that many seconds.
     Relabelled(i64),
-}
-
-/// A mention as seen from the on-time track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Placed {
-    base: UtcSecond,
-    delay: Span,
-    /// How much less or more delay would make it name another edge.
-    clear: Span,
-}
-
-/// Why a mention has no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unplaced {
-    /// Which edge it names is a guess.
-    Guess,
-    /// The configured delay is another one than this.
-    Misfit(Span),
 }
 
 impl Labeller {
@@ -264,29 +238,8 @@ impl Labeller {
         self.contradiction
     }
 
-    /// The edge that a mention names. A guess is one within [`MARGIN`] of a pulse, or one with a pulse between the
-    /// burst's first byte and the sentence that names the second.
     fn place(&self, mention: &Mention, track: &Track) -> Result<Placed, Unplaced> {
-        let (index, delay, clear) = match self.delay {
-            Some(configured) => {
-                let (index, miss) = track.nearest(mention.first_byte - configured);
-                if miss.abs() > DELAY_FITS {
-                    return Err(Unplaced::Misfit(configured + miss));
-                }
-                (index, configured + miss, Span::from_millis(500) - miss.abs())
-            }
-            None => {
-                let (index, delay) = track.before(mention.first_byte);
-                if track.before(mention.burst_start).0 != index {
-                    return Err(Unplaced::Guess);
-                }
-                (index, delay, delay.min(track.period() - delay))
-            }
-        };
-        if clear < MARGIN {
-            return Err(Unplaced::Guess);
-        }
-        Ok(Placed { base: mention.utc.plus(index.saturating_neg()), delay, clear })
+        Placed::new(mention, track, self.delay)
     }
 
     fn refuse_unplaced(&mut self, unplaced: Unplaced) {
@@ -395,21 +348,6 @@ impl Labeller {
             seconds => Effect::Relabelled(seconds),
         }
     }
-}
-
-/// Whether these mentions keep their distance from where they would name another edge.
-fn are_clear(placed: &[Placed]) -> bool {
-    let delays = || placed.iter().map(|p| p.delay);
-    let scatter = delays().max().unwrap_or_default() - delays().min().unwrap_or_default();
-    placed.iter().all(|p| p.clear >= scatter.min(CLEAR))
-}
-
-/// Whether two mentions that name different labels differ because the delay moved across the pulse: under the newer
-/// one's label, the older one's delay lies outside the second, but near enough to have been the same delay.
-fn moved(newest: &Placed, older: &Placed) -> bool {
-    let seconds = newest.base.posix().saturating_sub(older.base.posix());
-    let under_newest = older.delay + Span::SECOND.times(seconds);
-    seconds != 0 && (under_newest - newest.delay).abs() <= DELAY_JUMP
 }
 
 #[cfg(test)]

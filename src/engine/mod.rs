@@ -7,22 +7,24 @@
 
 use std::collections::VecDeque;
 
+mod assess;
 pub mod clock_map;
 pub mod front;
 pub mod guard;
 pub mod hearing;
 pub mod labeller;
 pub mod mention;
+mod placing;
 pub mod pulse_train;
 pub mod track;
 
-use crate::event::{Bytes, Contradiction, CrossTs, Edge, Event, Reason, Sample, SourceChange, State, Verdict};
+use crate::event::{Bytes, CrossTs, Edge, Event, Reason, Sample, SourceChange, State, Verdict};
 use crate::nmea::{Framer, LineCounts, Sentence};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::{ClockMap, Dating, Era};
 use front::{Front, Fronts, Taken};
 use guard::{Conventions, Guard, Passage, Rollover, WitnessMode, in_leap_window};
-use hearing::{HEARD_WITHIN, Hearing, Receiver};
+use hearing::{HEARD_WITHIN, Hearing};
 use labeller::{Effect, Label, Labeller, Labelling};
 use mention::{Heard, Mention, Mentions};
 use pulse_train::{Found, OnTime, Pulse, PulseTrain};
@@ -358,68 +360,6 @@ impl Engine {
             said.push(Verdict::StateChanged { from: self.state, to });
             said.extend(self.figures(to).map(Verdict::Contradiction));
             self.state = to;
-        }
-    }
-
-    /// The two values that contradict each other, where that is the reason.
-    fn figures(&self, state: State) -> Option<Contradiction> {
-        match state.reason()? {
-            Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
-            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
-                self.labeller.contradiction()
-            }
-            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
-                named,
-                earliest: guard::DATE_FLOOR,
-                latest: guard::DATE_CEILING,
-            }),
-            Reason::WitnessDisagrees => self.guard.contradiction(),
-            _ => None,
-        }
-    }
-
-    fn assess(&self) -> State {
-        let input = self.assess_input();
-        match self.guard.held() {
-            Some(reason) if input.publishes() => State::Refusing(reason),
-            Some(_) | None => input,
-        }
-    }
-
-    /// Where the engine stands by its input alone, before the gate.
-    fn assess_input(&self) -> State {
-        let pulse = self.train.view(self.now);
-        let receiver = self.hearing.view(self.now);
-        match (pulse, receiver, self.labeller.view()) {
-            (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
-            (Pulse::Refused(reason), _, _) => State::Refusing(reason),
-            (Pulse::Measuring, Receiver::Silent(Reason::Starting) | Receiver::Valid, _) => State::Measuring,
-            (Pulse::Measuring, Receiver::Silent(reason), _) => State::Searching(reason),
-            (Pulse::Measuring, Receiver::Invalid(_), _) => State::Searching(Reason::NoFix),
-            (Pulse::Settled(_), Receiver::Invalid(_), Labelling::Open) => State::Searching(Reason::NoFix),
-            (Pulse::Settled(_), Receiver::Silent(reason), Labelling::Open) => State::Searching(reason),
-            (Pulse::Settled(_), Receiver::Valid, Labelling::Open) => State::Pairing,
-            (Pulse::Settled(_), _, Labelling::Refused(reason)) => State::Refusing(reason),
-            (Pulse::Settled(_), Receiver::Valid, Labelling::Agreed(_)) => State::Locked,
-            (Pulse::Settled(_), Receiver::Silent(_), Labelling::Agreed(_)) => State::Coasting,
-            (Pulse::Settled(_), Receiver::Invalid(since), Labelling::Agreed(_)) => {
-                if self.now - since <= NO_FIX_AFTER {
-                    State::Coasting
-                } else {
-                    State::Refusing(Reason::NoFix)
-                }
-            }
-        }
-    }
-
-    fn why_no_pulse(&self, receiver: Receiver) -> Reason {
-        let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
-        match receiver {
-            _ if self.phc_lost => Reason::PhcLost,
-            _ if undated => Reason::NoCrossTs,
-            Receiver::Silent(Reason::Starting) => Reason::Starting,
-            Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
-            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
         }
     }
 }

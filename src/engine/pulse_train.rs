@@ -162,7 +162,8 @@ impl PulseTrain {
         let Some(last) = self.last_edge.filter(|&last| now - last <= SEEN_WITHIN) else { return Pulse::Absent };
         match (self.refused, self.on_time, self.on_time()) {
             (Some(reason), _, _) => Pulse::Refused(reason),
-            (None, Some(on_time), Some(track)) if track.is_seen(now) => Pulse::Settled(on_time),
+            // A second longer than the other edge may lag behind: a pulse that stops is absent, not being measured.
+            (None, Some(on_time), Some(track)) if track.is_seen(now - Span::SECOND) => Pulse::Settled(on_time),
             _ if self.is_noise(last) => Pulse::Refused(Reason::Noise),
             _ => Pulse::Measuring,
         }

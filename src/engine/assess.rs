@@ -1,0 +1,72 @@
+//! Where the engine stands: one decision over what is known of pulse, receiver and label.
+
+use crate::engine::guard;
+use crate::engine::hearing::Receiver;
+use crate::engine::labeller::Labelling;
+use crate::engine::pulse_train::Pulse;
+use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
+use crate::event::{Contradiction, Reason, State};
+
+impl Engine {
+    /// The two values that contradict each other, where that is the reason.
+    pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
+        match state.reason()? {
+            Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
+            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
+                self.labeller.contradiction()
+            }
+            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
+                named,
+                earliest: guard::DATE_FLOOR,
+                latest: guard::DATE_CEILING,
+            }),
+            Reason::WitnessDisagrees => self.guard.contradiction(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn assess(&self) -> State {
+        let input = self.assess_input();
+        match self.guard.held() {
+            Some(reason) if input.publishes() => State::Refusing(reason),
+            Some(_) | None => input,
+        }
+    }
+
+    /// Where the engine stands by its input alone, before the gate.
+    pub(super) fn assess_input(&self) -> State {
+        let pulse = self.train.view(self.now);
+        let receiver = self.hearing.view(self.now);
+        match (pulse, receiver, self.labeller.view()) {
+            (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
+            (Pulse::Refused(reason), _, _) => State::Refusing(reason),
+            (Pulse::Measuring, Receiver::Silent(Reason::Starting) | Receiver::Valid, _) => State::Measuring,
+            (Pulse::Measuring, Receiver::Silent(reason), _) => State::Searching(reason),
+            (Pulse::Measuring, Receiver::Invalid(_), _) => State::Searching(Reason::NoFix),
+            (Pulse::Settled(_), Receiver::Invalid(_), Labelling::Open) => State::Searching(Reason::NoFix),
+            (Pulse::Settled(_), Receiver::Silent(reason), Labelling::Open) => State::Searching(reason),
+            (Pulse::Settled(_), Receiver::Valid, Labelling::Open) => State::Pairing,
+            (Pulse::Settled(_), _, Labelling::Refused(reason)) => State::Refusing(reason),
+            (Pulse::Settled(_), Receiver::Valid, Labelling::Agreed(_)) => State::Locked,
+            (Pulse::Settled(_), Receiver::Silent(_), Labelling::Agreed(_)) => State::Coasting,
+            (Pulse::Settled(_), Receiver::Invalid(since), Labelling::Agreed(_)) => {
+                if self.now - since <= NO_FIX_AFTER {
+                    State::Coasting
+                } else {
+                    State::Refusing(Reason::NoFix)
+                }
+            }
+        }
+    }
+
+    fn why_no_pulse(&self, receiver: Receiver) -> Reason {
+        let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
+        match receiver {
+            _ if self.phc_lost => Reason::PhcLost,
+            _ if undated => Reason::NoCrossTs,
+            Receiver::Silent(Reason::Starting) => Reason::Starting,
+            Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
+            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
+        }
+    }
+}
