@@ -1,7 +1,7 @@
 //! Where the engine stands: one decision over what is known of pulse, receiver and label.
 
 use crate::engine::guard;
-use crate::engine::hearing::Receiver;
+use crate::engine::hearing::{HEARD_WITHIN, Receiver};
 use crate::engine::labeller::Labelling;
 use crate::engine::pulse_train::Pulse;
 use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
@@ -65,6 +65,7 @@ impl Engine {
             _ if self.phc_lost => Reason::PhcLost,
             _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
+            _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
             Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
         }

@@ -89,6 +89,7 @@ pub struct Engine {
     impossible: Option<UtcSecond>,
     rolled_over: i64,
     phc_lost: bool,
+    pulse_awaited_since: Option<Instant<Raw>>,
     state: State,
 }
 
@@ -110,6 +111,7 @@ impl Engine {
             impossible: None,
             rolled_over: 0,
             phc_lost: false,
+            pulse_awaited_since: None,
             state: State::Searching(Reason::Starting),
         }
     }
@@ -191,6 +193,7 @@ impl Engine {
             SourceChange::PulseOpen(edges) => {
                 self.train.promise(edges);
                 self.phc_lost = false;
+                self.pulse_awaited_since = Some(self.now);
                 self.clock_map.reset();
                 self.pending.clear();
             }

@@ -35,6 +35,11 @@ impl Tty {
         loop {
             let mut ready = self.fd.readable().await?;
             if let Ok(done) = ready.try_io(|fd| fd.get_ref().read(buffer)) {
+                // A short read emptied the port: do not read again only to hear so. Bytes that came meanwhile have
+                // made the port ready anew, which this does not clear.
+                if matches!(done, Ok(length) if length < buffer.len()) {
+                    ready.clear_ready();
+                }
                 return done;
             }
         }

@@ -11,7 +11,9 @@
  * Lines on stdout, all times in ns:
  *   clock T OFFSET              system clock minus truth, T seconds after the start
  *   sample L ERROR UNCERTAINTY  and words that qualify it
+ *   leap L                      truth was set back in second L
  *   summary KEY=VALUE ...       last line
+ * or, with --peek, only what the segment holds now.
  */
 #include "truth.h"
 
@@ -308,11 +310,12 @@ static double root(double x)
 int main(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { 0, 0, 0, 0 },
+		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { "peek", 0, 0, 'p' }, { 0, 0, 0, 0 },
 	};
 	static struct sample waiting[64];
 	int unit = 0, pending = 0, truth, c, i;
-	int64_t seconds = 60, start, said = -1;
+	int64_t seconds = 60, start, said = -1, last = 0;
+	bool peek = false;
 	double rms, worst;
 	long visit;
 
@@ -320,8 +323,16 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'u': unit = atoi(optarg); break;
 		case 's': seconds = atoll(optarg); break;
+		case 'p': peek = true; break;
 		default: exit(64);
 		}
+	}
+	if (peek) {
+		attach(unit);
+		if (!segment)
+			die("no segment");
+		printf("mode=%d count=%d valid=%d\n", segment->mode, segment->count, segment->valid);
+		return 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	truth = truth_open();
@@ -331,7 +342,15 @@ int main(int argc, char **argv)
 		struct triple now = truth_read(truth);
 		int64_t t = (now.truth - start) / SECOND;
 
-		if (visit % 2 == 0)
+		/* Truth was set back, for a leap second: what was before can no longer be told apart. */
+		if (now.truth < last) {
+			for (i = 0; i < pending; i++)
+				judge(&waiting[i]);
+			pending = readings = 0;
+			printf("leap %ld\n", (long)(last / SECOND));
+		}
+		last = now.truth;
+		if (visit % 2 == 0 || !readings)
 			*reading(readings++) = now;
 		if (visit % 100 == 0)
 			attach(unit);

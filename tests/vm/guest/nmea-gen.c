@@ -25,15 +25,17 @@ struct period {
 
 static struct {
 	const char *tty;
-	long baud;
+	long baud, heard_at;     /* the reader's UART is set to heard_at; 0: to baud */
 	int64_t delay, jitter;   /* ns */
 	int64_t jump_at, jump_to; /* from this second on, this delay; never if jump_at < 0 */
 	struct period silent;    /* says nothing */
 	struct period invalid;   /* says the time, but declares it invalid */
 	int corrupt;             /* bytes damaged, in 1/1000 */
 	int off;                 /* names a second that is wrong by this many */
+	int64_t leap_at;         /* the midnight before which truth is set back by 1 s; 0: none */
+	int leap_says;           /* in that second: 60, 59 or 0 */
 	const char *sentences;
-} opt = { "/dev/ttyS2", 9600, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, "RMC,ZDA,GGA,GSA" };
+} opt = { "/dev/ttyS2", 9600, 0, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
 
 static bool within(struct period p, int64_t t)
 {
@@ -43,6 +45,29 @@ static bool within(struct period p, int64_t t)
 static int64_t uniform(int64_t limit)
 {
 	return limit > 0 ? (int64_t)(drand48() * (2 * limit + 1)) - limit : 0;
+}
+
+/* ---- a leap second ---- */
+
+/* Truth as it would be without the leap second, so that every second has a number of its own. */
+static int64_t unleapt(int truth)
+{
+	static struct triple last;
+	static int64_t leapt;
+	struct triple now = truth_read(truth);
+
+	if (last.raw && now.truth - last.truth < now.raw - last.raw - SECOND / 2)
+		leapt = SECOND;
+	last = now;
+	return now.truth + leapt;
+}
+
+static void sleep_until(int truth, int64_t ns)
+{
+	int64_t left;
+
+	while ((left = ns - unleapt(truth)) > 0)
+		nap(left > 2 * MILLISECOND ? left - left / 8 : left);
 }
 
 /* ---- sentences ---- */
@@ -70,6 +95,21 @@ static struct civil civil_of(int64_t t)
 		c.month++;
 	}
 	c.day += days;
+	return c;
+}
+
+/* What the receiver calls this second: the leap second by opt.leap_says, those after it are one less. */
+static struct civil named(int64_t second)
+{
+	struct civil c;
+
+	if (!opt.leap_at || second < opt.leap_at)
+		return civil_of(second + opt.off);
+	if (second > opt.leap_at || opt.leap_says != 0)
+		second--;
+	c = civil_of(second + opt.off);
+	if (second == opt.leap_at - 1 && opt.leap_says == 60)
+		c.second = 60;
 	return c;
 }
 
@@ -106,7 +146,7 @@ static int body(char *out, size_t room, const char *type, struct civil c, bool v
 
 static size_t burst(char *out, size_t room, int64_t second, bool valid)
 {
-	struct civil c = civil_of(second);
+	struct civil c = named(second);
 	size_t used = 0;
 	char list[256], *rest = list, *type;
 
@@ -130,6 +170,39 @@ static size_t burst(char *out, size_t room, int64_t second, bool valid)
 
 /* ---- the line ---- */
 
+/* The line's level so many bits into the bytes: start bit, eight data bits, stop bit; high when idle. */
+static int level(const char *bytes, size_t size, double bits)
+{
+	size_t n = bits, bit = n % 10;
+
+	if (n / 10 >= size || bit == 9)
+		return 1;
+	return bit > 0 && bytes[n / 10] >> (bit - 1) & 1;
+}
+
+/*
+ * What a UART set to another rate makes of the bytes; QEMU's does not care. Where it finds no stop bit,
+ * a raw tty reads a zero.
+ */
+static size_t misheard(char *out, size_t room, const char *bytes, size_t size)
+{
+	double bit = (double)opt.baud / opt.heard_at, at;
+	size_t used = 0;
+	int n, c;
+
+	for (at = 0; at < size * 10 && used < room;) {
+		if (level(bytes, size, at)) {
+			at += bit / 16;
+			continue;
+		}
+		for (n = c = 0; n < 8; n++)
+			c |= level(bytes, size, at + bit * (n + 1.5)) << n;
+		out[used++] = level(bytes, size, at + bit * 9.5) ? c : 0;
+		at += bit * 9.5;
+	}
+	return used;
+}
+
 static int line_open(void)
 {
 	int fd = open(opt.tty, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -148,11 +221,12 @@ static int line_open(void)
 /* Sends at the pace of the line, in portions of at least 2 ms. Returns when the last byte is out. */
 static void send_paced(int line, int truth, const char *bytes, size_t size)
 {
-	int64_t start = truth_read(truth).truth, byte = 10 * SECOND / opt.baud;
+	int64_t start = unleapt(truth);
+	int64_t byte = 10 * SECOND / (opt.heard_at ? opt.heard_at : opt.baud);
 	size_t sent = 0;
 
 	while (sent < size) {
-		size_t due = (truth_read(truth).truth - start) / byte + 1;
+		size_t due = (unleapt(truth) - start) / byte + 1;
 
 		if (due > size)
 			due = size;
@@ -165,7 +239,7 @@ static void send_paced(int line, int truth, const char *bytes, size_t size)
 		}
 		nap(byte > 2 * MILLISECOND ? byte : 2 * MILLISECOND);
 	}
-	truth_sleep_until(truth, start + (int64_t)size * byte);
+	sleep_until(truth, start + (int64_t)size * byte);
 }
 
 /* ---- options ---- */
@@ -187,7 +261,8 @@ static void options(int argc, char **argv)
 		{ "tty", 1, 0, 't' },     { "baud", 1, 0, 'b' },    { "delay-ns", 1, 0, 'd' },
 		{ "jitter-ns", 1, 0, 'j' }, { "sentences", 1, 0, 's' }, { "seed", 1, 0, 'S' },
 		{ "jump", 1, 0, 'J' },    { "silent", 1, 0, 'x' },  { "invalid", 1, 0, 'v' },
-		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { 0, 0, 0, 0 },
+		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { "heard-at", 1, 0, 'h' },
+		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' }, { 0, 0, 0, 0 },
 	};
 	int c;
 
@@ -202,6 +277,9 @@ static void options(int argc, char **argv)
 		case 'x': opt.silent = period_of(optarg); break;
 		case 'v': opt.invalid = period_of(optarg); break;
 		case 'c': opt.corrupt = atoi(optarg); break;
+		case 'h': opt.heard_at = atol(optarg); break;
+		case 'l': opt.leap_at = atoll(optarg); break;
+		case 'L': opt.leap_says = atoi(optarg); break;
 		case 'o': opt.off = atoi(optarg); break;
 		case 'J':
 			if (sscanf(optarg, "%ld:%ld", &opt.jump_at, &opt.jump_to) == 2)
@@ -211,30 +289,34 @@ static void options(int argc, char **argv)
 		default: exit(64);
 		}
 	}
-	if (opt.baud < 300)
-		die("--baud is too low");
+	if (opt.baud < 300 || (opt.heard_at && opt.heard_at < 300))
+		die("the baud rate is too low");
 }
 
 int main(int argc, char **argv)
 {
-	char bytes[2048];
+	char bytes[2048], heard[1 << 16];
 	int truth, line;
 	int64_t first, next;
 
 	options(argc, argv);
 	truth = truth_open();
 	line = line_open();
-	first = truth_read(truth).truth / SECOND + 1;
+	first = unleapt(truth) / SECOND + 1;
 	for (next = first;; next++) {
 		int64_t t = next - first;
 		int64_t delay = opt.jump_at >= 0 && t >= opt.jump_at ? opt.jump_to : opt.delay;
-		size_t size = burst(bytes, sizeof(bytes), next + opt.off, !within(opt.invalid, t)), i;
+		size_t size = burst(bytes, sizeof(bytes), next, !within(opt.invalid, t)), i;
 
 		for (i = 0; i < size; i++)
 			if (drand48() * 1000 < opt.corrupt)
 				bytes[i] ^= 1 << (lrand48() % 8);
-		truth_sleep_until(truth, next * SECOND + delay + uniform(opt.jitter));
-		if (!within(opt.silent, t))
+		sleep_until(truth, next * SECOND + delay + uniform(opt.jitter));
+		if (within(opt.silent, t))
+			continue;
+		if (opt.heard_at)
+			send_paced(line, truth, heard, misheard(heard, sizeof(heard), bytes, size));
+		else
 			send_paced(line, truth, bytes, size);
 	}
 }

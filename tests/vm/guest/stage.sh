@@ -59,6 +59,82 @@ judge_for() {
 	done >/results/chronyc.log 2>&1
 }
 
+# check NAME COMMAND...: a line of the verdict where a scenario has judged=checks. What the command says is why it failed.
+check() {
+	check_name=$1
+	shift
+	if "$@" >/tmp/why 2>&1; then
+		line="ok $check_name"
+	else
+		line="FAILED $check_name: $(tail -n 1 /tmp/why)"
+	fi
+	echo "$line" | tee -a /results/checks.log
+}
+
+# until_true SECONDS COMMAND...: whether the command succeeds within this time; it is tried ten times a second.
+until_true() {
+	tries=$(($1 * 10))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || { echo "not within its time: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
+uptime_s() {
+	cut -d ' ' -f 1 /proc/uptime
+}
+
+# How far the count in the segment is: two for each sample.
+count() {
+	judge --peek | sed 's/.* count=\([-0-9]*\) .*/\1/'
+}
+
+counted_since() { # count
+	[ "$(count)" != "$1" ]
+}
+
+# publishes SECONDS: whether samples come all the time, give or take two.
+publishes() {
+	had=$(count)
+	sleep "$1"
+	got=$((($(count) - had) / 2))
+	echo "$got samples in $1 s"
+	[ $got -ge $(($1 - 2)) ]
+}
+
+# publishes_nothing SECONDS
+publishes_nothing() {
+	! publishes "$1" && [ $got = 0 ]
+}
+
+# check_comes_back NAME: a check that a new sample comes within 10 s from now; says when it came.
+check_comes_back() {
+	from=$(uptime_s)
+	had=$(count)
+	until_true 30 counted_since "$had" >/dev/null
+	took=$(awk -v from="$from" '{ printf "%.1f", $1 - from }' /proc/uptime)
+	check "$1: next sample after $took s" awk -v took="$took" 'BEGIN { exit took > 10 }'
+}
+
+# The verdict of the judge, which was started as such, on all samples so far; it ends with the scenario.
+check_judge() { # its process
+	wait "$1"
+	check "there are samples" grep -Eq " samples=[1-9]" /results/judge.log
+	check "nothing wrong was published" nothing_wrong
+}
+
+nothing_wrong() {
+	grep WRONG /results/judge.log
+	grep -q " wrong=0 " /results/judge.log
+}
+
+# says WORDS: whether the log of gnss2shm has them.
+says() {
+	grep -q "$1" /results/gnss2shm.log || { tail -n 1 /results/gnss2shm.log; return 1; }
+}
+
 # Everything in /results goes through the fourth serial line to the host.
 hand_out() {
 	cp /proc/interrupts /results/interrupts

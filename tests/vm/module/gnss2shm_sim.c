@@ -28,6 +28,10 @@ static long truth_start = 1800000000;
 module_param(truth_start, long, 0444);
 MODULE_PARM_DESC(truth_start, "UTC second at which truth starts");
 
+static long leap_at = 0;
+module_param(leap_at, long, 0444);
+MODULE_PARM_DESC(leap_at, "UTC second, a midnight, before which a leap second is inserted: truth is set back by 1 s there");
+
 static long nic_epoch = 1000;
 module_param(nic_epoch, long, 0444);
 MODULE_PARM_DESC(nic_epoch, "second at which the NIC's clock starts");
@@ -210,6 +214,11 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 			if (raw < edge)
 				break;
 			second++;
+			/* The pulse goes on; the last second of the day is counted twice. */
+			if (leap_at && second == leap_at) {
+				truth = (struct line){ edge, --second * NSEC_PER_SEC, truth.skew };
+				leap_at = 0;
+			}
 			plan_second();
 			continue;
 		}

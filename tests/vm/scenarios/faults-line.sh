@@ -1,0 +1,40 @@
+# The receiver's line misbehaves: its delay jumps by 200 ms, it falls silent, it says that its fix is lost.
+programs="gnss2shm"
+judged=checks
+lasts=120
+
+scenario() {
+	start_chronyd "refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_receiver --jump 20:$((delay_ns + 200000000)) --silent 30:60 --invalid 75:90
+	began=$(uptime_s)
+	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 $extra
+	start judge judge --unit 0 --seconds $((seconds - 10))
+	judge=$!
+	check "it locks" until_true 15 says " Locked"
+
+	at 21
+	check "a jump of the delay stops nothing" publishes 8
+	at 36
+	check "silence is coasted through" says "Coasting"
+	check "it coasts on" publishes 20
+	at 60
+	check_comes_back "the sentences are back"
+	check "it is locked again" until_true 5 locked_again
+
+	at 82
+	check "a lost fix stops the samples after 5 s" publishes_nothing 7
+	check "a lost fix is named" says "no valid fix"
+	at 90
+	check_comes_back "the fix is back"
+	check_judge $judge
+	check "the end" true
+}
+
+# at SECONDS: waits until the receiver has been running for so long.
+at() {
+	sleep "$(awk -v began="$began" -v at="$1" '{ left = began + at - $1; print(left > 0 ? left : 0) }' /proc/uptime)"
+}
+
+locked_again() {
+	sed '1,/Coasting/d' /results/gnss2shm.log | grep -q " Locked"
+}

@@ -1,0 +1,64 @@
+# The pulse and the NIC's clock misbehave: no pulse, time stamping disarmed, the clock stepped and steered by others,
+# another program that reads the time stamps.
+programs="gnss2shm phc2sys"
+judged=checks
+lasts=180
+
+scenario() {
+	start_chronyd "refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_receiver
+	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 $extra
+	start judge judge --unit 0 --seconds $((seconds - 5))
+	judge=$!
+	check "it locks" until_true 15 says " Locked"
+	sleep 5
+
+	sim pulse 0
+	sleep 4
+	check "no pulse, no samples" publishes_nothing 8
+	check "no pulse is named" says "no pulse edges arrive"
+	sim pulse 1
+	check_comes_back "the pulse is back"
+	sleep 3
+
+	sim disarm 1
+	check_comes_back "time stamping was disarmed"
+	sleep 3
+	sim disarm 2
+	sleep 1
+	check_comes_back "time stamping was disarmed and the clock jumped to system time"
+	sleep 3
+
+	# By a lot, and by as much as the two edges are apart, either way.
+	for ns in 37000000000 "$width_ns" "-$width_ns"; do
+		step "$nic" "$ns"
+		sleep 0.5
+		check_comes_back "the clock was stepped by $ns ns"
+		sleep 5
+	done
+
+	sim nic_ppb 500000
+	check_comes_back "the clock's rate changed by 500 ppm"
+	sleep 5
+
+	# The first thing it does is a step of many years.
+	start phc2sys phc2sys -m -q -s CLOCK_REALTIME -c "$nic" -O 0
+	phc2sys=$!
+	sleep 0.5
+	check_comes_back "phc2sys took over the clock"
+	sleep 5
+	check "samples come while phc2sys steers the clock" publishes 10
+	killall phc2sys
+	sleep 2
+
+	# Both readers share one queue; who is faster gets the edge.
+	dd if="$nic" of=/tmp/stolen bs=32 2>/dev/null &
+	thief=$!
+	sleep 20
+	kill $thief
+	check_comes_back "another program has taken $(($(wc -c </tmp/stolen) / 32)) edges"
+	check "some edges were taken" test -s /tmp/stolen
+
+	check_judge $judge
+	check "the end" true
+}
