@@ -18,3 +18,5 @@ mod envelope;
 mod faults;
 #[path = "sim/harness.rs"]
 mod harness;
+#[path = "sim/states.rs"]
+mod states;

@@ -366,6 +366,3 @@ impl Engine {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

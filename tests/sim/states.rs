@@ -1,10 +1,11 @@
-//! The engine as a whole in the small: which state follows from which input. The large is in tests/sim.
+//! Which state follows from which input, and what is said of it.
 
-use super::*;
-use crate::source::simulator::scenario::{Fault, FaultKind, Scenario};
-use crate::source::simulator::timeline::Timeline;
-use crate::source::simulator::world::World;
-use crate::time::Date;
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Reason, State, Verdict};
+use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario};
+use gnss2shm::source::simulator::timeline::Timeline;
+use gnss2shm::source::simulator::world::World;
+use gnss2shm::time::{Date, Instant, Span, UtcSecond};
 
 /// The states that this world leads through, each once as it is entered.
 fn states(config: Config, faults: Vec<Fault>, seconds: i64) -> Vec<State> {
