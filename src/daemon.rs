@@ -44,8 +44,18 @@ pub async fn serve(
             observe(engine, Some(&verdict));
         }
         if matches!(event, Event::Tick { .. }) {
+            renew(sink);
             observe(engine, None);
         }
+    }
+}
+
+/// A segment that somebody removed is made anew; a chronyd that runs stays on the old one until it is restarted.
+fn renew(sink: &mut ShmSink) {
+    match sink.renew() {
+        Ok(false) => {}
+        Ok(true) => warn!("the segment of SHM unit {} was removed and is made anew: restart chronyd", sink.unit()),
+        Err(error) => debug!("{error}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Arguments to command, failure to exit code. Everything else is in the library.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                eprintln!("gnss2shm: {failure}");
+                // Where standard error is closed or full, the exit code has to do.
+                let _ = writeln!(std::io::stderr(), "gnss2shm: {failure}");
             }
             ExitCode::from(failure.code as u8)
         }

@@ -130,6 +130,43 @@ fn the_segment_is_left_without_a_sample() {
 }
 
 #[test]
+fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
+    let unit = TestUnit::claim();
+    let mut child = program()
+        .args(["simulate", "--shm", &unit.unit.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, "another gnss2shm writes to it");
+    unit.remove_segment();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next().expect("ended").unwrap().contains("made anew") {}
+    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    assert!(run(&["shm", &unit.unit.to_string()]).status.success());
+    terminate(&child);
+    let _rest: Vec<_> = lines.collect();
+    assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
+}
+
+#[test]
+fn a_log_or_an_output_that_cannot_be_written_ends_nothing_by_a_panic() {
+    for (stdout, stderr, code) in [("/dev/null", "/dev/full", 0), ("/dev/full", "/dev/null", 0)] {
+        let unit = TestUnit::claim();
+        let open = |path| fs::OpenOptions::new().write(true).open(path).unwrap();
+        let status = program()
+            .args(["simulate", "--for", "8s", "--shm", &unit.unit.to_string()])
+            .stdout(open(stdout))
+            .stderr(open(stderr))
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{stdout} {stderr}");
+    }
+}
+
+#[test]
 fn a_port_held_by_another_program_is_waited_for_and_named() {
     let unit = TestUnit::claim();
     let (_receiver, holder) = TTYPort::pair().unwrap();

@@ -36,9 +36,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         });
         written.is_ok()
     })?;
-    // Where nobody reads any more, there is nobody to tell.
-    let _ = out.flush();
-    counts.summary(framer.counts());
+    super::written(written.and_then(|()| out.flush()))?;
+    // The counts are a courtesy: where standard error is closed, they are not.
+    let _ = counts.summary(framer.counts(), &mut io::stderr().lock());
     if counts.valid == 0 {
         return Err(Failure::new(ExitCode::No, format!("{} holds no sentence with a valid time", args.file)));
     }
@@ -68,18 +68,19 @@ impl Counts {
         is_about_time
     }
 
-    fn summary(&self, lines: LineCounts) {
+    fn summary(&self, lines: LineCounts, out: &mut impl Write) -> io::Result<()> {
         let refused: u64 = self.refused.values().sum();
-        eprintln!("{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences);
+        writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
         for (worth, times) in &self.worth {
-            eprintln!("  about time {times} x {worth}");
+            writeln!(out, "  about time {times} x {worth}")?;
         }
         for (key, times) in &self.refused {
-            eprintln!("  refused {times} x {key}");
+            writeln!(out, "  refused {times} x {key}")?;
         }
         if lines.ubx > 0 {
-            eprintln!("{} headers of u-blox's binary protocol: its port can be switched to NMEA", lines.ubx);
+            writeln!(out, "{} headers of u-blox's binary protocol: its port can be switched to NMEA", lines.ubx)?;
         }
+        Ok(())
     }
 }
 

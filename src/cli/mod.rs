@@ -103,10 +103,34 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 /// The log goes to standard error; without times where journald adds its own (`JOURNAL_STREAM`, systemd.exec(5)).
 fn log_to_stderr(debug: bool) {
     let level = if debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_max_level(level);
+    let log = tracing_subscriber::fmt().with_writer(|| Log).with_target(false).with_max_level(level);
     // A second subscriber in one process would be refused; the first one does.
     let _ = match std::env::var_os("JOURNAL_STREAM") {
         Some(_) => tracing::subscriber::set_global_default(log.without_time().with_ansi(false).finish()),
         None => tracing::subscriber::set_global_default(log.with_ansi(false).finish()),
     };
+}
+
+/// Standard error, as the log needs it: a disk that is full or a reader that is gone costs the line, not the process.
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What became of writing to standard output: whoever closed it has seen enough, anything else failed.
+fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

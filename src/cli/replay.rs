@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         damage = reader.push(piece, |item| replay.take(item)).err();
         damage.is_none() && replay.written.is_ok()
     })?;
-    replay.finish(&reader);
+    replay.finish(&reader)?;
     match damage {
         Some(damage) => Err(Failure::new(ExitCode::Data, format!("{}: {damage}", args.file))),
         None if reader.is_empty() => Err(Failure::new(ExitCode::Data, format!("{} is empty: no recording", args.file))),
@@ -133,10 +133,10 @@ impl<'a, W: Write> Replay<'a, W> {
         }
     }
 
-    fn finish(mut self, reader: &Reader) {
+    fn finish(mut self, reader: &Reader) -> Result<(), Failure> {
         self.end_run();
-        // Where nobody reads any more, there is nobody to tell.
-        let _ = self.total.write(&mut self.out, reader.breaks_off()).and_then(|()| self.out.flush());
+        let summary = |()| self.total.write(&mut self.out, reader.breaks_off()).and_then(|()| self.out.flush());
+        super::written(self.written.and_then(summary))
     }
 }
 

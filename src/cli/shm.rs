@@ -2,7 +2,7 @@
 //! does can take a sample away from chronyd.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -38,9 +38,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let printed = if args.watch { watch(&mut out, &reader, args) } else { show(&mut out, &reader, args) };
     match printed {
         Ok(result) => result,
-        // Whoever listened has seen enough.
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(e) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be written: {e}"))),
+        Err(error) => super::written(Err(error)),
     }
 }
 
@@ -56,7 +54,7 @@ impl From<ShmError> for Failure {
         let code = match error {
             ShmError::Missing { .. } => ExitCode::NoInput,
             ShmError::Denied { .. } => ExitCode::NoPermission,
-            ShmError::TooSmall { .. } | ShmError::Stranger { .. } => ExitCode::Unavailable,
+            ShmError::TooSmall { .. } | ShmError::Stranger { .. } | ShmError::Taken { .. } => ExitCode::Unavailable,
             ShmError::Os { .. } => ExitCode::Os,
         };
         Self::new(code, error.to_string())

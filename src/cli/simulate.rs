@@ -124,11 +124,11 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let (delay, width) = (scenario.delay, scenario.width);
     let live = Live::start(scenario, sender.clone()).map_err(os)?;
-    println!(
+    say(&format!(
         "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that stamps \
          {edges}; samples go to SHM unit {unit}",
         live.device
-    );
+    ));
     let serial = tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud }, None, sender));
     let mut tally = Tally::default();
     let mut engine = Engine::new(Config::default());
@@ -152,6 +152,8 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
 #[derive(Debug, Default)]
 struct Tally {
     samples: u64,
+    /// Samples whose second exists, so that they have an error.
+    judged: u64,
     wrong: u64,
     worst: Span,
     sum_of_squares: u128,
@@ -185,6 +187,7 @@ impl Tally {
         self.samples += 1;
         match error {
             Some(error) => {
+                self.judged += 1;
                 self.worst = self.worst.max(error.abs());
                 self.sum_of_squares += u128::from(error.nanos().unsigned_abs()).pow(2);
                 self.wrong += u64::from(error.abs() > WRONG);
@@ -194,17 +197,22 @@ impl Tally {
     }
 
     fn summary(&self, pulses: u64) -> Result<(), Failure> {
-        let rms = (self.sum_of_squares / u128::from(self.samples.max(1))).isqrt();
-        println!("pulses {pulses}, samples {}, wrong {}", self.samples, self.wrong);
+        let rms = (self.sum_of_squares / u128::from(self.judged.max(1))).isqrt();
+        say(&format!("pulses {pulses}, samples {}, wrong {}", self.samples, self.wrong));
         for (reason, times) in &self.rejected {
             let sentence = Reason::ALL.iter().find(|r| r.key() == *reason).map_or("", |r| r.sentence());
-            println!("  refused {times} x {reason}: {sentence}");
+            say(&format!("  refused {times} x {reason}: {sentence}"));
         }
-        println!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos());
+        if self.judged > 0 {
+            say(&format!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos()));
+        }
         match (self.samples, self.wrong) {
             (0, _) => Err(Failure::new(ExitCode::No, "no sample came")),
             (_, 0) => Ok(()),
-            (_, wrong) => Err(Failure::new(ExitCode::No, format!("{wrong} samples were wrong"))),
+            (_, wrong) => Err(Failure::new(
+                ExitCode::No,
+                format!("{wrong} samples were wrong (outside the envelope that is known: see Limits in README.md)"),
+            )),
         }
     }
 }
@@ -233,7 +241,7 @@ fn waiting_for(engine: &Engine) -> &'static str {
     match engine.state() {
         State::Measuring => "edges come; which one is on time is being found out",
         State::Pairing => "it is known which edge is on time; its second is being found out",
-        State::Locked | State::Coasting => "no on-time edge this second",
+        State::Locked | State::Coasting => "waiting for the next on-time edge",
         State::Searching(reason) | State::Refusing(reason) => reason.sentence(),
     }
 }

@@ -62,6 +62,11 @@ impl Engine {
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
         let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
+            // The PHC's thread has said so already; what is wrong with the receiver nobody else says.
+            Receiver::Silent(reason) if self.phc_lost && !matches!(reason, Reason::Starting | Reason::SerialLost) => {
+                reason
+            }
+            Receiver::Invalid(_) if self.phc_lost => Reason::NoFix,
             _ if self.phc_lost => Reason::PhcLost,
             _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,

@@ -29,6 +29,8 @@ const DISSENT: u32 = 2;
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Mentions older than this say nothing any more.
 const REMEMBERED_FOR: Span = Span::from_secs(64);
+/// Mentions that may come without a label before that is said.
+const UNDECIDED: usize = 8;
 /// So many crossings of the pulse among the last 64 mentions, and delays straddle it.
 const CROSSINGS: u32 = 3;
 /// A delay that stayed within this has not moved at all.
@@ -54,6 +56,8 @@ pub struct Labeller {
     crossings: u64,
     previous: Option<Placed>,
     unplaced: usize,
+    /// Mentions that came since the on-time edge is known, and left it without a label.
+    undecided: usize,
 }
 
 /// The count of a track, tied to UTC.
@@ -115,6 +119,7 @@ impl Labeller {
             crossings: 0,
             previous: None,
             unplaced: 0,
+            undecided: 0,
         }
     }
 
@@ -126,6 +131,7 @@ impl Labeller {
         self.mentions.push_back(mention);
         let Some(track) = track else { return Effect::None };
         self.follow(track);
+        self.undecided = if self.label.is_some() { 0 } else { self.undecided.saturating_add(1) };
         match self.place(&mention, track) {
             Ok(placed) => {
                 self.unplaced = 0;
@@ -229,6 +235,8 @@ impl Labeller {
             (None, Some(_), Standing::AfterLeap { .. }) => Labelling::Refused(Reason::LeapWindow),
             (None, Some(_), Standing::Suspended { .. }) => Labelling::Refused(Reason::LabelDissent),
             (None, Some(label), Standing::Trusted) => Labelling::Agreed(label),
+            // Sentences that cannot agree for so long come too close to the pulse, or across it.
+            (None, None, _) if self.undecided > UNDECIDED => Labelling::Refused(Reason::StraddlingDelay),
             (None, None, _) => Labelling::Open,
         }
     }

@@ -240,7 +240,7 @@ impl PulseTrain {
                 choice
             }
             [_, _] => Choice::Undecided,
-            [_, _, _, ..] => Choice::Refused(Reason::NotOneHertz),
+            [_, _, _, ..] => Choice::Refused(why_too_many(&seen)),
         }
     }
 
@@ -310,6 +310,14 @@ impl PulseTrain {
             (false, false, true, true) | (false, false, false, false) => Choice::Refused(Reason::AmbiguousWidth),
         }
     }
+}
+
+/// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.
+fn why_too_many(seen: &[&Track]) -> Reason {
+    let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < Span::from_millis(1);
+    let is_first = |(n, track): &(usize, &&Track)| !seen.iter().take(*n).any(|other| near(track, other));
+    let places = seen.iter().enumerate().filter(is_first).count();
+    if places > 2 { Reason::NotOneHertz } else { Reason::UnevenPulse }
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ reasons! {
     Noise = "noise": "edges arrive but nothing among them repeats every second: check the pulse's level and termination, and that it is set to 1 Hz",
     /// More than two edges a second.
     NotOneHertz = "not-1-hz": "more than two edges arrive every second: set the receiver's pulse to 1 Hz",
+    /// The pulse is not even enough.
+    UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us: check its level and termination, and that the receiver has a fix",
     /// Two gaps of about the same length.
     AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
     /// The configured width does not fit.

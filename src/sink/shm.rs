@@ -8,6 +8,8 @@ mod reader;
 mod rules;
 
 use std::io::{self, ErrorKind};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{Ordering, fence};
 
 use crate::event::Sample;
@@ -30,6 +32,9 @@ pub struct ShmSink {
     unit: u8,
     segment: Segment,
     memory: Attachment<ReadWrite>,
+    /// Held while the unit is ours: two writers would take turns, and chronyd cannot tell them apart. The kernel lets
+    /// go of it even after kill -9.
+    _claim: UnixListener,
 }
 
 impl ShmSink {
@@ -39,28 +44,22 @@ impl ShmSink {
     /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
     /// write to it, and nobody but root and we stand behind it.
     pub fn open(unit: u8) -> Result<Self, ShmError> {
-        let os = |call| move |source| ShmError::Os { unit, call, source };
-        let segment = find_or_create(unit).map_err(os("shmget"))?;
-        let denied = |error: io::Error, call| match error.kind() {
-            ErrorKind::PermissionDenied => ShmError::denied(unit, Access::Write),
-            _ => os(call)(error),
-        };
-        let status = segment.status().map_err(|e| denied(e, "shmctl(IPC_STAT)"))?;
-        let me = sysv_shm::effective_uid();
-        if status.size < SIZE {
-            return Err(ShmError::TooSmall { unit, status });
-        }
-        if is_strangers(&status, me) {
-            return Err(ShmError::Stranger { unit, status });
-        }
-        // Not only a new one: an earlier start may have ended between creating it and giving it away.
-        if status.uid != 0 {
-            segment.give_to(0).map_err(os("shmctl(IPC_SET)"))?;
-        }
-        let memory = segment.attach().map_err(|e| denied(e, "shmat"))?;
-        let mut sink = Self { unit, segment, memory };
+        let claim = claim(unit)?;
+        let (segment, memory) = take(unit)?;
+        let mut sink = Self { unit, segment, memory, _claim: claim };
         sink.invalidate();
         Ok(sink)
+    }
+
+    /// Takes a new segment where somebody removed the one we write to: no chronyd that starts from now on would find
+    /// it. Says whether that was so.
+    pub fn renew(&mut self) -> Result<bool, ShmError> {
+        if !self.status()?.is_removed() {
+            return Ok(false);
+        }
+        (self.segment, self.memory) = take(self.unit)?;
+        self.invalidate();
+        Ok(true)
     }
 
     /// Puts the sample into the segment, over one that nobody took yet.
@@ -102,6 +101,40 @@ impl Drop for ShmSink {
     fn drop(&mut self) {
         self.invalidate();
     }
+}
+
+/// The unit's segment, if it is ours to write to.
+fn take(unit: u8) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
+    let os = |call| move |source| ShmError::Os { unit, call, source };
+    let segment = find_or_create(unit).map_err(os("shmget"))?;
+    let denied = |error: io::Error, call| match error.kind() {
+        ErrorKind::PermissionDenied => ShmError::denied(unit, Access::Write),
+        _ => os(call)(error),
+    };
+    let status = segment.status().map_err(|e| denied(e, "shmctl(IPC_STAT)"))?;
+    let me = sysv_shm::effective_uid();
+    if status.size < SIZE {
+        return Err(ShmError::TooSmall { unit, status });
+    }
+    if is_strangers(&status, me) {
+        return Err(ShmError::Stranger { unit, status });
+    }
+    // Not only a new one: an earlier start may have ended between creating it and giving it away.
+    if status.uid != 0 {
+        segment.give_to(0).map_err(os("shmctl(IPC_SET)"))?;
+    }
+    let memory = segment.attach().map_err(|e| denied(e, "shmat"))?;
+    Ok((segment, memory))
+}
+
+/// A name that only one socket on this machine (or in this network namespace) can have.
+fn claim(unit: u8) -> Result<UnixListener, ShmError> {
+    let os = |source| ShmError::Os { unit, call: "bind", source };
+    let name = SocketAddr::from_abstract_name(format!("gnss2shm-shm-unit-{unit}")).map_err(os)?;
+    UnixListener::bind_addr(&name).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => ShmError::Taken { unit },
+        _ => os(error),
+    })
 }
 
 /// chronyd may create the segment, or somebody remove it, between the two calls. Twice in a row is a quarrel to report.

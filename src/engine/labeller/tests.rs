@@ -71,7 +71,8 @@ fn delays_on_both_sides_of_the_pulse_are_refused() {
 #[test]
 fn scattered_delays_near_the_pulse_need_more_agreement() {
     let delays = [10, 45, 30, 12, 50, 25, 8, 33, 41, 29, 17, 9, 38, 22, 49, 11];
-    assert_eq!(labelled(None, &delays[..15]).0, Labelling::Open);
+    assert_eq!(labelled(None, &delays[..8]).0, Labelling::Open);
+    assert_eq!(labelled(None, &delays[..15]).0, Labelling::Refused(Reason::StraddlingDelay), "and says why");
     assert_eq!(wrong_by(labelled(None, &delays).0), Some(0));
 }
 

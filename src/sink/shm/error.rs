@@ -40,6 +40,11 @@ pub enum ShmError {
         /// The segment.
         status: Status,
     },
+    /// Another gnss2shm writes to this unit.
+    Taken {
+        /// Which unit.
+        unit: u8,
+    },
     /// A system call failed for another reason.
     Os {
         /// Which unit.
@@ -93,6 +98,7 @@ impl fmt::Display for ShmError {
         | Self::Denied { unit, .. }
         | Self::TooSmall { unit, .. }
         | Self::Stranger { unit, .. }
+        | Self::Taken { unit }
         | Self::Os { unit, .. }) = self;
         let key = key(*unit);
         write!(f, "SHM unit {unit} (key {key:#x}): ")?;
@@ -126,6 +132,11 @@ impl fmt::Display for ShmError {
                 Described(Some(status)),
                 status.cuid,
                 status.cpid
+            ),
+            Self::Taken { .. } => write!(
+                f,
+                "another gnss2shm writes to it, and chronyd would take the samples of both: end that one, or give \
+                 another unit with --shm"
             ),
             Self::Os { call, source, .. } => {
                 write!(
@@ -182,6 +193,7 @@ mod tests {
             (ShmError::Denied { unit: 0, access: Access::Read, uid: 998, status: None }, vec!["as root"]),
             (ShmError::TooSmall { unit: 0, status }, vec!["owner uid 0", "96 bytes", "ipcrm -M 0x4e545030"]),
             (ShmError::Stranger { unit: 0, status }, vec!["uid 998", "mode 0640", "ipcrm -M 0x4e545030"]),
+            (ShmError::Taken { unit: 0 }, vec!["another gnss2shm", "--shm"]),
             (
                 ShmError::Os { unit: 0, call: "shmget", source: io::Error::from_raw_os_error(libc::ENOSPC) },
                 vec!["shmget", "ipcs -l"],
