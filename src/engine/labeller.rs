@@ -58,6 +58,8 @@ pub struct Labeller {
     unplaced: usize,
     /// Mentions that came since the on-time edge is known, and left it without a label.
     undecided: usize,
+    /// Mentions that confirmed the label.
+    confirmed: usize,
 }
 
 /// The count of a track, tied to UTC.
@@ -120,6 +122,7 @@ impl Labeller {
             previous: None,
             unplaced: 0,
             undecided: 0,
+            confirmed: 0,
         }
     }
 
@@ -137,6 +140,10 @@ impl Labeller {
                 self.unplaced = 0;
                 let crossed = self.previous.replace(placed).is_some_and(|before| moved(&placed, &before));
                 self.crossings = self.crossings << 1 | u64::from(crossed);
+                if crossed && self.confirmed < REMEMBERED {
+                    // So young a label may have been agreed on the wrong side of the pulse.
+                    self.label = None;
+                }
                 if self.straddles() {
                     // The label stays: only sentences that agree with it again may bring it back.
                     self.standing = Standing::Suspended { agreed: 0 };
@@ -157,7 +164,7 @@ impl Labeller {
 
     /// Whether delays keep crossing the pulse. Where there is no label yet, it takes less to stay away from one.
     fn straddles(&self) -> bool {
-        let enough = if self.label.is_some() { CROSSINGS } else { CROSSINGS - 1 };
+        let enough = if self.label.is_some() { CROSSINGS } else { 1 };
         self.delay.is_none() && self.crossings.count_ones() >= enough
     }
 
@@ -287,6 +294,7 @@ impl Labeller {
             self.label = Some(Label { track: track.id(), base: newest.base, delay: newest.delay });
             self.standing = Standing::Trusted;
             self.dissents = 0;
+            self.confirmed = 0;
         }
     }
 
@@ -298,6 +306,7 @@ impl Labeller {
 
     fn confirm(&mut self, label: Label, placed: Placed) {
         self.dissents <<= 1;
+        self.confirmed = self.confirmed.saturating_add(1);
         self.standing = match self.standing {
             Standing::Suspended { agreed } if agreed + 1 < TO_RETURN => Standing::Suspended { agreed: agreed + 1 },
             Standing::Suspended { .. } | Standing::Trusted | Standing::AfterLeap { .. } => Standing::Trusted,

@@ -52,7 +52,11 @@ impl Placed {
                 if track.before(mention.burst_start).0 != index {
                     return Err(Unplaced::Guess);
                 }
-                (index, delay, delay.min(track.period() - delay))
+                if delay < MARGIN {
+                    return Err(Unplaced::Guess);
+                }
+                // By convention no sentence comes before its pulse: only more delay can make it name another one.
+                (index, delay, track.period() - delay)
             }
         };
         if clear < MARGIN {

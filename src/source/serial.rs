@@ -19,6 +19,8 @@ use crate::time::Span;
 const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what the kernel's buffer holds.
 const READ_MAX: usize = 4096;
+/// How long bytes are left to gather: well below the silence between bursts that the framer looks for.
+const GATHER: Duration = Duration::from_millis(15);
 /// How long a missing device is left alone before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -153,6 +155,14 @@ async fn send(events: &Sender<Event>, change: SourceChange) -> Result<(), Closed
     events.send(Event::Source { raw: raw_now(), change }).await.map_err(|_| Closed)
 }
 
+/// Lets the rest of a burst arrive. Its first bytes have been read the moment they came, which is all that its time
+/// hangs on; each of the others would be a wake-up of its own, and waking up is what this program spends its processor
+/// time on. The thread is blocked on purpose: a timer of the runtime would still be woken by every byte. Nothing else
+/// on it is in a hurry, for events carry their time and samples are taken seconds later.
+fn gather() {
+    std::thread::sleep(GATHER);
+}
+
 /// Hands on what is read until the device is gone.
 async fn pump(tty: &Tty, baud: u32, events: &Sender<Event>) -> Result<(), Closed> {
     let byte_time = Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)));
@@ -162,6 +172,7 @@ async fn pump(tty: &Tty, baud: u32, events: &Sender<Event>) -> Result<(), Closed
         let read_at = raw_now();
         let data = buffer.get(..length).unwrap_or_default().into();
         events.send(Event::Bytes(Bytes { read_at, byte_time, data })).await.map_err(|_| Closed)?;
+        gather();
     }
     Ok(())
 }

@@ -69,11 +69,22 @@ fn delays_on_both_sides_of_the_pulse_are_refused() {
 }
 
 #[test]
-fn scattered_delays_near_the_pulse_need_more_agreement() {
-    let delays = [10, 45, 30, 12, 50, 25, 8, 33, 41, 29, 17, 9, 38, 22, 49, 11];
+fn scattered_delays_near_the_next_pulse_need_more_agreement() {
+    let delays = [990, 955, 975, 988, 950, 975, 992, 967, 959, 971, 983, 991, 962, 978, 951, 989];
     assert_eq!(labelled(None, &delays[..8]).0, Labelling::Open);
     assert_eq!(labelled(None, &delays[..15]).0, Labelling::Refused(Reason::StraddlingDelay), "and says why");
     assert_eq!(wrong_by(labelled(None, &delays).0), Some(0));
+}
+
+#[test]
+fn scattered_delays_just_after_the_pulse_do_not() {
+    assert_eq!(wrong_by(labelled(None, &[40, 5, 22]).0), Some(0));
+}
+
+#[test]
+fn one_crossing_of_the_pulse_is_enough_against_a_young_label() {
+    assert_eq!(wrong_by(labelled(None, &[30, 10, 20, 40]).0), Some(0));
+    assert_eq!(labelled(None, &[30, 10, 20, 40, -15]).0, Labelling::Refused(Reason::StraddlingDelay));
 }
 
 #[test]
@@ -147,7 +158,7 @@ fn a_delay_that_slides_past_the_second_never_relabels() {
 
 #[test]
 fn a_jump_past_the_second_is_refused_and_its_return_accepted() {
-    let delays: Vec<i64> = [900; 5].into_iter().chain([1_100; 8]).collect();
+    let delays: Vec<i64> = [900; 20].into_iter().chain([1_100; 8]).collect();
     assert_eq!(labelled(None, &delays).0, Labelling::Refused(Reason::DelayMoved));
     let back: Vec<i64> = delays.into_iter().chain([900; 3]).collect();
     assert_eq!(wrong_by(labelled(None, &back).0), Some(0));
