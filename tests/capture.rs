@@ -4,10 +4,12 @@
 //! Each capture in tests/replay/*.nmea begins with comment lines, which no receiver sent: which one it is, its baud rate, what is wrong in it, and what a person counted in it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
@@ -173,16 +175,7 @@ fn in_pieces_of_any_size_the_same_sentences_are_found() {
 }
 
 fn decode(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-        .arg("decode")
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap()
+    common::run_with_input(&[&["decode"], args].concat(), input)
 }
 
 #[test]

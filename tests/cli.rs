@@ -4,8 +4,8 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{TestDir, TestUnit};
@@ -111,17 +111,23 @@ fn devices_that_are_not_there_are_waited_for_said_once_and_sigterm_ends_it_well(
     }
 }
 
-#[test]
-fn the_segment_is_left_without_a_sample() {
-    let unit = TestUnit::claim();
+/// A simulation on this unit that has published, and what it goes on to print.
+fn simulating(unit: &TestUnit, stderr: Stdio) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = program()
         .args(["simulate", "--shm", &unit.unit.to_string()])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     while !lines.next().expect("ended").unwrap().contains(" off") {}
+    (child, lines)
+}
+
+#[test]
+fn the_segment_is_left_without_a_sample() {
+    let unit = TestUnit::claim();
+    let (mut child, lines) = simulating(&unit, Stdio::null());
     terminate(&child);
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0), "{rest:#?}");
@@ -132,14 +138,7 @@ fn the_segment_is_left_without_a_sample() {
 #[test]
 fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
     let unit = TestUnit::claim();
-    let mut child = program()
-        .args(["simulate", "--shm", &unit.unit.to_string()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    let (mut child, mut lines) = simulating(&unit, Stdio::piped());
     refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, "another gnss2shm writes to it");
     unit.remove_segment();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -1,12 +1,13 @@
-//! Helpers of the SHM tests: a unit of one's own, a C compiler, another user.
+//! Helpers of the tests: a unit of one's own, a C compiler, another user, the program with something to read.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
 use std::fs;
+use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use gnss2shm::event::{Leap, Sample};
 use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
@@ -123,4 +124,21 @@ pub fn run_as_nobody(test: &str, unit: u8, name: &str) -> Output {
         .current_dir("/")
         .output()
         .expect("setpriv: install Debian's package util-linux")
+}
+
+/// Runs the program on this input. It may end before it has read everything.
+pub fn run_with_input(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
 }
