@@ -13,12 +13,14 @@
  *   sample L ERROR UNCERTAINTY  and words that qualify it
  *   leap L                      truth was set back in second L
  *   summary KEY=VALUE ...       last line
- * or, with --peek, only what the segment holds now.
+ * It ends after --seconds, or on SIGTERM. With --peek it only says what the segment holds now, with --clock only how far
+ * the system clock is ahead of truth.
  */
 #include "truth.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -307,15 +309,24 @@ static double root(double x)
 	return r;
 }
 
+static volatile sig_atomic_t asked_to_end;
+
+static void end(int signal)
+{
+	(void)signal;
+	asked_to_end = 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { "peek", 0, 0, 'p' }, { 0, 0, 0, 0 },
+		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { "peek", 0, 0, 'p' },
+		{ "clock", 0, 0, 'c' }, { 0, 0, 0, 0 },
 	};
 	static struct sample waiting[64];
 	int unit = 0, pending = 0, truth, c, i;
 	int64_t seconds = 60, start, said = -1, last = 0;
-	bool peek = false;
+	bool peek = false, clock = false;
 	double rms, worst;
 	long visit;
 
@@ -324,6 +335,7 @@ int main(int argc, char **argv)
 		case 'u': unit = atoi(optarg); break;
 		case 's': seconds = atoll(optarg); break;
 		case 'p': peek = true; break;
+		case 'c': clock = true; break;
 		default: exit(64);
 		}
 	}
@@ -336,6 +348,11 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	truth = truth_open();
+	if (clock) {
+		printf("clock_ns=%ld\n", (long)clock_error(truth));
+		return 0;
+	}
+	signal(SIGTERM, end);
 	start = truth_read(truth).truth;
 
 	for (visit = 0;; visit++, nap(5 * MILLISECOND)) {
@@ -368,7 +385,7 @@ int main(int argc, char **argv)
 			printf("clock %ld %ld\n", (long)t, (long)(now.sys - now.truth));
 			said = t;
 		}
-		if (t >= seconds)
+		if (t >= seconds || asked_to_end)
 			break;
 	}
 	for (i = 0; i < pending; i++)

@@ -31,12 +31,20 @@ start_receiver() {
 		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" "$@"
 }
 
-# start_chronyd LINES: chronyd in charge of the system clock, with these refclock lines.
+# The line of chrony.conf that README.md gives.
+refclock_shm="refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+
+# start_gnss2shm [OPTIONS...]: the receiver on /dev/ttyS1, the pulse on SDP0, samples to unit 0.
+start_gnss2shm() {
+	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
+}
+
+# start_chronyd [LINES]: chronyd in charge of the system clock, with these refclock lines.
 start_chronyd() {
 	mkdir -p -m 0750 /run/chrony
 	echo 'root:x:0:0:root:/:/bin/sh' >/etc/passwd
 	cat >/results/chrony.conf <<-END
-		$1
+		${1-$refclock_shm}
 		makestep 0.001 5
 		logdir /results
 		log refclocks measurements tracking statistics
@@ -48,6 +56,12 @@ start_chronyd() {
 		sleep 0.1
 	done
 	echo "chronyd does not come up" >&2
+}
+
+# start_judge: watches unit 0 and the system clock until check_judge.
+start_judge() {
+	start judge judge --unit 0 --seconds "$seconds"
+	judge=$!
 }
 
 # judge_for SECONDS: watches unit 0 and the system clock until then.
@@ -118,11 +132,21 @@ check_comes_back() {
 	check "$1: next sample after $took s" awk -v took="$took" 'BEGIN { exit took > 10 }'
 }
 
-# The verdict of the judge, which was started as such, on all samples so far; it ends with the scenario.
-check_judge() { # its process
-	wait "$1"
+# What start_judge has seen until now: no sample may have been wrong.
+check_judge() {
+	killall -TERM judge
+	wait "$judge"
 	check "there are samples" grep -Eq " samples=[1-9]" /results/judge.log
 	check "nothing wrong was published" nothing_wrong
+}
+
+# The system clock comes to within 1 us of truth. chronyd takes its time after a step: it has to be waited for.
+check_clock() {
+	check "the clock becomes right" until_true 120 clock_is_right
+}
+
+clock_is_right() {
+	judge --clock | awk -F = '{ print; exit $2 < -1000 || $2 > 1000 }'
 }
 
 nothing_wrong() {

@@ -49,7 +49,7 @@ cost_of_simulate() { # program, what else it needs to be told
 
 scenario() {
 	mkdir -p /dev/pts && mount -t devpts none /dev/pts
-	start_chronyd "refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_chronyd
 	start_receiver
 	gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 $extra >/results/gnss2shm.log 2>&1 &
 	pid=$!
