@@ -2,149 +2,232 @@
 //! is in here afterwards can be used as it is.
 
 use std::fmt;
-use std::ops::Range;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
-use serde::{Deserialize, de};
+use serde::Deserialize;
 
-use crate::duration::parse_span;
 use crate::engine;
-use crate::engine::guard;
+use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
-use crate::source::serial::SerialConfig;
-use crate::time::Span;
+use crate::source::pps::{Capture, PpsConfig};
+use crate::source::pulse::PulseConfig;
+use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::{Baud, SerialConfig};
+use crate::source::server::Server;
+use crate::source::stream::StreamConfig;
+
+mod values;
+
+pub use values::{Channel, Conventions, Delay, Duration, Offset, Rate, Rollover, Unit, Width, Witness};
 
 /// Everything that `gnss2shm run` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The receiver's port.
-    pub serial: SerialConfig,
-    /// The clock that time stamps the pulse.
-    pub phc: PhcConfig,
-    /// Unit of the SHM refclock.
-    pub shm: u8,
+    /// Where the sentences come from.
+    pub receiver: ReceiverConfig,
+    /// Where the edges come from.
+    pub pulse: PulseConfig,
+    /// Unit of the SHM refclock, if it is written to.
+    pub shm: Option<u8>,
+    /// Path of the SOCK refclock, if it is written to.
+    pub sock: Option<PathBuf>,
     /// What the operator knows better than the wire.
     pub engine: engine::Config,
 }
 
-/// What may be said, in the file or on the command line; nothing of it has to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Given {
-    /// The receiver's port.
-    pub serial: Serial,
-    /// The clock that time stamps the pulse.
-    pub phc: PhcGiven,
-    /// The SHM refclock.
-    pub shm: Shm,
-    /// The pulse.
-    pub pulse: Pulse,
-    /// The receiver's sentences.
-    pub sentences: Sentences,
-    /// How long seconds are counted on the pulse alone.
-    pub holdover: Option<Duration>,
-    /// `"refuse"` or `"correct"` dates from before this release by multiples of 1024 weeks.
-    pub rollover: Option<Rollover>,
-    /// `"block"`, `"warn"` or `"off"`: what to do when the system clock disagrees with the first label.
-    pub witness: Option<Witness>,
-    /// `"assume"` the two conventions, or have them `"confirm"`ed.
-    pub conventions: Option<Conventions>,
-}
-
-macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident = $engine:path { $($variant:ident: $says:literal),* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name {
-            $(#[doc = $says] $variant,)*
+/// Makes a table of the file, the same as options of `gnss2shm run`, and what is said in one place or else in another.
+macro_rules! tables {
+    ($($(#[$attribute:meta])* $name:ident { $($(#[$about:meta])* $key:ident: $value:ty,)* })*) => {$(
+        $(#[$attribute])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, clap::Args)]
+        #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+        pub struct $name {
+            $($(#[$about])* pub $key: $value,)*
         }
 
-        impl From<$name> for $engine {
-            fn from(choice: $name) -> Self {
-                match choice {
-                    $($name::$variant => Self::$variant,)*
-                }
+        impl Or for $name {
+            fn or(self, other: Self) -> Self {
+                Self { $($key: Or::or(self.$key, other.$key),)* }
             }
         }
     )*};
 }
 
-choices! {
-    /// What is done with a receiver whose week number rolled over.
-    Rollover = guard::Rollover {
-        Refuse: "its dates are refused",
-        Correct: "multiples of 1024 weeks are added"
-    }
-    /// What is done when the system clock disagrees with the first label.
-    Witness = guard::WitnessMode {
-        Block: "nothing is published",
-        Warn: "it is said",
-        Off: "it is not asked"
-    }
-    /// What is done about the two conventions that no wire can contradict.
-    Conventions = guard::Conventions {
-        Assume: "they are assumed, unless the witness disagrees",
-        Confirm: "they must be configured, or the witness must agree"
+/// What is said here, and where nothing is said, what `other` says.
+pub trait Or {
+    /// Takes what is missing from `other`.
+    #[must_use]
+    fn or(self, other: Self) -> Self;
+}
+
+impl<T> Or for Option<T> {
+    fn or(self, other: Self) -> Self {
+        Option::or(self, other)
     }
 }
 
-/// `[serial]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Serial {
-    /// Path of the device.
-    pub device: Option<String>,
-    /// Bits a second.
-    pub baud: Option<Baud>,
-}
+tables! {
+    /// What may be said, in the file or on the command line; nothing of it has to be.
+    Given {
+        /// `[serial]`
+        #[command(flatten)]
+        serial: Serial,
+        /// `[gpsd]`
+        #[command(flatten)]
+        gpsd: Gpsd,
+        /// `[tcp]`
+        #[command(flatten)]
+        tcp: Tcp,
+        /// `[fifo]`
+        #[command(flatten)]
+        fifo: Fifo,
+        /// `[stdin]`
+        #[command(flatten)]
+        stdin: Stdin,
+        /// `[phc]`
+        #[command(flatten)]
+        phc: Phc,
+        /// `[pps]`
+        #[command(flatten)]
+        pps: Pps,
+        /// `[pulse]`
+        #[command(flatten)]
+        pulse: Pulse,
+        /// `[sentences]`
+        #[command(flatten)]
+        sentences: Sentences,
+        /// `[shm]`
+        #[command(flatten)]
+        shm: Shm,
+        /// `[sock]`
+        #[command(flatten)]
+        sock: Sock,
+        /// How long seconds are counted on the pulse alone when sentences stop [default: 60s]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        holdover: Option<Duration>,
+        /// What to do with dates from before this release [default: refuse]
+        #[arg(long, value_enum, value_name = "HOW")]
+        rollover: Option<Rollover>,
+        /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
+        #[arg(long, value_enum, value_name = "MODE")]
+        witness: Option<Witness>,
+        /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
+        #[arg(long, value_enum, value_name = "HOW")]
+        conventions: Option<Conventions>,
+    }
 
-/// `[phc]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PhcGiven {
-    /// Interface or `/dev/ptpN`.
-    pub device: Option<String>,
-    /// Name or number of the pin.
-    #[serde(deserialize_with = "pin")]
-    pub pin: Option<Pin>,
-    /// Channel of external time stamps.
-    pub channel: Option<u32>,
-}
+    /// A receiver on a serial port.
+    Serial {
+        /// Serial port of the receiver
+        #[arg(id = "serial", long = "serial", value_name = "DEV")]
+        device: Option<String>,
+        /// Its rate in bits a second, or auto [default: 9600]
+        #[arg(long, value_name = "N|auto")]
+        baud: Option<Baud>,
+    }
 
-/// `[shm]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Shm {
-    /// Unit.
-    pub unit: Option<u8>,
-}
+    /// A receiver behind gpsd.
+    Gpsd {
+        /// gpsd that has the receiver [default: localhost:2947]
+        #[arg(id = "gpsd", long = "gpsd", value_name = "HOST:PORT[:DEVICE]", num_args = 0..=1, default_missing_value = "localhost:2947")]
+        server: Option<GpsdConfig>,
+        /// Its device, where it has several
+        #[arg(skip)]
+        device: Option<String>,
+    }
 
-/// `[pulse]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pulse {
-    /// Pulse width.
-    pub width: Option<Width>,
-}
+    /// A receiver behind a TCP server.
+    Tcp {
+        /// TCP server that sends the receiver's sentences
+        #[arg(id = "tcp", long = "tcp", value_name = "HOST:PORT")]
+        server: Option<Server>,
+    }
 
-/// `[sentences]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Sentences {
-    /// Pulse to first byte.
-    pub delay: Option<Delay>,
-    /// ZDA alone is valid.
-    pub trust_zda: Option<bool>,
+    /// Sentences through a FIFO.
+    Fifo {
+        /// FIFO that another program writes the receiver's sentences to
+        #[arg(id = "fifo", long = "fifo", value_name = "PATH")]
+        path: Option<PathBuf>,
+    }
+
+    /// Sentences on standard input.
+    Stdin {
+        /// The receiver's sentences come on standard input
+        #[arg(id = "stdin", long = "stdin", num_args = 0, default_missing_value = "true")]
+        enabled: Option<bool>,
+    }
+
+    /// The PTP hardware clock that the pulse is wired to.
+    Phc {
+        /// PTP hardware clock that the pulse is wired to: its network interface, PCI address or device
+        #[arg(id = "phc", long = "phc", value_name = "IFACE|PCI|/dev/ptpN")]
+        device: Option<String>,
+        /// Pin that the pulse is wired to [default: the one that has the channel, or the first]
+        #[arg(long, value_name = "NAME|INDEX")]
+        pin: Option<Pin>,
+        /// Channel of external time stamps to use [default: 0]
+        #[arg(long, value_name = "N", allow_hyphen_values = true)]
+        channel: Option<Channel>,
+    }
+
+    /// A kernel PPS device.
+    Pps {
+        /// Kernel PPS device, where no PTP hardware clock has the pulse
+        #[arg(id = "pps", long = "pps", value_name = "/dev/ppsN")]
+        device: Option<PathBuf>,
+        /// Which of its edges to capture [default: both]
+        #[arg(id = "pps-capture", long = "pps-capture", value_enum, value_name = "EDGE")]
+        capture: Option<Capture>,
+    }
+
+    /// The pulse.
+    Pulse {
+        /// Pulse width, if it is not the shorter part of the second
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        width: Option<Width>,
+        /// How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        offset: Option<Offset>,
+        /// Rate of the pulse: 1 Hz, nothing else can be labelled
+        #[arg(long, value_name = "HZ", hide = true)]
+        rate: Option<Rate>,
+    }
+
+    /// The receiver's sentences.
+    Sentences {
+        /// Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        delay: Option<Delay>,
+        /// Accept ZDA alone, which does not say whether there is a fix
+        #[arg(long, num_args = 0, default_missing_value = "true")]
+        trust_zda: Option<bool>,
+        /// Correct each pulse by the quantisation error that u-blox's TIM-TP announces for it
+        #[arg(long, num_args = 0, default_missing_value = "true")]
+        sawtooth: Option<bool>,
+    }
+
+    /// chrony's SHM refclock.
+    Shm {
+        /// Unit of chrony's SHM refclock to write to [default: 0, unless --sock is given]
+        #[arg(id = "shm", long = "shm", value_name = "UNIT", allow_hyphen_values = true)]
+        unit: Option<Unit>,
+    }
+
+    /// chrony's SOCK refclock.
+    Sock {
+        /// Socket of chrony's SOCK refclock to write to, instead of SHM or beside it
+        #[arg(id = "sock", long = "sock", value_name = "/run/chrony.NAME.sock")]
+        path: Option<PathBuf>,
+    }
 }
 
 /// Why settings cannot be used: one sentence, with its place where it comes from a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum ConfigError {
     /// The file cannot be read.
-    Unreadable(String),
-    /// The file is wrong.
+    Unreadable(PathBuf, std::io::Error),
+    /// The file is wrong, or settings contradict each other.
     Wrong(String),
     /// Something is neither in the file nor on the command line.
     Missing(String),
@@ -153,7 +236,8 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(sentence) | Self::Wrong(sentence) | Self::Missing(sentence) => f.write_str(sentence),
+            Self::Unreadable(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
+            Self::Wrong(sentence) | Self::Missing(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -163,72 +247,115 @@ impl std::error::Error for ConfigError {}
 impl Given {
     /// What this file says.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable(format!("{} cannot be read: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => ConfigError::Wrong(format!("{} is no text (UTF-8)", path.display())),
+            _ => ConfigError::Unreadable(path.to_owned(), error),
+        })?;
         Self::parse(&text).map_err(|(at, message)| ConfigError::Wrong(format!("{}:{at}: {message}", path.display())))
     }
 
-    /// What this text says; else the place (`line:column`) and what is wrong there.
+    /// What this text says; else the place (`line:column`), and the line with what is wrong in it.
     pub fn parse(text: &str) -> Result<Self, (String, String)> {
         toml::from_str(text).map_err(|error| {
-            let (line, column) = place(text, error.span().unwrap_or_default().start);
-            (format!("{line}:{column}"), error.message().replace('\n', "; "))
+            let at = error.span().unwrap_or_default().start;
+            let (line, column) = place(text, at);
+            let said = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let why = error.message().replace('\n', "; ");
+            (format!("{line}:{column}"), if said.is_empty() { why } else { format!("`{said}`: {why}") })
         })
     }
 
-    /// What is said here, and where nothing is said, what `other` says.
+    /// What is said here, and where nothing is said, what the file says. A source that is named here replaces the
+    /// file's.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            serial: Serial {
-                device: self.serial.device.or(other.serial.device),
-                baud: self.serial.baud.or(other.serial.baud),
-            },
-            phc: PhcGiven {
-                device: self.phc.device.or(other.phc.device),
-                pin: self.phc.pin.or(other.phc.pin),
-                channel: self.phc.channel.or(other.phc.channel),
-            },
-            shm: Shm { unit: self.shm.unit.or(other.shm.unit) },
-            pulse: Pulse { width: self.pulse.width.or(other.pulse.width) },
-            sentences: Sentences {
-                delay: self.sentences.delay.or(other.sentences.delay),
-                trust_zda: self.sentences.trust_zda.or(other.sentences.trust_zda),
-            },
-            holdover: self.holdover.or(other.holdover),
-            rollover: self.rollover.or(other.rollover),
-            witness: self.witness.or(other.witness),
-            conventions: self.conventions.or(other.conventions),
+    pub fn before(self, mut file: Self) -> Self {
+        if !self.named_receivers().is_empty() {
+            let baud = file.serial.baud.take();
+            file.serial = Serial { device: None, baud };
+            (file.gpsd, file.tcp, file.fifo, file.stdin) = Default::default();
         }
+        if !self.named_pulses().is_empty() {
+            file.pps.device = None;
+            file.phc.device = None;
+        }
+        self.or(file)
+    }
+
+    fn named_receivers(&self) -> Vec<&'static str> {
+        named(&[
+            ("serial", self.serial.device.is_some()),
+            ("gpsd", self.gpsd.server.is_some() || self.gpsd.device.is_some()),
+            ("tcp", self.tcp.server.is_some()),
+            ("fifo", self.fifo.path.is_some()),
+            ("stdin", self.stdin.enabled == Some(true)),
+        ])
+    }
+
+    fn named_pulses(&self) -> Vec<&'static str> {
+        named(&[("phc", self.phc.device.is_some()), ("pps", self.pps.device.is_some())])
     }
 
     /// Settings that can be used, with defaults for what nobody said.
     pub fn settle(self) -> Result<Settings, ConfigError> {
-        let missing = |what, flag, table| {
-            ConfigError::Missing(format!("no {what} is given: say {flag}, or device in [{table}] of the --config file"))
+        let (receivers, pulses) = (self.named_receivers(), self.named_pulses());
+        let shm = match (self.shm.unit, &self.sock.path) {
+            (None, None) => Some(0),
+            (unit, _) => unit.map(|unit| unit.0),
         };
         let defaults = engine::Config::default();
-        Ok(Settings {
-            serial: SerialConfig {
-                device: self.serial.device.ok_or_else(|| missing("serial port", "--serial /dev/ttyS0", "serial"))?,
-                baud: self.serial.baud.map_or(9_600, |baud| baud.0),
-            },
-            phc: PhcConfig {
-                device: self.phc.device.ok_or_else(|| missing("PTP hardware clock", "--phc eth0", "phc"))?,
+        let engine = engine::Config {
+            width: self.pulse.width.map(|width| width.0),
+            delay: self.sentences.delay.map(|delay| delay.0),
+            holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
+            trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
+            rollover: self.rollover.map_or(defaults.rollover, Into::into),
+            witness: self.witness.map_or(defaults.witness, Into::into),
+            conventions: self.conventions.map_or(defaults.conventions, Into::into),
+        };
+        let gpsd = match (self.gpsd.server, self.gpsd.device) {
+            (None, None) => None,
+            (server, device) => {
+                let server = server.unwrap_or_default();
+                Some(GpsdConfig { device: device.or(server.device), ..server })
+            }
+        };
+        let receiver = match (self.serial.device, gpsd, self.tcp.server, self.fifo.path) {
+            _ if receivers.len() != 1 => {
+                Err(not_one(&receivers, "receiver", "--serial /dev/ttyS0 or --gpsd, or device in [serial]"))?
+            }
+            (Some(device), ..) => {
+                ReceiverConfig::Serial(SerialConfig { device, baud: self.serial.baud.unwrap_or_default() })
+            }
+            (_, Some(gpsd), ..) => ReceiverConfig::Gpsd(gpsd),
+            (_, _, Some(server), _) => ReceiverConfig::Stream(StreamConfig::Tcp(server)),
+            (.., Some(path)) => ReceiverConfig::Stream(StreamConfig::Fifo(path)),
+            _ => ReceiverConfig::Stream(StreamConfig::Stdin),
+        };
+        let pulse = match (self.phc.device, self.pps.device) {
+            (Some(device), None) => PulseConfig::Phc(PhcConfig {
+                device,
                 pin: self.phc.pin,
-                channel: self.phc.channel.unwrap_or(0),
-            },
-            shm: self.shm.unit.unwrap_or(0),
-            engine: engine::Config {
-                width: self.pulse.width.map(|width| width.0),
-                delay: self.sentences.delay.map(|delay| delay.0),
-                holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
-                trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
-                rollover: self.rollover.map_or(defaults.rollover, Into::into),
-                witness: self.witness.map_or(defaults.witness, Into::into),
-                conventions: self.conventions.map_or(defaults.conventions, Into::into),
-            },
-        })
+                channel: self.phc.channel.map_or(0, |channel| channel.0),
+            }),
+            (None, Some(device)) => {
+                PulseConfig::Pps(PpsConfig { device, capture: self.pps.capture.unwrap_or_default() })
+            }
+            _ => Err(not_one(&pulses, "PTP hardware clock", "--phc eth0, or device in [phc]"))?,
+        };
+        Ok(Settings { receiver, pulse, shm, sock: self.sock.path, engine })
+    }
+}
+
+fn named(sources: &[(&'static str, bool)]) -> Vec<&'static str> {
+    sources.iter().filter(|(_, is_named)| *is_named).map(|(name, _)| *name).collect()
+}
+
+fn not_one(named: &[&str], what: &str, how: &str) -> ConfigError {
+    match named {
+        [] => ConfigError::Missing(format!("no {what} is given: say {how} of the --config file")),
+        several => {
+            ConfigError::Wrong(format!("only one can be used of {}: leave the others out", several.join(" and ")))
+        }
     }
 }
 
@@ -237,80 +364,6 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-}
-
-/// Bits a second: 300 to 4,000,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Baud(pub u32);
-
-impl std::str::FromStr for Baud {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().ok().and_then(Self::new).ok_or_else(|| format!("`{text}` is no baud rate: 300 to 4000000"))
-    }
-}
-
-impl Baud {
-    fn new(rate: u32) -> Option<Self> {
-        (300..=4_000_000).contains(&rate).then_some(Self(rate))
-    }
-}
-
-impl<'de> Deserialize<'de> for Baud {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let rate = u32::deserialize(from)?;
-        Self::new(rate).ok_or_else(|| D::Error::custom(format!("`{rate}` is no baud rate: 300 to 4000000")))
-    }
-}
-
-macro_rules! durations {
-    ($($(#[$doc:meta])* $name:ident: $range:expr, $says:literal;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name(pub Span);
-
-        impl std::str::FromStr for $name {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                let range: Range<Span> = $range;
-                let span = parse_span(text)?;
-                if range.contains(&span) { Ok(Self(span)) } else { Err(format!("`{text}` is out of range: {}", $says)) }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )*};
-}
-
-durations! {
-    /// A pulse width: `"100ms"`.
-    Width: Span::from_nanos(1)..Span::SECOND, "a pulse is shorter than a second";
-    /// A sentence delay, negative where sentences name the next pulse.
-    Delay: Span::from_secs(-1)..Span::from_secs(5), "sentences come from 1 s before to 5 s after their pulse";
-    /// How long seconds are counted on the pulse alone.
-    Duration: Span::ZERO..Span::from_secs(86_401), "from 0s to 24h";
-}
-
-/// A pin's name or its number.
-fn pin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pin>, D::Error> {
-    struct NameOrNumber;
-    impl Visitor<'_> for NameOrNumber {
-        type Value = Pin;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a pin's name, as in \"SDP0\", or its number")
-        }
-        fn visit_str<E: de::Error>(self, name: &str) -> Result<Pin, E> {
-            name.parse().map_err(E::custom)
-        }
-        fn visit_i64<E: de::Error>(self, number: i64) -> Result<Pin, E> {
-            u32::try_from(number).map(Pin::Index).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
-        }
-    }
-    from.deserialize_any(NameOrNumber).map(Some)
 }
 
 #[cfg(test)]

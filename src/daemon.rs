@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::event::{Event, Reason, State, Verdict};
-use crate::sink::shm::ShmSink;
+use crate::sink::Sinks;
 use crate::sys::clock::raw_now;
 
 /// Events that may wait for the engine: seconds of a busy line. Sources wait when it is full.
@@ -14,14 +14,14 @@ pub const EVENTS_QUEUED: usize = 1_024;
 /// Time passes for the engine even where nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Feeds events to the engine and samples to the sink, until all sources are gone.
+/// Feeds events to the engine and samples to the sinks, until all sources are gone.
 ///
 /// `record` sees every event, just before the engine does.
 /// `observe` sees every verdict, and the engine as it stands after it; a tick without any verdict is seen as `None`.
 pub async fn serve(
     engine: &mut Engine,
     mut events: Receiver<Event>,
-    sink: &mut ShmSink,
+    sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, Option<&Verdict>),
 ) {
@@ -39,23 +39,14 @@ pub async fn serve(
         record(&event);
         for verdict in engine.handle(&event) {
             if let Verdict::Sample(sample) = verdict {
-                sink.publish(&sample);
+                sinks.publish(&sample);
             }
             observe(engine, Some(&verdict));
         }
         if matches!(event, Event::Tick { .. }) {
-            renew(sink);
+            sinks.renew();
             observe(engine, None);
         }
-    }
-}
-
-/// A segment that somebody removed is made anew; a chronyd that runs stays on the old one until it is restarted.
-fn renew(sink: &mut ShmSink) {
-    match sink.renew() {
-        Ok(false) => {}
-        Ok(true) => warn!("the segment of SHM unit {} was removed and is made anew: restart chronyd", sink.unit()),
-        Err(error) => debug!("{error}"),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant as Clock};
 
 use gnss2shm::event::{Bytes, Event};
 use gnss2shm::nmea::{Framer, LineCounts, Refusal, Sentence};
-use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::random::Random;
 use gnss2shm::time::{Instant, Span};
 use serialport::{SerialPort, TTYPort};
@@ -80,7 +80,7 @@ fn through_a_pty(
     send: impl FnOnce(TTYPort, Vec<Vec<u8>>) -> TTYPort + Send + 'static,
 ) -> (Vec<Content>, LineCounts, usize) {
     let (receiver, machine) = TTYPort::pair().unwrap();
-    let config = SerialConfig { device: machine.name().unwrap(), baud: capture.number("baud") as u32 };
+    let config = SerialConfig { device: machine.name().unwrap(), baud: Baud::Rate(capture.number("baud") as u32) };
     let bursts: Vec<Vec<u8>> = capture.bursts().into_iter().map(Into::into).collect();
     let total = capture.bytes.len() as u64;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Reason, SourceChange, State, Verdict};
-use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
 use gnss2shm::source::simulator::scenario::Scenario;
 use serialport::{SerialPort, TTYPort};
@@ -49,7 +49,7 @@ impl Line {
     }
 
     fn config(&self) -> SerialConfig {
-        SerialConfig { device: self.name.to_str().unwrap().to_owned(), baud: 9_600 }
+        SerialConfig { device: self.name.to_str().unwrap().to_owned(), baud: Baud::Rate(9_600) }
     }
 }
 
@@ -183,7 +183,7 @@ fn the_whole_chain_locks_through_a_pty_and_every_sample_is_right() {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
         let live = Live::start(Scenario::default(), sender.clone()).unwrap();
-        let config = SerialConfig { device: live.device.clone(), baud: 9_600 };
+        let config = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut engine = Engine::new(Config::default());
         for _ in 0..3 {

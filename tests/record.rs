@@ -15,9 +15,10 @@ use gnss2shm::daemon::{self, EVENTS_QUEUED};
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Verdict};
 use gnss2shm::recording::{Header, Item, Reader};
+use gnss2shm::sink::Sinks;
 use gnss2shm::sink::record::Recorder;
 use gnss2shm::sink::shm::ShmSink;
-use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
 use gnss2shm::source::simulator::scenario::Scenario;
 use gnss2shm::time::Span;
@@ -56,16 +57,16 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
         let mut recorder = Recorder::open(file.clone(), u64::MAX, Header::new(config)).unwrap();
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
         let live = Live::start(scenario, sender.clone()).unwrap();
-        let port = SerialConfig { device: live.device.clone(), baud: 9_600 };
+        let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(port, None, sender));
-        let mut sink = ShmSink::open(unit.unit).unwrap();
+        let mut sinks = Sinks::from(ShmSink::open(unit.unit).unwrap());
         let mut engine = Engine::new(config);
         let record = |event: &Event| {
             events_seen.push(event.clone());
             recorder.record(event);
         };
         let serve =
-            daemon::serve(&mut engine, events, &mut sink, record, |_, verdict| verdicts.extend(verdict.copied()));
+            daemon::serve(&mut engine, events, &mut sinks, record, |_, verdict| verdicts.extend(verdict.copied()));
         // Half a second after a tick: what came since then is written by `finish` alone.
         let _ = tokio::time::timeout(Duration::from_millis(8_500), serve).await;
         source.abort();

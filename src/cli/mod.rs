@@ -24,7 +24,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Pair sentences with pulses and write samples for chronyd.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Do so with an invented receiver and NIC, and hold every sample against the truth.
     Simulate(simulate::Args),
     /// Give a recording of `run --record` to the engine again and print what comes of it.

@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
-use crate::config::Baud;
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::duration::parse_span;
 use crate::engine::{Config, Engine};
 use crate::event::{Reason, Sample, State, Verdict};
+use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
-use crate::source::serial::{self, SerialConfig};
+use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::simulator::live::Live;
 use crate::source::simulator::scenario::{Scenario, SimEdges};
 use crate::time::Span;
@@ -26,16 +26,16 @@ const WRONG: Span = Span::from_micros(10);
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = parse_span)]
     delay: Span,
     /// How far that time wanders
-    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = parse_span)]
     jitter: Span,
     /// Rate of the serial line in bits a second
     #[arg(long, value_name = "N", default_value = "9600")]
     baud: Baud,
     /// Pulse width
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
     width: Span,
     /// Which edges the NIC time stamps
     #[arg(long, value_enum, default_value = "both")]
@@ -47,16 +47,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "PPM", default_value = "-7", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-400..=400))]
     system_ppm: i64,
     /// Share of edges that are lost
-    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     loss: u32,
     /// Share of seconds whose sentences are lost
-    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     sentence_loss: u32,
     /// Share of seconds with an edge that belongs to no pulse
-    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = permille)]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     glitches: u32,
     /// How far the stamps of the edges scatter
-    #[arg(long, value_name = "TIME", default_value = "20ns", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = parse_span)]
     noise: Span,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value = "1")]
@@ -65,7 +65,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "UNIT", default_value = "2")]
     shm: u8,
     /// End after this time, with a summary [default: at Ctrl-C]
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span)]
     time: Option<Span>,
 }
 
@@ -78,10 +78,13 @@ impl Args {
         if self.delay < Span::ZERO || self.delay > Span::from_secs(5) || self.jitter < Span::ZERO {
             return usage("--delay must be from 0s to 5s, and --jitter not below 0s");
         }
+        let Baud::Rate(baud) = self.baud else {
+            return usage("--baud must be a number here: the receiver is invented");
+        };
         Ok(Scenario {
             delay: self.delay,
             jitter: self.jitter.min(Span::SECOND),
-            baud: self.baud.0,
+            baud,
             width: self.width,
             edges: self.edges,
             phc_ppm: self.phc_ppm,
@@ -115,7 +118,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<(), Failure> {
     let os = |error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}"));
     let mut stop = Stop::listen()?;
-    let mut sink = ShmSink::open(unit)?;
+    let mut sinks = Sinks::from(ShmSink::open(unit)?);
     let baud = scenario.baud;
     let edges = match scenario.edges {
         SimEdges::Both => "both edges",
@@ -129,7 +132,8 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
          {edges}; samples go to SHM unit {unit}",
         live.device
     ));
-    let serial = tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud }, None, sender));
+    let serial =
+        tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud: Baud::Rate(baud) }, None, sender));
     let mut tally = Tally::default();
     let mut engine = Engine::new(Config::default());
     let over = async {
@@ -139,11 +143,11 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
         }
     };
     tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sink, |_| {}, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
+        () = daemon::serve(&mut engine, events, &mut sinks, |_| {}, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
         () = over => {}
         () = stop.asked() => {}
     }
-    sink.invalidate();
+    sinks.invalidate();
     serial.abort();
     tally.summary(live.pulses())
 }

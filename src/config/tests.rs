@@ -1,4 +1,6 @@
 use super::*;
+use crate::engine::guard;
+use crate::time::Span;
 
 #[test]
 fn a_full_file_is_read() {
@@ -26,9 +28,11 @@ fn a_full_file_is_read() {
     )
     .unwrap();
     let settings = given.settle().unwrap();
-    assert_eq!(settings.serial, SerialConfig { device: "/dev/ttyS1".into(), baud: 115_200 });
-    assert_eq!(settings.phc, PhcConfig { device: "eth0".into(), pin: Some(Pin::Name("SDP0".into())), channel: 1 });
-    assert_eq!(settings.shm, 3);
+    let serial = SerialConfig { device: "/dev/ttyS1".into(), baud: Baud::Rate(115_200) };
+    assert_eq!(settings.receiver, ReceiverConfig::Serial(serial));
+    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin::Name("SDP0".into())), channel: 1 };
+    assert_eq!(settings.pulse, PulseConfig::Phc(phc));
+    assert_eq!((settings.shm, settings.sock), (Some(3), None));
     let ms = Span::from_millis;
     let engine = engine::Config {
         width: Some(ms(100)),
@@ -48,13 +52,13 @@ fn wrong_files_are_refused_with_line_and_column() {
         ("[serial]\ndevise = \"x\"", "2:1", "unknown field `devise`"),
         ("[seriel]", "1:2", "unknown field `seriel`"),
         ("[serial]\nbaud = 12", "2:8", "`12` is no baud rate"),
-        ("[serial]\nbaud = \"fast\"", "2:8", "invalid type"),
-        ("[phc]\nchannel = -1", "2:11", "invalid value"),
+        ("[serial]\nbaud = \"fast\"", "2:8", "`fast` is no baud rate"),
+        ("[phc]\nchannel = -1", "2:11", "`-1` is not a channel"),
         ("[phc]\npin = -1", "2:7", "a pin's name"),
         ("[phc]\npin = 1.5", "2:7", "a pin's name"),
-        ("[shm]\nunit = 256", "2:8", "invalid value"),
+        ("[shm]\nunit = 256", "2:8", "`unit = 256`: `256` is not a unit, a whole number from 0 to 255"),
         ("[pulse]\nwidth = \"100\"", "2:9", "has no unit"),
-        ("[pulse]\nwidth = 100", "2:9", "invalid type"),
+        ("[pulse]\nwidth = 100", "2:9", "has no unit"),
         ("[pulse]\nwidth = \"1s\"", "2:9", "out of range"),
         ("[pulse]\nwidth = \"0ms\"", "2:9", "out of range"),
         ("[sentences]\ndelay = \"6s\"", "2:9", "out of range"),
@@ -68,13 +72,69 @@ fn wrong_files_are_refused_with_line_and_column() {
     }
 }
 
+/// What the command line and a file come to.
+fn settled(args: &[&str], file: &str) -> Result<Settings, ConfigError> {
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        given: Given,
+    }
+    let args = <Args as clap::Parser>::try_parse_from(["gnss2shm"].iter().chain(args)).unwrap();
+    args.given.before(Given::parse(file).unwrap()).settle()
+}
+
+const FILE: &str = "[serial]\ndevice = \"/dev/ttyS1\"\nbaud = 4800\n[phc]\ndevice = \"eth0\"\npin = 2";
+
 #[test]
 fn the_command_line_goes_before_the_file() {
-    let file =
-        Given::parse("[serial]\ndevice = \"/dev/ttyS1\"\nbaud = 4800\n[phc]\ndevice = \"eth0\"\npin = 2").unwrap();
-    let flags = Given { serial: Serial { device: None, baud: Some(Baud(9_600)) }, ..Given::default() };
-    let settings = flags.or(file).settle().unwrap();
-    assert_eq!((settings.serial.baud, settings.phc.pin), (9_600, Some(Pin::Index(2))));
+    let settings = settled(&["--baud", "9600"], FILE).unwrap();
+    let serial = SerialConfig { device: "/dev/ttyS1".into(), baud: Baud::Rate(9_600) };
+    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin::Index(2)), channel: 0 };
+    assert_eq!((settings.receiver, settings.pulse), (ReceiverConfig::Serial(serial), PulseConfig::Phc(phc)));
+}
+
+#[test]
+fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
+    let local = Server { host: "localhost".into(), port: 2947 };
+    for (args, receiver) in [
+        (&["--gpsd"][..], ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: None })),
+        (
+            &["--gpsd", "localhost:2947:/dev/ttyS0"],
+            ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: Some("/dev/ttyS0".into()) }),
+        ),
+        (&["--tcp", "localhost:2947"], ReceiverConfig::Stream(StreamConfig::Tcp(local))),
+        (&["--fifo", "/run/nmea"], ReceiverConfig::Stream(StreamConfig::Fifo("/run/nmea".into()))),
+        (&["--stdin"], ReceiverConfig::Stream(StreamConfig::Stdin)),
+    ] {
+        assert_eq!(settled(args, FILE).unwrap().receiver, receiver, "{args:?}");
+    }
+    let pps = PpsConfig { device: "/dev/pps0".into(), capture: Capture::Both };
+    assert_eq!(settled(&["--pps", "/dev/pps0"], FILE).unwrap().pulse, PulseConfig::Pps(pps));
+}
+
+#[test]
+fn two_sources_of_the_same_are_refused_by_name() {
+    for (args, both) in [
+        (&["--serial", "/dev/ttyS0", "--gpsd"][..], "serial and gpsd"),
+        (&["--tcp", "a:1", "--fifo", "/b"], "tcp and fifo"),
+        (&["--phc", "eth0", "--pps", "/dev/pps0"], "phc and pps"),
+    ] {
+        let ConfigError::Wrong(sentence) = settled(args, FILE).unwrap_err() else { panic!() };
+        assert!(sentence.contains(both), "{sentence}");
+    }
+}
+
+#[test]
+fn samples_go_to_unit_0_unless_somebody_says_where() {
+    for (args, shm, sock) in [
+        (&[][..], Some(0), None),
+        (&["--shm", "5"], Some(5), None),
+        (&["--sock", "/run/chrony.g.sock"], None, Some("/run/chrony.g.sock".into())),
+        (&["--sock", "/run/chrony.g.sock", "--shm", "5"], Some(5), Some("/run/chrony.g.sock".into())),
+    ] {
+        let settings = settled(args, FILE).unwrap();
+        assert_eq!((settings.shm, settings.sock), (shm, sock), "{args:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! Where events come from. A source makes events and knows nothing of what becomes of them.
 
+pub mod error;
+pub mod gpsd;
 pub mod phc;
+pub mod pps;
+pub mod pulse;
+pub mod receiver;
 pub mod serial;
+pub mod server;
 pub mod simulator;
+pub mod stream;
 pub mod witness;

@@ -2,14 +2,15 @@
 //! waited for; what cannot become right by waiting is an error at start.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
+use super::error::SourceError;
 use crate::event::{Bytes, Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::tty::Tty;
@@ -30,59 +31,55 @@ pub struct SerialConfig {
     /// Path of the device.
     pub device: String,
     /// Bits a second.
-    pub baud: u32,
+    pub baud: Baud,
 }
 
-/// Why a port cannot be opened.
-#[derive(Debug)]
-pub enum SerialError {
-    /// It is not there: worth waiting for.
-    NotThere(String),
-    /// Somebody else has it: worth waiting for.
-    Busy(String),
-    /// It is there but is no serial port.
-    NotATty(String),
-    /// We may not open it.
-    Denied(String),
-    /// The port refuses the baud rate, or anything else.
-    Other(String),
+/// Bits a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baud {
+    /// Found out by listening.
+    Auto,
+    /// This many.
+    Rate(u32),
 }
 
-impl SerialError {
-    /// Whether waiting can help.
-    pub fn may_pass(&self) -> bool {
+impl Default for Baud {
+    fn default() -> Self {
+        Self::Rate(9_600)
+    }
+}
+
+impl Baud {
+    fn rate(self) -> u32 {
         match self {
-            Self::NotThere(_) | Self::Busy(_) => true,
-            Self::NotATty(_) | Self::Denied(_) | Self::Other(_) => false,
+            Self::Auto => 9_600,
+            Self::Rate(rate) => rate,
         }
     }
 }
 
-impl fmt::Display for SerialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThere(sentence)
-            | Self::Busy(sentence)
-            | Self::NotATty(sentence)
-            | Self::Denied(sentence)
-            | Self::Other(sentence) => f.write_str(sentence),
+impl FromStr for Baud {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rate = text.parse().ok().filter(|rate| (300..=4_000_000).contains(rate)).map(Self::Rate);
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => rate.ok_or_else(|| format!("`{text}` is no baud rate: from 300 to 4000000, or auto")),
         }
     }
 }
-
-impl std::error::Error for SerialError {}
 
 /// Opens the port once.
-pub fn open(config: &SerialConfig) -> Result<Tty, SerialError> {
+pub fn open(config: &SerialConfig) -> Result<Tty, SourceError> {
     let device = &config.device;
     match std::fs::metadata(device) {
         Ok(meta) if !meta.file_type().is_char_device() => {
-            return Err(SerialError::NotATty(format!("{device} is no serial port: give the name of a tty device")));
+            return Err(SourceError::Wrong(format!("{device} is no serial port: give the name of a tty device")));
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(denied(device)),
         Ok(_) | Err(_) => {}
     }
-    Tty::open(device, config.baud).map_err(|error| {
+    Tty::open(device, config.baud.rate()).map_err(|error| {
         let os = io::Error::last_os_error();
         match error.kind() {
             serialport::ErrorKind::Io(io::ErrorKind::NotFound) => not_there(device),
@@ -90,24 +87,24 @@ pub fn open(config: &SerialConfig) -> Result<Tty, SerialError> {
             serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => denied(device),
             _ => match os.raw_os_error() {
                 Some(libc::ENXIO | libc::ENODEV | libc::EIO) => not_there(device),
-                Some(libc::EBUSY | libc::EWOULDBLOCK) => SerialError::Busy(format!(
+                Some(libc::EBUSY | libc::EWOULDBLOCK) => SourceError::Busy(format!(
                     "{device} is held by another program: stop it (fuser -v {device} names it)"
                 )),
                 Some(libc::ENOTTY) => {
-                    SerialError::NotATty(format!("{device} is no serial port: give the name of a tty device"))
+                    SourceError::Wrong(format!("{device} is no serial port: give the name of a tty device"))
                 }
-                _ => SerialError::Other(format!("{device} cannot be opened at {} baud: {error}", config.baud)),
+                _ => SourceError::Other(format!("{device} cannot be opened at {} baud: {error}", config.baud.rate())),
             },
         }
     })
 }
 
-fn not_there(device: &str) -> SerialError {
-    SerialError::NotThere(format!("{device} is not there: check the receiver's cable and the name"))
+fn not_there(device: &str) -> SourceError {
+    SourceError::NotThere(format!("{device} is not there: check the receiver's cable and the name"))
 }
 
-fn denied(device: &str) -> SerialError {
-    SerialError::Denied(format!(
+fn denied(device: &str) -> SourceError {
+    SourceError::Denied(format!(
         "{device} may not be opened: run as root or join the group that owns it (often dialout)"
     ))
 }
@@ -123,9 +120,9 @@ async fn follow(config: &SerialConfig, opened: Option<Tty>, events: &Sender<Even
     loop {
         match next {
             Ok(tty) => {
-                info!("reading {} at {} baud", config.device, config.baud);
+                info!("reading {} at {} baud", config.device, config.baud.rate());
                 send(events, SourceChange::SentencesOpen).await?;
-                pump(&tty, config.baud, events).await?;
+                pump(&tty, config.baud.rate(), events).await?;
                 warn!("{} is gone; waiting for it", config.device);
             }
             Err(error) => warn!("{error}; waiting for it"),
@@ -136,7 +133,7 @@ async fn follow(config: &SerialConfig, opened: Option<Tty>, events: &Sender<Even
 }
 
 /// Tries until the port opens or fails in a way that is new.
-async fn wait_for(config: &SerialConfig) -> Result<Tty, SerialError> {
+async fn wait_for(config: &SerialConfig) -> Result<Tty, SourceError> {
     let mut said = None;
     loop {
         tokio::time::sleep(RETRY).await;

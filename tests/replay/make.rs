@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gnss2shm::event::{Bytes, Event};
 use gnss2shm::recording::{Header, LEGEND};
-use gnss2shm::source::serial::{self, SerialConfig};
+use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
@@ -67,7 +67,7 @@ fn through_a_pty(scenario: Scenario, seconds: i64) -> Vec<Event> {
     let mut world = timeline(scenario).world().clone();
     let baud = world.scenario().baud;
     let (mut receiver, machine) = TTYPort::pair().unwrap();
-    let config = SerialConfig { device: machine.name().unwrap(), baud };
+    let config = SerialConfig { device: machine.name().unwrap(), baud: Baud::Rate(baud) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (sender, mut came) = channel(1_024);
