@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,10 +17,11 @@ use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::server::Server;
 use crate::source::stream::StreamConfig;
+use crate::status::gate::GateConfig;
 
 mod values;
 
-pub use values::{Channel, Conventions, Delay, Duration, Offset, Rate, Rollover, Unit, Width, Witness};
+pub use values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
 
 /// Everything that `gnss2shm run` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,12 @@ pub struct Settings {
     pub shm: Option<u8>,
     /// Path of the SOCK refclock, if it is written to.
     pub sock: Option<PathBuf>,
+    /// Path of the status socket, if there is to be one.
+    pub status: Option<PathBuf>,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
+    /// When programs may rely on the time.
+    pub gate: GateConfig,
     /// What the operator knows better than the wire.
     pub engine: engine::Config,
 }
@@ -103,6 +111,15 @@ tables! {
         /// `[sock]`
         #[command(flatten)]
         sock: Sock,
+        /// `[status]`
+        #[command(flatten)]
+        status: Status,
+        /// `[metrics]`
+        #[command(flatten)]
+        metrics: Metrics,
+        /// `[gate]`
+        #[command(flatten)]
+        gate: Gate,
         /// How long seconds are counted on the pulse alone when sentences stop [default: 60s]
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         holdover: Option<Duration>,
@@ -219,6 +236,30 @@ tables! {
         /// Socket of chrony's SOCK refclock to write to, instead of SHM or beside it
         #[arg(id = "sock", long = "sock", value_name = "/run/chrony.NAME.sock")]
         path: Option<PathBuf>,
+    }
+
+    /// What `gnss2shm status` asks.
+    Status {
+        /// Socket that tells how things stand, for `gnss2shm status`
+        #[arg(id = "status", long = "status", value_name = "PATH")]
+        socket: Option<PathBuf>,
+    }
+
+    /// OpenMetrics over HTTP.
+    Metrics {
+        /// Serve OpenMetrics over HTTP at this loopback address
+        #[arg(id = "metrics", long = "metrics", value_name = "127.0.0.1:PORT")]
+        listen: Option<Loopback>,
+    }
+
+    /// The gate of `gnss2shm status --check`.
+    Gate {
+        /// The gate opens when samples have come for this long without a pause [default: 10s]
+        #[arg(id = "gate-opens-after", long = "gate-opens-after", value_name = "TIME", allow_hyphen_values = true)]
+        opens_after: Option<Duration>,
+        /// It closes when none has come for this long [default: 10s]
+        #[arg(id = "gate-closes-after", long = "gate-closes-after", value_name = "TIME", allow_hyphen_values = true)]
+        closes_after: Option<Duration>,
     }
 }
 
@@ -342,7 +383,20 @@ impl Given {
             }
             _ => Err(not_one(&pulses, "PTP hardware clock", "--phc eth0, or device in [phc]"))?,
         };
-        Ok(Settings { receiver, pulse, shm, sock: self.sock.path, engine })
+        let gate = GateConfig::default();
+        Ok(Settings {
+            receiver,
+            pulse,
+            shm,
+            sock: self.sock.path,
+            status: self.status.socket,
+            metrics: self.metrics.listen.map(|listen| listen.0),
+            gate: GateConfig {
+                opens_after: self.gate.opens_after.map_or(gate.opens_after, |after| after.0),
+                closes_after: self.gate.closes_after.map_or(gate.closes_after, |after| after.0),
+            },
+            engine,
+        })
     }
 }
 

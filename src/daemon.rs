@@ -17,13 +17,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// Feeds events to the engine and samples to the sinks, until all sources are gone.
 ///
 /// `record` sees every event, just before the engine does.
-/// `observe` sees every verdict, and the engine as it stands after it; a tick without any verdict is seen as `None`.
+/// `observe` sees every event after the engine did, and what came of it.
 pub async fn serve(
     engine: &mut Engine,
     mut events: Receiver<Event>,
     sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
-    mut observe: impl FnMut(&Engine, Option<&Verdict>),
+    mut observe: impl FnMut(&Engine, &Event, &[Verdict]),
 ) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -37,15 +37,15 @@ pub async fn serve(
             _ = tick.tick() => Event::Tick { raw: raw_now() },
         };
         record(&event);
-        for verdict in engine.handle(&event) {
+        let verdicts = engine.handle(&event);
+        for verdict in &verdicts {
             if let Verdict::Sample(sample) = verdict {
-                sinks.publish(&sample);
+                sinks.publish(sample);
             }
-            observe(engine, Some(&verdict));
         }
+        observe(engine, &event, &verdicts);
         if matches!(event, Event::Tick { .. }) {
             sinks.renew();
-            observe(engine, None);
         }
     }
 }

@@ -106,6 +106,8 @@ pub enum SourceChange {
     PulseOpen(Edges),
     /// The PHC is not there, or gone; the source keeps trying.
     PulseLost,
+    /// No edge came for a while: the PHC's pin and channel were set again.
+    PulseRearmed,
 }
 
 /// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the

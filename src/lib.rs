@@ -38,5 +38,6 @@ pub mod recording;
 pub mod sink;
 pub mod size;
 pub mod source;
+pub mod status;
 pub mod sys;
 pub mod time;

@@ -65,8 +65,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve =
-            daemon::serve(&mut engine, events, &mut sinks, record, |_, verdict| verdicts.extend(verdict.copied()));
+        let serve = daemon::serve(&mut engine, events, &mut sinks, record, |_, _, new| verdicts.extend(new));
         // Half a second after a tick: what came since then is written by `finish` alone.
         let _ = tokio::time::timeout(Duration::from_millis(8_500), serve).await;
         source.abort();

@@ -10,6 +10,7 @@ mod replay;
 mod run;
 mod shm;
 mod simulate;
+mod status;
 
 use input::Input;
 
@@ -33,6 +34,8 @@ enum Verb {
     Decode(decode::Args),
     /// Look at a SHM segment as chronyd would, without consuming what is in it.
     Shm(shm::Args),
+    /// Say how a running `gnss2shm run` stands
+    Status(status::Args),
 }
 
 /// Why the process ends, with a code of sysexits(3).
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Replay(args) => replay::run(&args),
         Verb::Decode(args) => decode::run(&args),
         Verb::Shm(args) => shm::run(&args),
+        Verb::Status(args) => status::run(&args),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{ExitCode, Failure};
 use crate::config::{ConfigError, Given, Settings};
@@ -22,6 +23,9 @@ use crate::source::phc::{PhcError, PhcErrorKind};
 use crate::source::pulse::Pulse;
 use crate::source::receiver::Receiver;
 use crate::source::witness;
+use crate::status::Board;
+use crate::status::metrics::MetricsServer;
+use crate::status::server::{StatusError, StatusServer};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -67,10 +71,18 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let mut stop = Stop::listen()?;
     // Everything is tried once before anything runs: what is wrong ends the process here, what is not there yet is
     // waited for by its source.
+    let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
     let mut sinks =
         Sinks { shm: settings.shm.map(ShmSink::open).transpose()?, sock: settings.sock.as_deref().map(SockSink::new) };
+    let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
+    let metrics = match settings.metrics {
+        Some(address) => Some(MetricsServer::bind(address).await.map_err(|error| {
+            Failure::new(ExitCode::Unavailable, format!("metrics cannot be served at {address}: {error}"))
+        })?),
+        None => None,
+    };
     let header = Header::new(settings.engine);
     let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
 
@@ -81,12 +93,23 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let witness = tokio::spawn(witness::run(sender.clone()));
     let mut receiver = tokio::spawn(receiver.run(sender));
     let mut engine = Engine::new(settings.engine);
+    let board = Arc::new(Mutex::new(Board::new(&engine, names.0, names.1, settings.gate)));
+    let (change, changed) = watch::channel(());
+    if let Some(status) = status {
+        tokio::spawn(status.run(Arc::clone(&board), changed));
+    }
+    if let Some(metrics) = metrics {
+        tokio::spawn(metrics.run(Arc::clone(&board)));
+    }
     let bug =
         |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
-    let observe = |engine: &Engine, verdict: Option<&Verdict>| {
-        if let Some(verdict) = verdict {
+    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
+        for verdict in verdicts {
             daemon::log(engine, verdict);
+        }
+        if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
+            change.send_replace(());
         }
     };
     let ended = tokio::select! {
@@ -158,6 +181,18 @@ impl From<PhcError> for Failure {
             Kind::Permission => ExitCode::NoPermission,
             Kind::NotThere => ExitCode::NoInput,
             Kind::Failed => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<StatusError> for Failure {
+    fn from(error: StatusError) -> Self {
+        let code = match &error {
+            StatusError::InUse(_) => ExitCode::Unavailable,
+            StatusError::NotASocket(_) => ExitCode::Config,
+            StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
+            StatusError::Io(..) => ExitCode::CannotCreate,
         };
         Self::new(code, error.to_string())
     }

@@ -12,7 +12,7 @@ use super::{ExitCode, Failure};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::duration::parse_span;
 use crate::engine::{Config, Engine};
-use crate::event::{Reason, Sample, State, Verdict};
+use crate::event::{Event, Reason, Sample, State, Verdict};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
@@ -143,7 +143,7 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
         }
     };
     tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sinks, |_| {}, |engine, verdict| tally.observe(&live, engine, verdict)) => {}
+        () = daemon::serve(&mut engine, events, &mut sinks, |_| {}, |engine, event, verdicts| tally.observe(&live, engine, event, verdicts)) => {}
         () = over => {}
         () = stop.asked() => {}
     }
@@ -166,24 +166,27 @@ struct Tally {
 }
 
 impl Tally {
-    fn observe(&mut self, live: &Live, engine: &Engine, verdict: Option<&Verdict>) {
-        match verdict {
-            Some(Verdict::Sample(sample)) => {
-                let error = live.error(sample);
-                self.count(error);
-                say(&sample_line(engine, sample, error));
-                self.line_is_due = false;
-            }
-            Some(Verdict::Rejected(reason)) => *self.rejected.entry(reason.key()).or_default() += 1,
-            Some(
+    fn observe(&mut self, live: &Live, engine: &Engine, event: &Event, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Sample(sample) => {
+                    let error = live.error(sample);
+                    self.count(error);
+                    say(&sample_line(engine, sample, error));
+                    self.line_is_due = false;
+                }
+                Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
                 Verdict::StateChanged { .. }
                 | Verdict::Contradiction(_)
                 | Verdict::Relabelled { .. }
                 | Verdict::RolledOver { .. }
-                | Verdict::WitnessOverruled { .. },
-            ) => {}
-            None if self.line_is_due => say(&format!("{:<10} {}", engine.state(), waiting_for(engine))),
-            None => self.line_is_due = true,
+                | Verdict::WitnessOverruled { .. } => {}
+            }
+        }
+        match event {
+            Event::Tick { .. } if self.line_is_due => say(&format!("{:<10} {}", engine.state(), waiting_for(engine))),
+            Event::Tick { .. } => self.line_is_due = true,
+            _ => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Values that settings have: each knows its range, and how it is written on the command line and in the file.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
@@ -130,6 +131,26 @@ impl std::str::FromStr for Rate {
     }
 }
 
+/// An address that only this machine can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loopback(pub SocketAddr);
+
+impl std::str::FromStr for Loopback {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| format!("`{text}` is no address and port: write it as in 127.0.0.1:9123 or [::1]:9123"))?;
+        if address.ip().is_loopback() {
+            Ok(Self(address))
+        } else {
+            Err(format!(
+                "`{text}` is not on loopback: metrics are for this machine; let a proxy or a tunnel carry them further"
+            ))
+        }
+    }
+}
+
 /// A string or a whole number, as it is written.
 struct Written(&'static str);
 
@@ -160,6 +181,7 @@ written! {
     Baud: "a baud rate from 300 to 4000000, or \"auto\"";
     Server: "a host and port, as in \"localhost:2947\"";
     GpsdConfig: "a host and port, as in \"localhost:2947\"";
+    Loopback: "an address and port on loopback, as in \"127.0.0.1:9123\"";
     Rate: "1, the only rate there is";
 }
 

@@ -174,6 +174,11 @@ impl Engine {
         }
     }
 
+    /// When the receiver named a valid second last.
+    pub fn last_time(&self) -> Option<Instant<Raw>> {
+        self.hearing.last_mention()
+    }
+
     /// What came of the bytes so far.
     pub fn line_counts(&self) -> LineCounts {
         self.framer.counts()
@@ -198,6 +203,7 @@ impl Engine {
                 self.pending.clear();
             }
             SourceChange::PulseLost => self.phc_lost = true,
+            SourceChange::PulseRearmed => {}
         }
     }
 

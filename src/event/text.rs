@@ -93,6 +93,7 @@ words! { SourceChange:
     (Self::PulseOpen(Edges::RisingOnly)) = "pulse-open-rising-only",
     (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",
+    (Self::PulseRearmed) = "pulse-rearmed",
 }
 
 /// What stands in the place of a value that is not known.

@@ -1,5 +1,6 @@
 //! The pulse's half of the input: whichever clock its edges are stamped by.
 
+use std::fmt;
 use std::io;
 
 use tokio::sync::mpsc::Sender;
@@ -15,6 +16,17 @@ pub enum PulseConfig {
     Phc(PhcConfig),
     /// A kernel PPS device: the system clock is its own PHC.
     Pps(PpsConfig),
+}
+
+/// As it is shown to the operator.
+impl fmt::Display for PulseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phc(PhcConfig { device, pin: Some(pin), .. }) => write!(f, "pin {pin} of {device}"),
+            Self::Phc(PhcConfig { device, pin: None, .. }) => f.write_str(device),
+            Self::Pps(pps) => write!(f, "{}", pps.device.display()),
+        }
+    }
 }
 
 /// A source of edges that can be started.

@@ -1,5 +1,7 @@
 //! The receiver's half of the input: whichever source its sentences come from.
 
+use std::fmt;
+
 use tokio::sync::mpsc::Sender;
 
 use super::error::SourceError;
@@ -18,6 +20,20 @@ pub enum ReceiverConfig {
     Gpsd(GpsdConfig),
     /// TCP, a FIFO, standard input.
     Stream(StreamConfig),
+}
+
+/// As it is shown to the operator.
+impl fmt::Display for ReceiverConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(serial) => f.write_str(&serial.device),
+            Self::Gpsd(GpsdConfig { server, device: None }) => write!(f, "gpsd at {server}"),
+            Self::Gpsd(GpsdConfig { server, device: Some(device) }) => write!(f, "{device} of gpsd at {server}"),
+            Self::Stream(StreamConfig::Tcp(server)) => write!(f, "TCP server {server}"),
+            Self::Stream(StreamConfig::Fifo(path)) => write!(f, "{}", path.display()),
+            Self::Stream(StreamConfig::Stdin) => f.write_str("standard input"),
+        }
+    }
 }
 
 /// A source of sentences that can be started.

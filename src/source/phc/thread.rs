@@ -186,8 +186,9 @@ impl Owner {
                 Step::Rearm => {
                     schedule.rearmed(now);
                     debug!("no edge for 3 s: setting pin and channel of {} again", phc.clock());
-                    if let Err(error) = phc.arm() {
-                        debug!("{error}"); // if it is gone, the next cross time stamp says so
+                    match phc.arm() {
+                        Ok(()) => self.change(SourceChange::PulseRearmed)?,
+                        Err(error) => debug!("{error}"), // if it is gone, the next cross time stamp says so
                     }
                 }
                 Step::Wait(span) => {

@@ -1,0 +1,155 @@
+//! `gnss2shm status`: how a running `gnss2shm run` stands, by its status socket.
+
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{ExitCode, Failure};
+use crate::duration::parse_span;
+use crate::status::snapshot::Snapshot;
+use crate::time::Span;
+
+/// Where the sockets of the service's instances are.
+const SOCKETS: &str = "/run/gnss2shm";
+/// An answer that takes longer is none: it is written at once or not at all.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// A program that is not there yet is looked for this often.
+const RETRY: Duration = Duration::from_millis(200);
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Instance of the service [default: the only one]
+    #[arg(value_name = "INSTANCE", conflicts_with = "socket")]
+    instance: Option<String>,
+    /// Status socket, as given to `gnss2shm run --status`
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print JSON, one line an answer
+    #[arg(long)]
+    json: bool,
+    /// Go on with a line for each change of state
+    #[arg(long)]
+    follow: bool,
+    /// Print nothing; end with 0 if programs may rely on the time, else with 1
+    #[arg(long, conflicts_with_all = ["json", "follow"])]
+    check: bool,
+    /// Wait until it is locked (with --check: until programs may rely on the time), at most for this long
+    #[arg(long, value_name = "TIME", value_parser = parse_span, conflicts_with = "follow")]
+    wait_locked: Option<Span>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let wait = args.wait_locked.map(|span| Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0)));
+    let deadline = wait.map(|wait| Instant::now() + wait);
+    let wanted = |now: &Snapshot| if args.check { now.gate.open } else { now.sync == "LOCKED" };
+    let mut answer = loop {
+        let asked = args.path().and_then(|path| ask(&path));
+        let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline);
+        match asked {
+            Ok((now, rest)) if is_over || wanted(&now) => break (now, rest),
+            Err(failure) if is_over => return Err(failure),
+            Ok(_) | Err(_) => std::thread::sleep(RETRY),
+        }
+    };
+    if !args.check {
+        args.print(&answer.0, !args.follow)?;
+    }
+    if args.follow {
+        while let Some(now) = answer.1.next()? {
+            args.print(&now, false)?;
+        }
+        return Err(Failure::new(ExitCode::No, "it has ended"));
+    }
+    let is_asked_for = args.check || args.wait_locked.is_some();
+    if is_asked_for && !wanted(&answer.0) { Err(Failure::new(ExitCode::No, why(args, &answer.0))) } else { Ok(()) }
+}
+
+/// Why the answer is no; nothing where the exit code is all that was asked for.
+fn why(args: &Args, now: &Snapshot) -> String {
+    match &now.sentence {
+        _ if args.check => String::new(),
+        Some(sentence) => format!("{}: {sentence}", now.state),
+        None => now.state.clone(),
+    }
+}
+
+impl Args {
+    fn path(&self) -> Result<PathBuf, Failure> {
+        match (&self.socket, &self.instance) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, Some(instance)) => Ok(Path::new(SOCKETS).join(format!("{instance}.sock"))),
+            (None, None) => only_socket(),
+        }
+    }
+
+    fn print(&self, now: &Snapshot, whole: bool) -> Result<(), Failure> {
+        let text = match (self.json, whole) {
+            (true, _) => serde_json::to_string(now).unwrap_or_default(),
+            (false, true) => now.to_string(),
+            (false, false) => match &now.sentence {
+                Some(sentence) => format!("{} {} {}: {sentence}", now.since, now.sync, now.state),
+                None => format!("{} {} {}", now.since, now.sync, now.state),
+            },
+        };
+        let mut out = std::io::stdout().lock();
+        super::written(writeln!(out, "{text}").and_then(|()| out.flush()))
+    }
+}
+
+/// The socket of the only instance that there is.
+fn only_socket() -> Result<PathBuf, Failure> {
+    let entries = std::fs::read_dir(SOCKETS).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
+    found.sort();
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Failure::new(
+            ExitCode::Unavailable,
+            format!(
+                "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or name one with --socket"
+            ),
+        )),
+        several => {
+            let names = several.iter().filter_map(|path| path.file_stem()).map(|name| name.to_string_lossy());
+            let names = names.collect::<Vec<_>>().join(", ");
+            Err(Failure::new(ExitCode::Usage, format!("there are several instances, name one of them: {names}")))
+        }
+    }
+}
+
+/// The lines that come.
+struct Lines(BufReader<UnixStream>);
+
+impl Lines {
+    /// The next answer; none where the other side has ended.
+    fn next(&mut self) -> Result<Option<Snapshot>, Failure> {
+        let failed =
+            |why: &str| Failure::new(ExitCode::Unavailable, format!("the status socket gives no answer: {why}"));
+        let mut line = String::new();
+        match self.0.read_line(&mut line) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(failed(&error.to_string())),
+        }
+        let said = serde_json::from_str(&line);
+        said.map(Some).map_err(|error| failed(&format!("another version's? ({error})")))
+    }
+}
+
+fn ask(path: &Path) -> Result<(Snapshot, Lines), Failure> {
+    let failed = |error: std::io::Error| {
+        let code = match error.kind() {
+            ErrorKind::PermissionDenied => ExitCode::NoPermission,
+            _ => ExitCode::Unavailable,
+        };
+        let path = path.display();
+        Failure::new(code, format!("nothing answers at {path} ({error}): is it running, with --status {path}?"))
+    };
+    let stream = UnixStream::connect(path).map_err(failed)?;
+    stream.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(failed)?;
+    let mut lines = Lines(BufReader::new(stream));
+    let first = lines.next()?.ok_or_else(|| failed(ErrorKind::ConnectionReset.into()))?;
+    lines.0.get_ref().set_read_timeout(None).map_err(failed)?; // changes of state come when they come
+    Ok((first, lines))
+}

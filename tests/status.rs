@@ -1,0 +1,226 @@
+//! The status socket, the verb that asks it, and the metrics, with clients that behave and clients that do not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::TestDir;
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Reason, State, Verdict};
+use gnss2shm::status::Board;
+use gnss2shm::status::gate::GateConfig;
+use gnss2shm::status::metrics::MetricsServer;
+use gnss2shm::status::server::{SharedBoard, StatusError, StatusServer};
+use gnss2shm::status::snapshot::Snapshot;
+use gnss2shm::sys::clock::raw_now;
+use gnss2shm::time::Span;
+use tokio::sync::watch;
+
+/// Both servers on a thread of their own, and a hand on the state.
+struct Daemon {
+    dir: TestDir,
+    engine: Engine,
+    board: SharedBoard,
+    state: State,
+    change: Option<watch::Sender<()>>,
+    metrics: SocketAddr,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Daemon {
+    fn start(name: &str) -> Self {
+        let dir = TestDir::new(name);
+        let engine = Engine::new(Config::default());
+        let gate = GateConfig { opens_after: Span::ZERO, closes_after: Span::ZERO };
+        let board = Arc::new(Mutex::new(Board::new(&engine, "/dev/ttyS0".into(), "eth0".into(), gate)));
+        let (change, changed) = watch::channel(());
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (path, shared) = (dir.path().join("s"), Arc::clone(&board));
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let status = StatusServer::bind(&path).unwrap();
+                // A port that is free, found by asking for any.
+                let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+                let metrics = MetricsServer::bind(free).await.unwrap();
+                ready.send(free).unwrap();
+                tokio::select! {
+                    () = status.run(Arc::clone(&shared), changed) => {}
+                    () = metrics.run(shared) => {}
+                }
+            });
+        });
+        let metrics = is_ready.recv().unwrap();
+        let state = State::Searching(Reason::Starting);
+        Self { dir, engine, board, state, change: Some(change), metrics, thread: Some(thread) }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("s")
+    }
+
+    fn turn(&mut self, to: State) {
+        let changed = [Verdict::StateChanged { from: self.state, to }];
+        self.state = to;
+        assert!(self.board.lock().unwrap().update(&self.engine, &Event::Tick { raw: raw_now() }, &changed));
+        self.change.as_ref().unwrap().send_replace(());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.change = None;
+        self.thread.take().unwrap().join().unwrap();
+        assert!(!self.socket().exists(), "the socket is left behind");
+    }
+}
+
+fn verb(socket: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
+    command.arg("status").arg("--socket").arg(socket).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn said(output: &Output) -> (Option<i32>, String) {
+    let both = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code(), String::from_utf8(both).unwrap())
+}
+
+fn snapshot(from: &mut impl BufRead) -> Snapshot {
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+#[test]
+fn the_verb_shows_follows_checks_and_waits() {
+    let mut daemon = Daemon::start("status");
+    let socket = daemon.socket();
+    let (code, text) = said(&verb(&socket).output().unwrap());
+    assert_eq!(code, Some(0));
+    assert!(text.contains("Searching (FREERUN)") && text.contains(Reason::Starting.sentence()), "{text}");
+    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()), (Some(1), String::new()));
+    let (code, text) = said(&verb(&socket).args(["--wait-locked", "0s"]).output().unwrap());
+    assert!(code == Some(1) && text.contains("gnss2shm: Searching: "), "{text}");
+
+    let mut follower = verb(&socket).args(["--json", "--follow"]).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap());
+    assert_eq!(snapshot(&mut lines).state, "Searching");
+    let waiter = verb(&socket).args(["--wait-locked", "1min", "--json"]).spawn().unwrap();
+    daemon.turn(State::Locked);
+    assert_eq!(snapshot(&mut lines).sync, "LOCKED");
+    let (code, text) = said(&waiter.wait_with_output().unwrap());
+    assert_eq!((code, serde_json::from_str::<Snapshot>(&text).unwrap().sync.as_str()), (Some(0), "LOCKED"));
+    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()), (Some(0), String::new()));
+    daemon.turn(State::Coasting);
+    assert_eq!(snapshot(&mut lines).sync, "HOLDOVER");
+    drop(daemon);
+    assert_eq!(ended(&mut follower), Some(1), "a follower learns of the end");
+
+    let (code, text) = said(&verb(&socket).output().unwrap());
+    assert!(code == Some(69) && text.contains("nothing answers") && text.lines().count() == 1, "{text}");
+}
+
+fn ended(child: &mut Child) -> Option<i32> {
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_thousand_clients_a_deaf_one_and_a_talkative_one_stop_nobody() {
+    let mut daemon = Daemon::start("status-clients");
+    let socket = daemon.socket();
+    // Never reads; after some hundred changes his buffer is full and he is let go.
+    let deaf = UnixStream::connect(&socket).unwrap();
+    let mut talkative = UnixStream::connect(&socket).unwrap();
+    talkative.write_all(&[b'x'; 4096]).unwrap();
+    let mut lines = BufReader::new(UnixStream::connect(&socket).unwrap());
+    assert_eq!(snapshot(&mut lines).state, "Searching");
+    for _ in 0..600 {
+        daemon.turn(State::Locked);
+        assert_eq!(snapshot(&mut lines).state, "Locked");
+        daemon.turn(State::Coasting);
+        assert_eq!(snapshot(&mut lines).state, "Coasting");
+    }
+    let idle: Vec<_> = (0..1_000)
+        .map(|_| {
+            let client = UnixStream::connect(&socket).unwrap();
+            assert_eq!(snapshot(&mut BufReader::new(&client)).state, "Coasting");
+            client
+        })
+        .collect();
+    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()).0, Some(0));
+    daemon.turn(State::Locked);
+    assert_eq!(snapshot(&mut lines).state, "Locked", "an early follower stays");
+    drop((idle, deaf));
+    for _ in 0..100 {
+        let mut follower = BufReader::new(UnixStream::connect(&socket).unwrap());
+        assert_eq!(snapshot(&mut follower).state, "Locked");
+    }
+}
+
+#[test]
+fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let dir = TestDir::new("status-bind");
+    let path = dir.path().join("s");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "left behind");
+    let server = StatusServer::bind(&path).unwrap();
+    assert!(matches!(StatusServer::bind(&path), Err(StatusError::InUse(_))));
+    drop(server);
+    assert!(!path.exists());
+    std::fs::write(&path, "mine").unwrap();
+    assert!(matches!(StatusServer::bind(&path), Err(StatusError::NotASocket(_))));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    assert!(matches!(StatusServer::bind(&dir.path().join("none/s")), Err(StatusError::Io(..))));
+}
+
+fn get(at: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer); // a reset is an answer, too
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn metrics_are_open_metrics_and_a_port_scan_changes_nothing() {
+    let mut daemon = Daemon::start("metrics");
+    daemon.turn(State::Refusing(Reason::Noise));
+    let scan = ["", "\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02garbage\r\n\r\n", "SSH-2.0-x\r\n\r\n"];
+    for request in scan {
+        if request.is_empty() {
+            drop(TcpStream::connect(daemon.metrics).unwrap());
+        } else {
+            assert!(!get(daemon.metrics, request).contains("200 OK"), "{request}");
+        }
+    }
+    let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000));
+    assert!(!get(daemon.metrics, &endless).contains("200 OK"));
+    assert!(get(daemon.metrics, "POST /metrics HTTP/1.0\r\n\r\n").contains("405"));
+
+    let answer = get(daemon.metrics, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("application/openmetrics-text"), "{head}");
+    for line in [
+        "gnss2shm_state{state=\"Refusing\"} 1",
+        "gnss2shm_state{state=\"Locked\"} 0",
+        "gnss2shm_reason{reason=\"noise\"} 1",
+        "gnss2shm_samples_total 0",
+        "gnss2shm_rearms_total 0",
+        "gnss2shm_source_opened_total{source=\"pulse\"} 0",
+        "gnss2shm_gate_open 0.0",
+        "# EOF",
+    ] {
+        assert!(body.lines().any(|said| said == line), "{line} is not in\n{body}");
+    }
+}
