@@ -163,7 +163,8 @@ says() {
 hand_out() {
 	cp /proc/interrupts /results/interrupts
 	dmesg >/results/dmesg.log
+	journalctl -b --no-pager >/results/journal.log 2>/dev/null
 	stty -F /dev/ttyS3 raw -echo 115200
-	tar -C /results -czf - . >/dev/ttyS3
+	tar -C /results -czf - . | cat >/dev/ttyS3 # GNU tar writes no archive to a terminal
 	sync
 }
