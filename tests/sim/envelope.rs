@@ -6,13 +6,9 @@ use gnss2shm::event::{Announced, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::time::{Date, Span, UtcSecond};
 
-use super::harness::{evening, ms, run, run_from, steady};
+use super::harness::{evening, ms, run, run_from, steady, witnessed};
 
 const DELAYS: [i64; 15] = [5, 10, 20, 60, 100, 150, 250, 300, 400, 500, 600, 700, 800, 900, 950];
-
-fn witnessed(scenario: Scenario) -> Scenario {
-    Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(-7), ..scenario }
-}
 
 fn confirming() -> Config {
     Config { conventions: Conventions::Confirm, ..Config::default() }
