@@ -252,12 +252,24 @@ impl PulseTrain {
         };
         let on_time = |width| Choice::OnTime(OnTime { track: lone.id(), width });
         match lone.usual_tail() {
-            Some(Tail::Width(width)) => on_time(Some(width)),
+            // The end of a long pulse may ring and look like a short pulse: only what comes all alone is one at once.
+            Some(Tail::Width(width))
+                if !self.has_company(lone) || !self.has_rival(lone) && lone.unbroken().1 >= needed =>
+            {
+                on_time(Some(width))
+            }
             Some(Tail::None) if !self.pair_seen && !self.has_rival(lone) && lone.unbroken().1 >= needed => {
                 on_time(None)
             }
-            Some(Tail::None | Tail::Ringing) | None => Choice::Undecided,
+            Some(Tail::None | Tail::Width(_) | Tail::Ringing) | None => Choice::Undecided,
         }
+    }
+
+    /// Whether any other edge came while this track did, or just before.
+    fn has_company(&self, lone: &Track) -> bool {
+        let from = lone.unbroken().0 - Span::SECOND;
+        self.loose.iter().any(|front| front.raw >= from)
+            || self.tracks.iter().any(|track| track.id() != lone.id() && track.last() >= from)
     }
 
     /// Whether anything else repeats beside this track: another track, or two loose edges that may become one.

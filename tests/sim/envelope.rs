@@ -188,6 +188,19 @@ fn leap_seconds_of_every_shape_give_no_sample_in_their_window_and_right_ones_aft
 }
 
 #[test]
+fn a_leap_second_that_nobody_saw_gives_no_wrong_sample_after_it() {
+    use FaultKind::{NoFix, NoPulse, NoSentences};
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    for leap in [None, Some((59, LeapShape::Sixty)), Some((59, LeapShape::Doubled59)), Some((58, LeapShape::Deleted))] {
+        for kinds in [&[NoFix][..], &[NoSentences], &[NoPulse], &[NoPulse, NoFix], &[NoPulse, NoSentences]] {
+            let faults = kinds.iter().map(|&kind| Fault { from: 45, until: 75, kind }).collect();
+            let outcome = run_from(first, Config::default(), &Scenario { leap, faults, ..Scenario::default() }, 100);
+            outcome.assert_works(50, &format!("{leap:?}, {kinds:?}"));
+        }
+    }
+}
+
+#[test]
 fn an_announced_leap_second_is_passed_on_and_must_show() {
     let day = Date::new(2026, 12, 31).unwrap();
     let first = UtcSecond::from_civil(day, 86_400 - 60);

@@ -7,7 +7,7 @@ use gnss2shm::engine::Config;
 use gnss2shm::event::{Announced, Leap};
 use gnss2shm::source::simulator::random::Random;
 use gnss2shm::source::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Polarity, Scenario, SimEdges, SimSentence, SimThread, Spread,
+    Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::time::{Date, Span, UtcSecond};
 
@@ -19,7 +19,7 @@ const SECONDS: i64 = 1_000;
 const IN_ALL: i64 = 200_000;
 
 /// Kinds of faults.
-const KINDS: u64 = 25;
+const KINDS: u64 = 26;
 
 /// One of everything that can go wrong within the envelope, of random size.
 fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<Fault> {
@@ -62,6 +62,11 @@ fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<
         }
         22 => vec![FaultKind::Stall(SimThread::PulseEvents, stall)],
         23 => vec![FaultKind::Stall(SimThread::SentenceEvents, stall)],
+        24 => {
+            let ends = [PulseEnd::Rising, PulseEnd::Falling, PulseEnd::Both];
+            let end = random.one_of(&ends, PulseEnd::Both);
+            vec![FaultKind::Ringing(end, Span::from_nanos(random.between(200, 45_000)))]
+        }
         // Without a fix a receiver names what its own clock says.
         _ => vec![FaultKind::WrongSecond(random.between(-100_000, 100_000)), FaultKind::NoFix],
     };
@@ -135,7 +140,8 @@ fn any_world(seed: u64) -> (UtcSecond, Scenario) {
     let mut scenario = any_scenario(&mut random, seed);
     let first = any_beginning(&mut random, &mut scenario);
     for _ in 0..random.between(1, 6) {
-        let from = random.between(0, SECONDS - 100);
+        // Starting is hardest where something is wrong from the start.
+        let from = if random.happens(300) { 0 } else { random.between(0, SECONDS - 100) };
         let when = from..from + random.between(1, 100);
         let faults = any_fault(&mut random, &scenario, when);
         scenario.faults.extend(faults);

@@ -28,8 +28,10 @@ pub enum FaultKind {
     LateEdges(Span),
     /// Edges are delivered a second time, per thousand.
     StaleEdges(u32),
-    /// Edges are stamped twice, some microseconds apart, per thousand: a front that rings.
+    /// Edges are stamped twice, some microseconds apart, per thousand.
     DoubleEdges(u32),
+    /// These ends of every pulse are stamped twice, always this far apart: a line that reflects.
+    Ringing(PulseEnd, Span),
     /// No sentence.
     NoSentences,
     /// Seconds whose sentences are lost, per thousand.
@@ -59,6 +61,17 @@ pub enum FaultKind {
     SysRate(i64),
     /// A thread gets the processor only once in this time.
     Stall(SimThread, Span),
+}
+
+/// Which ends of the pulse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PulseEnd {
+    /// The one at which it rises.
+    Rising,
+    /// The one at which it falls.
+    Falling,
+    /// Both.
+    Both,
 }
 
 /// What can be kept from running. Only virtual time knows of it.
@@ -93,6 +106,7 @@ impl FaultKind {
             Self::WrongSecond(_) => "wrong second",
             Self::PhcStep(_) => "PHC step",
             Self::DoubleEdges(_) => "double edges",
+            Self::Ringing(..) => "ringing",
             Self::PhcRate(_) => "PHC rate",
             Self::PhcWalk(_) => "PHC random walk",
             Self::NicReset => "NIC reset",

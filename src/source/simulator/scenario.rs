@@ -3,7 +3,7 @@
 use crate::event::{Announced, Edges};
 use crate::time::Span;
 
-pub use super::fault::{Fault, FaultKind, SimThread};
+pub use super::fault::{Fault, FaultKind, PulseEnd, SimThread};
 pub use super::receiver::{MODELS, Model, Shown, SimSentence, Spread};
 
 /// What to simulate.

@@ -5,15 +5,15 @@ use std::ops::Range;
 
 use crate::source::simulator::clock::PiecewiseClock;
 use crate::source::simulator::random::Random;
-use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, Shown, SimEdges};
+use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, PulseEnd, Scenario, Shown, SimEdges};
 use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
 /// Parts per billion.
 const PPM: i64 = 1_000;
 /// After this long without an edge the source arms the PHC again.
 const REARMED_AFTER: Span = Span::from_secs(3);
-/// A front that rings is stamped a second time after at least and at most this many nanoseconds.
-const RINGS_AFTER: [i64; 2] = [1_000, 40_000];
+/// A front is stamped a second time after at least and at most this many nanoseconds.
+const DOUBLED_AFTER: [i64; 2] = [1_000, 40_000];
 
 /// The simulated truth.
 #[derive(Clone, Debug)]
@@ -180,12 +180,16 @@ impl World {
     fn edges(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Vec<StampedEdge> {
         let (mut loss, mut glitches) = (self.scenario.edge_loss, self.scenario.glitches);
         let (mut stale, mut double, mut late, mut shift) = (0, 0, Span::ZERO, Span::ZERO);
+        let (mut rise_rings, mut fall_rings) = (None, None);
         for fault in faults {
             match fault.kind {
                 FaultKind::EdgeLoss(permille) => loss = loss.max(permille),
                 FaultKind::Glitches(permille) => glitches = glitches.max(permille),
                 FaultKind::StaleEdges(permille) => stale = permille,
                 FaultKind::DoubleEdges(permille) => double = permille,
+                FaultKind::Ringing(PulseEnd::Rising, span) => rise_rings = Some(span),
+                FaultKind::Ringing(PulseEnd::Falling, span) => fall_rings = Some(span),
+                FaultKind::Ringing(PulseEnd::Both, span) => (rise_rings, fall_rings) = (Some(span), Some(span)),
                 FaultKind::LateEdges(span) => late = span,
                 FaultKind::PulseShift(span) => shift = span,
                 FaultKind::NoPulse => loss = 1_000,
@@ -193,16 +197,17 @@ impl World {
             }
         }
         let [rises, falls] = self.scenario.polarity.edges(self.scenario.width);
-        let falls = match self.scenario.edges {
-            SimEdges::Both => Some(falls),
-            SimEdges::One => None,
+        let ends = match self.scenario.edges {
+            SimEdges::Both => vec![(rises, rise_rings), (falls, fall_rings)],
+            SimEdges::One => vec![(rises, rise_rings)],
         };
         let mut fronts: Vec<Instant<Raw>> = Vec::new();
-        for front in [Some(rises), falls].into_iter().flatten() {
-            let at = pulse + shift + front;
+        for (end, rings) in ends {
+            let at = pulse + shift + end;
             fronts.push(at);
+            fronts.extend(rings.map(|after| at + after));
             if double > 0 && self.random.happens(double) {
-                let [least, most] = RINGS_AFTER;
+                let [least, most] = DOUBLED_AFTER;
                 fronts.push(at + Span::from_nanos(self.random.between(least, most)));
             }
         }
