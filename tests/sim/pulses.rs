@@ -77,6 +77,21 @@ fn a_pulse_that_ends_on_time_is_right_where_the_rest_of_the_second_is_configured
 }
 
 #[test]
+fn a_short_pulse_of_another_width_than_the_configured_one_is_refused() {
+    for width in [1, 20, 49] {
+        let width = Span::from_micros(width);
+        let ends = Scenario { polarity: Polarity::EndsOnTime, width, ..Scenario::default() };
+        let configured = Config { width: Some(Span::SECOND - width), ..Config::default() };
+        run(configured, &ends, 40).assert_silent(Reason::WidthMismatch, &format!("ends on time, {width}"));
+        let scenario = Scenario { width, ..Scenario::default() };
+        let configured = Config { width: Some(ms(100)), ..Config::default() };
+        run(configured, &scenario, 40).assert_silent(Reason::WidthMismatch, &format!("100 ms configured, {width}"));
+        let configured = Config { width: Some(width), ..Config::default() };
+        run(configured, &scenario, 40).assert_works(30, &format!("{width} configured"));
+    }
+}
+
+#[test]
 fn a_single_edge_that_is_not_the_one_on_time_is_held_back_by_witness_or_convention() {
     for polarity in [Polarity::ActiveLow, Polarity::EndsOnTime] {
         let scenario = Scenario { polarity, edges: SimEdges::One, ..Scenario::default() };
