@@ -1,7 +1,7 @@
 //! The engine against simulated worlds in virtual time: every sample is held against the truth.
 //!
 //! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --test sim random -- --nocapture` is the full size;
-//! `GNSS2SHM_SIM_SEED=n` plays the world of one seed again.
+//! `GNSS2SHM_SIM_SEED=n` plays the world of one seed again, and a single fault's.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,5 +18,7 @@ mod envelope;
 mod faults;
 #[path = "sim/harness.rs"]
 mod harness;
+#[path = "sim/pulses.rs"]
+mod pulses;
 #[path = "sim/states.rs"]
 mod states;

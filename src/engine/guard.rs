@@ -79,6 +79,15 @@ pub fn in_leap_window(utc: UtcSecond) -> bool {
     }
 }
 
+/// Whether the end of June or of December lies between these seconds.
+pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
+    let half_year = |utc: UtcSecond| {
+        let (year, month, _) = utc.date().ymd();
+        (year, month > 6)
+    };
+    half_year(earlier) != half_year(later)
+}
+
 /// What stands at the gate.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -224,6 +233,19 @@ mod tests {
             (utc(2027, 3, 31, 86_399), false),
         ] {
             assert_eq!(in_leap_window(at), inside, "{at}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_half_year_that_nobody_saw_is_noticed() {
+        for (earlier, later, is_past) in [
+            (utc(2026, 12, 31, 86_390), utc(2026, 12, 31, 86_399), false),
+            (utc(2026, 12, 31, 86_390), utc(2027, 1, 1, 30), true),
+            (utc(2027, 6, 30, 86_390), utc(2027, 7, 1, 6), true),
+            (utc(2027, 7, 1, 0), utc(2027, 7, 1, 6), false),
+            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), false),
+        ] {
+            assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
         }
     }
 

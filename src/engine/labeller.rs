@@ -248,6 +248,11 @@ impl Labeller {
         }
     }
 
+    /// The second of that count, whether or not it can be trusted just now.
+    pub fn counted(&self, index: i64) -> Option<UtcSecond> {
+        self.label.map(|label| label.base.plus(index))
+    }
+
     /// The figures of a refusal.
     pub fn contradiction(&self) -> Option<Contradiction> {
         self.contradiction

@@ -23,7 +23,7 @@ use crate::nmea::{Framer, LineCounts, Sentence};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::{ClockMap, Dating, Era};
 use front::{Front, Fronts, Taken};
-use guard::{Conventions, Guard, Passage, Rollover, WitnessMode, in_leap_window};
+use guard::{Conventions, Guard, Passage, Rollover, WitnessMode, in_leap_window, is_past_leap_window};
 use hearing::{HEARD_WITHIN, Hearing};
 use labeller::{Effect, Label, Labeller, Labelling};
 use mention::{Heard, Mention, Mentions};
@@ -90,6 +90,8 @@ pub struct Engine {
     rolled_over: i64,
     phc_lost: bool,
     pulse_awaited_since: Option<Instant<Raw>>,
+    /// The second of the last pulse that was counted, whether it was published or not.
+    last_counted: Option<UtcSecond>,
     state: State,
 }
 
@@ -112,6 +114,7 @@ impl Engine {
             rolled_over: 0,
             phc_lost: false,
             pulse_awaited_since: None,
+            last_counted: None,
             state: State::Searching(Reason::Starting),
         }
     }
@@ -319,17 +322,13 @@ impl Engine {
 
     /// The on-time edge of a second: a sample, if everything else stands.
     fn on_pulse(&mut self, front: &Front, index: i64, miss: Span, said: &mut Vec<Verdict>) {
+        self.mind_leap_window(index);
         let state = self.assess_input();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
             said.push(Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)));
             return;
         };
         let utc = label.base.plus(index);
-        if in_leap_window(utc) {
-            self.labeller.enter_leap_window(self.guard.expected_change(utc));
-            said.push(Verdict::Rejected(Reason::LeapWindow));
-            return;
-        }
         let at = match front.sys {
             Ok(at) => at,
             Err(reason) => {
@@ -347,6 +346,15 @@ impl Engine {
         }
         let error = front.error + miss + STAMP_ERROR;
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+    }
+
+    /// A leap second may have come in a window that passes, or passed without a pulse, while nothing is published.
+    fn mind_leap_window(&mut self, index: i64) {
+        let Some(utc) = self.labeller.counted(index) else { return };
+        let last = self.last_counted.replace(utc).unwrap_or(utc);
+        if in_leap_window(utc) || is_past_leap_window(last, utc) {
+            self.labeller.enter_leap_window(self.guard.expected_change(utc));
+        }
     }
 
     /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names.

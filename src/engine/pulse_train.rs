@@ -233,7 +233,13 @@ impl PulseTrain {
         let seen: Vec<&Track> = self.tracks.iter().filter(|track| track.is_seen(now)).collect();
         match seen.as_slice() {
             [] => Choice::Undecided,
-            [lone] => self.choose_lone(lone),
+            [lone] => {
+                let choice = self.choose_lone(lone);
+                if let Some(Tail::Width(width)) = lone.usual_tail() {
+                    self.gaps = Some([width, lone.period() - width]);
+                }
+                choice
+            }
             &[a, b] if a.seconds_shared(b) >= SECONDS_SHARED => {
                 let (choice, gaps) = (self.choose_of_pair(a, b), [a.gap_to(b), b.gap_to(a)]);
                 (self.pair_seen, self.gaps) = (true, Some(gaps));
@@ -252,12 +258,29 @@ impl PulseTrain {
         };
         let on_time = |width| Choice::OnTime(OnTime { track: lone.id(), width });
         match lone.usual_tail() {
-            Some(Tail::Width(width)) => on_time(Some(width)),
+            Some(Tail::Width(measured))
+                if self.width.is_some_and(|width| (measured - width).abs() > closeness(width)) =>
+            {
+                Choice::Refused(Reason::WidthMismatch)
+            }
+            // The end of a long pulse may ring and look like a short pulse: only what comes all alone is one at once.
+            Some(Tail::Width(width))
+                if !self.has_company(lone) || !self.has_rival(lone) && lone.unbroken().1 >= needed =>
+            {
+                on_time(Some(width))
+            }
             Some(Tail::None) if !self.pair_seen && !self.has_rival(lone) && lone.unbroken().1 >= needed => {
                 on_time(None)
             }
-            Some(Tail::None | Tail::Ringing) | None => Choice::Undecided,
+            Some(Tail::None | Tail::Width(_) | Tail::Ringing) | None => Choice::Undecided,
         }
+    }
+
+    /// Whether any other edge came while this track did, or just before.
+    fn has_company(&self, lone: &Track) -> bool {
+        let from = lone.unbroken().0 - Span::SECOND;
+        self.loose.iter().any(|front| front.raw >= from)
+            || self.tracks.iter().any(|track| track.id() != lone.id() && track.last() >= from)
     }
 
     /// Whether anything else repeats beside this track: another track, or two loose edges that may become one.
@@ -277,8 +300,7 @@ impl PulseTrain {
             None => starts_at(b, from_b),
             Some(width) => {
                 let (miss_a, miss_b) = ((from_a - width).abs(), (from_b - width).abs());
-                let close = Span::from_millis(5) + Span::from_nanos(width.nanos() / 20);
-                if miss_a.min(miss_b) > close {
+                if miss_a.min(miss_b) > closeness(width) {
                     Choice::Refused(Reason::WidthMismatch)
                 } else if (miss_a - miss_b).abs() <= Span::from_millis(1) {
                     self.choose_by_witness(a, b)
@@ -310,6 +332,11 @@ impl PulseTrain {
             (false, false, true, true) | (false, false, false, false) => Choice::Refused(Reason::AmbiguousWidth),
         }
     }
+}
+
+/// How near a measured width must be to the configured one.
+fn closeness(width: Span) -> Span {
+    Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
 }
 
 /// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.

@@ -8,6 +8,7 @@ use crate::time::{Instant, Raw, Span};
 /// As often as this in a row must a front show the same edges before that is its usual shape, ...
 const RUN_TO_BELIEVE: u32 = 3;
 /// ... and as often must it show a single edge where it ever showed two: either of a short pulse's edges may be lost.
+/// What was a single edge for so long may ring for a while, and is one again after the shorter run.
 const RUN_TO_BELIEVE_SINGLE: u32 = 16;
 /// Without a hit for this long a track is not seen any more; its count goes on.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
@@ -44,6 +45,8 @@ pub struct Track {
     run: (Tail, u32),
     /// Whether anything ever followed it at once.
     was_double: bool,
+    /// Whether nothing ever followed it for so long that it is no short pulse.
+    was_single: bool,
     /// How far its last hit lay from a whole second of the system clock.
     sys_phase: Option<Span>,
 }
@@ -84,6 +87,7 @@ impl Track {
                 usual: None,
                 run: (first.tail, 0),
                 was_double: false,
+                was_single: false,
                 sys_phase: None,
             };
             for (front, index) in [(first, 0), (second, before), (third, before + after)] {
@@ -175,9 +179,10 @@ impl Track {
         let run = if same_tail(self.run.0, front.tail) { self.run.1.saturating_add(1) } else { 1 };
         self.run = (front.tail, run);
         self.was_double |= front.tail != Tail::None;
+        self.was_single |= front.tail == Tail::None && run >= RUN_TO_BELIEVE_SINGLE;
         let believed = match front.tail {
             Tail::Width(_) => run >= RUN_TO_BELIEVE,
-            Tail::None if self.was_double => run >= RUN_TO_BELIEVE_SINGLE,
+            Tail::None if self.was_double && !self.was_single => run >= RUN_TO_BELIEVE_SINGLE,
             Tail::None => run >= RUN_TO_BELIEVE,
             Tail::Ringing => false,
         };

@@ -6,13 +6,9 @@ use gnss2shm::event::{Announced, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::time::{Date, Span, UtcSecond};
 
-use super::harness::{evening, ms, run, run_from, steady};
+use super::harness::{evening, ms, run, run_from, steady, witnessed};
 
 const DELAYS: [i64; 15] = [5, 10, 20, 60, 100, 150, 250, 300, 400, 500, 600, 700, 800, 900, 950];
-
-fn witnessed(scenario: Scenario) -> Scenario {
-    Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(-7), ..scenario }
-}
 
 fn confirming() -> Config {
     Config { conventions: Conventions::Confirm, ..Config::default() }
@@ -187,6 +183,19 @@ fn leap_seconds_of_every_shape_give_no_sample_in_their_window_and_right_ones_aft
                     "{context}: back soon"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn a_leap_second_that_nobody_saw_gives_no_wrong_sample_after_it() {
+    use FaultKind::{NoFix, NoPulse, NoSentences};
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    for leap in [None, Some((59, LeapShape::Sixty)), Some((59, LeapShape::Doubled59)), Some((58, LeapShape::Deleted))] {
+        for kinds in [&[NoFix][..], &[NoSentences], &[NoPulse], &[NoPulse, NoFix], &[NoPulse, NoSentences]] {
+            let faults = kinds.iter().map(|&kind| Fault { from: 45, until: 75, kind }).collect();
+            let outcome = run_from(first, Config::default(), &Scenario { leap, faults, ..Scenario::default() }, 100);
+            outcome.assert_works(50, &format!("{leap:?}, {kinds:?}"));
         }
     }
 }

@@ -90,6 +90,10 @@ impl Outcome {
         assert!(got >= at_least, "{context}: {got} samples, {:?}, {:?}", self.state, self.rejected.last());
     }
 
+    pub fn assert_never_publishes(&self, context: &str) {
+        assert!(self.samples.is_empty() && !self.state.publishes(), "{context}: {:?}", self.samples.first());
+    }
+
     pub fn assert_silent(&self, why: Reason, context: &str) {
         assert!(self.samples.is_empty(), "{context}: {:?}", self.samples.first());
         assert_eq!(self.state, State::Refusing(why), "{context}");
@@ -105,4 +109,9 @@ pub fn steady(delay: i64, width: Span, edges: SimEdges, baud: u32) -> Scenario {
     let sentences =
         if baud < 9_600 { vec![SimSentence::Rmc] } else { vec![SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga] };
     Scenario { delay: ms(delay), jitter: ms(2), width, edges, baud, sentences, ..Scenario::default() }
+}
+
+/// The same with a system clock that is synchronised, but not to us.
+pub fn witnessed(scenario: Scenario) -> Scenario {
+    Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(-7), ..scenario }
 }

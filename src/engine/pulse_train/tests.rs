@@ -130,6 +130,34 @@ fn the_off_time_edge_alone_is_never_taken_for_the_pulse() {
 }
 
 #[test]
+fn the_off_time_edge_that_rings_is_never_taken_for_a_short_pulse() {
+    // The on-time edge is lost twice, just as everything starts.
+    let mut bench = Bench::both();
+    let rings = Tail::Width(Span::from_micros(20));
+    for second in 0..12 {
+        if !(1..=2).contains(&second) {
+            bench.front(second * 1_000 * MS, Tail::None);
+        }
+        let found = bench.front(second * 1_000 * MS + 100 * MS, rings);
+        assert!(matches!(found, Found::Unsettled | Found::OffTime | Found::Stray), "second {second}: {found:?}");
+    }
+    assert_eq!(bench.settled(), Some((0, Some(100))));
+}
+
+#[test]
+fn an_edge_that_rang_for_a_while_is_a_single_one_again_in_three_seconds() {
+    let mut bench = Bench::both();
+    bench.seconds(0, 20, &[0, 100]);
+    for second in 20..30 {
+        bench.front(second * 1_000 * MS, Tail::Width(Span::from_micros(20)));
+        bench.front(second * 1_000 * MS + 100 * MS, Tail::None);
+    }
+    let found: Vec<Found> = bench.seconds(30, 34, &[0, 100]).into_iter().step_by(2).collect();
+    assert_eq!(found[..3], [Found::Torn; 3]);
+    assert!(matches!(found[3], Found::OnTime { index: 33, .. }), "{found:?}");
+}
+
+#[test]
 fn parity_is_not_the_memory_lost_and_added_edges_change_nothing() {
     let mut bench = Bench::both();
     bench.seconds(0, 4, &[0, 100]);

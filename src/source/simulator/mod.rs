@@ -2,8 +2,11 @@
 
 pub mod agenda;
 pub mod clock;
+pub mod fault;
 pub mod live;
 pub mod random;
+pub mod receiver;
 pub mod scenario;
+pub mod threads;
 pub mod timeline;
 pub mod world;

@@ -1,19 +1,26 @@
 //! What is simulated: a receiver, a NIC, the machine's clocks, and what goes wrong when.
 
 use crate::event::{Announced, Edges};
-use crate::time::{Span, UtcSecond};
+use crate::time::Span;
+
+pub use super::fault::{Fault, FaultKind, PulseEnd, SimThread};
+pub use super::receiver::{MODELS, Model, Shown, SimSentence, Spread};
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// Pulse to first byte of the sentences.
     pub delay: Span,
-    /// Greatest deviation from `delay`, evenly spread; never to before the pulse.
+    /// Greatest deviation from `delay`; never to before the pulse.
     pub jitter: Span,
+    /// How the deviations spread.
+    pub spread: Spread,
     /// Bits a second on the line.
     pub baud: u32,
-    /// How long the pulse is active.
+    /// How long the pulse is active: 500 ms for a duty of 50 %.
     pub width: Span,
+    /// Which way the pulse goes, and which of its ends is on time.
+    pub polarity: Polarity,
     /// Which edges the NIC stamps.
     pub edges: SimEdges,
     /// How much faster than the raw clock the PHC runs.
@@ -49,8 +56,10 @@ impl Default for Scenario {
         Self {
             delay: Span::from_millis(300),
             jitter: Span::from_millis(20),
+            spread: Spread::Even,
             baud: 9_600,
             width: Span::from_millis(100),
+            polarity: Polarity::ActiveHigh,
             edges: SimEdges::Both,
             phc_ppm: 12,
             system_ppm: -7,
@@ -65,6 +74,31 @@ impl Default for Scenario {
             announced: None,
             faults: Vec::new(),
             seed: 1,
+        }
+    }
+}
+
+/// Which way the pulse goes, and which of its ends is on time. With both edges stamped, [`Self::ActiveHigh`] and
+/// [`Self::ActiveLow`] look the same, and [`Self::EndsOnTime`] looks like a pulse that starts a width early, or like one
+/// on time that is active for the rest of the second. With the rising edge stamped alone, what does not rise on time is
+/// off by the width, and no edge shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polarity {
+    /// Rises on time, falls a width later.
+    ActiveHigh,
+    /// Falls on time, rises a width later: an inverted pulse.
+    ActiveLow,
+    /// Rises a width early, falls on time.
+    EndsOnTime,
+}
+
+impl Polarity {
+    /// When a pulse of this width rises and when it falls, after the second.
+    pub fn edges(self, width: Span) -> [Span; 2] {
+        match self {
+            Self::ActiveHigh => [Span::ZERO, width],
+            Self::ActiveLow => [width, Span::ZERO],
+            Self::EndsOnTime => [Span::ZERO - width, Span::ZERO],
         }
     }
 }
@@ -99,125 +133,4 @@ pub enum LeapShape {
     Doubled00,
     /// `:58`, `:00`: a second is left out.
     Deleted,
-}
-
-/// Something that goes wrong from one second on until another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// First second with it, counted from the start.
-    pub from: i64,
-    /// First second without it.
-    pub until: i64,
-    /// What it is.
-    pub kind: FaultKind,
-}
-
-/// What can go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// Edges are lost, per thousand.
-    EdgeLoss(u32),
-    /// Seconds with an edge at a random place, per thousand.
-    Glitches(u32),
-    /// No pulse.
-    NoPulse,
-    /// The pulse comes later by this much: the receiver lost its fix or was set anew.
-    PulseShift(Span),
-    /// Edges are delivered this much later.
-    LateEdges(Span),
-    /// Edges are delivered a second time, per thousand.
-    StaleEdges(u32),
-    /// No sentence.
-    NoSentences,
-    /// Seconds whose sentences are lost, per thousand.
-    SentenceLoss(u32),
-    /// Bytes that are damaged on the line, per thousand.
-    Corruption(u32),
-    /// The sentences say that there is no fix.
-    NoFix,
-    /// Sentences come this much later.
-    DelayJump(Span),
-    /// Sentences come later by this much more every second.
-    DelayRamp(Span),
-    /// Sentences name a second that is off by this many.
-    WrongSecond(i64),
-    /// The PHC is stepped by this much when it begins.
-    PhcStep(Span),
-    /// The PHC runs faster by this many parts per million.
-    PhcRate(i64),
-    /// The system clock is stepped by this much when it begins.
-    SysStep(Span),
-    /// The system clock runs faster by this many parts per million.
-    SysRate(i64),
-}
-
-impl FaultKind {
-    /// Its name in a table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EdgeLoss(_) => "edge loss",
-            Self::Glitches(_) => "glitches",
-            Self::NoPulse => "no pulse",
-            Self::PulseShift(_) => "pulse shift",
-            Self::LateEdges(_) => "late edges",
-            Self::StaleEdges(_) => "stale edges",
-            Self::NoSentences => "no sentences",
-            Self::SentenceLoss(_) => "sentence loss",
-            Self::Corruption(_) => "corruption",
-            Self::NoFix => "no fix",
-            Self::DelayJump(_) => "delay jump",
-            Self::DelayRamp(_) => "delay ramp",
-            Self::WrongSecond(_) => "wrong second",
-            Self::PhcStep(_) => "PHC step",
-            Self::PhcRate(_) => "PHC rate",
-            Self::SysStep(_) => "system clock step",
-            Self::SysRate(_) => "system clock rate",
-        }
-    }
-}
-
-/// A sentence that the simulated receiver can send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SimSentence {
-    /// Time, date, status.
-    Rmc,
-    /// Time and date.
-    Zda,
-    /// Time and quality.
-    Gga,
-    /// Satellites used: no time.
-    Gsa,
-}
-
-/// What a receiver shows of a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// The second; of a leap second, the one before it.
-    pub utc: UtcSecond,
-    /// Whether it is shown as `:60`.
-    pub is_sixty: bool,
-    /// Whether it claims a fix.
-    pub has_fix: bool,
-}
-
-impl SimSentence {
-    /// The sentence that shows this, with checksum and line end.
-    pub fn text(self, shown: Shown) -> String {
-        let (sod, (year, month, day)) = (shown.utc.second_of_day(), shown.utc.date().ymd());
-        let second = sod % 60 + u32::from(shown.is_sixty);
-        let time = format!("{:02}{:02}{second:02}.00", sod / 3_600, sod / 60 % 60);
-        let place = "4807.03810,N,01131.00000,E";
-        let body = match (self, shown.has_fix) {
-            (Self::Rmc, true) => {
-                format!("GNRMC,{time},A,{place},0.01,0.0,{day:02}{month:02}{:02},,,A", year.rem_euclid(100))
-            }
-            (Self::Rmc, false) => format!("GNRMC,{time},V,,,,,,,{day:02}{month:02}{:02},,,N", year.rem_euclid(100)),
-            (Self::Zda, _) => format!("GNZDA,{time},{day:02},{month:02},{year:04},00,00"),
-            (Self::Gga, true) => format!("GNGGA,{time},{place},1,12,0.70,545.4,M,46.9,M,,"),
-            (Self::Gga, false) => format!("GNGGA,{time},,,,,0,00,99.99,,,,,,"),
-            (Self::Gsa, _) => "GNGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.20,0.70,0.98".to_owned(),
-        };
-        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
-        format!("${body}*{sum:02X}\r\n")
-    }
 }

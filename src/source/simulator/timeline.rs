@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
 use crate::source::simulator::agenda::{Act, agenda};
 use crate::source::simulator::random::Random;
+use crate::source::simulator::scenario::SimThread;
+use crate::source::simulator::threads::Threads;
 use crate::source::simulator::world::{Second, World};
 use crate::time::{Instant, Raw, Span};
 
@@ -16,12 +18,18 @@ const AHEAD: i64 = 4;
 /// The kernel is asked about the system clock this often, in seconds.
 const WITNESS_EVERY: i64 = 8;
 
-/// Events in the order of the times at which they were captured.
+/// A thread that reads late reads the clocks this much later still.
+const READ_TO_CROSS: Span = Span::from_micros(15);
+
+/// Events in the order in which they reach the engine: that of the times at which they were captured, unless threads
+/// stall.
 #[derive(Debug)]
 pub struct Timeline {
     world: World,
+    threads: Threads,
     random: Random,
-    queue: BTreeMap<(Instant<Raw>, u64), Event>,
+    /// By when they are delivered, when they were due to be captured, and when they were made.
+    queue: BTreeMap<(Instant<Raw>, Instant<Raw>, u64), Event>,
     made: u64,
     seconds: i64,
 }
@@ -30,14 +38,15 @@ impl Timeline {
     /// The events of this world, from one second before its first pulse on.
     pub fn new(world: World) -> Self {
         let random = Random::new(world.scenario().seed ^ 0x7151);
-        let mut timeline = Self { world, random, queue: BTreeMap::new(), made: 0, seconds: 0 };
+        let threads = Threads::new(&world);
+        let mut timeline = Self { world, threads, random, queue: BTreeMap::new(), made: 0, seconds: 0 };
         let start = timeline.world.pulse_number(-1);
         let promise = timeline.world.scenario().edges.promise();
         let max_error = timeline.world.scenario().sys_max_error;
-        timeline.add(start, Event::Witness(Witness { raw: start, max_error }));
-        timeline.add(start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
+        timeline.add(start, start, Event::Witness(Witness { raw: start, max_error }));
+        timeline.add(start, start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
         for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
-            timeline.add(start, Event::Source { raw: start, change });
+            timeline.add(start, start, Event::Source { raw: start, change });
         }
         for ms in [1, 100, 200, 700] {
             timeline.cross(start + Span::from_millis(ms));
@@ -69,7 +78,8 @@ impl Timeline {
                 && self.seconds > AHEAD
                 && entry.key().0 < complete_until
             {
-                return entry.remove();
+                let event = entry.remove();
+                return self.read_together(event);
             }
             let second = self.world.second(self.seconds);
             self.seconds += 1;
@@ -81,17 +91,26 @@ impl Timeline {
         for (at, act) in agenda(&self.world, second) {
             match act {
                 Act::Pulse(number) => {
-                    self.add(at, Event::Tick { raw: at });
+                    self.add(at, at, Event::Tick { raw: at });
                     if number % WITNESS_EVERY == 0 {
                         let max_error = self.world.scenario().sys_max_error;
-                        self.add(at, Event::Witness(Witness { raw: at, max_error }));
+                        self.add(at, at, Event::Witness(Witness { raw: at, max_error }));
                     }
                 }
-                Act::Edge(phc) => self.add(at, Event::Edge(Edge { phc, read_at: at })),
-                Act::Cross => self.cross(at),
+                Act::Edge(phc) => {
+                    let read_at = self.threads.runs(SimThread::Phc, at);
+                    let delivered = self.threads.runs(SimThread::PulseEvents, read_at);
+                    self.add(delivered, at, Event::Edge(Edge { phc, read_at }));
+                }
+                Act::Cross => match self.threads.runs(SimThread::Phc, at) {
+                    on_time if on_time == at => self.cross(at),
+                    late => self.cross(late + READ_TO_CROSS),
+                },
                 Act::Bytes(data) => {
                     let byte_time = self.world.byte_time();
-                    self.add(at, Event::Bytes(Bytes { read_at: at, byte_time, data }));
+                    let read_at = self.threads.runs(SimThread::Reader, at);
+                    let delivered = self.threads.runs(SimThread::SentenceEvents, read_at);
+                    self.add(delivered, at, Event::Bytes(Bytes { read_at, byte_time, data }));
                 }
             }
         }
@@ -100,11 +119,27 @@ impl Timeline {
     fn cross(&mut self, raw: Instant<Raw>) {
         let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
         let cross = CrossTs { phc: self.world.phc(raw + err), sys: self.world.sys(raw), raw, window: WINDOW };
-        self.add(raw, Event::CrossTs(cross));
+        self.add(self.threads.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
     }
 
-    fn add(&mut self, at: Instant<Raw>, event: Event) {
+    /// Bytes that one read returns are one event: those that had arrived when a stalled thread got to them.
+    fn read_together(&mut self, event: Event) -> Event {
+        let Event::Bytes(mut bytes) = event else { return event };
+        let mut data = Vec::from(std::mem::take(&mut bytes.data));
+        while let Some(entry) = self.queue.first_entry()
+            && let Event::Bytes(more) = entry.get()
+            && more.read_at == bytes.read_at
+        {
+            data.extend_from_slice(&more.data);
+            entry.remove();
+        }
+        bytes.data = data.into();
+        Event::Bytes(bytes)
+    }
+
+    /// `due` keeps events in order that are delivered together.
+    fn add(&mut self, delivered: Instant<Raw>, due: Instant<Raw>, event: Event) {
         self.made += 1;
-        self.queue.insert((at, self.made), event);
+        self.queue.insert((delivered, due, self.made), event);
     }
 }

@@ -1,10 +1,19 @@
 //! The simulated truth: when each UTC second begins on `CLOCK_MONOTONIC_RAW`, and what a receiver and a NIC make of it.
 //! Pure and seeded: the same scenario gives the same world. It is the only fake in the project.
 
+use std::ops::Range;
+
 use crate::source::simulator::clock::PiecewiseClock;
 use crate::source::simulator::random::Random;
-use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, Shown, SimEdges};
+use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, PulseEnd, Scenario, Shown, SimEdges};
 use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+
+/// Parts per billion.
+const PPM: i64 = 1_000;
+/// After this long without an edge the source arms the PHC again.
+const REARMED_AFTER: Span = Span::from_secs(3);
+/// A front is stamped a second time after at least and at most this many nanoseconds.
+const DOUBLED_AFTER: [i64; 2] = [1_000, 40_000];
 
 /// The simulated truth.
 #[derive(Clone, Debug)]
@@ -15,6 +24,20 @@ pub struct World {
     first_pulse: Instant<Raw>,
     phc: PiecewiseClock<Phc>,
     sys: PiecewiseClock<Sys>,
+    /// How far the delay is off its mean just now.
+    deviation: Span,
+    /// When the NIC stamps no edges.
+    disarmed: Vec<Range<Instant<Raw>>>,
+}
+
+/// What happens to a clock.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    PhcStep(Span),
+    PhcRate(i64),
+    PhcToSystem,
+    SysStep(Span),
+    SysRate(i64),
 }
 
 /// One second of the world.
@@ -49,10 +72,12 @@ impl World {
         let sys_start = Instant::from_parts(first_second.posix(), 0) + scenario.sys_ahead;
         let mut world = Self {
             random: Random::new(scenario.seed),
-            phc: PiecewiseClock::new(first_pulse, phc_epoch, scenario.phc_ppm),
+            phc: PiecewiseClock::new(first_pulse, phc_epoch, scenario.phc_ppm * PPM),
             sys: PiecewiseClock::new(first_pulse, sys_start, 0),
             first_second,
             first_pulse,
+            deviation: Span::ZERO,
+            disarmed: Vec::new(),
             scenario,
         };
         world.bend_clocks();
@@ -61,26 +86,40 @@ impl World {
 
     /// Puts the faults of the clocks into them, in the order of time.
     fn bend_clocks(&mut self) {
+        let mut random = Random::new(self.scenario.seed ^ 0xC10C);
         let mut changes = Vec::new();
         for fault in &self.scenario.faults {
             // Not at a pulse: somewhere in the second.
             let when = |second: i64| self.pulse_number(second) + Span::from_nanos(second * 7_919_777 % NANOS);
             let (from, until) = (when(fault.from), when(fault.until));
             match fault.kind {
-                FaultKind::PhcStep(step) => changes.push((from, Some(step), 0, true)),
-                FaultKind::SysStep(step) => changes.push((from, Some(step), 0, false)),
-                FaultKind::PhcRate(ppm) => changes.extend([(from, None, ppm, true), (until, None, -ppm, true)]),
-                FaultKind::SysRate(ppm) => changes.extend([(from, None, ppm, false), (until, None, -ppm, false)]),
+                FaultKind::PhcStep(step) => changes.push((from, Change::PhcStep(step))),
+                FaultKind::SysStep(step) => changes.push((from, Change::SysStep(step))),
+                FaultKind::PhcRate(ppm) => {
+                    changes.extend([(from, Change::PhcRate(ppm * PPM)), (until, Change::PhcRate(-ppm * PPM))]);
+                }
+                FaultKind::SysRate(ppm) => {
+                    changes.extend([(from, Change::SysRate(ppm * PPM)), (until, Change::SysRate(-ppm * PPM))]);
+                }
+                FaultKind::PhcWalk(ppb) => {
+                    let steps = fault.from..fault.until;
+                    changes.extend(steps.map(|n| (when(n), Change::PhcRate(random.between(-ppb, ppb)))));
+                }
+                FaultKind::NicReset => {
+                    changes.push((from, Change::PhcToSystem));
+                    self.disarmed.push(from..self.pulse_number(fault.from) + REARMED_AFTER);
+                }
                 _ => {}
             }
         }
-        changes.sort_unstable();
-        for (at, step, ppm, is_phc) in changes {
-            let step = step.unwrap_or_default();
-            if is_phc {
-                self.phc.change(at, step, ppm);
-            } else {
-                self.sys.change(at, step, ppm);
+        changes.sort_by_key(|(at, _)| *at);
+        for (at, change) in changes {
+            match change {
+                Change::PhcStep(step) => self.phc.change(at, step, 0),
+                Change::PhcRate(ppb) => self.phc.change(at, Span::ZERO, ppb),
+                Change::PhcToSystem => self.phc.set(at, Instant::from_nanos(self.sys.at(at).nanos()), 0),
+                Change::SysStep(step) => self.sys.change(at, step, 0),
+                Change::SysRate(ppb) => self.sys.change(at, Span::ZERO, ppb),
             }
         }
     }
@@ -140,24 +179,40 @@ impl World {
 
     fn edges(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Vec<StampedEdge> {
         let (mut loss, mut glitches) = (self.scenario.edge_loss, self.scenario.glitches);
-        let (mut stale, mut late, mut shift) = (0, Span::ZERO, Span::ZERO);
+        let (mut stale, mut double, mut late, mut shift) = (0, 0, Span::ZERO, Span::ZERO);
+        let (mut rise_rings, mut fall_rings) = (None, None);
         for fault in faults {
             match fault.kind {
                 FaultKind::EdgeLoss(permille) => loss = loss.max(permille),
                 FaultKind::Glitches(permille) => glitches = glitches.max(permille),
                 FaultKind::StaleEdges(permille) => stale = permille,
+                FaultKind::DoubleEdges(permille) => double = permille,
+                FaultKind::Ringing(PulseEnd::Rising, span) => rise_rings = Some(span),
+                FaultKind::Ringing(PulseEnd::Falling, span) => fall_rings = Some(span),
+                FaultKind::Ringing(PulseEnd::Both, span) => (rise_rings, fall_rings) = (Some(span), Some(span)),
                 FaultKind::LateEdges(span) => late = span,
                 FaultKind::PulseShift(span) => shift = span,
                 FaultKind::NoPulse => loss = 1_000,
                 _ => {}
             }
         }
+        let [rises, falls] = self.scenario.polarity.edges(self.scenario.width);
         let ends = match self.scenario.edges {
-            SimEdges::Both => Some(pulse + shift + self.scenario.width),
-            SimEdges::One => None,
+            SimEdges::Both => vec![(rises, rise_rings), (falls, fall_rings)],
+            SimEdges::One => vec![(rises, rise_rings)],
         };
+        let mut fronts: Vec<Instant<Raw>> = Vec::new();
+        for (end, rings) in ends {
+            let at = pulse + shift + end;
+            fronts.push(at);
+            fronts.extend(rings.map(|after| at + after));
+            if double > 0 && self.random.happens(double) {
+                let [least, most] = DOUBLED_AFTER;
+                fronts.push(at + Span::from_nanos(self.random.between(least, most)));
+            }
+        }
         let mut edges = Vec::new();
-        for at in [Some(pulse + shift), ends].into_iter().flatten() {
+        for at in fronts {
             if !self.random.happens(loss) {
                 let phc = self.phc(at) + self.random.within(self.scenario.noise);
                 edges.push(StampedEdge { at, phc, late });
@@ -171,6 +226,7 @@ impl World {
             let at = pulse + Span::from_nanos(self.random.below(NANOS as u64) as i64);
             edges.push(StampedEdge { at, phc: self.phc(at), late });
         }
+        edges.retain(|edge| !self.disarmed.iter().any(|silence| silence.contains(&edge.at)));
         edges.sort_unstable();
         edges
     }
@@ -190,7 +246,8 @@ impl World {
                 _ => {}
             }
         }
-        let delay = self.scenario.delay + later + self.random.within(self.scenario.jitter);
+        self.deviation = self.scenario.spread.next(&mut self.random, self.scenario.jitter, self.deviation);
+        let delay = self.scenario.delay + later + self.deviation;
         if self.random.happens(loss) {
             return None;
         }

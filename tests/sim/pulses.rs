@@ -1,0 +1,112 @@
+//! Named receivers and pulses of every polarity: right, or held back.
+
+use gnss2shm::engine::Config;
+use gnss2shm::engine::guard::Conventions;
+use gnss2shm::event::Reason;
+use gnss2shm::source::simulator::scenario::{MODELS, Model, Polarity, Scenario, SimEdges, Spread};
+use gnss2shm::time::Span;
+
+use super::harness::{ms, run, witnessed};
+
+fn confirming() -> Config {
+    Config { conventions: Conventions::Confirm, ..Config::default() }
+}
+
+fn needs_no_setting(model: &Model) -> bool {
+    (ms(0)..ms(950)).contains(&model.delay())
+}
+
+#[test]
+fn receivers_whose_sentences_follow_their_pulse_need_no_setting() {
+    let models: Vec<&Model> = MODELS.iter().filter(|model| needs_no_setting(model)).collect();
+    assert_eq!(models.len(), 5);
+    for model in models {
+        for seed in 0..10 {
+            let scenario = Scenario { seed, ..model.scenario() };
+            run(Config::default(), &scenario, 100).assert_works(80, &format!("{}, seed {seed}", model.name));
+        }
+    }
+}
+
+#[test]
+fn receivers_whose_sentences_name_another_pulse_are_right_where_configured_and_else_held_back() {
+    let models: Vec<&Model> = MODELS.iter().filter(|model| !needs_no_setting(model)).collect();
+    assert_eq!(models.len(), 5);
+    for model in models {
+        for seed in 0..5 {
+            let (scenario, context) = (Scenario { seed, ..model.scenario() }, format!("{}, seed {seed}", model.name));
+            let configured = Config { delay: Some(model.delay()), ..Config::default() };
+            run(configured, &scenario, 60).assert_works(40, &context);
+            run(confirming(), &scenario, 60).assert_never_publishes(&context);
+            run(Config::default(), &witnessed(scenario), 60).assert_right(&context);
+        }
+    }
+}
+
+#[test]
+fn delays_of_every_spread_are_right() {
+    for spread in [Spread::Even, Spread::Normal, Spread::Wander] {
+        for delay in [60, 300, 890] {
+            for seed in 0..5 {
+                let scenario = Scenario { delay: ms(delay), jitter: ms(50), spread, seed, ..Scenario::default() };
+                run(Config::default(), &scenario, 60).assert_works(35, &format!("{spread:?}, {delay} ms, seed {seed}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_inverted_pulse_is_one_like_any_other_where_both_edges_are_stamped() {
+    for width in [1, 1_000, 100_000, 449_000] {
+        let width = Span::from_micros(width);
+        let scenario = Scenario { polarity: Polarity::ActiveLow, width, ..Scenario::default() };
+        run(Config::default(), &scenario, 40).assert_works(30, &format!("{width}"));
+    }
+}
+
+#[test]
+fn a_pulse_that_ends_on_time_is_right_where_the_rest_of_the_second_is_configured_and_else_held_back() {
+    for width in [60, 100, 200, 300, 440] {
+        let scenario = Scenario { polarity: Polarity::EndsOnTime, width: ms(width), ..Scenario::default() };
+        let context = format!("{width} ms");
+        let configured = Config { width: Some(ms(1_000 - width)), ..Config::default() };
+        run(configured, &scenario, 40).assert_works(30, &context);
+        run(Config::default(), &witnessed(scenario.clone()), 40).assert_silent(Reason::WitnessDisagrees, &context);
+        run(confirming(), &scenario, 40).assert_silent(Reason::Unconfirmed, &context);
+    }
+}
+
+#[test]
+fn a_short_pulse_of_another_width_than_the_configured_one_is_refused() {
+    for width in [1, 20, 49] {
+        let width = Span::from_micros(width);
+        let ends = Scenario { polarity: Polarity::EndsOnTime, width, ..Scenario::default() };
+        let configured = Config { width: Some(Span::SECOND - width), ..Config::default() };
+        run(configured, &ends, 40).assert_silent(Reason::WidthMismatch, &format!("ends on time, {width}"));
+        let scenario = Scenario { width, ..Scenario::default() };
+        let configured = Config { width: Some(ms(100)), ..Config::default() };
+        run(configured, &scenario, 40).assert_silent(Reason::WidthMismatch, &format!("100 ms configured, {width}"));
+        let configured = Config { width: Some(width), ..Config::default() };
+        run(configured, &scenario, 40).assert_works(30, &format!("{width} configured"));
+    }
+}
+
+#[test]
+fn a_single_edge_that_is_not_the_one_on_time_is_held_back_by_witness_or_convention() {
+    for polarity in [Polarity::ActiveLow, Polarity::EndsOnTime] {
+        let scenario = Scenario { polarity, edges: SimEdges::One, ..Scenario::default() };
+        let context = format!("{polarity:?}");
+        run(Config::default(), &witnessed(scenario.clone()), 40).assert_silent(Reason::WitnessDisagrees, &context);
+        run(confirming(), &scenario, 40).assert_silent(Reason::Unconfirmed, &context);
+    }
+}
+
+#[test]
+fn a_duty_of_one_half_is_refused_until_the_witness_settles_it_whichever_way_it_goes() {
+    for polarity in [Polarity::ActiveHigh, Polarity::ActiveLow, Polarity::EndsOnTime] {
+        let scenario = Scenario { polarity, width: ms(500), ..Scenario::default() };
+        let context = format!("{polarity:?}");
+        run(Config::default(), &scenario, 40).assert_silent(Reason::AmbiguousWidth, &context);
+        run(Config::default(), &witnessed(scenario), 40).assert_works(30, &context);
+    }
+}
