@@ -1,26 +1,24 @@
-//! The one thread that owns the PHC: waits for edges, reads them, takes cross time stamps, and waits for a PHC that is
-//! gone. Everything it finds goes into a channel.
+//! The one thread that owns the device with the edges, a PHC or a kernel PPS: asking either for edges blocks. It waits
+//! for a device that is gone. Everything it finds goes into a channel. What is done with an open device is the device's.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant as StdInstant};
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::schedule::{Schedule, Step};
-use super::{Phc, PhcConfig, PhcErrorKind};
 use crate::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::eventfd::{EventFd, Rest};
-use crate::sys::ptp::Woken;
 
 #[cfg(test)]
 mod tests;
 
-/// A PHC that is gone is looked for this often.
+/// A device that is gone is looked for this often.
 const RETRY: Duration = Duration::from_secs(1);
 /// A channel that is full is tried again after this.
 const FULL: Duration = Duration::from_millis(5);
@@ -28,9 +26,32 @@ const FULL: Duration = Duration::from_millis(5);
 /// took the event that our read is waiting for.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// The thread that owns the PHC. Dropped, it is stopped.
+/// A device whose edges a [`PulseThread`] passes on.
+pub trait Device: Sized + Send + 'static {
+    /// What it takes to open it.
+    type Config: Send + 'static;
+    /// Why it cannot be opened; displayed, the operator's sentence.
+    type Error: fmt::Display;
+    /// What is told when it is not there.
+    const LOST: SourceChange;
+
+    /// Opens it, and says in the log what was found.
+    fn open(config: &Self::Config) -> Result<Self, Self::Error>;
+
+    /// Whether it is just not there.
+    fn is_absent(error: &Self::Error) -> bool;
+
+    /// Tells that it is open, then passes on edges and cross time stamps; the edges of a read before the cross time
+    /// stamp that is taken right after it.
+    ///
+    /// # Errors
+    /// Why that came to an end; nothing else ends it.
+    fn serve(&mut self, link: &Link) -> Result<Infallible, Served>;
+}
+
+/// The thread that owns the device. Dropped, it is stopped.
 #[derive(Debug)]
-pub struct PhcThread {
+pub struct PulseThread {
     bell: Arc<EventFd>,
     alive: watch::Receiver<()>,
     handle: Option<JoinHandle<()>>,
@@ -47,23 +68,22 @@ pub enum ThreadEnd {
     Stuck,
 }
 
-impl PhcThread {
-    /// Starts the thread on a PHC that was opened before, or has it wait for one. Into the channel go
-    /// [`Event::Source`] (`PulseOpen`, `PulseLost`), [`Event::Edge`] and [`Event::CrossTs`]; the edges of a read come
-    /// before the cross time stamp that is taken right after it. The thread ends when the channel is closed. What is wrong
-    /// with a PHC that is waited for it says in the log, once.
+impl PulseThread {
+    /// Starts the thread on a device that was opened before, or has it wait for one. Into the channel go
+    /// [`Event::Source`], [`Event::Edge`] and [`Event::CrossTs`]. The thread ends when the channel is closed. What is
+    /// wrong with a device that is waited for it says in the log, once.
     ///
     /// # Errors
     /// The system gives no thread or no descriptor.
-    pub fn spawn(config: PhcConfig, opened: Option<Phc>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
+    pub fn spawn<D: Device>(config: D::Config, opened: Option<D>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
         let bell = Arc::new(EventFd::new()?);
-        let owner = Owner { config, sender, bell: Arc::clone(&bell) };
-        Self::start(bell, move || owner.run(opened))
+        let link = Link { sender, bell: Arc::clone(&bell) };
+        Self::start(bell, move || own(&config, opened, &link))
     }
 
     fn start(bell: Arc<EventFd>, body: impl FnOnce() -> Stop + Send + 'static) -> io::Result<Self> {
         let (death, alive) = watch::channel(());
-        let handle = Builder::new().name("phc".into()).spawn(move || {
+        let handle = Builder::new().name("pulse".into()).spawn(move || {
             let _death = death; // dropped at the end, also by a panic: that is how `ended` learns of it
             let Stop = body();
         })?;
@@ -80,7 +100,7 @@ impl PhcThread {
         self.handle.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Ends the thread: time stamping is switched off and the pin gets back what it was set to.
+    /// Ends the thread. The device is left as it was found.
     pub fn stop(mut self) -> ThreadEnd {
         self.end()
     }
@@ -99,7 +119,7 @@ impl PhcThread {
     }
 }
 
-impl Drop for PhcThread {
+impl Drop for PulseThread {
     fn drop(&mut self) {
         self.end();
     }
@@ -107,13 +127,15 @@ impl Drop for PhcThread {
 
 /// The bell was rung or nobody listens any more.
 #[derive(Debug)]
-struct Stop;
+pub struct Stop;
 
-/// Why a PHC is served no more.
+/// Why a device is served no more.
 #[derive(Debug)]
-enum Served {
+pub enum Served {
+    /// The thread is to end.
     Stopped(Stop),
-    Gone(io::Error),
+    /// The device is gone or cannot be used any more, which is this sentence.
+    Lost(String),
 }
 
 impl From<Stop> for Served {
@@ -122,104 +144,77 @@ impl From<Stop> for Served {
     }
 }
 
-impl From<io::Error> for Served {
-    fn from(error: io::Error) -> Self {
-        Self::Gone(error)
+/// What was said last in the log about a device that is waited for.
+enum Said {
+    Nothing,
+    /// That it is gone or cannot be used any more, by this sentence.
+    Lost(String),
+    /// This.
+    Sentence(String),
+}
+
+/// Serves the device for as long as it is there, and waits for it where it is not.
+fn own<D: Device>(config: &D::Config, opened: Option<D>, link: &Link) -> Stop {
+    let (mut next, mut said) = (opened, Said::Nothing);
+    loop {
+        let opened = next.take().map_or_else(|| reopen(config, said, link), Ok);
+        let mut device: D = match opened {
+            Ok(device) => device,
+            Err(stop) => return stop,
+        };
+        let Err(why) = device.serve(link);
+        match why {
+            Served::Stopped(stop) => return stop,
+            Served::Lost(sentence) => {
+                warn!("{sentence}");
+                said = Said::Lost(sentence);
+            }
+        }
     }
 }
 
-/// What the thread owns besides the PHC.
-struct Owner {
-    config: PhcConfig,
+/// Tries every second. Says what is wrong once, and again only when it is something else than what was `said`.
+fn reopen<D: Device>(config: &D::Config, mut said: Said, link: &Link) -> Result<D, Stop> {
+    link.change(D::LOST)?;
+    loop {
+        let error = match D::open(config) {
+            Ok(device) => return Ok(device), // it has said so itself
+            Err(error) => error,
+        };
+        let sentence = error.to_string();
+        let is_news = match &said {
+            Said::Nothing => true,
+            Said::Lost(before) => !D::is_absent(&error) && *before != sentence,
+            Said::Sentence(before) => *before != sentence,
+        };
+        if is_news {
+            warn!("{sentence}");
+            said = Said::Sentence(sentence);
+        }
+        link.rest(RETRY)?;
+    }
+}
+
+/// What a device that is served has of the world: where its events go, and the bell that asks it to stop.
+#[derive(Debug)]
+pub struct Link {
     sender: mpsc::Sender<Event>,
     bell: Arc<EventFd>,
 }
 
-impl Owner {
-    fn run(&self, opened: Option<Phc>) -> Stop {
-        let (mut next, mut said) = (opened, None);
-        loop {
-            let opened = next.take().map_or_else(|| self.reopen(said), Ok);
-            let mut phc = match opened {
-                Ok(phc) => phc,
-                Err(stop) => return stop,
-            };
-            let Err(why) = self.serve(&mut phc);
-            match why {
-                Served::Stopped(stop) => return stop,
-                Served::Gone(error) => {
-                    warn!(%error, "{} is gone: check the NIC and its driver; it is waited for", phc.clock());
-                    said = Some(PhcErrorKind::NotThere);
-                }
-            }
-        }
+impl Link {
+    /// What ends every wait.
+    pub fn bell(&self) -> &EventFd {
+        &self.bell
     }
 
-    /// Tries every second. Says what is wrong once, and again only when it is something else than what was `said`.
-    fn reopen(&self, mut said: Option<PhcErrorKind>) -> Result<Phc, Stop> {
-        self.change(SourceChange::PulseLost)?;
-        loop {
-            match Phc::open(&self.config) {
-                Ok(phc) => return Ok(phc), // it has said so itself
-                Err(error) if said == Some(error.kind()) => {}
-                Err(error) => {
-                    warn!("{error}");
-                    said = Some(error.kind());
-                }
-            }
-            self.rest(RETRY)?;
-        }
-    }
-
-    fn serve(&self, phc: &mut Phc) -> Result<Infallible, Served> {
-        self.change(SourceChange::PulseOpen(phc.edges()))?;
-        let mut schedule = Schedule::new(raw_now());
-        loop {
-            let now = raw_now();
-            match schedule.next(now) {
-                Step::CrossTs => {
-                    schedule.cross_taken(now);
-                    if let Some(cross) = phc.cross_ts()? {
-                        self.send(Event::CrossTs(cross))?;
-                    }
-                }
-                Step::Rearm => {
-                    schedule.rearmed(now);
-                    debug!("no edge for 3 s: setting pin and channel of {} again", phc.clock());
-                    if let Err(error) = phc.arm() {
-                        debug!("{error}"); // if it is gone, the next cross time stamp says so
-                    }
-                }
-                Step::Wait(span) => {
-                    let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
-                    match phc.wait(&self.bell, time)? {
-                        Woken::Timeout => {}
-                        Woken::Events => self.pass_edges(phc, &mut schedule)?,
-                        Woken::Rung => return Err(Stop.into()),
-                        Woken::Gone => return Err(io::Error::from_raw_os_error(libc::ENODEV).into()),
-                    }
-                }
-            }
-        }
-    }
-
-    fn pass_edges(&self, phc: &Phc, schedule: &mut Schedule) -> Result<(), Served> {
-        let edges = phc.read_edges()?;
-        if let Some(edge) = edges.first() {
-            schedule.edges_read(edge.read_at);
-        }
-        for edge in edges {
-            self.send(Event::Edge(edge))?;
-        }
-        Ok(())
-    }
-
-    fn change(&self, change: SourceChange) -> Result<(), Stop> {
+    /// Tells what happened to the device now.
+    pub fn change(&self, change: SourceChange) -> Result<(), Stop> {
         self.send(Event::Source { raw: raw_now(), change })
     }
 
     /// Waits for room in the channel, but not past the bell: who rings may be the one who should make room.
-    fn send(&self, event: Event) -> Result<(), Stop> {
+    pub fn send(&self, event: Event) -> Result<(), Stop> {
         let mut event = event;
         loop {
             match self.sender.try_send(event) {
@@ -232,7 +227,7 @@ impl Owner {
     }
 
     /// Sleeps, unless the bell is rung. Nobody to listen is found out by the next send.
-    fn rest(&self, time: Duration) -> Result<(), Stop> {
+    pub fn rest(&self, time: Duration) -> Result<(), Stop> {
         match self.bell.rest(time) {
             Ok(Rest::Over) if self.sender.is_closed() => Err(Stop),
             Ok(Rest::Over) => Ok(()),
