@@ -38,18 +38,17 @@ impl Device for KernelPps {
         let mut crossed = watched - CROSS_GAP;
         loop {
             link.rest(Duration::ZERO)?;
-            let edges =
-                self.next_edges().map_err(|error| Served::Lost(setup::failed(&self.node, &error).to_string()))?;
+            let edges = self.next_edges().map_err(|error| setup::failed(&self.node, &error))?;
             if !self.node.is_there() {
                 return Err(Served::Lost(setup::gone(&self.node)));
             }
             if !edges.is_empty() {
                 // Settings are everybody's: since the last edge somebody may have changed them.
-                arm(&self.node, &self.pps, self.edges).map_err(lost)?;
+                arm(&self.node, &self.pps, self.edges)?;
                 watched = raw_now();
             } else if raw_now() - watched >= WATCHDOG {
                 debug!("no edge for 3 s: opening {} anew", self.node);
-                *self = Self::find(&self.config).map_err(lost)?;
+                *self = Self::find(&self.config)?;
                 watched = raw_now();
             }
             for edge in edges {
@@ -64,6 +63,8 @@ impl Device for KernelPps {
     }
 }
 
-fn lost(error: SourceError) -> Served {
-    Served::Lost(error.to_string())
+impl From<SourceError> for Served {
+    fn from(error: SourceError) -> Self {
+        Self::Lost(error.to_string())
+    }
 }

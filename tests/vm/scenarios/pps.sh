@@ -29,6 +29,12 @@ scenario() {
 	check "nothing is left behind" test "$(held_open)" = "$held"
 	check "the kernel has one device" test "$(ls /sys/class/pps | wc -l)" = 1
 
+	step /dev/pps0 5000000
+	check "time stamps shifted by another program are named" until_true 3 says "time stamps shifted by"
+	check "shifted time stamps give no samples" publishes_nothing 4
+	step /dev/pps0 0
+	check_comes_back "time stamps are shifted no more"
+
 	for ns in 500000000 "-$width_ns"; do
 		step system "$ns"
 		sleep 0.5
