@@ -55,19 +55,19 @@ pub struct Bytes {
     pub data: Box<[u8]>,
 }
 
-/// A pulse edge as the PHC stamped it. Which edge of the pulse it is, the kernel does not say.
+/// A pulse edge as the PHC, or the interrupt's handler of a kernel PPS device, stamped it. Which edge of the pulse it is, the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// The hardware's time stamp.
+    /// The time stamp; of a kernel PPS device it is `CLOCK_REALTIME`.
     pub phc: Instant<Phc>,
-    /// When the event was read from the PHC's queue; never before the edge, sometimes long after it.
+    /// When the event was read from the kernel; never before the edge, sometimes long after it.
     pub read_at: Instant<Raw>,
 }
 
 /// A cross time stamp: the same moment on all three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrossTs {
-    /// PTP hardware clock.
+    /// PTP hardware clock; the system clock's reading once more where a kernel PPS device stamps the edges.
     pub phc: Instant<Phc>,
     /// `CLOCK_REALTIME`.
     pub sys: Instant<Sys>,
@@ -108,13 +108,17 @@ pub enum SourceChange {
     PulseLost,
     /// No edge came for a while: the PHC's pin and channel were set again.
     PulseRearmed,
+    /// The kernel PPS device is open and captures edges: `CLOCK_REALTIME`, read by an interrupt's handler, is the PHC.
+    PpsOpen(Edges),
+    /// The kernel PPS device is not there, or gone; the source keeps trying.
+    PpsLost,
 }
 
 /// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the
 /// promise only decides how long a lone edge is watched before it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edges {
-    /// A strict request for the rising edge alone was granted.
+    /// A strict request for the rising edge alone was granted, or a kernel PPS device captures one edge alone.
     RisingOnly,
     /// Both edges were asked for, or the driver promised nothing.
     BothOrUnknown,

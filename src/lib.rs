@@ -4,14 +4,14 @@
 //! # Architecture
 //! ```text
 //! serial ─ bytes ─> framer ─> Sentence ┐
-//! PHC ────────────> Edge ──────────────┼─> Engine ─> Verdict ─> SHM | log
+//! PHC | kernel PPS > Edge ─────────────┼─> Engine ─> Verdict ─> SHM | log
 //! PHC <-> system ─> CrossTs ───────────┘   (pure)
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
 //! Imports point the same way: cli → daemon → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
-//! One thread owns the PHC, because reading it blocks whatever one asks for. Everything else is one tokio
+//! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything else is one tokio
 //! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries
 //! the time at which it was captured, so what the engine says depends on the events alone and not on when it was asked.
 //!
@@ -25,6 +25,8 @@
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
+//! | those with `/dev/ppsN` | [`source::pps`] |
+//! | the thread that owns either | [`source::thread`] |
 //! | chrony's protocol | [`sink::shm`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;

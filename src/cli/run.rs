@@ -20,7 +20,7 @@ use crate::sink::sock::SockSink;
 use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
-use crate::source::pulse::Pulse;
+use crate::source::pulse::{Pulse, PulseError};
 use crate::source::receiver::Receiver;
 use crate::source::witness;
 use crate::status::Board;
@@ -169,6 +169,15 @@ impl From<OpenError> for Failure {
             OpenError::NoThread(_) => ExitCode::Os,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<PulseError> for Failure {
+    fn from(error: PulseError) -> Self {
+        match error {
+            PulseError::Phc(error) => error.into(),
+            PulseError::Pps(error) => error.into(),
+        }
     }
 }
 

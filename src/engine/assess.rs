@@ -35,7 +35,8 @@ impl Engine {
 
     /// Where the engine stands by its input alone, before the gate.
     pub(super) fn assess_input(&self) -> State {
-        let pulse = self.train.view(self.now);
+        // A device that is gone is missing at once; what it stamped before it went away is of no use.
+        let pulse = if self.pulse_lost { Pulse::Absent } else { self.train.view(self.now) };
         let receiver = self.hearing.view(self.now);
         match (pulse, receiver, self.labeller.view()) {
             (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
@@ -62,17 +63,17 @@ impl Engine {
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
         let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
-            // The PHC's thread has said so already; what is wrong with the receiver nobody else says.
-            Receiver::Silent(reason) if self.phc_lost && !matches!(reason, Reason::Starting | Reason::SerialLost) => {
+            // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
+            Receiver::Silent(reason) if self.pulse_lost && !matches!(reason, Reason::Starting | Reason::SerialLost) => {
                 reason
             }
-            Receiver::Invalid(_) if self.phc_lost => Reason::NoFix,
-            _ if self.phc_lost => Reason::PhcLost,
+            Receiver::Invalid(_) if self.pulse_lost => Reason::NoFix,
+            _ if self.pulse_lost => self.stamper.lost(),
             _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
-            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
+            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent(),
         }
     }
 }

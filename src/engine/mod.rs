@@ -16,9 +16,10 @@ pub mod labeller;
 pub mod mention;
 mod placing;
 pub mod pulse_train;
+mod stamper;
 pub mod track;
 
-use crate::event::{Bytes, CrossTs, Edge, Event, Reason, Sample, SourceChange, State, Verdict};
+use crate::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
 use crate::nmea::{Framer, LineCounts, Sentence};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::{ClockMap, Dating, Era};
@@ -28,6 +29,7 @@ use hearing::{HEARD_WITHIN, Hearing};
 use labeller::{Effect, Label, Labeller, Labelling};
 use mention::{Heard, Mention, Mentions};
 use pulse_train::{Found, OnTime, Pulse, PulseTrain};
+use stamper::Stamper;
 
 /// Edges that wait for the cross time stamp after them. The kernel's queue holds 128.
 const PENDING_KEPT: usize = 128;
@@ -35,9 +37,6 @@ const PENDING_KEPT: usize = 128;
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 /// A receiver that says it has no fix is counted on for this long.
 const NO_FIX_AFTER: Span = Span::from_secs(5);
-
-/// What a hardware time stamp of an edge may be off by itself: its resolution, and the pulse's.
-const STAMP_ERROR: Span = Span::from_nanos(50);
 
 /// What the operator may know better than the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +87,8 @@ pub struct Engine {
     guard: Guard,
     impossible: Option<UtcSecond>,
     rolled_over: i64,
-    phc_lost: bool,
+    stamper: Stamper,
+    pulse_lost: bool,
     pulse_awaited_since: Option<Instant<Raw>>,
     /// The second of the last pulse that was counted, whether it was published or not.
     last_counted: Option<UtcSecond>,
@@ -112,7 +112,8 @@ impl Engine {
             guard: Guard::new(config.witness, config.conventions),
             impossible: None,
             rolled_over: 0,
-            phc_lost: false,
+            stamper: Stamper::Phc,
+            pulse_lost: false,
             pulse_awaited_since: None,
             last_counted: None,
             state: State::Searching(Reason::Starting),
@@ -198,16 +199,20 @@ impl Engine {
                 self.hearing.device(self.now, true);
             }
             SourceChange::SentencesLost => self.hearing.device(self.now, false),
-            SourceChange::PulseOpen(edges) => {
-                self.train.promise(edges);
-                self.phc_lost = false;
-                self.pulse_awaited_since = Some(self.now);
-                self.clock_map.reset();
-                self.pending.clear();
-            }
-            SourceChange::PulseLost => self.phc_lost = true,
+            SourceChange::PulseOpen(edges) => self.on_pulse_open(Stamper::Phc, edges),
+            SourceChange::PpsOpen(edges) => self.on_pulse_open(Stamper::KernelPps, edges),
+            SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::Phc, true),
             SourceChange::PulseRearmed => {}
+            SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KernelPps, true),
         }
+    }
+
+    fn on_pulse_open(&mut self, stamper: Stamper, edges: Edges) {
+        self.train.promise(edges);
+        (self.stamper, self.pulse_lost) = (stamper, false);
+        self.pulse_awaited_since = Some(self.now);
+        self.clock_map.reset();
+        self.pending.clear();
     }
 
     fn on_bytes(&mut self, bytes: &Bytes, said: &mut Vec<Verdict>) {
@@ -267,15 +272,19 @@ impl Engine {
             // Edges read before this moment may be stamped in the old era or the new one.
             self.pending.retain(|edge| edge.read_at > cross.raw);
             let dropped = pending - self.pending.len();
-            said.extend(std::iter::repeat_n(Verdict::Rejected(Reason::PhcStepped), dropped));
+            said.extend(std::iter::repeat_n(Verdict::Rejected(self.stamper.stepped()), dropped));
         }
         for _ in 0..self.pending.len() {
             let Some(edge) = self.pending.pop_front() else { break };
             match self.clock_map.date(edge.phc) {
                 Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
                 Dating::TooNew | Dating::TooOld => said.push(Verdict::Rejected(Reason::StaleEdge)),
-                Dating::Uneven => said.push(Verdict::Rejected(Reason::PhcStepped)),
-                Dating::Dated(dated) => match self.fronts.add(dated) {
+                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped())),
+                // It was read before it came: stamped before the clock was set back.
+                Dating::Dated(dated) if dated.raw > edge.read_at + dated.error => {
+                    said.push(Verdict::Rejected(self.stamper.stepped()));
+                }
+                Dating::Dated(dated) => match self.fronts.add(dated.stamped_within(self.stamper.error())) {
                     Taken::Began(Some(front)) => self.on_front(&front, said),
                     Taken::Began(None) | Taken::Joined => {}
                     Taken::Stale => said.push(Verdict::Rejected(Reason::StaleEdge)),
@@ -344,7 +353,7 @@ impl Engine {
                 return;
             }
         }
-        let error = front.error + miss + STAMP_ERROR;
+        let error = front.error + miss;
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }
 

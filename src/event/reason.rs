@@ -32,13 +32,18 @@ reasons! {
     /// Just started.
     Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither half gives anything.
-    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the NIC's pin",
+    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the pulse's input",
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.
     NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's time stamps",
     /// Cross time stamps stopped.
     NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps",
+    // ... of a kernel PPS device.
+    /// The PPS node is not there.
+    PpsLost = "pps-lost": "the kernel PPS device is not there: check that the driver of its port is loaded, or that the line discipline is attached (ldattach pps /dev/ttyS0); it is waited for",
+    /// No edge on it.
+    NoPpsEdge = "no-pps-edge": "no pulse edges arrive on the kernel PPS device: check the wiring of the pulse (on a serial port to DCD), its level, and that the receiver gives its pulse without waiting for a fix",
     /// The serial device is not there.
     SerialLost = "serial-lost": "the serial device is not there: check its cable and name; it is waited for",
     /// No byte.
@@ -60,7 +65,7 @@ reasons! {
     /// More than two edges a second.
     NotOneHertz = "not-1-hz": "more than two edges arrive every second: set the receiver's pulse to 1 Hz",
     /// The pulse is not even enough.
-    UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us: check its level and termination, and that the receiver has a fix",
+    UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us (45 us on a kernel PPS device): check its level and termination, and that the receiver has a fix",
     /// Two gaps of about the same length.
     AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
     /// The configured width does not fit.

@@ -94,6 +94,9 @@ words! { SourceChange:
     (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",
     (Self::PulseRearmed) = "pulse-rearmed",
+    (Self::PpsOpen(Edges::RisingOnly)) = "pps-open-one-edge",
+    (Self::PpsOpen(Edges::BothOrUnknown)) = "pps-open-both-or-unknown",
+    (Self::PpsLost) = "pps-lost",
 }
 
 /// What stands in the place of a value that is not known.

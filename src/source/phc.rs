@@ -1,5 +1,5 @@
 //! The PHC as a source: edges of the pulse and cross time stamps. Knows the ways of drivers and kernels; never decides
-//! which edge is on time. The daemon opens a [`Phc`] and gives it to a [`PhcThread`].
+//! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::fmt;
 use std::io;
@@ -19,12 +19,11 @@ mod cross;
 mod error;
 mod resolve;
 mod schedule;
-mod thread;
+mod serve;
 
 pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
 pub use resolve::resolve;
-pub use thread::{PhcThread, ThreadEnd};
 
 /// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
 const DRAIN_READS: usize = 6;

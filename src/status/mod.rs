@@ -122,8 +122,8 @@ impl Board {
             Event::Source { change, .. } => match change {
                 SourceChange::SentencesOpen => self.receiver.change(true),
                 SourceChange::SentencesLost => self.receiver.change(false),
-                SourceChange::PulseOpen(_) => self.pulse.change(true),
-                SourceChange::PulseLost => self.pulse.change(false),
+                SourceChange::PulseOpen(_) | SourceChange::PpsOpen(_) => self.pulse.change(true),
+                SourceChange::PulseLost | SourceChange::PpsLost => self.pulse.change(false),
                 SourceChange::PulseRearmed => self.rearmed += 1,
             },
             Event::Witness(_) | Event::LeapTable { .. } | Event::Tick { .. } => {}

@@ -6,6 +6,7 @@ pub mod adjtimex;
 pub mod clock;
 pub mod ethtool;
 pub mod eventfd;
+pub mod pps;
 pub mod ptp;
 pub mod sysv_shm;
 pub mod tty;

@@ -24,6 +24,8 @@ fn every_event_reads_as_documented() {
             "12 cross 1 2 3",
         ),
         (Event::Source { raw, change: SourceChange::PulseLost }, "12 source pulse-lost"),
+        (Event::Source { raw, change: SourceChange::PpsLost }, "12 source pps-lost"),
+        (Event::Source { raw, change: SourceChange::PpsOpen(Edges::RisingOnly) }, "12 source pps-open-one-edge"),
         (Event::Witness(Witness { raw, max_error: Some(ns(5)) }), "12 witness 5"),
         (Event::Witness(Witness { raw, max_error: None }), "12 witness unsynchronised"),
         (
