@@ -15,7 +15,7 @@ use crate::recording::Header;
 use crate::sink::Sinks;
 use crate::sink::record::{OpenError, Recorder};
 use crate::sink::shm::ShmSink;
-use crate::sink::sock::SockSink;
+use crate::sink::sock::{SockError, SockSink};
 use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
@@ -69,8 +69,10 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     // waited for by its source.
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
-    let mut sinks =
-        Sinks { shm: settings.shm.map(ShmSink::open).transpose()?, sock: settings.sock.as_deref().map(SockSink::new) };
+    let mut sinks = Sinks {
+        shm: settings.shm.map(ShmSink::open).transpose()?,
+        sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
+    };
     let header = Header::new(settings.engine);
     let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
 
@@ -144,6 +146,16 @@ impl From<OpenError> for Failure {
             OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             OpenError::File(..) => ExitCode::CannotCreate,
             OpenError::NoThread(_) => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SockError> for Failure {
+    fn from(error: SockError) -> Self {
+        let code = match &error {
+            SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
+            SockError::Os { .. } => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }
