@@ -1,10 +1,10 @@
 //! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock time stamped, and hands
-//! chronyd finished samples through its SHM refclock.
+//! chronyd finished samples through its SHM or SOCK refclock.
 //!
 //! # Architecture
 //! ```text
 //! serial ─ bytes ─> framer ─> Sentence ┐
-//! PHC ────────────> Edge ──────────────┼─> Engine ─> Verdict ─> SHM | log
+//! PHC ────────────> Edge ──────────────┼─> Engine ─> Verdict ─> SHM | SOCK | log
 //! PHC <-> system ─> CrossTs ───────────┘   (pure)
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
@@ -25,7 +25,7 @@
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
-//! | chrony's protocol | [`sink::shm`] |
+//! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;

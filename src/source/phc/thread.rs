@@ -186,7 +186,7 @@ impl Owner {
                 Step::Rearm => {
                     schedule.rearmed(now);
                     debug!("no edge for 3 s: setting pin and channel of {} again", phc.clock());
-                    if let Err(error) = phc.arm() {
+                    if let Err(error) = phc.rearm() {
                         debug!("{error}"); // if it is gone, the next cross time stamp says so
                     }
                 }
@@ -203,7 +203,7 @@ impl Owner {
         }
     }
 
-    fn pass_edges(&self, phc: &Phc, schedule: &mut Schedule) -> Result<(), Served> {
+    fn pass_edges(&self, phc: &mut Phc, schedule: &mut Schedule) -> Result<(), Served> {
         let edges = phc.read_edges()?;
         if let Some(edge) = edges.first() {
             schedule.edges_read(edge.read_at);

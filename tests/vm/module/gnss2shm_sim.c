@@ -15,6 +15,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/timekeeping.h>
@@ -158,6 +159,7 @@ struct edge {
 };
 
 static struct ptp_clock *truth_clock, *nic_clock;
+static struct pci_dev *slot; /* what the NIC's clock says it sits on: whatever is first on the bus */
 static struct hrtimer timer;
 static struct rnd_state random;
 static int channel_pin[CHANNELS] = { -1, -1 }; /* pin of an enabled channel, else -1 */
@@ -451,9 +453,11 @@ static int __init sim_init(void)
 	truth_clock = ptp_clock_register(&truth_info, NULL);
 	if (IS_ERR_OR_NULL(truth_clock))
 		return truth_clock ? PTR_ERR(truth_clock) : -ENODEV;
-	nic_clock = ptp_clock_register(&nic_info, NULL);
+	slot = pci_get_domain_bus_and_slot(0, 0, 0);
+	nic_clock = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
 	if (IS_ERR_OR_NULL(nic_clock)) {
 		ptp_clock_unregister(truth_clock);
+		pci_dev_put(slot);
 		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
 	}
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
@@ -467,6 +471,7 @@ static void __exit sim_exit(void)
 	hrtimer_cancel(&timer);
 	ptp_clock_unregister(nic_clock);
 	ptp_clock_unregister(truth_clock);
+	pci_dev_put(slot);
 }
 
 module_init(sim_init);
