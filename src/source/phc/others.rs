@@ -47,8 +47,11 @@ impl Others {
 
     /// Edges were read.
     pub(super) fn edges(&mut self, edges: &[Edge]) {
-        let shares: Vec<_> = edges.iter().filter_map(|edge| self.gaps.edge(edge.phc)).collect();
-        shares.into_iter().for_each(|share| self.judge(share));
+        for edge in edges {
+            if let Some(share) = self.gaps.edge(edge.phc) {
+                self.judge(share);
+            }
+        }
     }
 
     /// No edges have come for a while.
@@ -169,11 +172,11 @@ mod tests {
     fn said(edges_ms: &[i64], arrives: impl Fn(i64) -> bool) -> Vec<Share> {
         let mut gaps = Gaps::default();
         let times = (0..60).flat_map(|second| edges_ms.iter().map(move |ms| second * 1_000 + ms));
-        let arrived = times.enumerate().filter(|(n, _)| arrives(*n as i64)).map(|(_, ms)| ms);
-        arrived.filter_map(|ms| gaps.edge(Instant::from_nanos(ms * 1_000_500))).collect() // 500 ppm fast
+        let seen = times.enumerate().filter(|(n, _)| arrives(*n as i64)).map(|(_, ms)| ms);
+        seen.filter_map(|ms| gaps.edge(Instant::from_nanos(ms * 1_000_500))).collect() // 500 ppm fast
     }
 
-    /// 0 to 99 for each edge, the same in every run: the mixer of SplitMix64.
+    /// 0 to 99 for each edge, the same in every run: the mixer of `SplitMix64`.
     fn percent(n: i64) -> u64 {
         let mixed = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
