@@ -1,10 +1,10 @@
 //! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock time stamped, and hands
-//! chronyd finished samples through its SHM refclock.
+//! chronyd finished samples through its SHM or SOCK refclock.
 //!
 //! # Architecture
 //! ```text
 //! serial ─ bytes ─> framer ─> Sentence ┐
-//! PHC | kernel PPS > Edge ─────────────┼─> Engine ─> Verdict ─> SHM | log
+//! PHC | kernel PPS > Edge ─────────────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
 //! PHC <-> system ─> CrossTs ───────────┘   (pure)
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
@@ -27,7 +27,7 @@
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
-//! | chrony's protocol | [`sink::shm`] |
+//! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;

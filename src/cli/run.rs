@@ -16,7 +16,7 @@ use crate::recording::Header;
 use crate::sink::Sinks;
 use crate::sink::record::{OpenError, Recorder};
 use crate::sink::shm::ShmSink;
-use crate::sink::sock::SockSink;
+use crate::sink::sock::{SockError, SockSink};
 use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
@@ -74,14 +74,16 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
-    let mut sinks =
-        Sinks { shm: settings.shm.map(ShmSink::open).transpose()?, sock: settings.sock.as_deref().map(SockSink::new) };
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let metrics = match settings.metrics {
         Some(address) => Some(MetricsServer::bind(address).await.map_err(|error| {
             Failure::new(ExitCode::Unavailable, format!("metrics cannot be served at {address}: {error}"))
         })?),
         None => None,
+    };
+    let mut sinks = Sinks {
+        shm: settings.shm.map(ShmSink::open).transpose()?,
+        sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
     };
     let header = Header::new(settings.engine);
     let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
@@ -178,6 +180,16 @@ impl From<PulseError> for Failure {
             PulseError::Phc(error) => error.into(),
             PulseError::Pps(error) => error.into(),
         }
+    }
+}
+
+impl From<SockError> for Failure {
+    fn from(error: SockError) -> Self {
+        let code = match &error {
+            SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
+            SockError::Os { .. } => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -72,7 +72,7 @@ impl Phc {
                 Step::Rearm => {
                     schedule.rearmed(now);
                     debug!("no edge for 3 s: setting pin and channel of {} again", self.clock());
-                    match self.arm() {
+                    match self.rearm() {
                         Ok(()) => link.change(SourceChange::PulseRearmed)?,
                         Err(error) => debug!("{error}"), // if it is gone, the next cross time stamp says so
                     }
@@ -90,7 +90,7 @@ impl Phc {
         }
     }
 
-    fn pass_edges(&self, link: &Link, schedule: &mut Schedule) -> Result<(), End> {
+    fn pass_edges(&mut self, link: &Link, schedule: &mut Schedule) -> Result<(), End> {
         let edges = self.read_edges()?;
         if let Some(edge) = edges.first() {
             schedule.edges_read(edge.read_at);

@@ -42,6 +42,17 @@ start_gnss2shm() {
 	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
 }
 
+# refused STATUS WORDS ARGUMENTS...: gnss2shm run ends within 2 s with this status and a sentence that has these words.
+refused() {
+	wanted=$1 words=$2
+	shift 2
+	timeout 2 gnss2shm run --serial "${port-/dev/ttyS1}" --baud "$baud" "$@" >/tmp/said 2>&1
+	status=$?
+	[ $status = "$wanted" ] && grep -q "$words" /tmp/said && return
+	echo "status $status: $(tail -n 1 /tmp/said)"
+	return 1
+}
+
 # start_chronyd [LINES]: chronyd in charge of the system clock, with these refclock lines.
 start_chronyd() {
 	mkdir -p -m 0750 /run/chrony

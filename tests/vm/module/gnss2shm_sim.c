@@ -22,6 +22,7 @@
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/pps_kernel.h>
+#include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/timekeeping.h>
@@ -170,6 +171,7 @@ struct edge {
 };
 
 static struct ptp_clock *truth_clock, *nic_clock;
+static struct pci_dev *slot; /* what the NIC's clock says it sits on: whatever is first on the bus */
 static struct hrtimer timer;
 static struct rnd_state random;
 static int channel_pin[CHANNELS] = { -1, -1 }; /* pin of an enabled channel, else -1 */
@@ -534,9 +536,11 @@ static int __init sim_init(void)
 	truth_clock = ptp_clock_register(&truth_info, NULL);
 	if (IS_ERR_OR_NULL(truth_clock))
 		return truth_clock ? PTR_ERR(truth_clock) : -ENODEV;
-	nic_clock = ptp_clock_register(&nic_info, NULL);
+	slot = pci_get_domain_bus_and_slot(0, 0, 0);
+	nic_clock = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
 	if (IS_ERR_OR_NULL(nic_clock)) {
 		ptp_clock_unregister(truth_clock);
+		pci_dev_put(slot);
 		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
 	}
 	ktime_get_snapshot(&before);
@@ -553,6 +557,7 @@ static void __exit sim_exit(void)
 		pps_unregister_source(pps);
 	ptp_clock_unregister(nic_clock);
 	ptp_clock_unregister(truth_clock);
+	pci_dev_put(slot);
 }
 
 module_init(sim_init);
