@@ -144,7 +144,10 @@ fn answer(release: Release, mut client: TcpStream, shared: &Mutex<Shared>) -> st
             if shared.has_device {
                 let watch = format!(r#"{{"class":"WATCH","enable":true,"json":true,"nmea":true,"device":"{DEVICE}"}}"#);
                 write!(client, "{devices}\r\n{watch}\r\n")?;
-                shared.clients.push(client.try_clone()?);
+                let peer = client.peer_addr()?;
+                if shared.clients.iter().all(|known| known.peer_addr().ok() != Some(peer)) {
+                    shared.clients.push(client.try_clone()?);
+                }
             } else {
                 write!(client, "{{\"class\":\"ERROR\",\"message\":\"Can't assign {DEVICE}\"}}\r\n")?;
             }

@@ -242,7 +242,7 @@ mod tests {
         for second_of in 1..=12 {
             let ms = second_of * 1_000 + 300;
             // The fix is new in second 5: gpsd has to have its time to send a TOFF.
-            assert_eq!(device.rmc(ms), second_of == 5 || second_of > 10, "{second_of}");
+            assert_eq!(device.rmc(ms), second_of == 5 || second_of > 9, "{second_of}");
             let said = device.tpv(ms + 100, if second_of < 5 { 1 } else { 3 }, NOON + second_of);
             assert_eq!(second(said.clone()), None, "{second_of}");
             assert_eq!(no_fix(&said), second_of < 5, "{second_of}");
