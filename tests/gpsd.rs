@@ -248,7 +248,7 @@ fn nonsense_between_gpsds_lines_changes_nothing() {
             &[0xff, 0x00, b'\r', b'\n', b'{', b'\n'][..],
             b"{\"class\":\"TPV\",\"mode\":\"three\"}\r\n{\"class\":\"TPV\",\"mode\":3,\"time\":7}\r\n",
             b"{\"class\":\"NEW\",\"whatever\":[1,2,{}]}\r\n{\"class\":7}\r\n[]\r\n",
-            &[b'{'; 1 << 20],
+            &vec![b'{'; 1 << 20],
             b"\r\n",
             toff("/dev/ttyACM7", now).as_bytes(),
             toff("/dev/ttyUSB0", now).as_bytes(),
