@@ -17,6 +17,8 @@ use crate::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
 pub enum Event {
     /// Bytes of the receiver, as one read returned them.
     Bytes(Bytes),
+    /// What another program has read from the receiver.
+    Report(Report),
     /// A pulse edge, time stamped by the PHC.
     Edge(Edge),
     /// One moment read on all three clocks.
@@ -55,7 +57,33 @@ pub struct Bytes {
     pub data: Box<[u8]>,
 }
 
-/// A pulse edge as the PHC, or the interrupt's handler of a kernel PPS device, stamped it. Which edge of the pulse it is, the kernel does not say.
+/// What another program, gpsd, has read from the receiver: a second, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// When it was read; not before anything that it says.
+    pub read_at: Instant<Raw>,
+    /// What it says.
+    pub says: Says,
+}
+
+/// What a [`Report`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// The receiver has a fix and has named this second.
+    Second {
+        /// The second.
+        utc: UtcSecond,
+        /// When it was named: when the sentence that names it had come to its end.
+        named_at: Instant<Raw>,
+        /// When the burst that this sentence is part of began, as far as it can be told; not after `named_at`.
+        began_at: Instant<Raw>,
+    },
+    /// The receiver has no fix.
+    NoFix,
+}
+
+/// A pulse edge as the PHC, or the interrupt's handler of a kernel PPS device, stamped it. Which edge of the pulse it
+/// is, the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// The time stamp; of a kernel PPS device it is `CLOCK_REALTIME`.
@@ -102,6 +130,12 @@ pub enum SourceChange {
     SentencesOpen,
     /// The receiver's device is not there, or gone; the source keeps trying.
     SentencesLost,
+    /// gpsd does not answer, or what answers is no gpsd; the source keeps trying.
+    GpsdLost,
+    /// gpsd answers but does not have the receiver's device; the source keeps asking.
+    GpsdDeviceLost,
+    /// gpsd has several devices and nobody chose one; the source keeps asking.
+    GpsdDevicesSeveral,
     /// The PHC is open and time stamps edges.
     PulseOpen(Edges),
     /// The PHC is not there, or gone; the source keeps trying.

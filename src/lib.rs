@@ -24,6 +24,7 @@
 //! | PHC time to system time, steps | [`engine::clock_map`] |
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
+//! | what is made of gpsd's lines | [`source::gpsd`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tracing::warn;
 
 use super::{ExitCode, Failure};
-use crate::config::{ConfigError, Given, Settings};
+use crate::config::{ConfigError, GPSD_UNITS, Given, Settings};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
 use crate::event::{Event, Verdict};
@@ -21,7 +22,7 @@ use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
 use crate::source::pulse::{Pulse, PulseError};
-use crate::source::receiver::Receiver;
+use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
 use crate::status::Board;
 use crate::status::metrics::MetricsServer;
@@ -64,6 +65,12 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     super::log_to_stderr(args.debug);
+    if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
+        warn!(
+            "unit {unit} may be one that gpsd at {} writes its own, late samples to: take one from {GPSD_UNITS} on",
+            gpsd.server
+        );
+    }
     super::on_runtime(serve(settings, args.record.clone().map(|path| (path, args.record_size))))
 }
 

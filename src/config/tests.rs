@@ -125,9 +125,11 @@ fn two_sources_of_the_same_are_refused_by_name() {
 }
 
 #[test]
-fn samples_go_to_unit_0_unless_somebody_says_where() {
+fn samples_go_to_unit_0_or_8_beside_gpsd_unless_somebody_says_where() {
     for (args, shm, sock) in [
         (&[][..], Some(0), None),
+        (&["--gpsd"], Some(8), None),
+        (&["--gpsd", "--shm", "5"], Some(5), None),
         (&["--shm", "5"], Some(5), None),
         (&["--sock", "/run/chrony.g.sock"], None, Some("/run/chrony.g.sock".into())),
         (&["--sock", "/run/chrony.g.sock", "--shm", "5"], Some(5), Some("/run/chrony.g.sock".into())),

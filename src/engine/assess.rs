@@ -73,6 +73,9 @@ impl Engine {
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
+            Receiver::Silent(reason @ (Reason::GpsdLost | Reason::GpsdDeviceLost | Reason::GpsdDevicesSeveral)) => {
+                reason
+            }
             Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent(),
         }
     }

@@ -12,7 +12,7 @@ pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hearing {
     started: Option<Instant<Raw>>,
-    lost: bool,
+    lost: Option<Reason>,
     counts: LineCounts,
     bytes: Stream,
     sentences: Stream,
@@ -55,9 +55,9 @@ pub enum Receiver {
 }
 
 impl Hearing {
-    /// Its device was opened or lost.
-    pub fn device(&mut self, now: Instant<Raw>, is_open: bool) {
-        self.lost = !is_open;
+    /// Its device was opened, or lost for this reason.
+    pub fn device(&mut self, now: Instant<Raw>, lost: Option<Reason>) {
+        self.lost = lost;
         self.started = Some(now);
     }
 
@@ -71,6 +71,12 @@ impl Hearing {
             self.ubx = Some(now);
         }
         self.counts = counts;
+    }
+
+    /// Another program has read something from the receiver.
+    pub fn report(&mut self, now: Instant<Raw>) {
+        self.bytes.comes(now);
+        self.sentences.comes(now);
     }
 
     /// A sentence came, and this is what it was.
@@ -104,7 +110,7 @@ impl Hearing {
         let lately = |at: Option<Instant<Raw>>| at.is_some_and(|at| now - at <= HEARD_WITHIN);
         let is_starting = self.started.is_none_or(|started| now - started <= HEARD_WITHIN);
         match self.invalid_since {
-            _ if self.lost => Receiver::Silent(Reason::SerialLost),
+            _ if let Some(reason) = self.lost => Receiver::Silent(reason),
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
             _ if lately(self.mention) => Receiver::Valid,
             _ if let Some((at, reason)) = self.impossible

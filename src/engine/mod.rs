@@ -19,7 +19,7 @@ pub mod pulse_train;
 mod stamper;
 pub mod track;
 
-use crate::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
+use crate::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Report, Sample, Says, SourceChange, State, Verdict};
 use crate::nmea::{Framer, LineCounts, Sentence};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::{ClockMap, Dating, Era};
@@ -129,6 +129,10 @@ impl Engine {
                 self.passes(bytes.read_at);
                 self.on_bytes(bytes, &mut said);
             }
+            Event::Report(report) => {
+                self.passes(report.read_at);
+                self.on_report(*report, &mut said);
+            }
             Event::Edge(edge) => {
                 self.passes(edge.read_at);
                 self.on_edge(*edge, &mut said);
@@ -196,14 +200,17 @@ impl Engine {
         match change {
             SourceChange::SentencesOpen => {
                 self.framer.reset();
-                self.hearing.device(self.now, true);
+                self.hearing.device(self.now, None);
             }
-            SourceChange::SentencesLost => self.hearing.device(self.now, false),
             SourceChange::PulseOpen(edges) => self.on_pulse_open(Stamper::Phc, edges),
             SourceChange::PpsOpen(edges) => self.on_pulse_open(Stamper::KernelPps, edges),
             SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::Phc, true),
             SourceChange::PulseRearmed => {}
             SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KernelPps, true),
+            SourceChange::SentencesLost => self.hearing.device(self.now, Some(Reason::SerialLost)),
+            SourceChange::GpsdLost => self.hearing.device(self.now, Some(Reason::GpsdLost)),
+            SourceChange::GpsdDeviceLost => self.hearing.device(self.now, Some(Reason::GpsdDeviceLost)),
+            SourceChange::GpsdDevicesSeveral => self.hearing.device(self.now, Some(Reason::GpsdDevicesSeveral)),
         }
     }
 
@@ -227,6 +234,17 @@ impl Engine {
                     self.hearing.sentence(self.now, heard);
                 }
             }
+        }
+    }
+
+    fn on_report(&mut self, report: Report, said: &mut Vec<Verdict>) {
+        self.hearing.report(self.now);
+        match report.says {
+            Says::Second { utc, named_at, began_at } => {
+                let burst_start = began_at.min(named_at);
+                self.on_mention(Mention { utc, first_byte: named_at, burst_start }, said);
+            }
+            Says::NoFix => self.hearing.sentence(self.now, Heard::NotValid),
         }
     }
 

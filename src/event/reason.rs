@@ -46,6 +46,12 @@ reasons! {
     NoPpsEdge = "no-pps-edge": "no pulse edges arrive on the kernel PPS device: check the wiring of the pulse (on a serial port to DCD), its level, and that the receiver gives its pulse without waiting for a fix",
     /// The serial device is not there.
     SerialLost = "serial-lost": "the serial device is not there: check its cable and name; it is waited for",
+    /// gpsd is not there.
+    GpsdLost = "gpsd-lost": "gpsd cannot be reached: check that it runs and where it listens (--gpsd HOST:PORT); it is waited for",
+    /// gpsd has no receiver.
+    GpsdDeviceLost = "gpsd-device-lost": "gpsd does not have the receiver's device: check its cable and the device's name, both in gpsd and here; it is waited for",
+    /// gpsd has several receivers.
+    GpsdDevicesSeveral = "gpsd-devices-several": "gpsd has several devices: name the one whose pulse this is (--gpsd HOST:PORT:DEVICE)",
     /// No byte.
     NoBytes = "no-bytes": "nothing arrives on the serial line: check its wiring and that the receiver has power",
     /// Bytes, but not one valid sentence.

@@ -18,7 +18,7 @@ pub const MAGIC: &str = "gnss2shm-recording";
 pub const LEGEND: &str = "\
 # Each line: CLOCK_MONOTONIC_RAW in ns, keyword, fields; all times in ns. See gnss2shm-recording(5).
 #   bytes TIME-OF-ONE-BYTE \"DATA\" | edge PHC | cross PHC SYSTEM WINDOW | source CHANGE | tick
-#   witness MAX-ERROR | leap-table DAY KIND
+#   report SECOND NAMED-AT BEGAN-AT | witness MAX-ERROR | leap-table DAY KIND
 ";
 
 /// What a setting says that is not given.
