@@ -227,6 +227,7 @@ impl Given {
                 rollover: self.rollover.map_or(defaults.rollover, Into::into),
                 witness: self.witness.map_or(defaults.witness, Into::into),
                 conventions: self.conventions.map_or(defaults.conventions, Into::into),
+                ..defaults
             },
         })
     }

@@ -3,6 +3,7 @@
 //! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. Where
 //! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --test replay` writes every NAME.chk anew; it
 //! fails in doing so, and what changed is to be read before it is committed.
+//! through-a-pty.rec keeps the header that it was made with, from before headers named dates and offset.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -129,7 +130,9 @@ fn quiet_prints_the_summary_and_by_default_rejections_are_only_counted() {
 #[test]
 fn parts_of_one_run_replayed_together_give_what_the_whole_gives() {
     let whole = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
-    let first = Header::default();
+    let mut items = Vec::new();
+    Reader::default().push(whole.as_bytes(), |item| items.push(item)).unwrap();
+    let Item::Header(first) = items[0].clone() else { panic!("{:?}", items[0]) };
     let lines: Vec<&str> = whole.lines().filter(|line| !line.starts_with(['#', 'g'])).collect();
     let (before, after) = lines.split_at(lines.len() / 2);
     let file = |part: i64, lines: &[&str]| {
@@ -143,6 +146,27 @@ fn parts_of_one_run_replayed_together_give_what_the_whole_gives() {
     let apart = replay(&["--quiet", "-"], (file(1, before) + &file(3, after)).as_bytes()).stdout;
     assert_ne!(apart, want);
     assert!(replay(&["--quiet", "-"], file(2, after).as_bytes()).status.success());
+}
+
+/// Which dates are believed is the recording's business: another release has another floor.
+#[test]
+fn the_dates_that_the_header_names_decide_and_not_those_of_this_release() {
+    let recording = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
+    let header = recording.lines().find(|line| line.starts_with(recording::MAGIC)).unwrap();
+    let of = |days: &str| {
+        let (before, _) = header.split_once(" date-floor=").unwrap();
+        verdicts(recording.replace(header, &format!("{before}{days}")).as_bytes())
+    };
+    let known = verdicts(recording.as_bytes());
+    assert_eq!(of(" date-floor=2035-05-17 date-ceiling=2035-05-18"), known);
+    for (days, reason) in [
+        (" date-floor=2035-05-18 date-ceiling=2036-01-01", Reason::DateTooEarly),
+        (" date-floor=2020-01-01 date-ceiling=2035-05-17", Reason::DateTooLate),
+    ] {
+        let said = of(days);
+        assert!(said.contains(&Verdict::Rejected(reason)), "{days}");
+        assert!(!said.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))), "{days}");
+    }
 }
 
 #[test]

@@ -100,6 +100,37 @@ fn confirmed_conventions_publish() {
 }
 
 #[test]
+fn a_configured_offset_is_taken_off_the_edge_before_anything_is_said_of_the_system_clock() {
+    for (edge_is_late, width, sys_max_error) in [
+        (Span::from_nanos(700), ms(100), None),
+        (Span::from_micros(40), ms(100), None),
+        (Span::from_micros(-40), ms(100), None),
+        // More than the witness may be off: it would disagree, and could not tell the edges apart.
+        (ms(80), ms(100), Some(ms(2))),
+        (ms(-80), ms(500), Some(ms(2))),
+    ] {
+        let cable = Fault { from: -10, until: 100, kind: FaultKind::PulseShift(edge_is_late) };
+        let plain = steady(300, width, SimEdges::Both, 9_600);
+        let scenario = Scenario { faults: vec![cable], sys_max_error, ..plain };
+        let context = format!("{edge_is_late}, {width} wide");
+        let right = Config { offset: edge_is_late, ..Config::default() };
+        run(right, &scenario, 20).assert_works(12, &context);
+        let outcome = run(Config::default(), &scenario, 20);
+        match sys_max_error {
+            Some(_) => assert!(outcome.samples.is_empty(), "{context}, not configured"),
+            None => assert!(
+                outcome
+                    .samples
+                    .iter()
+                    .all(|judged| (judged.error.unwrap() - edge_is_late).abs() < Span::from_nanos(700)),
+                "{context}, not configured: {:?}",
+                outcome.samples.first()
+            ),
+        }
+    }
+}
+
+#[test]
 fn delays_that_straddle_the_pulse_are_refused_or_settled_by_setting_or_witness() {
     for seed in 0..20 {
         let scenario = Scenario { jitter: ms(40), seed, ..steady(990, ms(100), SimEdges::Both, 9_600) };
