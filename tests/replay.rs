@@ -174,15 +174,32 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let good = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
     let count = good.lines().count();
     for (input, code, says) in [
-        (String::new(), 65, "standard input is empty"),
+        (String::new(), 65, "standard input has no header: no recording"),
+        ("# receiver: none\n".into(), 65, "standard input has no header: no recording"),
+        ("# receiver: no".into(), 65, "standard input breaks off before its header"),
+        ("gnss2shm-rec".into(), 65, "standard input breaks off before its header"),
         ("hello\n".into(), 65, "standard input: line 1: this is no recording"),
         ("gnss2shm-recording 7\n".into(), 65, "line 1: the recording has format 7"),
-        (format!("{good}12 jump\n12 tick\n"), 65, &format!("line {}: `jump` is no keyword", count + 1)),
+        ("\0".repeat(300_000), 65, "line 1: this is no recording"),
     ] {
         let output = replay(&["-"], input.as_bytes());
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), said.contains(says)), (Some(code), true), "{says}: {said}");
+        assert!(output.stdout.is_empty(), "{says}: what is no recording has no summary");
     }
+    // Damaged in the middle: what came before it counts, and both streams say where that is.
+    for (rest, says) in [("12 jump\n12 tick\n", "`jump` is no keyword"), (&"1".repeat(300_000), "longer than")] {
+        let output = replay(&["--quiet", "-"], format!("{good}{rest}").as_bytes());
+        let [summary, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        let line = count + 1;
+        assert_eq!(output.status.code(), Some(65));
+        assert!(said.contains(&format!("line {line}: ")) && said.contains(says), "{said}");
+        let ends = format!("the recording is damaged: line {line} and all after it are not in this\n");
+        assert!(summary.contains("samples ") && summary.ends_with(&ends), "{summary}");
+    }
+    // Nothing but a header: a run that ended before its first event.
+    let output = replay(&["--quiet", "-"], b"gnss2shm-recording 1\n");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"events 0\nsamples 0\n"[..]));
     assert_eq!(replay(&["/nonexistent.rec"], b"").status.code(), Some(66));
     // Cut off within a line: what came before it counts.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);
