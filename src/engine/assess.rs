@@ -12,9 +12,12 @@ impl Engine {
     pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
         match state.reason()? {
             Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
-            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
-                self.labeller.contradiction()
-            }
+            Reason::DelayMismatch
+            | Reason::DelayMoved
+            | Reason::StraddlingDelay
+            | Reason::SentencesDisagree
+            | Reason::LabelDissent
+            | Reason::LeapContradiction => self.labeller.contradiction(),
             Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
                 named,
                 earliest: UtcSecond::from_civil(self.config.date_floor, 0),

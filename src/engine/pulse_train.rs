@@ -127,7 +127,13 @@ impl PulseTrain {
 
     /// The figures of a refusal for the pulse's width.
     pub fn contradiction(&self) -> Option<Contradiction> {
-        self.gaps.map(|measured| Contradiction::Width { configured: self.width, measured })
+        let measured = self.gaps?;
+        Some(match (self.refused, self.on_time) {
+            (Some(Reason::EdgeContradiction), Some(OnTime { width: before, .. })) => {
+                Contradiction::Edge { before, measured }
+            }
+            _ => Contradiction::Width { configured: self.width, measured },
+        })
     }
 
     /// Takes a front.

@@ -11,7 +11,7 @@ impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, said: &mut Vec<Verdict>) {
         let mut sentences: Vec<Sentence> = Vec::new();
         self.framer.push(bytes, |sentence| sentences.push(sentence));
-        self.hearing.bytes(self.now, self.framer.counts());
+        self.hearing.bytes(self.now, self.framer.burst_start(), self.framer.counts());
         for sentence in &sentences {
             let heard = self.mentions.add(sentence);
             match heard {

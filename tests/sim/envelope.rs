@@ -252,6 +252,23 @@ fn an_announced_leap_second_is_passed_on_and_must_show() {
 }
 
 #[test]
+fn a_line_that_cannot_carry_its_sentences_is_named_for_that() {
+    for baud in [300, 600, 1_200] {
+        for delay in [10, 300, 900] {
+            for configured in [None, Some(ms(delay))] {
+                let scenario = Scenario { baud, delay: ms(delay), ..Scenario::default() };
+                let config = Config { delay: configured, ..Config::default() };
+                let outcome = run(config, &scenario, 100);
+                let context = format!("{baud} baud, delay {delay} ms, {configured:?}");
+                outcome.assert_right(&context);
+                let reason = outcome.state.reason();
+                assert_eq!(reason, Some(Reason::LineSaturated), "{context}: {:?}", outcome.samples.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_line_so_busy_that_sentences_slide_past_the_second_never_misleads() {
     for seed in 0..20 {
         let slide = Fault { from: 20 + seed, until: 200, kind: FaultKind::DelayRamp(ms(30 + seed)) };

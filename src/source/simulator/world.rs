@@ -6,6 +6,9 @@ use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, Shown, SimEdges};
 use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
+/// Sentences that would begin so much later than they should, because of those before them, are left out.
+const BACKLOG: Span = Span::from_secs(3);
+
 /// The simulated truth.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -15,6 +18,8 @@ pub struct World {
     first_pulse: Instant<Raw>,
     phc: PiecewiseClock<Phc>,
     sys: PiecewiseClock<Sys>,
+    /// When the line has carried what was sent so far.
+    line_free: Instant<Raw>,
 }
 
 /// One second of the world.
@@ -53,6 +58,7 @@ impl World {
             sys: PiecewiseClock::new(first_pulse, sys_start, 0),
             first_second,
             first_pulse,
+            line_free: Instant::from_nanos(i64::MIN),
             scenario,
         };
         world.bend_clocks();
@@ -204,6 +210,12 @@ impl World {
             }
         }
         let start = if self.scenario.delay < Span::ZERO { pulse + delay } else { pulse + delay.max(Span::ZERO) };
+        // A line carries one sentence after the other.
+        if self.line_free - start > BACKLOG {
+            return None;
+        }
+        let start = start.max(self.line_free);
+        self.line_free = start + self.byte_time().times(bytes.len() as i64);
         Some((start, bytes))
     }
 
