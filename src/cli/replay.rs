@@ -49,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// How the recording ends.
+#[derive(Clone, Copy)]
 enum End {
     /// With a line's end.
     Whole,
@@ -152,7 +153,7 @@ impl<'a, W: Write> Replay<'a, W> {
 
     fn finish(mut self, end: End) -> Result<(), Failure> {
         self.end_run();
-        let summary = |()| self.total.write(&mut self.out, &end).and_then(|()| self.out.flush());
+        let summary = |()| self.total.write(&mut self.out, end).and_then(|()| self.out.flush());
         super::written(self.written.and_then(summary))
     }
 }
@@ -178,7 +179,7 @@ impl Total {
         *total = *total + time;
     }
 
-    fn write(&self, out: &mut impl Write, end: &End) -> io::Result<()> {
+    fn write(&self, out: &mut impl Write, end: End) -> io::Result<()> {
         let kinds: Vec<_> = self.events.iter().map(|(keyword, n)| format!("{n} {keyword}")).collect();
         match self.events.values().sum() {
             0_u64 => writeln!(out, "events 0")?,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::front::Tail;
 
 const MS: i64 = 1_000_000;
 
