@@ -163,7 +163,7 @@ impl Labeller {
         }
         if self.label.is_none() {
             let heard = self.heard(track);
-            if self.straddles(&heard).is_none() && self.unplaced(track).is_none() {
+            if self.straddles(&heard).is_none() {
                 self.propose(&heard, track);
             }
         }
@@ -212,15 +212,16 @@ impl Labeller {
         Placed::new(mention, track, self.delay)
     }
 
-    /// Why the last mentions have no place, if none of them has. One is enough to stay away from a first label where the
-    /// line is saturated.
+    /// Why the last mentions have no place, if none of them has. Where the line was saturated for one of many, there is
+    /// no first label: a pause too few or too many, and the others would be believed.
     fn unplaced(&self, track: &Track) -> Option<Unplaced> {
         let said = |mention: &&Mention| mention.first_byte >= heard_from(track);
-        let mut lately = self.mentions.iter().rev().take_while(said).map(|mention| self.place(mention, track));
-        let newest = lately.next()?.err()?;
-        let is_enough = newest == Unplaced::Saturated && self.label.is_none();
-        let others = lately.take(TO_LABEL - 1).filter(Result::is_err).count();
-        (is_enough || others == TO_LABEL - 1).then_some(newest)
+        let lately = || self.mentions.iter().rev().take_while(said).map(|mention| self.place(mention, track));
+        if self.label.is_none() && lately().take(TO_BE_SURE).any(|placed| placed == Err(Unplaced::Saturated)) {
+            return Some(Unplaced::Saturated);
+        }
+        let newest = lately().next()?.err()?;
+        (lately().take(TO_LABEL).filter(Result::is_err).count() == TO_LABEL).then_some(newest)
     }
 
     fn refuse_unplaced(&mut self, track: &Track) {

@@ -11,7 +11,7 @@ impl Labeller {
     /// A first label, if the last mentions agree and nothing before them forbids it.
     pub(super) fn propose(&mut self, heard: &[Placed], track: &Track) {
         let heard = heard.get(..TO_BE_SURE).unwrap_or(heard);
-        let Some(newest) = heard.first() else { return };
+        let Some(newest) = heard.first().filter(|_| self.unplaced(track).is_none()) else { return };
         let (agreed, before) = heard.split_at(heard.iter().take_while(|p| p.base == newest.base).count());
         if let Some(dissenter) = before.iter().find(|p| moved(newest, p)) {
             let figures = Contradiction::DelayMoved { before: dissenter.delay, now: newest.delay };

@@ -111,6 +111,32 @@ fn a_pulse_within_the_burst_before_the_time_makes_its_second_a_guess() {
 }
 
 #[test]
+fn a_saturated_line_gives_no_label_even_where_it_pauses_and_a_delay_is_configured() {
+    for configured in [None, Some(Span::from_millis(300))] {
+        let (mut labeller, track) = (Labeller::new(configured), track(1));
+        // Three seconds late; the line pauses before most sentences, so that they look as if they came in time.
+        for second in 0..15 {
+            let late = mention(second, 3_300);
+            let burst_start = if second % 15 == 0 { raw(0) } else { late.burst_start };
+            labeller.add(Mention { burst_start, ..late }, Some(&track));
+            labeller.follow(&track);
+            assert_eq!(labeller.view(), Labelling::Refused(Reason::LineSaturated), "second {second}");
+        }
+    }
+}
+
+#[test]
+fn a_label_outlives_a_moment_in_which_the_line_does_not_pause() {
+    let (mut labeller, track) = (Labeller::new(None), track(1));
+    for second in 0..20 {
+        let mention = mention(second, 300);
+        let burst_start = if matches!(second, 10 | 11) { raw(9_300) } else { mention.burst_start };
+        labeller.add(Mention { burst_start, ..mention }, Some(&track));
+        assert_eq!(wrong_by(labeller.view()).is_some(), second >= 2, "second {second}");
+    }
+}
+
+#[test]
 fn one_dissent_is_noise_and_two_in_a_row_stop() {
     let (labelling, effects) = labelled(None, &[300, 300, 300, 300, 1_300, 300, 300]);
     assert_eq!((wrong_by(labelling), effects[4]), (Some(0), Effect::Dissent));
