@@ -177,7 +177,9 @@ impl Labeller {
     /// A leap second may come now: what was counted has to be confirmed again. `expected` is by how much the label will
     /// have to change, if that is known. To be called throughout the window, in which mentions are not to be added.
     pub fn enter_leap_window(&mut self, expected: Option<i64>) {
-        if let Some(label) = self.label {
+        if let Some(label) = self.label
+            && !self.is_astray()
+        {
             self.standing = Standing::AfterLeap { base: label.base, agreed: 0, expected };
             self.refused = None;
         }

@@ -270,10 +270,10 @@ fn a_line_that_cannot_carry_its_sentences_is_named_for_that() {
 
 #[test]
 fn a_line_so_busy_that_sentences_slide_past_the_second_never_misleads() {
-    for seed in 0..20 {
-        let slide = Fault { from: 20 + seed, until: 200, kind: FaultKind::DelayRamp(ms(30 + seed)) };
-        let scenario = Scenario { faults: vec![slide], seed: seed as u64, ..Scenario::default() };
-        let outcome = run(Config::default(), &scenario, 150);
+    for seed in 0..40 {
+        let slide = Fault { from: 20 + seed, until: 400, kind: FaultKind::DelayRamp(ms(8 + seed)) };
+        let scenario = Scenario { faults: vec![slide], jitter: ms(50), seed: seed as u64, ..Scenario::default() };
+        let outcome = run(Config::default(), &scenario, 350);
         outcome.assert_right(&format!("seed {seed}"));
         let State::Refusing(Reason::DelayMoved | Reason::StraddlingDelay) = outcome.state else {
             panic!("seed {seed}: {:?}", outcome.state);

@@ -76,12 +76,18 @@ impl Labeller {
             return Effect::Dissent;
         }
         let moved = |placed: &Placed| (placed.delay - label.delay).abs() > DELAY_STEADY;
-        if self.refused == Some(Reason::DelayMoved) || recent.iter().any(moved) {
+        if self.is_astray() || recent.iter().any(moved) {
             let figures = Contradiction::DelayMoved { before: label.delay, now: newest.delay };
             self.refuse(Reason::DelayMoved, Some(figures));
             return Effect::Dissent;
         }
         self.relabel(label, newest)
+    }
+
+    /// Whether the delay is known to have left the second in which the label was agreed. By how many seconds, no
+    /// sentence says: only those that agree with the label again can bring it back.
+    pub(super) fn is_astray(&self) -> bool {
+        matches!(self.refused, Some(Reason::DelayMoved | Reason::StraddlingDelay | Reason::LineSaturated))
     }
 
     /// A mention after a leap second, or after a time at which there could have been one.

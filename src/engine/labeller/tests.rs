@@ -182,6 +182,21 @@ fn a_delay_that_slides_past_the_second_never_relabels() {
     assert_eq!(labeller.view(), Labelling::Refused(Reason::DelayMoved));
 }
 
+/// Slow enough that the crossings of the pulse are forgotten before the delay has passed a whole second: it then looks
+/// as it did under the label, and is a second late.
+#[test]
+fn a_slow_slide_through_whole_seconds_never_relabels_either() {
+    for slide in 4..30 {
+        let (mut labeller, track) = (Labeller::new(None), track(1));
+        for second in 0..600 {
+            let jitter = second * 37 % 121 - 60;
+            let effect = labeller.add(mention(second, 500 + second * slide + jitter), Some(&track));
+            assert!(!matches!(effect, Effect::Relabelled(_)), "{slide} ms a second, second {second}");
+            assert!(matches!(wrong_by(labeller.view()), None | Some(0)), "{slide} ms a second, second {second}");
+        }
+    }
+}
+
 #[test]
 fn a_jump_past_the_second_is_refused_and_its_return_accepted() {
     let delays: Vec<i64> = [900; 20].into_iter().chain([1_100; 8]).collect();
