@@ -100,6 +100,27 @@ fn a_configured_delay_settles_late_early_and_straddling_sentences() {
 }
 
 #[test]
+fn the_witness_settles_how_late_straddling_sentences_are() {
+    let (mut labeller, track) = (Labeller::new(None), track(1));
+    let add = |labeller: &mut Labeller, second, delay| labeller.add(mention(second, delay), Some(&track));
+    for (second, delay) in (0..).zip([980, 1_020, 990, 1_010]) {
+        add(&mut labeller, second, delay);
+    }
+    assert_eq!(labeller.view(), Labelling::Refused(Reason::StraddlingDelay));
+    labeller.witness(UtcSecond::from_posix(UTC), &track);
+    assert_eq!(wrong_by(labeller.view()), Some(0));
+    for (second, delay) in (4..).zip([1_005, 985, 1_040, 960]) {
+        add(&mut labeller, second, delay);
+        assert_eq!(wrong_by(labeller.view()), Some(0), "second {second}");
+    }
+}
+
+#[test]
+fn delays_that_leave_a_configured_one_on_both_sides_are_refused() {
+    assert_eq!(labelled(Some(300), &[600, 600, 1_000]).0, Labelling::Refused(Reason::DelayMoved));
+}
+
+#[test]
 fn a_pulse_within_the_burst_before_the_time_makes_its_second_a_guess() {
     let mut labeller = Labeller::new(None);
     let track = track(1);
