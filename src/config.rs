@@ -352,11 +352,13 @@ impl Given {
         let engine = engine::Config {
             width: self.pulse.width.map(|width| width.0),
             delay: self.sentences.delay.map(|delay| delay.0),
+            offset: self.pulse.offset.map_or(defaults.offset, |offset| offset.0),
             holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
             trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
             rollover: self.rollover.map_or(defaults.rollover, Into::into),
             witness: self.witness.map_or(defaults.witness, Into::into),
             conventions: self.conventions.map_or(defaults.conventions, Into::into),
+            ..defaults
         };
         let gpsd = match (self.gpsd.server, self.gpsd.device) {
             (None, None) => None,

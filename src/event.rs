@@ -208,6 +208,35 @@ pub enum Contradiction {
         /// As measured, from the nearest pulse that it could mean.
         measured: Span,
     },
+    /// The edge that was on time starts the other part of the second now.
+    Edge {
+        /// Pulse width until now; `None` where one edge alone was seen.
+        before: Option<Span>,
+        /// The parts that the edges divide the second into now.
+        measured: [Span; 2],
+    },
+    /// The sentence delay until now, and the one with which the sentences would name another pulse.
+    DelayMoved {
+        /// As it was.
+        before: Span,
+        /// As measured, from the pulse before the sentence.
+        now: Span,
+    },
+    /// Seconds that sentences name for the same pulse.
+    Sentences {
+        /// The newest of them.
+        one: UtcSecond,
+        /// Those before it.
+        other: UtcSecond,
+    },
+    /// A leap second as the table announced it and as the receiver showed it: by how many seconds the count of the
+    /// pulses and UTC moved against each other.
+    Leap {
+        /// -1 where a second was to be inserted, 1 where one was to be left out.
+        announced: i64,
+        /// The same of the sentences; 0 where they showed none.
+        shown: i64,
+    },
     /// The second that was counted on the pulses and the one that the sentences name for the same pulse.
     Label {
         /// As counted.
@@ -243,6 +272,20 @@ impl fmt::Display for Contradiction {
             }
             Self::Width { configured: None, measured: [a, b] } => write!(f, "the edges lie {a} and {b} apart"),
             Self::Delay { configured, measured } => write!(f, "configured delay {configured}, measured {measured}"),
+            Self::Edge { before, measured: [a, b] } => {
+                match before {
+                    Some(width) => write!(f, "the pulse was {width} wide")?,
+                    None => f.write_str("one edge a second came")?,
+                }
+                write!(f, ", the edges now lie {a} and {b} apart")
+            }
+            Self::DelayMoved { before, now } => {
+                write!(f, "the sentences came {before} after the pulse that they name, now {now} after a pulse")
+            }
+            Self::Sentences { one, other } => write!(f, "the sentences name {one} and {other} for the same pulse"),
+            Self::Leap { announced, shown } => {
+                write!(f, "the table announced {}, the sentences showed {}", leap(announced), leap(shown))
+            }
             Self::Label { counted, named } => write!(f, "counted {counted}, the sentences name {named}"),
             Self::Date { named, earliest, latest } => {
                 write!(f, "the receiver names {named}, possible is {earliest} to {latest}")
@@ -258,12 +301,22 @@ impl fmt::Display for Contradiction {
     }
 }
 
+/// A change of the label over a leap second, in words.
+fn leap(seconds: i64) -> String {
+    match seconds {
+        0 => "no leap second".into(),
+        -1 => "an inserted second".into(),
+        1 => "a second left out".into(),
+        _ => format!("a step of {seconds:+} s"),
+    }
+}
+
 /// A finished sample: the pulse of that UTC second came at that system time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The UTC second that the on-time edge marks.
     pub label: UtcSecond,
-    /// `CLOCK_REALTIME` at the on-time edge.
+    /// `CLOCK_REALTIME` at the true second: at the on-time edge, less the configured offset.
     pub at: Instant<Sys>,
     /// Bound of the error of `at`.
     pub error: Span,

@@ -210,6 +210,11 @@ impl Framer {
         }
     }
 
+    /// When the burst began that the last bytes belong to.
+    pub fn burst_start(&self) -> Instant<Raw> {
+        self.burst_start
+    }
+
     /// What came of the bytes so far.
     pub fn counts(&self) -> LineCounts {
         self.counts

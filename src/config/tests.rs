@@ -42,6 +42,7 @@ fn a_full_file_is_read() {
         rollover: guard::Rollover::Correct,
         witness: guard::WitnessMode::Warn,
         conventions: guard::Conventions::Confirm,
+        ..engine::Config::default()
     };
     assert_eq!(settings.engine, engine);
 }

@@ -1,24 +1,27 @@
 //! Where the engine stands: one decision over what is known of pulse, receiver and label.
 
-use crate::engine::guard;
 use crate::engine::hearing::{HEARD_WITHIN, Receiver};
 use crate::engine::labeller::Labelling;
 use crate::engine::pulse_train::Pulse;
 use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
 use crate::event::{Contradiction, Reason, State};
+use crate::time::UtcSecond;
 
 impl Engine {
     /// The two values that contradict each other, where that is the reason.
     pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
         match state.reason()? {
             Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
-            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
-                self.labeller.contradiction()
-            }
+            Reason::DelayMismatch
+            | Reason::DelayMoved
+            | Reason::StraddlingDelay
+            | Reason::SentencesDisagree
+            | Reason::LabelDissent
+            | Reason::LeapContradiction => self.labeller.contradiction(),
             Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
                 named,
-                earliest: guard::DATE_FLOOR,
-                latest: guard::DATE_CEILING,
+                earliest: UtcSecond::from_civil(self.config.date_floor, 0),
+                latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
             }),
             Reason::WitnessDisagrees => self.guard.contradiction(),
             _ => None,

@@ -15,6 +15,8 @@ pub struct Hearing {
     lost: Option<Reason>,
     counts: LineCounts,
     bytes: Stream,
+    /// When the line began to be busy without a pause.
+    busy_since: Option<Instant<Raw>>,
     sentences: Stream,
     ubx: Option<Instant<Raw>>,
     fraction: Option<Instant<Raw>>,
@@ -61,9 +63,10 @@ impl Hearing {
         self.started = Some(now);
     }
 
-    /// Bytes came; `counts` is what came of all bytes so far.
-    pub fn bytes(&mut self, now: Instant<Raw>, counts: LineCounts) {
+    /// Bytes came, in a burst that began then; `counts` is what came of all bytes so far.
+    pub fn bytes(&mut self, now: Instant<Raw>, burst_start: Instant<Raw>, counts: LineCounts) {
         self.bytes.comes(now);
+        self.busy_since = Some(burst_start);
         if counts.sentences > self.counts.sentences {
             self.sentences.comes(now);
         }
@@ -123,6 +126,10 @@ impl Hearing {
             _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
             _ if !self.sentences.is_steady(now) => Receiver::Silent(Reason::NoSentence),
             _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
+            // Times come, but seldom: there is too much between them.
+            _ if self.mention.is_some() && self.busy_since.is_some_and(|since| now - since > HEARD_WITHIN) => {
+                Receiver::Silent(Reason::LineSaturated)
+            }
             _ => Receiver::Silent(Reason::NoTime),
         }
     }

@@ -84,6 +84,10 @@ reasons! {
     StraddlingDelay = "straddling-delay": "the sentences come so close to the next pulse that their second cannot be told: send fewer sentences, raise the baud rate, or set delay",
     /// The delay slid past the second.
     DelayMoved = "delay-moved": "the sentence delay moved past the end of the second: send fewer sentences or raise the baud rate; or set delay",
+    /// More is sent than the line can carry.
+    LineSaturated = "line-saturated": "the serial line never falls silent, because the receiver sends more in a second than the line can carry: send fewer sentences or raise the baud rate",
+    /// Sentences contradict each other.
+    SentencesDisagree = "sentences-disagree": "the sentences name different seconds at the same time: check that only one receiver is wired to the serial line",
     /// Sentences contradict the count.
     LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree",
     /// A date before this program was written.

@@ -184,3 +184,20 @@ proptest! {
         prop_assert_eq!(found, whole);
     }
 }
+
+#[test]
+fn every_refusal_has_a_key_of_its_own_and_a_sentence() {
+    let all = [
+        Refusal::NoChecksum,
+        Refusal::WrongChecksum { said: 0x0A, computed: 0xB0 },
+        Refusal::TooLong,
+        Refusal::Unprintable(0xB5),
+        Refusal::CutOff,
+        Refusal::Time,
+        Refusal::Date,
+    ];
+    let keys: std::collections::HashSet<_> = all.iter().map(|refusal| refusal.key()).collect();
+    assert_eq!(keys.len(), all.len());
+    assert!(all.iter().all(|refusal| !refusal.to_string().ends_with('.')));
+    assert_eq!(all[1].to_string(), "its checksum says 0A, its bytes give B0");
+}
