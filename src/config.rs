@@ -308,6 +308,7 @@ impl Given {
             delay: self.sentences.delay.map(|delay| delay.0),
             holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
             trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
+            sawtooth: self.sentences.sawtooth.unwrap_or(defaults.sawtooth),
             rollover: self.rollover.map_or(defaults.rollover, Into::into),
             witness: self.witness.map_or(defaults.witness, Into::into),
             conventions: self.conventions.map_or(defaults.conventions, Into::into),

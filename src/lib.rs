@@ -18,7 +18,8 @@
 //! # Where to change what
 //! | to change | go to |
 //! |---|---|
-//! | which sentences count, how a time is read | [`nmea`], [`engine::mention`] |
+//! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::mention`] |
+//! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
 //! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
 //! | which second it is | [`engine::labeller`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |
@@ -40,3 +41,4 @@ pub mod size;
 pub mod source;
 pub mod sys;
 pub mod time;
+pub mod ubx;

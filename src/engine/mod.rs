@@ -17,10 +17,12 @@ pub mod mention;
 mod placing;
 pub mod pulse_train;
 pub mod track;
+pub mod ublox;
 
 use crate::event::{Bytes, CrossTs, Edge, Event, Reason, Sample, SourceChange, State, Verdict};
-use crate::nmea::{Framer, LineCounts, Sentence};
+use crate::nmea::{Found as Framed, Framer, LineCounts, Sentence};
 use crate::time::{Instant, Raw, Span, UtcSecond};
+use crate::ubx::Frame;
 use clock_map::{ClockMap, Dating, Era};
 use front::{Front, Fronts, Taken};
 use guard::{Conventions, Guard, Passage, Rollover, WitnessMode, in_leap_window};
@@ -28,6 +30,7 @@ use hearing::{HEARD_WITHIN, Hearing};
 use labeller::{Effect, Label, Labeller, Labelling};
 use mention::{Heard, Mention, Mentions};
 use pulse_train::{Found, OnTime, Pulse, PulseTrain};
+use ublox::{Said, Ublox};
 
 /// Edges that wait for the cross time stamp after them. The kernel's queue holds 128.
 const PENDING_KEPT: usize = 128;
@@ -50,6 +53,8 @@ pub struct Config {
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
+    /// Whether pulses are corrected by the quantisation error that a u-blox receiver announces for them.
+    pub sawtooth: bool,
     /// What is done with dates from before this release.
     pub rollover: Rollover,
     /// What is done when the system clock disagrees with the first label.
@@ -65,6 +70,7 @@ impl Default for Config {
             delay: None,
             holdover: Span::from_secs(60),
             trust_zda: false,
+            sawtooth: false,
             rollover: Rollover::Refuse,
             witness: WitnessMode::Block,
             conventions: Conventions::Assume,
@@ -80,6 +86,7 @@ pub struct Engine {
     framer: Framer,
     mentions: Mentions,
     hearing: Hearing,
+    ublox: Ublox,
     clock_map: ClockMap,
     pending: VecDeque<Edge>,
     fronts: Fronts,
@@ -102,6 +109,7 @@ impl Engine {
             framer: Framer::default(),
             mentions: Mentions::new(config.trust_zda),
             hearing: Hearing::default(),
+            ublox: Ublox::default(),
             clock_map: ClockMap::default(),
             pending: VecDeque::new(),
             fronts: Fronts::default(),
@@ -202,16 +210,34 @@ impl Engine {
     }
 
     fn on_bytes(&mut self, bytes: &Bytes, said: &mut Vec<Verdict>) {
-        let mut sentences: Vec<Sentence> = Vec::new();
-        self.framer.push(bytes, |sentence| sentences.push(sentence));
+        let mut messages: Vec<Result<Sentence, Frame>> = Vec::new();
+        self.framer.push_all(bytes, |found| match found {
+            Framed::Line(line) => messages.extend(line.read.map(Ok)),
+            Framed::Frame(frame, _) => messages.push(Err(frame)),
+        });
         self.hearing.bytes(self.now, self.framer.counts());
-        for sentence in &sentences {
-            let heard = self.mentions.add(sentence);
-            match heard {
-                Heard::Mention(mention) => self.on_mention(mention, said),
-                Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing => {
-                    self.hearing.sentence(self.now, heard);
+        for message in &messages {
+            match self.ublox.hear(self.now, message) {
+                Said::UtcUnknown => {
+                    // Seconds that it named before it said so may have been reckoned with the same leap seconds.
+                    self.labeller.reset();
+                    self.hearing.utc_unknown(self.now);
                 }
+                Said::LeapSecond(next) => self.guard.announce_by_receiver(next),
+                Said::Nothing => {}
+            }
+            if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
+                self.on_sentence(&sentence, said);
+            }
+        }
+    }
+
+    fn on_sentence(&mut self, sentence: &Sentence, said: &mut Vec<Verdict>) {
+        match self.mentions.add(sentence) {
+            Heard::Mention(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
+            Heard::Mention(mention) => self.on_mention(mention, said),
+            heard @ (Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing) => {
+                self.hearing.sentence(self.now, heard);
             }
         }
     }
@@ -331,6 +357,7 @@ impl Engine {
                 return;
             }
         };
+        let at = if self.config.sawtooth { at + self.ublox.correction(utc, front.raw) } else { at };
         match self.guard.pass(self.now, utc, at, self.is_configured()) {
             Passage::Open => {}
             Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),

@@ -91,6 +91,7 @@ impl Header {
             b"delay" => config.delay = if value == AUTO { None } else { Some(span(value)?) },
             b"holdover" => config.holdover = span(value)?,
             b"trust-zda" => config.trust_zda = bool::from_word(value)?,
+            b"sawtooth" => config.sawtooth = bool::from_word(value)?,
             b"rollover" => config.rollover = Rollover::from_word(value)?,
             b"witness" => config.witness = WitnessMode::from_word(value)?,
             b"conventions" => config.conventions = Conventions::from_word(value)?,
@@ -105,11 +106,12 @@ impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { program, part, config } = self;
         // Every setting by name: one that is new in the engine has to be written here, and read in `set`.
-        let Config { width, delay, holdover, trust_zda, rollover, witness, conventions } = config;
+        let Config { width, delay, holdover, trust_zda, sawtooth, rollover, witness, conventions } = config;
         let auto = |span: &Option<Span>| span.map_or(AUTO.escape_ascii().to_string(), |span| span.nanos().to_string());
         write!(f, "{MAGIC} {VERSION} program={program} part={part}")?;
         write!(f, " width={} delay={} holdover={}", auto(width), auto(delay), holdover.nanos())?;
-        write!(f, " trust-zda={} rollover={}", trust_zda.word(), rollover.word())?;
+        write!(f, " trust-zda={} sawtooth={}", trust_zda.word(), sawtooth.word())?;
+        write!(f, " rollover={}", rollover.word())?;
         write!(f, " witness={} conventions={}", witness.word(), conventions.word())
     }
 }

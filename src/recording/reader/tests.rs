@@ -81,6 +81,7 @@ fn every_setting_comes_back_and_one_that_is_not_named_is_at_its_default() {
         delay: Some(Span::from_nanos(-2)),
         holdover: Span::ZERO,
         trust_zda: true,
+        sawtooth: true,
         rollover: Rollover::Correct,
         witness: WitnessMode::Off,
         conventions: Conventions::Confirm,
