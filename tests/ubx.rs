@@ -1,10 +1,12 @@
 //! A u-blox receiver on a mixed line: its binary frames between sentences, and what it says of UTC and of its pulse.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Bytes, Edge, Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::nmea::{Found, Framer};
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario, SimSentence};
+use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
 use gnss2shm::time::{Date, Instant, Span, UtcSecond};
@@ -329,6 +331,18 @@ fn a_leap_second_that_the_receiver_announces_is_passed_on() {
     }
 }
 
+#[test]
+fn an_inserted_second_that_the_receiver_announces_yields_no_wrong_sample() {
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_370);
+    for shape in [LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Doubled00] {
+        let scenario = Scenario { leap: Some((29, shape)), ..Scenario::default() };
+        let outcome = play(Config::default(), &scenario, (first, 60), |n| time_ls(2, n < 30), on_time);
+        assert_eq!(outcome.wrong, Vec::<i64>::new(), "{shape:?}");
+        let after = outcome.samples.iter().filter(|sample| sample.label > first.plus(30)).count();
+        assert!(after >= 15, "{shape:?}: {after} after it");
+    }
+}
+
 /// The quantisation error of that second's pulse.
 fn picos(n: i64) -> i64 {
     (n * 7_919).rem_euclid(21_000) - 10_500
@@ -373,4 +387,32 @@ fn a_pulse_is_corrected_by_what_was_announced_for_it_and_by_nothing_else() {
         assert!(if is_used { from_ideal <= 2 } else { from_raw == 0 }, "{name}: {from_ideal} {from_raw}");
         assert!(got.iter().zip(&raw).all(|(got, raw)| got.error == raw.error), "{name}: the bound stays");
     }
+}
+
+#[test]
+fn decode_prints_a_line_for_each_message_about_time() {
+    let at = first_second();
+    let messages = [
+        sentence("GNRMC,120000.00,A,1,N,2,E,0,0,201126,,,A"),
+        pubx("18D"),
+        time_utc(at, true),
+        time_utc(at, false),
+        time_ls(2, true),
+        tim_tp(475_201, -7_654, 0b11, 15),
+        frame(0x0A, 0x09, b"$GNRMC,120000.00,A,1,N,2,E,0,0,201126,,,A*51\r\n"),
+    ];
+    let output = common::run_with_input(&["decode"], &messages.concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+    let want = [
+        "GNRMC 2026-11-20T12:00:00Z valid",
+        "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's (18)",
+        "NAV-TIMEUTC 2026-11-20T23:59:50Z valid",
+        "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's",
+        "NAV-TIMELS leap seconds known (18); one more after 2026-12-31",
+        "TIM-TP the next pulse's correction: second 475201 of UTC's week, -8 ns",
+    ];
+    assert_eq!(text.lines().map(words).collect::<Vec<_>>(), want, "{text}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.ends_with("5 headers of u-blox's binary protocol, 5 whole frames\n"), "{said}");
 }

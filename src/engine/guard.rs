@@ -250,6 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn the_table_goes_before_the_receiver() {
+        let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
+        let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
+        let announced = |leap| Some(Announced { day, leap });
+        guard.announce_by_receiver(announced(Leap::Insert));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Insert, Some(-1)), "the table says nothing");
+        guard.announce(announced(Leap::Delete));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Delete, Some(1)));
+        guard.announce(None);
+        guard.announce_by_receiver(None);
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::None, None));
+    }
+
+    #[test]
     fn the_witness_counts_only_while_it_is_fresh_good_and_independent() {
         let second = |s| Instant::from_parts(s, 0);
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
