@@ -13,7 +13,7 @@ fn framer() {
     check!().for_each(|data: &[u8]| {
         let mut framer = Framer::default();
         let bytes = Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_micros(100), data: data.into() };
-        let (mut sentences, mut frames) = (0, 0);
+        let (mut sentences, mut whole_frames) = (0, 0);
         framer.push_all(&bytes, |found| match found {
             Found::Line(line) => {
                 if let Ok(sentence) = line.read {
@@ -24,11 +24,11 @@ fn framer() {
             Found::Frame(frame, whole) => {
                 assert!(frame.burst_start <= frame.first_byte && frame.first_byte <= bytes.read_at);
                 assert!(whole.starts_with(&[0xB5, 0x62]) && data.windows(whole.len()).any(|part| part == whole));
-                frames += 1;
+                whole_frames += 1;
             }
         });
         let counts = framer.counts();
-        assert_eq!((counts.bytes, counts.frames), (data.len() as u64, frames));
+        assert_eq!((counts.bytes, counts.frames), (data.len() as u64, whole_frames));
         assert_eq!(sentences + counts.malformed, counts.sentences);
     });
 }

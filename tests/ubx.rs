@@ -1,5 +1,5 @@
 //! A u-blox receiver on a mixed line: its binary frames between sentences, and what it says of UTC and of its pulse.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -46,12 +46,13 @@ fn time_utc(utc: UtcSecond, knows_utc: bool) -> Vec<u8> {
     frame(0x01, 0x21, &payload)
 }
 
-/// `source` of the leap seconds: 0 is the firmware, 2 is GPS. An inserted second is announced for the end of 2026.
+/// `source` of the leap seconds: 0 is the firmware, 2 is GPS. An inserted second is announced for the end of 2026,
+/// the fifth day of GPS's week 2451 (0x0993).
 fn time_ls(source: u8, announces: bool) -> Vec<u8> {
     let mut payload = vec![0; 24];
     payload[8..12].copy_from_slice(&[source, 18, 2, u8::from(announces)]);
     payload[12..16].copy_from_slice(&43_200_i32.to_le_bytes());
-    payload[16..20].copy_from_slice(&[(2_451_u16 & 0xFF) as u8, (2_451_u16 >> 8) as u8, 5, 0]);
+    payload[16..20].copy_from_slice(&[0x93, 0x09, 5, 0]);
     payload[23] = 3;
     frame(0x01, 0x26, &payload)
 }
