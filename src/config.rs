@@ -355,6 +355,7 @@ impl Given {
             offset: self.pulse.offset.map_or(defaults.offset, |offset| offset.0),
             holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
             trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
+            sawtooth: self.sentences.sawtooth.unwrap_or(defaults.sawtooth),
             rollover: self.rollover.map_or(defaults.rollover, Into::into),
             witness: self.witness.map_or(defaults.witness, Into::into),
             conventions: self.conventions.map_or(defaults.conventions, Into::into),

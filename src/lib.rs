@@ -18,7 +18,8 @@
 //! # Where to change what
 //! | to change | go to |
 //! |---|---|
-//! | which sentences count, how a time is read | [`nmea`], [`engine::mention`] |
+//! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::mention`] |
+//! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
 //! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
 //! | which second it is | [`engine::labeller`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |
@@ -44,3 +45,4 @@ pub mod source;
 pub mod status;
 pub mod sys;
 pub mod time;
+pub mod ubx;

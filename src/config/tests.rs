@@ -24,6 +24,7 @@ fn a_full_file_is_read() {
         [sentences]
         delay = "-965ms"
         trust-zda = true
+        sawtooth = true
         "#,
     )
     .unwrap();
@@ -39,6 +40,7 @@ fn a_full_file_is_read() {
         delay: Some(ms(-965)),
         holdover: Span::from_secs(120),
         trust_zda: true,
+        sawtooth: true,
         rollover: guard::Rollover::Correct,
         witness: guard::WitnessMode::Warn,
         conventions: guard::Conventions::Confirm,

@@ -28,6 +28,8 @@ pub struct Config {
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
+    /// Whether pulses are corrected by the quantisation error that a u-blox receiver announces for them.
+    pub sawtooth: bool,
     /// What is done with dates before [`Self::date_floor`].
     pub rollover: Rollover,
     /// What is done when the system clock disagrees with the first label.
@@ -48,6 +50,7 @@ impl Default for Config {
             offset: Span::ZERO,
             holdover: Span::from_secs(60),
             trust_zda: false,
+            sawtooth: false,
             rollover: Rollover::Refuse,
             witness: WitnessMode::Block,
             conventions: Conventions::Assume,

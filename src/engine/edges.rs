@@ -103,6 +103,7 @@ impl Engine {
                 return;
             }
         };
+        let at = if self.config.sawtooth { at + self.ublox.correction(utc, front.raw) } else { at };
         match self.guard.pass(self.now, utc, at, self.is_configured()) {
             Passage::Open => {}
             Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),

@@ -82,7 +82,10 @@ pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
     witness: Option<Witness>,
+    /// By the system's table.
     announced: Option<Announced>,
+    /// By the receiver.
+    announced_by_receiver: Option<Announced>,
     standing: Standing,
     held: Option<(Reason, Contradiction)>,
 }
@@ -110,7 +113,15 @@ pub enum Passage {
 impl Guard {
     /// A gate that has seen nothing.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
-        Self { mode, conventions, witness: None, announced: None, standing: Standing::Unpublished, held: None }
+        Self {
+            mode,
+            conventions,
+            witness: None,
+            announced: None,
+            announced_by_receiver: None,
+            standing: Standing::Unpublished,
+            held: None,
+        }
     }
 
     /// Takes what the kernel says of the system clock.
@@ -123,6 +134,17 @@ impl Guard {
         self.announced = next;
     }
 
+    /// Takes what the receiver says of the next leap second.
+    pub fn announce_by_receiver(&mut self, next: Option<Announced>) {
+        self.announced_by_receiver = next;
+    }
+
+    /// The next leap second. Where the table announces one, the receiver is not asked: the table is the Earth rotation
+    /// service's own. Where it announces none it may be old or missing.
+    fn announced(&self) -> Option<Announced> {
+        self.announced.or(self.announced_by_receiver)
+    }
+
     /// How far the system clock may be off, if it is an independent witness at `now`.
     pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
@@ -133,14 +155,14 @@ impl Guard {
         }
     }
 
-    /// What the table announces for the end of this second's day.
+    /// What is announced for the end of this second's day.
     pub fn leap(&self, utc: UtcSecond) -> Leap {
-        self.announced.filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
+        self.announced().filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
     }
 
-    /// By how much the label must change over the window that `utc` lies in, if the table announces a leap second.
+    /// By how much the label must change over the window that `utc` lies in, if a leap second is announced.
     pub fn expected_change(&self, utc: UtcSecond) -> Option<i64> {
-        let announced = self.announced?;
+        let announced = self.announced()?;
         let days = utc.date().days() - announced.day.days();
         match announced.leap {
             Leap::Insert if matches!(days, 0 | 1) => Some(-1),
@@ -260,6 +282,20 @@ mod tests {
         ] {
             assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
         }
+    }
+
+    #[test]
+    fn the_table_goes_before_the_receiver() {
+        let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
+        let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
+        let announced = |leap| Some(Announced { day, leap });
+        guard.announce_by_receiver(announced(Leap::Insert));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Insert, Some(-1)), "the table says nothing");
+        guard.announce(announced(Leap::Delete));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Delete, Some(1)));
+        guard.announce(None);
+        guard.announce_by_receiver(None);
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::None, None));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub struct Hearing {
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     mention: Option<Instant<Raw>>,
+    utc_unknown: Option<Instant<Raw>>,
 }
 
 /// Something that comes again and again.
@@ -103,6 +104,17 @@ impl Hearing {
         self.impossible = Some((now, reason));
     }
 
+    /// The receiver says that it does not know UTC.
+    pub fn utc_unknown(&mut self, now: Instant<Raw>) {
+        self.utc_unknown = Some(now);
+    }
+
+    /// A second was named while the receiver does not know UTC: it has a fix.
+    pub fn doubtful(&mut self, now: Instant<Raw>) {
+        self.invalid_since = None;
+        self.utc_unknown(now);
+    }
+
     /// When a second was named last.
     pub fn last_mention(&self) -> Option<Instant<Raw>> {
         self.mention
@@ -115,6 +127,7 @@ impl Hearing {
         match self.invalid_since {
             _ if let Some(reason) = self.lost => Receiver::Silent(reason),
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
+            _ if lately(self.utc_unknown) && self.utc_unknown >= self.mention => Receiver::Silent(Reason::UtcUnknown),
             _ if lately(self.mention) => Receiver::Valid,
             _ if let Some((at, reason)) = self.impossible
                 && lately(Some(at)) =>
@@ -123,9 +136,9 @@ impl Hearing {
             }
             _ if is_starting => Receiver::Silent(Reason::Starting),
             _ if !self.bytes.is_steady(now) => Receiver::Silent(Reason::NoBytes),
+            _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
             _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
             _ if !self.sentences.is_steady(now) => Receiver::Silent(Reason::NoSentence),
-            _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
             // Times come, but seldom: there is too much between them.
             _ if self.mention.is_some() && self.busy_since.is_some_and(|since| now - since > HEARD_WITHIN) => {
                 Receiver::Silent(Reason::LineSaturated)

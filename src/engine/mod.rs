@@ -21,6 +21,7 @@ pub mod pulse_train;
 mod sentences;
 mod stamper;
 pub mod track;
+pub mod ublox;
 
 pub use config::{Config, DATE_CEILING, DATE_FLOOR};
 
@@ -35,6 +36,7 @@ use labeller::{Label, Labeller, Labelling};
 use mention::Mentions;
 use pulse_train::{OnTime, Pulse, PulseTrain};
 use stamper::Stamper;
+use ublox::Ublox;
 
 /// An edge that still waits for the cross time stamp after it by then will hardly get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
@@ -49,6 +51,7 @@ pub struct Engine {
     framer: Framer,
     mentions: Mentions,
     hearing: Hearing,
+    ublox: Ublox,
     clock_map: ClockMap,
     pending: VecDeque<Edge>,
     fronts: Fronts,
@@ -74,6 +77,7 @@ impl Engine {
             framer: Framer::default(),
             mentions: Mentions::new(config.trust_zda),
             hearing: Hearing::default(),
+            ublox: Ublox::default(),
             clock_map: ClockMap::default(),
             pending: VecDeque::new(),
             fronts: Fronts::default(),
@@ -192,10 +196,10 @@ impl Engine {
         self.pending.clear();
     }
 
-    /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names.
+    /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names. A lone
+    /// edge is no exception: nothing shows that it is the one that starts the pulse.
     fn is_configured(&self) -> bool {
-        let one_edge = self.on_time().is_some_and(|on_time| on_time.width.is_none());
-        (self.config.width.is_some() || one_edge) && self.config.delay.is_some()
+        self.config.width.is_some() && self.config.delay.is_some()
     }
 
     /// A label that was not confirmed within the holdover has to be found anew.

@@ -4,21 +4,41 @@ use crate::engine::Engine;
 use crate::engine::guard::{self, in_leap_window};
 use crate::engine::labeller::Effect;
 use crate::engine::mention::{Heard, Mention};
+use crate::engine::ublox::Said;
 use crate::event::{Bytes, Reason, Report, Says, Verdict};
-use crate::nmea::Sentence;
+use crate::nmea::{Found as Framed, Sentence};
+use crate::ubx::Frame;
 
 impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, said: &mut Vec<Verdict>) {
-        let mut sentences: Vec<Sentence> = Vec::new();
-        self.framer.push(bytes, |sentence| sentences.push(sentence));
+        let mut messages: Vec<Result<Sentence, Frame>> = Vec::new();
+        self.framer.push_all(bytes, |found| match found {
+            Framed::Line(line) => messages.extend(line.read.map(Ok)),
+            Framed::Frame(frame, _) => messages.push(Err(frame)),
+        });
         self.hearing.bytes(self.now, self.framer.burst_start(), self.framer.counts());
-        for sentence in &sentences {
-            let heard = self.mentions.add(sentence);
-            match heard {
-                Heard::Mention(mention) => self.on_mention(mention, said),
-                Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing => {
-                    self.hearing.sentence(self.now, heard);
+        for message in &messages {
+            match self.ublox.hear(self.now, message) {
+                Said::UtcUnknown => {
+                    // Seconds that it named before it said so may have been reckoned with the same leap seconds.
+                    self.labeller.reset();
+                    self.hearing.utc_unknown(self.now);
                 }
+                Said::LeapSecond(next) => self.guard.announce_by_receiver(next),
+                Said::Nothing => {}
+            }
+            if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
+                self.on_sentence(&sentence, said);
+            }
+        }
+    }
+
+    fn on_sentence(&mut self, sentence: &Sentence, said: &mut Vec<Verdict>) {
+        match self.mentions.add(sentence) {
+            Heard::Mention(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
+            Heard::Mention(mention) => self.on_mention(mention, said),
+            heard @ (Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing) => {
+                self.hearing.sentence(self.now, heard);
             }
         }
     }

@@ -57,13 +57,15 @@ reasons! {
     /// Bytes, but not one valid sentence.
     NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate?",
     /// Binary protocol.
-    BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA (a gpsd that used it before may have switched it)",
+    BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA, or enable UBX-NAV-TIMEUTC (a gpsd that used it before may have switched it)",
     /// Sentences, but none with a time and a date.
     NoTime = "no-time": "valid sentences arrive but none with UTC time and date: enable RMC, or ZDA with GGA",
     /// Time only of fractions of a second.
     NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix a second, aligned to UTC",
     /// The receiver says that it has no fix.
     NoFix = "no-fix": "the receiver says that it has no valid fix: check its antenna, or wait for it to start",
+    /// The receiver says that it does not know UTC.
+    UtcUnknown = "utc-unknown": "the receiver does not know UTC's leap seconds yet and reckons with those that its firmware was made with: they are waited for (up to 12.5 minutes after a cold start)",
 
     // The pulse cannot be trusted.
     /// Edges without a period.

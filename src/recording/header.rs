@@ -97,6 +97,7 @@ impl Header {
             b"offset" => config.offset = span(value)?,
             b"holdover" => config.holdover = span(value)?,
             b"trust-zda" => config.trust_zda = bool::from_word(value)?,
+            b"sawtooth" => config.sawtooth = bool::from_word(value)?,
             b"rollover" => config.rollover = Rollover::from_word(value)?,
             b"witness" => config.witness = WitnessMode::from_word(value)?,
             b"conventions" => config.conventions = Conventions::from_word(value)?,
@@ -119,6 +120,7 @@ impl fmt::Display for Header {
             offset,
             holdover,
             trust_zda,
+            sawtooth,
             rollover,
             witness,
             conventions,
@@ -129,7 +131,8 @@ impl fmt::Display for Header {
         write!(f, "{MAGIC} {VERSION} program={program} part={part}")?;
         write!(f, " width={} delay={} offset={}", auto(width), auto(delay), offset.nanos())?;
         write!(f, " holdover={}", holdover.nanos())?;
-        write!(f, " trust-zda={} rollover={}", trust_zda.word(), rollover.word())?;
+        write!(f, " trust-zda={} sawtooth={}", trust_zda.word(), sawtooth.word())?;
+        write!(f, " rollover={}", rollover.word())?;
         write!(f, " witness={} conventions={}", witness.word(), conventions.word())?;
         write!(f, " date-floor={date_floor} date-ceiling={date_ceiling}")
     }

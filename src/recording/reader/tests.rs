@@ -82,6 +82,7 @@ fn every_setting_comes_back_and_one_that_is_not_named_stands_as_it_did_before_it
         delay: Some(Span::from_nanos(-2)),
         holdover: Span::ZERO,
         trust_zda: true,
+        sawtooth: true,
         rollover: Rollover::Correct,
         witness: WitnessMode::Off,
         conventions: Conventions::Confirm,
