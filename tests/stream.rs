@@ -1,7 +1,7 @@
 //! Streams with the engine behind them and a simulated NIC beside them: whatever the sentences come through may go away
 //! and come back, say nothing, or dribble. What is missing is named, nothing is left behind, and no sample is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -407,9 +407,9 @@ fn read_stdin() {
         let source = tokio::spawn(source.run(sender));
         let mut engine = Engine::new(Config::default());
         let mut tick = tokio::time::interval(Duration::from_millis(500));
-        while !matches!(engine.state(), State::Searching(Reason::StdinEnded | Reason::NothingArrives)) {
+        while engine.missing() != Some(Reason::StdinEnded) {
             let event = tokio::select! {
-                event = events.recv() => event.unwrap(),
+                event = events.recv() => event.expect("the source must stay"),
                 _ = tick.tick() => Event::Tick { raw: gnss2shm::sys::clock::raw_now() },
             };
             engine.handle(&event);

@@ -53,6 +53,9 @@ impl Tty {
         if !is_tty(fd) {
             return Err(TtyError::NotATty);
         }
+        if is_dead(fd) {
+            return Err(TtyError::Os(io::Error::from_raw_os_error(libc::EIO)));
+        }
         if has_exclusive_flag(fd) && exclusive() == Exclusive::Held {
             return Err(TtyError::Locked);
         }
@@ -120,6 +123,14 @@ fn done(returned: c_int) -> io::Result<()> {
 fn is_tty(fd: RawFd) -> bool {
     // SAFETY: isatty takes a descriptor, which is open.
     unsafe { libc::isatty(fd) == 1 }
+}
+
+/// Whether there is a name but no hardware: such a port opens for root, and every read of it fails.
+fn is_dead(fd: RawFd) -> bool {
+    let mut lines: c_int = 0;
+    // SAFETY: TIOCMGET writes one int.
+    let asked = done(unsafe { libc::ioctl(fd, libc::TIOCMGET, &raw mut lines) });
+    asked.is_err_and(|error| error.raw_os_error() == Some(libc::EIO))
 }
 
 fn has_exclusive_flag(fd: RawFd) -> bool {
