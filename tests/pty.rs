@@ -122,6 +122,30 @@ fn a_receiver_without_a_fix_is_named() {
 }
 
 #[test]
+fn who_holds_the_port_is_named() {
+    on_runtime(async {
+        let line = Line::new("held");
+        let flock = ["-x", line.name.to_str().unwrap(), "sleep", "60"];
+        let mut holder = std::process::Command::new("flock").args(flock).spawn().unwrap();
+        let begin = std::time::Instant::now();
+        // It locks the port in its own time.
+        let refused = loop {
+            match serial::open(&line.config()) {
+                Err(error) => break error.to_string(),
+                Ok(_) => assert!(begin.elapsed() < PATIENCE, "it does not lock"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        };
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(
+            refused.contains("is held by") && refused.contains(&format!("flock (pid {})", holder.id())),
+            "{refused}"
+        );
+    });
+}
+
+#[test]
 fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);

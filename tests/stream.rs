@@ -1,7 +1,7 @@
 //! Streams with the engine behind them and a simulated NIC beside them: whatever the sentences come through may go away
 //! and come back, say nothing, or dribble. What is missing is named, nothing is left behind, and no sample is wrong.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -59,12 +59,13 @@ impl Engine {
         }
     }
 
-    /// What is missing of the receiver, if anything is: also while seconds are counted on the pulse alone.
+    /// What is missing of the receiver for certain: also while seconds are counted on the pulse alone.
     pub fn missing(&self) -> Option<Reason> {
         match self.hearing.view(self.now) {
-            Receiver::Valid | Receiver::Silent(Reason::Starting) => None,
+            Receiver::Silent(reason) if self.hearing.is_lost() => Some(reason),
             Receiver::Invalid(_) => Some(Reason::NoFix),
-            Receiver::Silent(reason) => Some(reason),
+            // Whatever it lacks has hardly begun to.
+            Receiver::Silent(_) | Receiver::Valid => None,
         }
     }
 

@@ -50,12 +50,11 @@ impl Tty {
             _ => TtyError::Os(error),
         })?;
         let fd = file.as_raw_fd();
-        if !is_tty(fd) {
-            return Err(TtyError::NotATty);
-        }
-        if is_dead(fd) {
-            return Err(TtyError::Os(io::Error::from_raw_os_error(libc::EIO)));
-        }
+        // A port that has a name but no hardware opens for root, and fails here with EIO.
+        termios(fd).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOTTY) => TtyError::NotATty,
+            _ => TtyError::Os(error),
+        })?;
         if has_exclusive_flag(fd) && exclusive() == Exclusive::Held {
             return Err(TtyError::Locked);
         }
@@ -118,19 +117,6 @@ impl Drop for Tty {
 
 fn done(returned: c_int) -> io::Result<()> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-fn is_tty(fd: RawFd) -> bool {
-    // SAFETY: isatty takes a descriptor, which is open.
-    unsafe { libc::isatty(fd) == 1 }
-}
-
-/// Whether there is a name but no hardware: such a port opens for root, and every read of it fails.
-fn is_dead(fd: RawFd) -> bool {
-    let mut lines: c_int = 0;
-    // SAFETY: TIOCMGET writes one int.
-    let asked = done(unsafe { libc::ioctl(fd, libc::TIOCMGET, &raw mut lines) });
-    asked.is_err_and(|error| error.raw_os_error() == Some(libc::EIO))
 }
 
 fn has_exclusive_flag(fd: RawFd) -> bool {

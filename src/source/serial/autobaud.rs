@@ -22,16 +22,18 @@ pub const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_
 
 /// A USB adapter hands over this much later what it received at the rate before.
 const SETTLE: Duration = Duration::from_millis(30);
-/// The second of a receiver that sends once a second, its jitter and [`SETTLE`]; nine of it are less than 10 s.
-const ONE_SECOND: Duration = Duration::from_millis(1_080);
-/// The same for a burst that is to be heard from its beginning to its end.
-const WHOLE_BURST: Duration = Duration::from_millis(2_200);
+/// The second of a receiver that sends once a second, and its jitter; nine of it and of [`SETTLE`] are less than 10 s.
+const ONE_SECOND: Duration = Duration::from_millis(1_050);
+/// The same, with room for a sentence that the beginning cut off.
+const WHOLE_BURST: Duration = Duration::from_millis(1_350);
 /// What looks like text may go on for this much longer, as long as it does not pause.
 const TO_ITS_END: Duration = Duration::from_millis(1_200);
 /// After a pause this long a burst is over.
 const PAUSE: Duration = Duration::from_millis(150);
-/// So many bytes that are no text, and a quarter of all of them, are the wrong rate, even amid a burst; fewer come at
-/// the right one, too, when listening begins in the middle of a byte.
+/// After this the next byte begins a burst. One that is listened to from its middle may be garbage at the right rate, too,
+/// for there is no telling where a byte begins.
+const QUIET: Duration = Duration::from_millis(100);
+/// So many bytes that are no text, and a quarter of all of them, are the wrong rate, even amid a burst.
 const GARBAGE: usize = 16;
 /// So many of them are enough where the burst is over.
 const SHORT_GARBAGE: usize = 2;
@@ -45,7 +47,7 @@ const MISHEARD_AFTER: Span = Span::from_secs(5);
 enum Patience {
     /// Until it is garbage.
     Quick,
-    /// A whole burst in any case: there may be text amid binary messages.
+    /// For a whole burst in any case: there may be text amid binary messages.
     Thorough,
 }
 
@@ -134,12 +136,12 @@ fn report(device: &str, rate: u32, speech: Speech, tried: &VecDeque<String>) {
 }
 
 async fn listen(tty: &Tty, rate: u32, patience: Patience, feed: &Feed) -> Result<Listened, Closed> {
-    let mut listening = Listening::begin(Instant::now(), patience);
     let mut buffer = vec![0; READ_MAX];
     sleep(SETTLE).await;
     if tty.drop_received().is_err() {
         return Ok(Listened::Gone);
     }
+    let mut listening = Listening::begin(Instant::now(), patience);
     loop {
         let length = match timeout_at(listening.until(), tty.read(&mut buffer)).await {
             Err(_) => return Ok(Listened::Nothing { bytes: listening.bytes }),
@@ -164,21 +166,28 @@ struct Listening {
     framer: Framer,
     kept: Vec<u8>,
     bytes: usize,
-    /// Bytes that are no text.
+    /// Bytes since the first burst that was listened to from its beginning, and those of them that are no text.
+    whole: Option<usize>,
     odd: usize,
     last: Option<Instant>,
 }
 
 impl Listening {
     fn begin(began: Instant, patience: Patience) -> Self {
-        Self { began, patience, framer: Framer::default(), kept: Vec::new(), bytes: 0, odd: 0, last: None }
+        Self { began, patience, framer: Framer::default(), kept: Vec::new(), bytes: 0, whole: None, odd: 0, last: None }
     }
 
     /// Takes bytes; says what the receiver speaks, if they show it.
     fn hear(&mut self, now: Instant, bytes: &Bytes) -> Option<Speech> {
+        if now - self.last.unwrap_or(self.began) >= QUIET {
+            self.whole.get_or_insert(0);
+        }
         self.last = Some(now);
         self.bytes += bytes.data.len();
-        self.odd += bytes.data.iter().filter(|byte| !matches!(byte, b' '..=b'~' | b'\r' | b'\n')).count();
+        if let Some(whole) = &mut self.whole {
+            *whole += bytes.data.len();
+            self.odd += odd(bytes);
+        }
         let room = KEPT.saturating_sub(self.kept.len());
         self.kept.extend(bytes.data.iter().take(room));
         self.framer.push(bytes, |_| {});
@@ -190,7 +199,7 @@ impl Listening {
 
     /// A quarter of the bytes: the rates are a factor of 1.5 apart at least, which leaves little text.
     fn looks_like_text(&self) -> bool {
-        self.odd * 4 < self.bytes
+        self.whole.is_some_and(|whole| self.odd * 4 < whole)
     }
 
     fn is_garbage(&self) -> bool {
@@ -210,6 +219,11 @@ impl Listening {
             Some(_) | None => until,
         }
     }
+}
+
+/// How many of them are no text.
+fn odd(bytes: &Bytes) -> usize {
+    bytes.data.iter().filter(|byte| !matches!(byte, b' '..=b'~' | b'\r' | b'\n')).count()
 }
 
 /// Whether one of u-blox's binary messages is in there, its checksum right.
@@ -262,7 +276,7 @@ mod tests {
 
     #[test]
     fn all_rates_are_through_within_ten_seconds() {
-        assert!(ONE_SECOND * RATES.len() as u32 <= Duration::from_secs(10));
+        assert!((ONE_SECOND + SETTLE) * RATES.len() as u32 <= Duration::from_secs(10));
     }
 
     #[test]
@@ -279,8 +293,11 @@ mod tests {
 
     #[test]
     fn garbage_is_left_at_once_but_not_a_few_odd_bytes() {
-        let now = Instant::now();
-        let mut listening = Listening::begin(now, Patience::Quick);
+        let began = Instant::now();
+        let now = began + QUIET;
+        let mut listening = Listening::begin(began, Patience::Quick);
+        listening.hear(began, &bytes(0, &[0x80; GARBAGE]));
+        assert!(!listening.is_garbage(), "from the middle of a burst");
         listening.hear(now, &bytes(0, &[0x80; GARBAGE - 1]));
         assert!(!listening.is_garbage());
         assert_eq!(listening.until(), now + PAUSE, "the burst is over by then");
@@ -288,7 +305,7 @@ mod tests {
         assert!(listening.is_garbage());
         listening.hear(now, &bytes(0, &[b'5'; 4 * GARBAGE]));
         assert!(!listening.is_garbage(), "mostly text");
-        assert!(listening.until() >= now + ONE_SECOND);
+        assert!(listening.until() >= began + ONE_SECOND);
     }
 
     #[test]

@@ -6,7 +6,7 @@ scenario() {
 	start_chronyd
 	start_receiver
 	stty -F /dev/ttyS1 "$baud" raw -echo
-	start relay tcpsvd 127.0.0.1 5000 cat /dev/ttyS1
+	start relay nc -ll -p 5000 -e cat /dev/ttyS1
 	start gnss2shm gnss2shm run --tcp 127.0.0.1:5000 --phc "$nic" --pin SDP0 --shm 0 $extra
 	judge_for "$seconds"
 }
