@@ -88,7 +88,7 @@ fn level(at: f64, rate: f64) -> bool {
 
 /// Whether nothing is sent, and nothing will be for a millisecond.
 fn is_idle(at: f64, rate: f64) -> bool {
-    let sent = BURST.len() as f64 * 10.0 / rate;
+    let sent = f64::from(BURST.len() as u32) * 10.0 / rate;
     at < -1e-3 || (sent..1.0 - 1e-3).contains(&at.rem_euclid(1.0))
 }
 

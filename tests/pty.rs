@@ -125,7 +125,7 @@ fn a_receiver_without_a_fix_is_named() {
 fn who_holds_the_port_is_named() {
     on_runtime(async {
         let line = Line::new("held");
-        let flock = ["-x", line.name.to_str().unwrap(), "sleep", "60"];
+        let flock = ["-F", "-x", line.name.to_str().unwrap(), "sleep", "60"];
         let mut holder = std::process::Command::new("flock").args(flock).spawn().unwrap();
         let begin = std::time::Instant::now();
         // It locks the port in its own time.
@@ -139,7 +139,7 @@ fn who_holds_the_port_is_named() {
         holder.kill().unwrap();
         holder.wait().unwrap();
         assert!(
-            refused.contains("is held by") && refused.contains(&format!("flock (pid {})", holder.id())),
+            refused.contains("is held by") && refused.contains(&format!("sleep (pid {})", holder.id())),
             "{refused}"
         );
     });
