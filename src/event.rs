@@ -128,14 +128,8 @@ pub struct Announced {
 pub enum SourceChange {
     /// The receiver's device is open.
     SentencesOpen,
-    /// The receiver's device is not there, or gone; the source keeps trying.
-    SentencesLost,
-    /// gpsd does not answer, or what answers is no gpsd; the source keeps trying.
-    GpsdLost,
-    /// gpsd answers but does not have the receiver's device; the source keeps asking.
-    GpsdDeviceLost,
-    /// gpsd has several devices and nobody chose one; the source keeps asking.
-    GpsdDevicesSeveral,
+    /// What the sentences come through is not there, or gone; the source keeps trying.
+    SentencesLost(Lost),
     /// The PHC is open and time stamps edges.
     PulseOpen(Edges),
     /// The PHC is not there, or gone; the source keeps trying.
@@ -146,6 +140,43 @@ pub enum SourceChange {
     PpsOpen(Edges),
     /// The kernel PPS device is not there, or gone; the source keeps trying.
     PpsLost,
+}
+
+/// What the sentences do not come through any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The receiver's device is not there.
+    Device,
+    /// Another program has the receiver's device.
+    Held,
+    /// The TCP server cannot be reached, or has closed the connection.
+    Server,
+    /// Nobody writes to the FIFO, or it is not there.
+    Writer,
+    /// Standard input has ended, for good.
+    Stdin,
+    /// gpsd does not answer, or what answers is no gpsd.
+    Gpsd,
+    /// gpsd answers but does not have the receiver's device.
+    GpsdDevice,
+    /// gpsd has several devices and nobody chose one.
+    GpsdDevices,
+}
+
+impl Lost {
+    /// Why there are no sentences then.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Device => Reason::SerialLost,
+            Self::Held => Reason::SerialHeld,
+            Self::Server => Reason::ServerLost,
+            Self::Writer => Reason::WriterLost,
+            Self::Stdin => Reason::StdinEnded,
+            Self::Gpsd => Reason::GpsdLost,
+            Self::GpsdDevice => Reason::GpsdDeviceLost,
+            Self::GpsdDevices => Reason::GpsdDevicesSeveral,
+        }
+    }
 }
 
 /// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the

@@ -26,6 +26,8 @@
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
 //! | what is made of gpsd's lines | [`source::gpsd`] |
+//! | serial ports, the search for their rate | [`source::serial`] |
+//! | TCP, FIFOs, standard input | [`source::stream`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |

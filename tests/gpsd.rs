@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use fake::{FakeGpsd, Release};
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Reason, SourceChange, State, Verdict};
+use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::source::gpsd::{self, GpsdConfig};
 use gnss2shm::source::server::Server;
 use gnss2shm::source::simulator::live::Live;
@@ -132,10 +132,10 @@ fn go_and_come_back() {
         for cycle in 0..20 {
             let gone = if cycle % 2 == 0 {
                 server.is_up(false);
-                SourceChange::GpsdLost
+                SourceChange::SentencesLost(Lost::Gpsd)
             } else {
                 server.has_device(false);
-                SourceChange::GpsdDeviceLost
+                SourceChange::SentencesLost(Lost::GpsdDevice)
             };
             let is_gone =
                 |event: &Event, _: &[Verdict]| matches!(event, Event::Source { change, .. } if *change == gone);
@@ -310,8 +310,9 @@ fn the_real_gpsd_passes_a_ptys_sentences_on_and_may_be_restarted() {
         world.samples("the first sample", 1).await;
         for _ in 0..3 {
             drop(real);
-            let is_gone =
-                |event: &Event, _: &[Verdict]| matches!(event, Event::Source { change: SourceChange::GpsdLost, .. });
+            let is_gone = |event: &Event, _: &[Verdict]| {
+                matches!(event, Event::Source { change: SourceChange::SentencesLost(Lost::Gpsd), .. })
+            };
             world.until("gpsd is gone", is_gone).await;
             real = RealGpsd::start(port, &world.live.device);
             let is_back = |event: &Event, _: &[Verdict]| {

@@ -176,15 +176,12 @@ impl Engine {
                 self.framer.reset();
                 self.hearing.device(self.now, None);
             }
+            SourceChange::SentencesLost(lost) => self.hearing.device(self.now, Some(lost)),
             SourceChange::PulseOpen(edges) => self.on_pulse_open(Stamper::Phc, edges),
             SourceChange::PpsOpen(edges) => self.on_pulse_open(Stamper::KernelPps, edges),
             SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::Phc, true),
             SourceChange::PulseRearmed => {}
             SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KernelPps, true),
-            SourceChange::SentencesLost => self.hearing.device(self.now, Some(Reason::SerialLost)),
-            SourceChange::GpsdLost => self.hearing.device(self.now, Some(Reason::GpsdLost)),
-            SourceChange::GpsdDeviceLost => self.hearing.device(self.now, Some(Reason::GpsdDeviceLost)),
-            SourceChange::GpsdDevicesSeveral => self.hearing.device(self.now, Some(Reason::GpsdDevicesSeveral)),
         }
     }
 

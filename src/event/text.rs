@@ -10,7 +10,7 @@ mod fields;
 
 use std::fmt;
 
-use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Report, Says, SourceChange, Witness};
+use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, Report, Says, SourceChange, Witness};
 use crate::time::{Instant, Raw, UtcSecond};
 
 pub(crate) use fields::Fields;
@@ -92,10 +92,14 @@ words! { Leap:
 
 words! { SourceChange:
     (Self::SentencesOpen) = "sentences-open",
-    (Self::SentencesLost) = "sentences-lost",
-    (Self::GpsdLost) = "gpsd-lost",
-    (Self::GpsdDeviceLost) = "gpsd-device-lost",
-    (Self::GpsdDevicesSeveral) = "gpsd-devices-several",
+    (Self::SentencesLost(Lost::Device)) = "sentences-lost",
+    (Self::SentencesLost(Lost::Held)) = "sentences-lost-held",
+    (Self::SentencesLost(Lost::Server)) = "sentences-lost-server",
+    (Self::SentencesLost(Lost::Writer)) = "sentences-lost-writer",
+    (Self::SentencesLost(Lost::Stdin)) = "sentences-lost-stdin",
+    (Self::SentencesLost(Lost::Gpsd)) = "gpsd-lost",
+    (Self::SentencesLost(Lost::GpsdDevice)) = "gpsd-device-lost",
+    (Self::SentencesLost(Lost::GpsdDevices)) = "gpsd-devices-several",
     (Self::PulseOpen(Edges::RisingOnly)) = "pulse-open-rising-only",
     (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",

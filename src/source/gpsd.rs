@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use super::server::Server;
-use crate::event::{Event, SourceChange};
+use crate::event::{Event, Lost, SourceChange};
 use crate::sys::clock::raw_now;
 use clock::Arrival;
 use lines::Lines;
@@ -90,7 +90,7 @@ async fn follow(config: &GpsdConfig, events: &Sender<Event>) -> Result<Infallibl
         }
         if over.useful || why.as_ref() != Some(&over.why) {
             warn!("{}; waiting for it", over.why);
-            tell(events, Event::Source { raw: raw_now(), change: SourceChange::GpsdLost }).await?;
+            tell(events, Event::Source { raw: raw_now(), change: SourceChange::SentencesLost(Lost::Gpsd) }).await?;
         }
         why = Some(over.why);
         sleep(retry).await;

@@ -122,10 +122,7 @@ impl Board {
             Event::CrossTs(cross) => self.cross_window = Some(cross.window),
             Event::Source { change, .. } => match change {
                 SourceChange::SentencesOpen => self.receiver.change(true),
-                SourceChange::SentencesLost
-                | SourceChange::GpsdLost
-                | SourceChange::GpsdDeviceLost
-                | SourceChange::GpsdDevicesSeveral => self.receiver.change(false),
+                SourceChange::SentencesLost(_) => self.receiver.change(false),
                 SourceChange::PulseOpen(_) | SourceChange::PpsOpen(_) => self.pulse.change(true),
                 SourceChange::PulseLost | SourceChange::PpsLost => self.pulse.change(false),
                 SourceChange::PulseRearmed => self.rearmed += 1,

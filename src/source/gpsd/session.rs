@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::event::{Event, SourceChange};
+use crate::event::{Event, Lost, SourceChange};
 use crate::time::{Instant, Raw, Span};
 
 use super::clock::Arrival;
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
                     Some(wanted) => format!("{} does not have {wanted}, but {has}", self.name),
                     None => format!("{} has no receiver, but {has}", self.name),
                 };
-                self.no_device(SourceChange::GpsdDeviceLost, sentence, at, acts);
+                self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
             }
             [device] => {
                 let mut timing = Timing::new(self.near, at);
@@ -211,7 +211,7 @@ impl<'a> Session<'a> {
             }
             several => {
                 let sentence = format!("{} has several devices: {}", self.name, list(several.iter().copied()));
-                self.no_device(SourceChange::GpsdDevicesSeveral, sentence, at, acts);
+                self.no_device(SourceChange::SentencesLost(Lost::GpsdDevices), sentence, at, acts);
             }
         }
     }
@@ -246,7 +246,7 @@ impl<'a> Session<'a> {
     fn lost(&mut self, path: &str, at: Instant<Raw>, acts: &mut Vec<Act>) {
         self.followed = None;
         let sentence = format!("{} does not get at {path}", self.name);
-        self.no_device(SourceChange::GpsdDeviceLost, sentence, at, acts);
+        self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
     }
 
     fn no_device(&mut self, change: SourceChange, sentence: String, at: Instant<Raw>, acts: &mut Vec<Act>) {
