@@ -177,7 +177,7 @@ fn a_port_held_by_another_program_is_waited_for_and_named() {
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !log.next().expect("ended").unwrap().contains("held by another program") {}
+    while !log.next().expect("ended").unwrap().contains("is held by") {}
     terminate(&child);
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
 }

@@ -9,9 +9,10 @@ scenario() {
 	start_chronyd
 	start_judge
 	start_receiver
-	# A shell of its own holds the port, locked, until it is told to end.
-	(flock -x 8; sleep 8) 8<>/dev/ttyS1 &
-	until_true 5 grep -q FLOCK /proc/locks
+	# A shell of its own holds the port, locked, until it is told to end. It must not wait for a carrier.
+	stty -F /dev/ttyS1 clocal
+	(exec 8<>/dev/ttyS1; flock -x 8 && touch /tmp/held; sleep 8) &
+	check "another program holds the port" until_true 5 test -e /tmp/held
 	start_gnss2shm --holdover 5s
 	check "who holds the port is named" until_true 5 says "/dev/ttyS1 is held by .*(pid [0-9]*).*: stop it"
 	check "it locks when the port is free" until_true 25 says " Locked"
