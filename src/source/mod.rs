@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod gpsd;
+pub mod heartbeat;
 pub mod phc;
 pub mod pps;
 pub mod pulse;
