@@ -70,26 +70,38 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
             error_ns = sample.error.nanos(),
             "sample"
         ),
-        Verdict::Rejected(reason) => debug!(reason = reason.key(), "rejected"),
+        Verdict::Rejected(reason) => debug!(reason = reason.key(), "rejected: {reason}"),
     }
 }
 
 fn log_state(engine: &Engine, from: State, to: State) {
+    let (line, reason) = (state_line(engine, from, to), to.reason().map(Reason::key));
+    let state = to.to_string();
     match to {
-        State::Searching(Reason::Starting) | State::Measuring | State::Pairing => info!("{to}"),
+        State::Searching(Reason::Starting) | State::Measuring | State::Pairing | State::Locked => {
+            info!(state, reason, "{line}");
+        }
+        State::Coasting | State::Searching(_) | State::Refusing(_) => warn!(state, reason, "{line}"),
+    }
+}
+
+/// The state and what it comes from, in one line for the operator.
+pub fn state_line(engine: &Engine, from: State, to: State) -> String {
+    match to {
+        State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
         State::Locked => {
             let width = engine.on_time().and_then(|on_time| on_time.width);
             let edge = width.map_or("the only edge".into(), |width| format!("the edge that starts {width}"));
             let delay = engine.label().map(|label| label.delay).unwrap_or_default();
-            info!("Locked: on time is {edge}, sentences come {delay} after it");
+            format!("Locked: on time is {edge}, sentences come {delay} after it")
         }
         State::Coasting => {
             let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
-            warn!("Coasting: {missing}; seconds are counted on the pulse meanwhile");
+            format!("Coasting: {missing}; seconds are counted on the pulse meanwhile")
         }
         State::Searching(reason) | State::Refusing(reason) if from.publishes() => {
-            warn!("{to}: {reason}; nothing is published");
+            format!("{to}: {reason}; nothing is published")
         }
-        State::Searching(reason) | State::Refusing(reason) => warn!("{to}: {reason}"),
+        State::Searching(reason) | State::Refusing(reason) => format!("{to}: {reason}"),
     }
 }

@@ -32,6 +32,7 @@
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
+//! | what systemd is told | [`service`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;
@@ -41,10 +42,12 @@ pub mod engine;
 pub mod event;
 pub mod nmea;
 pub mod recording;
+pub mod service;
 pub mod sink;
 pub mod size;
 pub mod source;
 pub mod status;
+pub mod summary;
 pub mod sys;
 pub mod time;
 pub mod ubx;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod decode;
 mod input;
+mod log;
 mod replay;
 mod run;
 mod shm;
@@ -102,31 +103,6 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
     runtime.block_on(work)
-}
-
-/// The log goes to standard error; without times where journald adds its own (`JOURNAL_STREAM`, systemd.exec(5)).
-fn log_to_stderr(debug: bool) {
-    let level = if debug { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    let log = tracing_subscriber::fmt().with_writer(|| Log).with_target(false).with_max_level(level);
-    // A second subscriber in one process would be refused; the first one does.
-    let _ = match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => tracing::subscriber::set_global_default(log.without_time().with_ansi(false).finish()),
-        None => tracing::subscriber::set_global_default(log.with_ansi(false).finish()),
-    };
-}
-
-/// Standard error, as the log needs it: a disk that is full or a reader that is gone costs the line, not the process.
-struct Log;
-
-impl std::io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let _ = std::io::stderr().write_all(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// What became of writing to standard output: whoever closed it has seen enough, anything else failed.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{ExitCode, Failure};
 use crate::config::{ConfigError, GPSD_UNITS, Given, Settings};
@@ -14,6 +14,7 @@ use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
 use crate::event::{Event, Verdict};
 use crate::recording::Header;
+use crate::service::Service;
 use crate::sink::Sinks;
 use crate::sink::record::{OpenError, Recorder};
 use crate::sink::shm::ShmSink;
@@ -27,6 +28,7 @@ use crate::source::witness;
 use crate::status::Board;
 use crate::status::metrics::MetricsServer;
 use crate::status::server::{StatusError, StatusServer};
+use crate::summary::Summary;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -64,7 +66,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
-    super::log_to_stderr(args.debug);
+    super::log::start(args.debug);
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         warn!(
             "unit {unit} may be one that gpsd at {} writes its own, late samples to: take one from {GPSD_UNITS} on",
@@ -113,9 +115,20 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let bug =
         |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
+    let (mut service, mut summary) = (Service::new(pulse.heart()), Summary::default());
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         for verdict in verdicts {
             daemon::log(engine, verdict);
+            summary.count(verdict);
+            if let Verdict::StateChanged { from, to } = *verdict {
+                service.status(&daemon::state_line(engine, from, to));
+            }
+        }
+        if matches!(event, Event::Tick { .. }) {
+            service.turn();
+            if let Some(summary) = summary.tick() {
+                info!("{}: {summary}", engine.state());
+            }
         }
         if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
             change.send_replace(());
@@ -127,6 +140,7 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         _ = &mut receiver => bug("the task that reads the receiver"),
         () = stop.asked() => Ok(()),
     };
+    service.stopping();
     sinks.invalidate();
     receiver.abort();
     witness.abort();

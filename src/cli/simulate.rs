@@ -111,7 +111,7 @@ fn permille(text: &str) -> Result<u32, String> {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let scenario = args.scenario()?;
-    super::log_to_stderr(false);
+    super::log::start(false);
     super::on_runtime(simulate(scenario, args.shm, args.time))
 }
 

@@ -3,6 +3,7 @@
 pub mod error;
 mod feed;
 pub mod gpsd;
+pub mod heartbeat;
 pub mod phc;
 pub mod pps;
 pub mod pulse;

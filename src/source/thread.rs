@@ -11,6 +11,7 @@ use std::time::{Duration, Instant as StdInstant};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
+use super::heartbeat::Heartbeat;
 use crate::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::eventfd::{EventFd, Rest};
@@ -53,6 +54,7 @@ pub trait Device: Sized + Send + 'static {
 #[derive(Debug)]
 pub struct PulseThread {
     bell: Arc<EventFd>,
+    heart: Heartbeat,
     alive: watch::Receiver<()>,
     handle: Option<JoinHandle<()>>,
 }
@@ -77,22 +79,28 @@ impl PulseThread {
     /// The system gives no thread or no descriptor.
     pub fn spawn<D: Device>(config: D::Config, opened: Option<D>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
         let bell = Arc::new(EventFd::new()?);
-        let link = Link { sender, bell: Arc::clone(&bell) };
-        Self::start(bell, move || own(&config, opened, &link))
+        let heart = Heartbeat::default();
+        let link = Link { sender, bell: Arc::clone(&bell), heart: heart.clone() };
+        Self::start(bell, heart, move || own(&config, opened, &link))
     }
 
-    fn start(bell: Arc<EventFd>, body: impl FnOnce() -> Stop + Send + 'static) -> io::Result<Self> {
+    fn start(bell: Arc<EventFd>, heart: Heartbeat, body: impl FnOnce() -> Stop + Send + 'static) -> io::Result<Self> {
         let (death, alive) = watch::channel(());
         let handle = Builder::new().name("pulse".into()).spawn(move || {
             let _death = death; // dropped at the end, also by a panic: that is how `ended` learns of it
             let Stop = body();
         })?;
-        Ok(Self { bell, alive, handle: Some(handle) })
+        Ok(Self { bell, heart, alive, handle: Some(handle) })
     }
 
     /// Waits until the thread has ended, for whatever reason. Cancel safe, and may be called again.
     pub async fn ended(&mut self) {
         while self.alive.changed().await.is_ok() {}
+    }
+
+    /// Beats while the thread goes round, at least once a second; stands still while it sits in a call.
+    pub fn heart(&self) -> Heartbeat {
+        self.heart.clone()
     }
 
     /// Whether the thread has ended, for whatever reason.
@@ -177,6 +185,7 @@ fn own<D: Device>(config: &D::Config, opened: Option<D>, link: &Link) -> Stop {
 fn reopen<D: Device>(config: &D::Config, mut said: Said, link: &Link) -> Result<D, Stop> {
     link.change(D::LOST)?;
     loop {
+        link.beat();
         let error = match D::open(config) {
             Ok(device) => return Ok(device), // it has said so itself
             Err(error) => error,
@@ -200,9 +209,15 @@ fn reopen<D: Device>(config: &D::Config, mut said: Said, link: &Link) -> Result<
 pub struct Link {
     sender: mpsc::Sender<Event>,
     bell: Arc<EventFd>,
+    heart: Heartbeat,
 }
 
 impl Link {
+    /// Tells the watchdog that the thread goes round: for each round of [`Device::serve`], once a second at least.
+    pub fn beat(&self) {
+        self.heart.beat();
+    }
+
     /// What ends every wait.
     pub fn bell(&self) -> &EventFd {
         &self.bell

@@ -61,6 +61,7 @@ impl Phc {
         link.change(SourceChange::PulseOpen(self.edges()))?;
         let mut schedule = Schedule::new(raw_now());
         loop {
+            link.beat();
             let now = raw_now();
             match schedule.next(now) {
                 Step::CrossTs => {

@@ -37,6 +37,7 @@ impl Device for KernelPps {
         let mut watched = raw_now();
         let mut crossed = watched - CROSS_GAP;
         loop {
+            link.beat();
             link.rest(Duration::ZERO)?;
             let edges = self.next_edges().map_err(|error| setup::failed(&self.node, &error))?;
             if !self.node.is_there() {

@@ -58,7 +58,9 @@ fn it_ends_when_nobody_listens_and_says_so() {
 
 #[test]
 fn a_panic_within_is_noticed() {
-    let mut thread = PulseThread::start(Arc::new(EventFd::new().unwrap()), || panic!("as a bug would")).unwrap();
+    let mut thread =
+        PulseThread::start(Arc::new(EventFd::new().unwrap()), Heartbeat::default(), || panic!("as a bug would"))
+            .unwrap();
     wait_for_the_end(&mut thread);
     assert_eq!(thread.stop(), ThreadEnd::Panicked);
 }
@@ -69,6 +71,6 @@ fn a_thread_that_sits_in_a_read_is_left_behind_after_a_second() {
         sleep(Duration::from_secs(30));
         Stop
     };
-    let thread = PulseThread::start(Arc::new(EventFd::new().unwrap()), stuck).unwrap();
+    let thread = PulseThread::start(Arc::new(EventFd::new().unwrap()), Heartbeat::default(), stuck).unwrap();
     assert_eq!(thread.stop(), ThreadEnd::Stuck);
 }

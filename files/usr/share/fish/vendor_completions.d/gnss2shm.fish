@@ -1,0 +1,111 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_gnss2shm_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_gnss2shm_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_gnss2shm_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_gnss2shm_using_subcommand
+    set -l cmd (__fish_gnss2shm_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s V -l version -d 'Print version'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Its rate in bits a second, or auto [default: 9600]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that has the receiver [default: localhost:2947]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l tcp -d 'TCP server that sends the receiver\'s sentences' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO that another program writes the receiver\'s sentences to' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that the pulse is wired to: its network interface, PCI address or device' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin that the pulse is wired to [default: the one that has the channel, or the first]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'Channel of external time stamps to use [default: 0]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, where no PTP hardware clock has the pulse' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d 'Which of its edges to capture [default: both]' -r -f -a "both\t'Every edge that the device has'
+assert\t'The edge that the driver calls assert'
+clear\t'The edge that the driver calls clear'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if it is not the shorter part of the second' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labelled' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock to write to [default: 0, with --gpsd 8; unless --sock is given]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock to write to, instead of SHM or beside it' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that tells how things stand, for `gnss2shm status`' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Serve OpenMetrics over HTTP at this loopback address' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'The gate opens when samples have come for this long without a pause [default: 10s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-after -d 'It closes when none has come for this long [default: 10s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'How long seconds are counted on the pulse alone when sentences stop [default: 60s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'What to do with dates from before this release [default: refuse]' -r -f -a "refuse\t'its dates are refused'
+correct\t'multiples of 1024 weeks are added'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'nothing is published'
+warn\t'it is said'
+off\t'it is not asked'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'they are assumed, unless the witness disagrees'
+confirm\t'they must be configured, or the witness must agree'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not say whether there is a fix'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantisation error that u-blox\'s TIM-TP announces for it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Say every sample and every rejection in the log'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 'Time from the pulse to the first byte of its sentences' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'How far that time wanders' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Rate of the serial line in bits a second' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l width -d 'Pulse width' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC time stamps' -r -f -a "both\t'Both, like Intel\'s i210, and it does not say which is which'
+one\t'The rising one alone, as it promises'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'How much faster than the system\'s oscillator the PHC runs' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'How much faster than UTC the system\'s oscillator runs' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l loss -d 'Share of edges that are lost' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l sentence-loss -d 'Share of seconds whose sentences are lost' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with an edge that belongs to no pulse' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l quiet -d 'Print the summary alone'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object a line'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l for -d 'End --watch after this time, as in 30s or 2min' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l poll -d 'The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l watch -d 'Print a line for each new sample, until interrupted'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d 'Status socket, as given to `gnss2shm run --status`' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait until it is locked (with --check: until programs may rely on the time), at most for this long' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line an answer'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Go on with a line for each change of state'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, else with 1'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

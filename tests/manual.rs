@@ -1,0 +1,209 @@
+//! What is installed beside the program says what the program does: manual pages, completions, settings, units.
+//!
+//! `GNSS2SHM_BLESS=1 cargo test --test manual` writes the generated files anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::{CommandFactory, Parser};
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+use common::TestDir;
+use gnss2shm::cli::{Cli, ExitCode};
+use gnss2shm::config::Given;
+
+fn in_tree(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(in_tree(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The file in the tree is what it is generated to be.
+fn is_kept(path: &str, generated: &str) {
+    if std::env::var_os("GNSS2SHM_BLESS").is_some() {
+        fs::create_dir_all(in_tree(path).parent().unwrap()).unwrap();
+        fs::write(in_tree(path), generated).unwrap();
+    }
+    let kept = fs::read_to_string(in_tree(path)).unwrap_or_default();
+    assert!(kept == generated, "{path} is not up to date: GNSS2SHM_BLESS=1 cargo test --test manual writes it");
+}
+
+/// The command line with its verbs under their full names.
+fn command() -> clap::Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// A manual page as clap knows it; `extra` is what it cannot know.
+fn page(command: &clap::Command, extra: &str) -> String {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let man = Man::new(command.clone()).title(name.to_uppercase()).source("gnss2shm").manual("User Commands");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    man.render_synopsis_section(&mut page).unwrap();
+    man.render_description_section(&mut page).unwrap();
+    man.render_options_section(&mut page).unwrap();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page).unwrap();
+    }
+    String::from_utf8(page).unwrap() + extra
+}
+
+#[test]
+fn manual_pages_of_the_program_and_of_each_verb_are_kept() {
+    let command = command();
+    is_kept("files/usr/share/man/man1/gnss2shm.1", &page(&command, &text("tests/manual/program.roff")));
+    let mut pages = BTreeSet::from(["gnss2shm.1".to_owned()]);
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let name = format!("gnss2shm-{}.1", verb.get_name());
+        let extra = ".SH SEE ALSO\n.BR gnss2shm (1),\n.BR gnss2shm.toml (5)\n";
+        is_kept(&format!("files/usr/share/man/man1/{name}"), &page(verb, extra));
+        pages.insert(name);
+    }
+    let kept = fs::read_dir(in_tree("files/usr/share/man/man1")).unwrap();
+    let kept: BTreeSet<_> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(kept, pages, "a page for each verb, and no other");
+}
+
+#[test]
+fn completions_of_bash_zsh_and_fish_are_kept() {
+    for (shell, path) in [
+        (Shell::Bash, "bash-completion/completions/gnss2shm"),
+        (Shell::Zsh, "zsh/vendor-completions/_gnss2shm"),
+        (Shell::Fish, "fish/vendor_completions.d/gnss2shm.fish"),
+    ] {
+        let mut script = Vec::new();
+        generate(shell, &mut Cli::command(), "gnss2shm", &mut script);
+        is_kept(&format!("files/usr/share/{path}"), &String::from_utf8(script).unwrap());
+    }
+}
+
+#[test]
+fn every_exit_status_is_in_the_manual() {
+    let codes = [
+        ExitCode::No,
+        ExitCode::Usage,
+        ExitCode::Data,
+        ExitCode::NoInput,
+        ExitCode::Unavailable,
+        ExitCode::Software,
+        ExitCode::Os,
+        ExitCode::CannotCreate,
+        ExitCode::NoPermission,
+        ExitCode::Config,
+    ];
+    let manual = text("tests/manual/program.roff");
+    let section = manual.split(".SH EXIT STATUS").nth(1).unwrap().split(".SH").next().unwrap();
+    let said: Vec<u8> = section.lines().filter_map(|line| line.strip_prefix(".B ")?.parse().ok()).collect();
+    assert_eq!(said, [&[0], codes.map(|code| code as u8).as_slice()].concat());
+}
+
+/// The keys of the file, or of one of its tables: the parser names them all when it meets one that it does not know.
+/// `None` where that is no table.
+fn keys(table: Option<&str>) -> Option<Vec<String>> {
+    let header = table.map(|name| format!("[{name}]\n")).unwrap_or_default();
+    let (_, message) = Given::parse(&format!("{header}no-such-key = 1\n")).unwrap_err();
+    let (_, expected) = message.split_once("unknown field `no-such-key`, expected ")?;
+    Some(expected.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+#[test]
+fn the_manual_of_the_settings_has_every_key_and_invents_none() {
+    let mut known = BTreeSet::new();
+    for key in keys(None).unwrap() {
+        match keys(Some(&key)) {
+            Some(keys) => known.extend(keys.into_iter().map(|inner| format!("[{key}] {inner}"))),
+            None => _ = known.insert(key),
+        }
+    }
+    assert!(known.len() > 15 && known.contains("[serial] baud") && known.contains("holdover"), "{known:?}");
+
+    let manual = text("files/usr/share/man/man5/gnss2shm.toml.5").replace("\\-", "-");
+    let (mut table, mut said) = (String::new(), BTreeSet::new());
+    let mut lines = manual.lines();
+    while let Some(line) = lines.next() {
+        if let Some(section) = line.strip_prefix(".SH ") {
+            table = if section.starts_with('[') { format!("{section} ") } else { String::new() };
+        }
+        if line == ".TP" {
+            said.insert(table.clone() + lines.next().unwrap().strip_prefix(".B ").unwrap());
+        }
+    }
+    assert_eq!(said, known);
+}
+
+/// With its commented settings in force, too.
+fn uncommented(settings: &str) -> String {
+    let is_setting = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if is_setting(rest) => format!("{rest}\n"),
+        Some(_) | None => format!("{line}\n"),
+    };
+    settings.lines().map(line).collect()
+}
+
+#[test]
+fn the_installed_settings_are_read_by_the_real_parser_and_comments_name_real_keys() {
+    let default = text("files/etc/gnss2shm/default.toml");
+    let in_force = uncommented(&default);
+    assert!(in_force.lines().count() == default.lines().count() && in_force.contains("\ndelay ="), "{in_force}");
+    for settings in [&default, &in_force] {
+        let given = Given::parse(settings).unwrap_or_else(|(at, why)| panic!("default.toml:{at}: {why}"));
+        assert_eq!(given.settle().unwrap().shm, Some(0));
+    }
+    let manual = text("files/usr/share/man/man5/gnss2shm.toml.5");
+    let example = manual.split(".EX\n").nth(1).unwrap().split(".EE").next().unwrap();
+    Given::parse(example).unwrap().settle().unwrap();
+}
+
+/// What `key=` says in a unit, each time.
+fn said<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
+    unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+}
+
+#[test]
+fn units_start_the_program_as_it_wants_to_be_started() {
+    for unit in ["gnss2shm@.service", "gnss2shm-wait@.service"] {
+        let unit = text(&format!("files/usr/lib/systemd/system/{unit}"));
+        let start = said(&unit, "ExecStart")[0].replace("%i", "default");
+        let arguments = start.strip_prefix("/usr/bin/").unwrap().split(' ');
+        Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{start}: {error}"));
+    }
+}
+
+#[test]
+fn the_unit_keeps_the_segment_that_chronyd_reads() {
+    let unit = text("files/usr/lib/systemd/system/gnss2shm@.service");
+    assert!(said(&unit, "DynamicUser").is_empty() && said(&unit, "PrivateIPC").is_empty());
+    assert_eq!(said(&unit, "RemoveIPC"), ["no"]);
+    assert_eq!(said(&unit, "ProtectClock"), [""; 0], "it would forbid adjtimex(2), and silence the witness");
+    for code in [ExitCode::Usage, ExitCode::NoInput, ExitCode::CannotCreate, ExitCode::NoPermission, ExitCode::Config] {
+        let code = (code as u8).to_string();
+        assert!(said(&unit, "RestartPreventExitStatus")[0].split(' ').any(|status| status == code), "{code}");
+    }
+}
+
+#[test]
+fn the_line_for_chronyd_is_the_one_of_the_readme_and_chronyd_takes_it() {
+    let snippet = text("files/usr/share/gnss2shm/chrony.conf");
+    let line = snippet.lines().find(|line| !line.starts_with('#')).unwrap();
+    assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
+    let dir = TestDir::new("chrony-snippet");
+    fs::write(dir.join("chrony.conf"), &snippet).unwrap();
+    let chronyd = Command::new("chronyd")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .args(["-p", "-f"])
+        .arg(dir.join("chrony.conf"))
+        .output()
+        .unwrap_or_else(|error| panic!("chronyd: {error}: install Debian's package chrony"));
+    assert!(chronyd.status.success() && String::from_utf8_lossy(&chronyd.stdout).contains(line), "{chronyd:?}");
+}

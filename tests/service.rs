@@ -1,0 +1,150 @@
+//! The program as systemd meets it: a socket that it tells its state to, and the watchdog it feeds only while all of it
+//! lives. This test is the service manager.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unsafe_code)] // one thread of the program is halted from outside
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{TestDir, TestUnit};
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The watchdog's patience; it is fed four times within it.
+const WATCHDOG: Duration = Duration::from_secs(4);
+
+/// `run`, waiting for devices that never come, and the socket that it notifies.
+struct Service {
+    child: Child,
+    socket: UnixDatagram,
+    /// Kept open for the program to write to.
+    log: BufReader<std::process::ChildStderr>,
+    _dir: TestDir,
+    _unit: TestUnit,
+}
+
+impl Service {
+    fn start(name: &str) -> Self {
+        let (dir, unit) = (TestDir::new(name), TestUnit::claim());
+        let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+            .args(["run", "--serial", "/dev/ttyUSB99", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
+            .env("NOTIFY_SOCKET", dir.join("notify"))
+            .env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string())
+            .env_remove("WATCHDOG_PID")
+            // Not where its standard error goes: the log is text all the same.
+            .env("JOURNAL_STREAM", "1:1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, socket, log, _dir: dir, _unit: unit }
+    }
+
+    /// What it says next, within this time.
+    fn says_within(&self, time: Duration) -> Option<String> {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let mut message = [0; 4_096];
+        let length = self.socket.recv(&mut message).ok()?;
+        Some(String::from_utf8(message[..length].to_vec()).unwrap().trim_end().to_owned())
+    }
+
+    /// Waits until it has said something that begins with each of these words, in any order; that is what it gives back.
+    fn says<const N: usize>(&self, words: [&str; N]) -> [String; N] {
+        let (begin, mut found) = (Instant::now(), words.map(|_| None::<String>));
+        while found.iter().any(Option::is_none) {
+            let left = PATIENCE.checked_sub(begin.elapsed()).unwrap_or_else(|| panic!("of {words:?} only {found:?}"));
+            let Some(said) = self.says_within(left.max(Duration::from_millis(1))) else { continue };
+            for (words, found) in words.iter().zip(&mut found) {
+                if said.starts_with(words) {
+                    *found = Some(said.clone());
+                }
+            }
+        }
+        found.map(Option::unwrap)
+    }
+
+    fn id(&self) -> libc::pid_t {
+        libc::pid_t::try_from(self.child.id()).unwrap()
+    }
+
+    /// The thread that reads the pulse.
+    fn pulse_thread(&self) -> libc::pid_t {
+        let mut threads = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap().map(|entry| entry.unwrap().path());
+        let pulse = threads.find(|thread| fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm == "pulse\n"));
+        pulse.expect("a thread named pulse").file_name().unwrap().to_str().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn systemd_learns_ready_state_alive_and_the_end() {
+    let mut service = Service::start("notify");
+    // A state may be known before the event loop has gone round once.
+    let [_, state] = service.says(["READY=1", "STATUS=Searching: "]);
+    assert!(state.len() > 40, "the reason is said, too: {state}");
+    for _ in 0..3 {
+        service.says(["WATCHDOG=1"]);
+    }
+    // SAFETY: a signal to our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(service.id(), libc::SIGTERM) }, 0);
+    service.says(["STOPPING=1"]);
+    assert!(service.child.wait().unwrap().success());
+    assert!(
+        (&mut service.log).lines().any(|line| line.unwrap().contains("Searching: ")),
+        "the log is on standard error"
+    );
+}
+
+/// One thread of the program, halted as a debugger does it, until this is dropped.
+struct Halted(libc::pid_t);
+
+impl Halted {
+    fn new(thread: libc::pid_t) -> Self {
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: neither request reads or writes memory of ours.
+        let halted = unsafe {
+            libc::ptrace(libc::PTRACE_SEIZE, thread, nothing, nothing) == 0
+                && libc::ptrace(libc::PTRACE_INTERRUPT, thread, nothing, nothing) == 0
+        };
+        assert!(halted, "{}", std::io::Error::last_os_error());
+        let mut status = 0;
+        // SAFETY: the status is ours.
+        assert_eq!(unsafe { libc::waitpid(thread, &raw mut status, libc::__WALL) }, thread);
+        Self(thread)
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: the request touches no memory of ours.
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0, nothing, nothing) };
+    }
+}
+
+#[test]
+fn the_watchdog_goes_hungry_while_the_thread_that_reads_the_pulse_is_stuck() {
+    let service = Service::start("watchdog");
+    service.says(["WATCHDOG=1"]);
+    let halted = Halted::new(service.pulse_thread());
+    // A meal may have been on its way, and one more is earned by a beat from before.
+    let (begin, mut meals) = (Instant::now(), 0);
+    while begin.elapsed() < WATCHDOG * 2 {
+        meals += u32::from(service.says_within(Duration::from_millis(500)).is_some_and(|said| said == "WATCHDOG=1"));
+    }
+    assert!(meals <= 2, "{meals} meals, and the pulse's thread was stuck all the time");
+    drop(halted);
+    service.says(["WATCHDOG=1"]);
+}
