@@ -1,12 +1,95 @@
-# A Debian with systemd, as an operator has it: the package is installed and started as README.md says.
+# From the .deb on a clean Debian with systemd, udev and chrony to a steered clock, by the five commands that README.md
+# gives and no others; then what the service has to stand: signals, a hang, wrong settings, its removal.
 machine=debian
+programs=
 judged=checks
-lasts=240
+lasts=400
 
 scenario() {
 	start_receiver
-	start_judge; sleep 2
-	check "chronyd runs" systemctl is-active --quiet chrony
+	start_judge
+	began=$(uptime_s)
+	check "1 the package installs" apt-get -qq -y install /stage/gnss2shm.deb
+	check "2 the devices are put in" sed -i "s#eth0#$nic#; s#ttyS0#ttyS1#" /etc/gnss2shm/default.toml
+	check "3 the service starts" systemctl enable --now gnss2shm@default
+	check "4 chronyd gets its line" cp /usr/share/gnss2shm/chrony.conf /etc/chrony/conf.d/gnss2shm.conf
+	check "5 chronyd takes it" systemctl restart chrony
+
+	check "status says Locked" until_true 90 is_locked
+	echo "locked after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
+	check "systemctl status shows it" shows 'Status: "Locked: on time is'
+	check "chronyd follows it" until_true 120 followed
+	echo "followed after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
+	check_clock
+
+	pid=$(main_pid)
+	check "it runs as its user" test "$(stat -c %U "/proc/$pid")" = gnss2shm
+	check "it has no capability" grep -qx "CapBnd:	0000000000000000" "/proc/$pid/status"
+	check "the PHC is for group clock" test "$(stat -c %G:%a "$nic")" = clock:660
+	check "the segment is root's" test "$(stat_segment)" = "root 600"
+	check "the journal has the state as a field" journal_has GNSS2SHM_STATE=Locked
+	check "waiting for the lock ends" systemctl start gnss2shm-wait@default
+	check "the gate opens" until_true 30 gnss2shm status --check
+
+	# What it says of system calls that the unit forbids, it says with --debug alone: the next one gets that.
+	mkdir -p /run/systemd/system/gnss2shm@default.service.d
+	start=$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/gnss2shm@.service)
+	printf '[Service]\nExecStart=\nExecStart=%s --debug\n' "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
+	systemctl daemon-reload
+	kill -STOP "$pid"
+	check "a program that hangs is ended by the watchdog" until_true 60 watchdog_bit
+	check "and started again" until_true 40 is_another "$pid"
+	pid=$(main_pid)
+	check "and locks again" until_true 60 is_locked
+	check "every sample is in the journal with its figures" until_true 20 figures
+	check "and nothing it asks for is forbidden, adjtimex neither" nothing_forbidden
+	kill -KILL "$pid"
+	check "a program that is killed is started again" until_true 40 is_another "$pid"
+	check "and locks again after that" until_true 60 is_locked
+	check "and chronyd goes on following" until_true 60 followed
+
+	echo 'wrong = 1' >/etc/gnss2shm/wrong.toml
+	systemctl start gnss2shm@wrong
+	check "wrong settings fail" until_true 20 systemctl is-failed gnss2shm@wrong
+	check "and are not tried again" test "$(systemctl show -P NRestarts gnss2shm@wrong)" = 0
 	check_judge
+	check "removal stops it" dpkg -r gnss2shm
+	check "nothing runs any more" test "$(systemctl show -P ActiveState gnss2shm@default)" = inactive
 	check "the end" true
+}
+
+is_locked() {
+	gnss2shm status | tee /results/status | grep -q '^state  *Locked'
+}
+
+shows() {
+	systemctl status gnss2shm@default --no-pager | grep -q "$1"
+}
+
+main_pid() {
+	systemctl show -P MainPID gnss2shm@default
+}
+
+is_another() { # process
+	[ "$(main_pid)" != 0 ] && [ "$(main_pid)" != "$1" ]
+}
+
+stat_segment() {
+	ipcs -m | awk '$1 == "0x4e545030" { print $3, $4 }'
+}
+
+journal_has() { # field=value
+	journalctl -b -n 1 -o json --no-pager "$1" | grep -q "${1%%=*}"
+}
+
+watchdog_bit() {
+	journalctl -b -u gnss2shm@default | grep -q 'Watchdog timeout'
+}
+
+figures() {
+	journalctl -b -o json --no-pager "_PID=$pid" | grep -q '"GNSS2SHM_OFFSET_NS"'
+}
+
+nothing_forbidden() {
+	! journalctl -b "_PID=$pid" --no-pager | grep -Ei 'adjtimex|not permitted'
 }
