@@ -1,0 +1,83 @@
+//! The instance's configuration: it is there, is understood, and takes nothing that another instance has.
+
+use std::io::ErrorKind;
+
+use super::{Finding, Instance, System};
+use crate::config::{Given, Settings};
+
+const ITEM: &str = "configuration";
+
+/// The settings, if they can be used.
+pub(super) fn check(system: &System, instance: &Instance) -> (Option<Settings>, Vec<Finding>) {
+    match read(system, instance) {
+        Ok(settings) => {
+            let mut found = conflicts(system, instance, &settings);
+            if found.is_empty() {
+                found.push(Finding::ok(ITEM, instance.config.display().to_string()));
+            }
+            (Some(settings), found)
+        }
+        Err(finding) => (None, vec![finding]),
+    }
+}
+
+/// The settings, or why there are none.
+pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Finding> {
+    let path = instance.config.display();
+    let text = system.text(&instance.config).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Finding::unseen(ITEM, format!("{path}, and the devices that it names")),
+        ErrorKind::NotFound => Finding::failure(
+            ITEM,
+            format!("{path} is not there, so devices and refclock are not looked at"),
+            format!(
+                "write it, as in gnss2shm.toml(5), or name another: gnss2shm doctor INSTANCE (of {})",
+                names(system)
+            ),
+        ),
+        _ => Finding::failure(ITEM, format!("{path} cannot be read: {error}"), "make it a file of text"),
+    })?;
+    let wrong = |at: &str, what: &str| {
+        Finding::failure(
+            ITEM,
+            format!("{path}{at}: {what}"),
+            "correct it, as in gnss2shm.toml(5), and ask again: devices and refclock are not looked at",
+        )
+    };
+    let given = Given::parse(&text).map_err(|(at, what)| wrong(&format!(":{at}"), &what))?;
+    given.settle().map_err(|error| wrong("", &error.to_string()))
+}
+
+fn names(system: &System) -> String {
+    let names: Vec<_> = Instance::all(system).into_iter().map(|instance| instance.name).collect();
+    if names.is_empty() { "which there is none".to_owned() } else { names.join(", ") }
+}
+
+/// Other instances that write to our unit, or read our port or clock.
+fn conflicts(system: &System, instance: &Instance, ours: &Settings) -> Vec<Finding> {
+    let mut found = vec![];
+    for other in Instance::all(system).into_iter().filter(|other| other.config != instance.config) {
+        let Ok(theirs) = read(system, &other) else { continue };
+        let mut takes = vec![];
+        if ours.shm.is_some() && ours.shm == theirs.shm {
+            takes.push(format!("SHM unit {}", ours.shm.unwrap_or_default()));
+        }
+        if ours.sock.is_some() && ours.sock == theirs.sock {
+            takes.push("its SOCK socket".to_owned());
+        }
+        if ours.receiver == theirs.receiver {
+            takes.push(ours.receiver.to_string());
+        }
+        if ours.pulse == theirs.pulse {
+            takes.push(ours.pulse.to_string());
+        }
+        if !takes.is_empty() {
+            let (path, takes) = (other.config.display(), takes.join(" and "));
+            found.push(Finding::failure(
+                ITEM,
+                format!("{path} wants {takes}, too"),
+                format!("give each instance its own, or remove {path}"),
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,65 @@
+//! The service itself: it answers at its status socket, is the installed version, and publishes.
+
+use std::path::PathBuf;
+
+use super::{Finding, Patient};
+use crate::config::Settings;
+use crate::event::Reason;
+
+const ITEM: &str = "service";
+/// Where the unit has each instance's socket.
+const SOCKETS: &str = "/run/gnss2shm";
+/// A start takes no longer than this to be worth waiting for.
+const STARTS_WITHIN_MS: i64 = 60_000;
+
+pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
+    let name = &patient.instance.name;
+    let units = PathBuf::from(SOCKETS).join(format!("{name}.sock"));
+    // The unit gives a socket on its command line, which goes before the configuration.
+    let socket = match &settings.status {
+        Some(own) if !patient.system.has(&units) => own.clone(),
+        _ => units,
+    };
+    if !patient.system.has(&socket) {
+        return vec![Finding::failure(
+            ITEM,
+            format!("gnss2shm@{name} does not run: there is no {}", socket.display()),
+            format!(
+                "run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why"
+            ),
+        )];
+    }
+    let now = match (patient.system.status)(&patient.system.at(&socket)) {
+        Ok(now) => now,
+        Err(why) => {
+            let cure =
+                format!("run `systemctl restart gnss2shm@{name}`; `journalctl -u gnss2shm@{name}` says what happened");
+            return vec![Finding::failure(ITEM, why, cure)];
+        }
+    };
+    let mut found = vec![];
+    let installed = env!("CARGO_PKG_VERSION");
+    if now.version != installed {
+        found.push(Finding::warning(
+            ITEM,
+            format!("version {} runs, and {installed} is installed", now.version),
+            format!("run `systemctl restart gnss2shm@{name}`"),
+        ));
+    }
+    let state = match &now.sentence {
+        Some(sentence) => format!("{}: {sentence}", now.state),
+        None => now.state.clone(),
+    };
+    let follow = format!("`gnss2shm status {name} --follow` shows when it is over");
+    let is_early = now.for_ms < STARTS_WITHIN_MS && now.samples == 0 && now.sync != "LOCKED";
+    match now.sync.as_str() {
+        "LOCKED" => {}
+        "HOLDOVER" => found.push(Finding::warning(ITEM, state, follow)),
+        _ if is_early && now.reason.as_deref().is_none_or(|reason| reason == Reason::Starting.key()) => {
+            found.push(Finding::warning(ITEM, state, "it has just started: ask again in a minute"));
+        }
+        _ => found.push(Finding::failure(ITEM, state, follow)),
+    }
+    let second = now.sample.map_or_else(String::new, |sample| format!(", last {}", sample.second));
+    super::or_ok(found, ITEM, format!("{} since {}, {} samples{second}", now.state, now.since, now.samples))
+}
