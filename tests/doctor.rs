@@ -194,12 +194,18 @@ fn refusing(reason: &str, sentence: &str) -> Snapshot {
 /// What has to be found, and nothing besides: item, level, what is said, its cure.
 type Fault = (&'static str, Level, &'static str, &'static str);
 
+/// As the program prints them.
+fn lines(found: &[Finding]) -> String {
+    let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
+}
+
 /// Plants a fault in a healthy machine.
 fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault]) {
     let mut machine = Machine::healthy(name);
     plant(&mut machine);
     let found = machine.examine();
-    let lines: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let lines = lines(&found);
     let wrong: Vec<_> = found.iter().filter(|finding| finding.level != Level::Ok).collect();
     for (item, level, says, cure) in faults {
         let is_it = |finding: &&&Finding| {
@@ -216,7 +222,7 @@ fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault]) {
 fn on_a_healthy_system_it_says_nothing_but_ok() {
     let machine = Machine::healthy("healthy");
     let found = machine.examine();
-    let lines: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+    let lines = lines(&found);
     assert_eq!(worst(&found), Level::Ok, "{lines}");
     assert!(found.len() >= 13 && found.iter().all(|finding| finding.cure.is_none()), "{lines}");
     assert!(lines.starts_with("ok       configuration  /etc/gnss2shm/default.toml\n"), "{lines}");
@@ -230,7 +236,7 @@ fn other_healthy_systems_are_ok_too() {
         let mut machine = Machine::healthy(name);
         plant(&mut machine);
         let found = machine.examine();
-        let lines: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+        let lines = lines(&found);
         assert_eq!(worst(&found), Level::Ok, "{name}\n{lines}");
     };
     is_ok("old-kernel", |machine| machine.write("/proc/sys/kernel/osrelease", "6.1.0-56-amd64\n"));

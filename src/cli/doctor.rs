@@ -1,6 +1,5 @@
 //! `gnss2shm doctor`: what is wrong with an installed system, and the cure.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,8 @@ use crate::status::snapshot::Snapshot;
 
 /// What --help says below the options.
 const HELP: &str = "\
-Each line is an item: ok, or warning or FAILURE with what is wrong; and after a semicolon the cure. Nothing is changed, \
-and no device is opened. Other users' processes can be looked at by root only.
+Each line is an item: ok, or warning or FAILURE with what is wrong, and after a semicolon the cure.
+Nothing is changed, and no device is opened. What only root may look at is said, where others ask.
 
 Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).";
 
@@ -40,11 +39,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let found = doctor::examine(&system, &instance);
     let mut text = String::new();
     for finding in &found {
-        // Writing to a string cannot fail.
-        let _ = match args.json {
-            true => writeln!(text, "{}", serde_json::to_string(finding).unwrap_or_default()),
-            false => writeln!(text, "{finding}"),
-        };
+        let line = if args.json { serde_json::to_string(finding).unwrap_or_default() } else { finding.to_string() };
+        text += &(line + "\n");
     }
     super::written(std::io::stdout().lock().write_all(text.as_bytes()))?;
     // The lines have said it all.

@@ -16,6 +16,7 @@ const UNIT_DIRS: [&str; 5] = [
     "/lib/systemd/system",
 ];
 const ITEM: &str = "service user";
+const USER_CURE: &str = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
 /// To read a file.
 pub(super) const READ: u32 = 0o4;
 /// To read and write it.
@@ -94,7 +95,7 @@ pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
         ));
     }
     let Some((uid, own)) = user(system, name) else {
-        found.push(Finding::failure(ITEM, format!("there is no user {name}"), "run `systemd-sysusers`"));
+        found.push(Finding::failure(ITEM, format!("there is no user {name}"), USER_CURE));
         return (None, found);
     };
     let wanted = if unit.is_installed { unit.words("SupplementaryGroups") } else { vec!["dialout", "clock"] };
@@ -103,7 +104,7 @@ pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
         found.push(Finding::failure(
             ITEM,
             format!("there is no group {group}, without which the service does not start"),
-            format!("run `systemd-sysusers`, or `groupadd --system {group}`"),
+            format!("run `systemd-sysusers gnss2shm.conf`, or `groupadd --system {group}`"),
         ));
     }
     let is_his = |group: &Group| {

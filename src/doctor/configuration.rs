@@ -29,10 +29,7 @@ pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Fin
         ErrorKind::NotFound => Finding::failure(
             ITEM,
             format!("{path} is not there, so devices and refclock are not looked at"),
-            format!(
-                "write it, as in gnss2shm.toml(5), or name another: gnss2shm doctor INSTANCE (of {})",
-                names(system)
-            ),
+            format!("write it, as in gnss2shm.toml(5){}", others(system)),
         ),
         _ => Finding::failure(ITEM, format!("{path} cannot be read: {error}"), "make it a file of text"),
     })?;
@@ -47,9 +44,14 @@ pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Fin
     given.settle().map_err(|error| wrong("", &error.to_string()))
 }
 
-fn names(system: &System) -> String {
+/// The instances that can be asked for instead.
+fn others(system: &System) -> String {
     let names: Vec<_> = Instance::all(system).into_iter().map(|instance| instance.name).collect();
-    if names.is_empty() { "which there is none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", or ask for an instance that there is: {}", names.join(", "))
+    }
 }
 
 /// Other instances that write to our unit, or read our port or clock.

@@ -1,6 +1,6 @@
 //! Other programs that set the system clock, or take the receiver's bytes or the pulse's edges.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::machine::Kernel;
 use super::processes::Process;
@@ -102,7 +102,7 @@ fn is_usb(tty: &str) -> bool {
     tty.starts_with("ttyUSB") || tty.starts_with("ttyACM")
 }
 
-/// Whether udev says that ModemManager leaves the port alone.
+/// Whether udev has `ModemManager` leave the port alone.
 fn is_ignored(patient: &Patient<'_>, tty: &str) -> bool {
     let number = patient.system.value(format!("/sys/class/tty/{tty}/dev")).unwrap_or_default();
     let properties = patient.system.text(format!("/run/udev/data/c{number}")).unwrap_or_default();
@@ -135,9 +135,9 @@ fn ends(process: &Process, tty: &str) -> String {
 }
 
 /// Who else has the PHC: what steers it may, what takes its time stamps may not.
-fn clock(patient: &Patient<'_>, node: &PathBuf) -> Vec<Finding> {
+fn clock(patient: &Patient<'_>, node: &Path) -> Vec<Finding> {
     const HARMLESS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
-    if !node.starts_with("/dev/ptp") && !node.to_string_lossy().starts_with("/dev/ptp") {
+    if !node.to_string_lossy().starts_with("/dev/ptp") {
         return vec![]; // a PPS device may have as many readers as like
     }
     let (mut found, mut is_unseen) = (vec![], false);

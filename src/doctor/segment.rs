@@ -1,7 +1,5 @@
 //! The SHM segment, as /proc/sysvipc/shm lists it for everybody: whose it is, who can write to it, who is attached.
 
-use std::path::Path;
-
 use super::processes::Process;
 use super::{Finding, Patient};
 use crate::sink::shm::{SIZE, Status, key, listed};
@@ -123,11 +121,7 @@ fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
 fn gpsd(patient: &Patient<'_>, unit: u8) -> Option<Finding> {
     let gpsd = patient.processes.named("gpsd").next().filter(|_| unit < UNITS_OF_GPSD)?;
     // Given no device, it has nothing to write, until udev gives it one.
-    let is_idle = !gpsd
-        .args
-        .iter()
-        .skip(1)
-        .any(|arg| arg.starts_with('/') && !Path::new(arg).extension().is_some_and(|end| end == "sock"));
+    let is_idle = !gpsd.args.iter().any(|arg| arg.starts_with("/dev/") || arg.contains("://"));
     let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to 7");
     let cure = "take a unit from 8 up, in [shm] and in chrony.conf";
     Some(if is_idle { Finding::warning(ITEM, says, cure) } else { Finding::failure(ITEM, says, cure) })

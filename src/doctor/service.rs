@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Finding, Patient};
+use super::{Finding, Instance, Patient};
 use crate::config::Settings;
 use crate::event::Reason;
 
@@ -21,11 +21,17 @@ pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> 
         _ => units,
     };
     if !patient.system.has(&socket) {
+        let (own, config) = (Instance::configured(name), patient.instance.config.display());
+        let copy = if own == patient.instance.config {
+            String::new()
+        } else {
+            format!("copy {config} to {}, ", own.display())
+        };
         return vec![Finding::failure(
             ITEM,
             format!("gnss2shm@{name} does not run: there is no {}", socket.display()),
             format!(
-                "run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why"
+                "{copy}run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why"
             ),
         )];
     }
