@@ -259,6 +259,7 @@ fn other_healthy_systems_are_ok_too() {
         machine.write("/etc/chrony.conf", "include /etc/chrony.d/*.conf\nREFCLOCK SHM 0:perm=0600 refid GNSS\n");
         machine.write("/etc/chrony.d/x.conf", "! nothing\n# refclock SHM 0\n");
     });
+    is_ok("an-example-beside-it", |machine| machine.write("/etc/gnss2shm/example.toml", CONFIG));
     is_ok("combined", |machine| machine.source('+', 377));
     is_ok("modem-manager-told", |machine| {
         machine.config("/dev/ttyS0", "/dev/ttyACM0");
@@ -303,9 +304,10 @@ fn faults_of_configuration_and_user_are_found() {
         "two-instances",
         |machine| {
             let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1");
-            machine.write("/etc/gnss2shm/zweiter.toml", &other);
+            machine.write("/etc/gnss2shm/second.toml", &other);
+            machine.write("/etc/systemd/system/multi-user.target.wants/gnss2shm@second.service", "");
         },
-        &[("configuration", Failure, "/etc/gnss2shm/zweiter.toml wants SHM unit 0, too", "each instance its own")],
+        &[("configuration", Failure, "/etc/gnss2shm/second.toml wants SHM unit 0, too", "each instance its own")],
     );
     planted(
         "no-user",
@@ -655,6 +657,16 @@ fn faults_of_chrony_are_found() {
         &[("chrony.conf", Failure, "reads SHM unit 2, but gnss2shm writes to unit 0", "unit = 2 in [shm]")],
     );
     planted(
+        "other-unit-is-another-instance's",
+        |machine| {
+            let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1").replace("unit = 0", "unit = 2");
+            machine.write("/etc/gnss2shm/second.toml", &other);
+            machine.write("/run/gnss2shm/second.sock", "");
+            machine.refclock("refclock SHM 2 refid GNSS");
+        },
+        &[("chrony.conf", Failure, "no line `refclock SHM 0`", "refclock SHM 0 poll 2")],
+    );
+    planted(
         "two-lines",
         |machine| machine.refclock("refclock SHM 0 refid GNSS\nrefclock SHM 0:perm=0666 refid GPS"),
         &[("chrony.conf", Failure, "gnss2shm.conf:2 both read SHM unit 0", "remove one of them")],
@@ -712,8 +724,20 @@ fn faults_of_chrony_are_found() {
 fn faults_of_the_service_are_found() {
     use Level::{Failure, Warning};
     planted(
-        "not-running",
+        "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
+        &[
+            ("rivals", Failure, "gnss2shm (process 600) has /dev/ttyS0 open", "kill 600"),
+            ("rivals", Warning, "gnss2shm (process 600) has /dev/ptp0 open", "kill 600"),
+            ("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default"),
+        ],
+    );
+    planted(
+        "not-running",
+        |machine| {
+            machine.remove("/run/gnss2shm");
+            machine.remove("/proc/600");
+        },
         &[("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default")],
     );
     planted(

@@ -71,7 +71,7 @@ pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> 
 fn no_line(patient: &Patient<'_>, unit: u8, path: &str) -> Finding {
     let others: Vec<_> = Instance::all(patient.system)
         .iter()
-        .filter(|other| other.config != patient.instance.config)
+        .filter(|other| other.config != patient.instance.config && other.is_started(patient.system))
         .filter_map(|other| configuration::read(patient.system, other).ok()?.shm)
         .collect();
     let is_free = |clock: &&Refclock| clock.driver == "SHM" && !others.iter().any(|&other| clock.reads_unit(other));

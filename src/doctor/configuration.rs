@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 
 use super::{Finding, Instance, System};
 use crate::config::{Given, Settings};
+use crate::source::pulse::PulseConfig;
+use crate::source::receiver::ReceiverConfig;
 
 const ITEM: &str = "configuration";
 
@@ -54,30 +56,31 @@ fn others(system: &System) -> String {
     }
 }
 
-/// Other instances that write to our unit, or read our port or clock.
+/// Other instances that write to our unit, or read what only one can read. An example that nobody starts does no harm.
 fn conflicts(system: &System, instance: &Instance, ours: &Settings) -> Vec<Finding> {
     let mut found = vec![];
-    for other in Instance::all(system).into_iter().filter(|other| other.config != instance.config) {
+    let is_other = |other: &Instance| other.config != instance.config && other.is_started(system);
+    for other in Instance::all(system).into_iter().filter(is_other) {
         let Ok(theirs) = read(system, &other) else { continue };
         let mut takes = vec![];
-        if ours.shm.is_some() && ours.shm == theirs.shm {
-            takes.push(format!("SHM unit {}", ours.shm.unwrap_or_default()));
+        if let Some(unit) = ours.shm.filter(|_| ours.shm == theirs.shm) {
+            takes.push(format!("SHM unit {unit}"));
         }
-        if ours.sock.is_some() && ours.sock == theirs.sock {
-            takes.push("its SOCK socket".to_owned());
+        if let Some(path) = ours.sock.as_ref().filter(|_| ours.sock == theirs.sock) {
+            takes.push(path.display().to_string());
         }
-        if ours.receiver == theirs.receiver {
+        if matches!(ours.receiver, ReceiverConfig::Serial(_)) && ours.receiver == theirs.receiver {
             takes.push(ours.receiver.to_string());
         }
-        if ours.pulse == theirs.pulse {
+        if matches!(ours.pulse, PulseConfig::Phc(_)) && ours.pulse == theirs.pulse {
             takes.push(ours.pulse.to_string());
         }
         if !takes.is_empty() {
-            let (path, takes) = (other.config.display(), takes.join(" and "));
+            let (path, name, takes) = (other.config.display(), &other.name, takes.join(" and "));
             found.push(Finding::failure(
                 ITEM,
                 format!("{path} wants {takes}, too"),
-                format!("give each instance its own, or remove {path}"),
+                format!("give each instance its own, or run `systemctl disable --now gnss2shm@{name}`"),
             ));
         }
     }

@@ -52,23 +52,19 @@ pub(super) fn kernel(system: &System) -> (Option<Kernel>, Vec<Finding>) {
             format!("{release}: PHC and system clock cannot be read together before Linux 5.0, so errors are larger");
         return (Some(kernel), vec![Finding::warning(ITEM, says, "boot a newer kernel")]);
     }
-    let of = |since: Kernel, has: &str, lacks: &str| {
-        if kernel >= since { has.to_owned() } else { format!("{lacks} (since {since})") }
+    let came = [
+        (Kernel::OWN_QUEUES, "a queue for each reader of a PHC (masks)"),
+        (Kernel::RAW_CROSS, "cross time stamps against the raw clock (clockid)"),
+        (Kernel::WRITE_CHECK, "pins that only a writer sets (write check)"),
+    ];
+    let lacks: Vec<_> =
+        came.iter().filter(|(since, _)| kernel < *since).map(|(v, what)| format!("{what}, {v}")).collect();
+    let lacks = lacks.join("; ");
+    let says = if lacks.is_empty() {
+        format!("{release} has all that helps")
+    } else {
+        format!("{release} does, without what came later: {lacks}")
     };
-    let says = format!(
-        "{release}: {}, {}, {}",
-        of(
-            Kernel::OWN_QUEUES,
-            "each reader of a PHC has its own queue (masks)",
-            "readers of a PHC share one queue: no masks"
-        ),
-        of(
-            Kernel::RAW_CROSS,
-            "cross time stamps on the raw clock (clockid)",
-            "no clockid for cross time stamps: the real-time clock serves"
-        ),
-        of(Kernel::WRITE_CHECK, "pins need write access", "no write check on pins")
-    );
     (Some(kernel), vec![Finding::ok(ITEM, says)])
 }
 

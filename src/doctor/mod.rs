@@ -2,7 +2,7 @@
 //! check is a function from a [`System`] to findings. It never changes anything and opens no device: a PHC that is opened
 //! and asked for time stamps would be taken from whoever has it. [`crate::cli`] prints what is found.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ pub use system::System;
 
 /// Where the configurations of the service's instances are.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
+/// Where the unit has each of them answer.
+const SOCKETS: &str = "/run/gnss2shm";
 
 /// How an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -128,6 +130,18 @@ impl Instance {
         let files = system.names(CONFIGURATIONS);
         let names = files.iter().filter_map(|file| file.strip_suffix(".toml"));
         names.map(|name| Self { name: name.to_owned(), config: Self::configured(name) }).collect()
+    }
+
+    /// Whether it runs, or will at the next boot.
+    fn is_started(&self, system: &System) -> bool {
+        const WANTED: &str = "/etc/systemd/system/multi-user.target.wants";
+        let wanted = Path::new(WANTED).join(format!("gnss2shm@{}.service", self.name));
+        system.has(self.socket()) || system.has(wanted)
+    }
+
+    /// Where the unit has it answer.
+    fn socket(&self) -> PathBuf {
+        PathBuf::from(SOCKETS).join(format!("{}.sock", self.name))
     }
 
     fn configured(name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::machine::Kernel;
 use super::processes::Process;
-use super::{Finding, Patient};
+use super::{Finding, Patient, service};
 use crate::config::Settings;
 use crate::source::receiver::ReceiverConfig;
 
@@ -20,11 +20,14 @@ const CLOCK_SETTERS: [(&str, &str); 4] = [
 
 pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<Finding> {
     let mut found = setters(patient);
+    // Where the service runs, it is a gnss2shm that has port and clock; else it is one that keeps the service from them.
+    let runs = settings.is_some_and(|settings| patient.system.has(service::socket(patient, settings)));
+    let rivals: Vec<_> = patient.processes.seen.iter().filter(|process| !runs || process.name != "gnss2shm").collect();
     if let Some(ReceiverConfig::Serial(serial)) = settings.map(|settings| &settings.receiver) {
-        found.extend(port(patient, &serial.device));
+        found.extend(port(patient, &rivals, &serial.device));
     }
     if let Some(node) = &patient.pulse {
-        found.extend(clock(patient, node));
+        found.extend(clock(patient, &rivals, node));
     }
     if patient.processes.are_hidden {
         found.push(Finding::unseen(ITEM, "the processes of others"));
@@ -64,11 +67,11 @@ fn sets_system_clock(process: &Process) -> bool {
 }
 
 /// Who else has the receiver's port.
-fn port(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
+fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding> {
     let Ok(node) = patient.system.real(device) else { return vec![] };
     let tty = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut found, mut is_unseen) = (vec![], false);
-    for process in patient.processes.seen.iter().filter(|process| process.name != "gnss2shm") {
+    for process in rivals {
         let has_it = process.has_open(patient.system, &node);
         is_unseen |= has_it.is_none();
         let named = process
@@ -135,13 +138,13 @@ fn ends(process: &Process, tty: &str) -> String {
 }
 
 /// Who else has the PHC: what steers it may, what takes its time stamps may not.
-fn clock(patient: &Patient<'_>, node: &Path) -> Vec<Finding> {
-    const HARMLESS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
+fn clock(patient: &Patient<'_>, rivals: &[&Process], node: &Path) -> Vec<Finding> {
+    const HARMLESS: [&str; 4] = ["ptp4l", "phc2sys", "timemaster", "chronyd"];
     if !node.to_string_lossy().starts_with("/dev/ptp") {
         return vec![]; // a PPS device may have as many readers as like
     }
     let (mut found, mut is_unseen) = (vec![], false);
-    for process in patient.processes.seen.iter().filter(|process| !HARMLESS.contains(&process.name.as_str())) {
+    for process in rivals.iter().filter(|process| !HARMLESS.contains(&process.name.as_str())) {
         let has_it = process.has_open(patient.system, node);
         is_unseen |= has_it.is_none() && process.name == "ts2phc";
         if has_it != Some(true) {

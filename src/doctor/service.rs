@@ -7,19 +7,21 @@ use crate::config::Settings;
 use crate::event::Reason;
 
 const ITEM: &str = "service";
-/// Where the unit has each instance's socket.
-const SOCKETS: &str = "/run/gnss2shm";
 /// A start takes no longer than this to be worth waiting for.
 const STARTS_WITHIN_MS: i64 = 60_000;
 
-pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
-    let name = &patient.instance.name;
-    let units = PathBuf::from(SOCKETS).join(format!("{name}.sock"));
+/// Where the instance answers, if it runs.
+pub(super) fn socket(patient: &Patient<'_>, settings: &Settings) -> PathBuf {
+    let of_unit = patient.instance.socket();
     // The unit gives a socket on its command line, which goes before the configuration.
-    let socket = match &settings.status {
-        Some(own) if !patient.system.has(&units) => own.clone(),
-        _ => units,
-    };
+    match &settings.status {
+        Some(own) if !patient.system.has(&of_unit) => own.clone(),
+        Some(_) | None => of_unit,
+    }
+}
+
+pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
+    let (name, socket) = (&patient.instance.name, socket(patient, settings));
     if !patient.system.has(&socket) {
         let (own, config) = (Instance::configured(name), patient.instance.config.display());
         let copy = if own == patient.instance.config {
