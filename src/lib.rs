@@ -33,10 +33,12 @@
 //! | the thread that owns either | [`source::thread`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | what systemd is told | [`service`] |
+//! | what `gnss2shm doctor` looks at | [`doctor`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod duration;
 pub mod engine;
 pub mod event;

@@ -5,6 +5,7 @@ use std::fmt;
 use clap::{Parser, Subcommand};
 
 mod decode;
+mod doctor;
 mod input;
 mod log;
 mod replay;
@@ -37,6 +38,8 @@ enum Verb {
     Shm(shm::Args),
     /// Say how a running `gnss2shm run` stands
     Status(status::Args),
+    /// Look for what is wrong with an installed system, and name the cure
+    Doctor(doctor::Args),
 }
 
 /// Why the process ends, with a code of sysexits(3).
@@ -53,6 +56,8 @@ pub struct Failure {
 pub enum ExitCode {
     /// The command ran and its answer is no.
     No = 1,
+    /// The command ran, and its answer is yes with reservations (of `doctor`).
+    Warnings = 2,
     /// The command line is wrong (`EX_USAGE`).
     Usage = 64,
     /// What is read is wrong (`EX_DATAERR`).
@@ -95,6 +100,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Decode(args) => decode::run(&args),
         Verb::Shm(args) => shm::run(&args),
         Verb::Status(args) => status::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
     }
 }
 

@@ -119,7 +119,7 @@ fn only_socket() -> Result<PathBuf, Failure> {
 }
 
 /// The lines that come.
-struct Lines(BufReader<UnixStream>);
+pub(super) struct Lines(BufReader<UnixStream>);
 
 impl Lines {
     /// The next answer; none where the other side has ended.
@@ -137,7 +137,8 @@ impl Lines {
     }
 }
 
-fn ask(path: &Path) -> Result<(Snapshot, Lines), Failure> {
+/// The first answer, and those that follow.
+pub(super) fn ask(path: &Path) -> Result<(Snapshot, Lines), Failure> {
     let failed = |error: std::io::Error| {
         let code = match error.kind() {
             ErrorKind::PermissionDenied => ExitCode::NoPermission,

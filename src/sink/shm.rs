@@ -17,7 +17,7 @@ use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
 use crate::time::{NANOS, Span};
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
-pub use error::{Access, ShmError};
+pub use error::{Access, ShmError, listed};
 pub use reader::{Contents, ShmReader, Snapshot};
 pub use rules::Finding;
 

@@ -75,7 +75,7 @@ impl ShmError {
 }
 
 /// The segment with this key in the text of /proc/sysvipc/shm, a header and one segment a line.
-fn listed(listing: &str, key: i32) -> Option<Status> {
+pub fn listed(listing: &str, key: i32) -> Option<Status> {
     let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
     let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
     Some(Status {

@@ -1,0 +1,88 @@
+//! The instance's configuration: it is there, is understood, and takes nothing that another instance has.
+
+use std::io::ErrorKind;
+
+use super::{Finding, Instance, System};
+use crate::config::{Given, Settings};
+use crate::source::pulse::PulseConfig;
+use crate::source::receiver::ReceiverConfig;
+
+const ITEM: &str = "configuration";
+
+/// The settings, if they can be used.
+pub(super) fn check(system: &System, instance: &Instance) -> (Option<Settings>, Vec<Finding>) {
+    match read(system, instance) {
+        Ok(settings) => {
+            let mut found = conflicts(system, instance, &settings);
+            if found.is_empty() {
+                found.push(Finding::ok(ITEM, instance.config.display().to_string()));
+            }
+            (Some(settings), found)
+        }
+        Err(finding) => (None, vec![finding]),
+    }
+}
+
+/// The settings, or why there are none.
+pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Finding> {
+    let path = instance.config.display();
+    let text = system.text(&instance.config).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Finding::unseen(ITEM, format!("{path}, and the devices that it names")),
+        ErrorKind::NotFound => Finding::failure(
+            ITEM,
+            format!("{path} is not there, so devices and refclock are not looked at"),
+            format!("write it, as in gnss2shm.toml(5){}", others(system)),
+        ),
+        _ => Finding::failure(ITEM, format!("{path} cannot be read: {error}"), "make it a file of text"),
+    })?;
+    let wrong = |at: &str, what: &str| {
+        Finding::failure(
+            ITEM,
+            format!("{path}{at}: {what}"),
+            "correct it, as in gnss2shm.toml(5), and ask again: devices and refclock are not looked at",
+        )
+    };
+    let given = Given::parse(&text).map_err(|(at, what)| wrong(&format!(":{at}"), &what))?;
+    given.settle().map_err(|error| wrong("", &error.to_string()))
+}
+
+/// The instances that can be asked for instead.
+fn others(system: &System) -> String {
+    let names: Vec<_> = Instance::all(system).into_iter().map(|instance| instance.name).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", or ask for an instance that there is: {}", names.join(", "))
+    }
+}
+
+/// Other instances that write to our unit, or read what only one can read. An example that nobody starts does no harm.
+fn conflicts(system: &System, instance: &Instance, ours: &Settings) -> Vec<Finding> {
+    let mut found = vec![];
+    let is_other = |other: &Instance| other.config != instance.config && other.is_started(system);
+    for other in Instance::all(system).into_iter().filter(is_other) {
+        let Ok(theirs) = read(system, &other) else { continue };
+        let mut takes = vec![];
+        if let Some(unit) = ours.shm.filter(|_| ours.shm == theirs.shm) {
+            takes.push(format!("SHM unit {unit}"));
+        }
+        if let Some(path) = ours.sock.as_ref().filter(|_| ours.sock == theirs.sock) {
+            takes.push(path.display().to_string());
+        }
+        if matches!(ours.receiver, ReceiverConfig::Serial(_)) && ours.receiver == theirs.receiver {
+            takes.push(ours.receiver.to_string());
+        }
+        if matches!(ours.pulse, PulseConfig::Phc(_)) && ours.pulse == theirs.pulse {
+            takes.push(ours.pulse.to_string());
+        }
+        if !takes.is_empty() {
+            let (path, name, takes) = (other.config.display(), &other.name, takes.join(" and "));
+            found.push(Finding::failure(
+                ITEM,
+                format!("{path} wants {takes}, too"),
+                format!("give each instance its own, or run `systemctl disable --now gnss2shm@{name}`"),
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,48 @@
+//! The interface whose PHC has the pulse: igb and igc reset the clock when the link comes or goes, and an adapter that
+//! nobody uses may be put to sleep.
+
+use std::path::{Path, PathBuf};
+
+use super::{Finding, System};
+use crate::source::phc::PhcConfig;
+
+const ITEM: &str = "interface";
+/// `IFF_UP` of `<linux/if.h>`.
+const UP: u32 = 1;
+
+/// The interface of a PHC; nothing where it has none.
+pub(super) fn check(system: &System, config: &PhcConfig, clock: &str) -> Vec<Finding> {
+    let Some(name) = interface(system, config, clock) else { return vec![] };
+    let sysfs = Path::new("/sys/class/net").join(&name);
+    let of = |file: &str| system.value(sysfs.join(file)).unwrap_or_default();
+    let flags = u32::from_str_radix(of("flags").trim_start_matches("0x"), 16).unwrap_or(UP);
+    let says = if of("device/power/runtime_status") == "suspended" {
+        let cure = format!(
+            "run `echo on > /sys/class/net/{name}/device/power/control` at every boot, and `ip link set {name} up`"
+        );
+        return vec![Finding::failure(ITEM, format!("the adapter of {name} sleeps, and its clock with it"), cure)];
+    } else if flags & UP == 0 {
+        Some(("is down", format!("run `ip link set {name} up`, and have it set up so at every boot")))
+    } else if of("carrier") == "0" || of("operstate") == "down" {
+        Some(("has no link", "plug its cable in, or plug it out for good before gnss2shm starts".to_owned()))
+    } else {
+        None
+    };
+    match says {
+        None => vec![Finding::ok(ITEM, format!("{name} is up"))],
+        Some((is, cure)) => vec![Finding::warning(
+            ITEM,
+            format!("{name} {is}: when that changes, igb and igc reset the clock, and time stamps pause for seconds"),
+            cure,
+        )],
+    }
+}
+
+fn interface(system: &System, config: &PhcConfig, clock: &str) -> Option<String> {
+    const CLASS: &str = "/sys/class/net";
+    if !config.device.contains(['/', ':']) {
+        return Some(config.device.clone());
+    }
+    let has_clock = |name: &String| system.has(PathBuf::from(CLASS).join(name).join("device/ptp").join(clock));
+    system.names(CLASS).into_iter().find(has_clock)
+}

@@ -1,0 +1,128 @@
+//! The SHM segment, as /proc/sysvipc/shm lists it for everybody: whose it is, who can write to it, who is attached.
+
+use super::processes::Process;
+use super::{Finding, Patient};
+use crate::sink::shm::{SIZE, Status, key, listed};
+
+const ITEM: &str = "SHM segment";
+/// gpsd attaches every unit below this.
+const UNITS_OF_GPSD: u8 = 8;
+
+pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
+    const LISTING: &str = "/proc/sysvipc/shm";
+    let (key, gpsd) = (key(unit), gpsd(patient, unit));
+    let text = match patient.system.text(LISTING) {
+        Ok(text) => text,
+        Err(error) => {
+            let says = format!("{LISTING} cannot be read ({error})");
+            return vec![Finding::failure(ITEM, says, "boot a kernel that has System V IPC, or use [sock]")];
+        }
+    };
+    let Some(status) = listed(&text, key) else {
+        let mut found = vec![Finding::warning(
+            ITEM,
+            format!("unit {unit} (key {key:#x}) has no segment yet"),
+            "start gnss2shm, and after it chronyd: whoever is first makes it",
+        )];
+        found.extend(gpsd);
+        return found;
+    };
+    let mut found = rights(patient, unit, &status);
+    found.extend(attached(patient, unit, &status));
+    found.extend(gpsd);
+    let Status { uid, mode, size, nattch, .. } = status;
+    let says = format!(
+        "unit {unit} (key {key:#x}): owner uid {uid}, mode {:04o}, {size} bytes, {nattch} attached",
+        mode & 0o777
+    );
+    super::or_ok(found, ITEM, says)
+}
+
+/// Whether the service can write to it, and whether somebody else can.
+fn rights(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
+    let Status { uid, gid, cuid, cgid, mode, size, cpid, .. } = *status;
+    let key = key(unit);
+    let remove = format!("stop chronyd, run `ipcrm -M {key:#x}`, start gnss2shm, then chronyd");
+    if size < SIZE {
+        let says = format!(
+            "unit {unit} has a segment of {size} bytes, and a refclock's has {SIZE}: chronyd does not start with it"
+        );
+        return vec![Finding::failure(ITEM, says, format!("stop what made it (process {cpid}); {remove}"))];
+    }
+    let Some(account) = &patient.account else { return vec![] };
+    let is_known = |uid| uid == 0 || uid == account.uid;
+    if !is_known(uid) || !is_known(cuid) {
+        let stranger = if is_known(cuid) { uid } else { cuid };
+        let says = format!("unit {unit} was made by, or belongs to, uid {stranger}, who could feed chronyd any time");
+        return vec![Finding::failure(
+            ITEM,
+            says,
+            format!("take another unit, or stop what made it (process {cpid}); {remove}"),
+        )];
+    }
+    // The creator has the owner's rights for ever.
+    let owner = if cuid == account.uid { cuid } else { uid };
+    let group = if account.groups.iter().any(|(his, _)| *his == cgid) { cgid } else { gid };
+    if !account.may(super::account::READ_WRITE, owner, group, mode) {
+        let says = format!(
+            "unit {unit} may not be written to by {} (owner uid {uid}, mode {:04o}): chronyd was there first",
+            account.name,
+            mode & 0o777
+        );
+        let cure = format!(
+            "have gnss2shm start before chronyd, as its unit does, and remove this one: {remove}; or write `refclock SHM \
+             {unit}:perm=0666` in chrony.conf, after which any local user may set the clock"
+        );
+        return vec![Finding::failure(ITEM, says, cure)];
+    }
+    if mode & 0o022 != 0 {
+        let says = format!("unit {unit} has mode {:04o}: local users can write to it, and set the clock", mode & 0o777);
+        return vec![Finding::warning(ITEM, says, format!("take `:perm=` out of chrony.conf; {remove}"))];
+    }
+    vec![]
+}
+
+/// Who has it attached: chronyd has to, and no other writer may.
+fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
+    let has = |process: &Process| process.has_attached(patient.system, status.id);
+    let mut found = vec![];
+    // chronyd's helper has what chronyd has; what gpsd has attached tells nothing, it is judged below.
+    let ours: Vec<_> = patient.processes.chronyd().iter().map(|chronyd| chronyd.pid).collect();
+    let is_other = |process: &&Process| {
+        !["gnss2shm", "gpsd"].contains(&process.name.as_str())
+            && !ours.contains(&process.pid)
+            && !ours.contains(&process.parent)
+    };
+    for process in patient.processes.seen.iter().filter(is_other).filter(|process| has(process) == Some(true)) {
+        let does = if process.name == "chronyd" { "loses samples to it" } else { "would take the samples of both" };
+        found.push(Finding::failure(
+            ITEM,
+            format!("{process} has unit {unit} attached, too, and chronyd {does}"),
+            format!("end it (`kill {}`), or give gnss2shm and chronyd another unit", process.pid),
+        ));
+    }
+    let is_read = |unit: u8| move |clock: &super::chrony_conf::Refclock| clock.reads_unit(unit);
+    if !patient.chrony.refclocks.iter().any(is_read(unit)) {
+        return found; // which is said of chrony.conf
+    }
+    match patient.processes.chronyd().map(|chronyd| (chronyd, has(chronyd))) {
+        Some((chronyd, Some(false))) => found.push(Finding::failure(
+            ITEM,
+            format!("{chronyd} does not have unit {unit} attached: it reads a segment that was removed, or an old chrony.conf"),
+            "run `systemctl restart chrony` (elsewhere: chronyd)",
+        )),
+        Some((_, None)) => found.push(Finding::unseen(ITEM, format!("who has unit {unit} attached"))),
+        Some((_, Some(true))) | None => {}
+    }
+    found
+}
+
+/// A gpsd that runs, which writes to some of its units.
+fn gpsd(patient: &Patient<'_>, unit: u8) -> Option<Finding> {
+    let gpsd = patient.processes.named("gpsd").next().filter(|_| unit < UNITS_OF_GPSD)?;
+    // Given no device, it has nothing to write, until udev gives it one.
+    let is_idle = !gpsd.args.iter().any(|arg| arg.starts_with("/dev/") || arg.contains("://"));
+    let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to 7");
+    let cure = "take a unit from 8 up, in [shm] and in chrony.conf";
+    Some(if is_idle { Finding::warning(ITEM, says, cure) } else { Finding::failure(ITEM, says, cure) })
+}
