@@ -83,7 +83,10 @@ fn log_state(engine: &Engine, from: State, to: State) {
             let delay = engine.label().map(|label| label.delay).unwrap_or_default();
             info!("Locked: on time is {edge}, sentences come {delay} after it");
         }
-        State::Coasting => warn!("Coasting: no sentences confirm the second; it is counted on the pulse"),
+        State::Coasting => {
+            let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
+            warn!("Coasting: {missing}; seconds are counted on the pulse meanwhile");
+        }
         State::Searching(reason) | State::Refusing(reason) if from.publishes() => {
             warn!("{to}: {reason}; nothing is published");
         }

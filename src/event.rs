@@ -100,14 +100,42 @@ pub struct Announced {
 pub enum SourceChange {
     /// The receiver's device is open.
     SentencesOpen,
-    /// The receiver's device is not there, or gone; the source keeps trying.
-    SentencesLost,
+    /// What the sentences come through is not there, or gone; the source keeps trying.
+    SentencesLost(Lost),
     /// The PHC is open and time stamps edges.
     PulseOpen(Edges),
     /// The PHC is not there, or gone; the source keeps trying.
     PulseLost,
     /// No edge came for a while: the PHC's pin and channel were set again.
     PulseRearmed,
+}
+
+/// What the sentences do not come through any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The receiver's device is not there.
+    Device,
+    /// Another program has the receiver's device.
+    Held,
+    /// The TCP server cannot be reached, or has closed the connection.
+    Server,
+    /// Nobody writes to the FIFO, or it is not there.
+    Writer,
+    /// Standard input has ended, for good.
+    Stdin,
+}
+
+impl Lost {
+    /// Why there are no sentences then.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Device => Reason::SerialLost,
+            Self::Held => Reason::SerialHeld,
+            Self::Server => Reason::ServerLost,
+            Self::Writer => Reason::WriterLost,
+            Self::Stdin => Reason::StdinEnded,
+        }
+    }
 }
 
 /// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the

@@ -24,6 +24,8 @@
 //! | PHC time to system time, steps | [`engine::clock_map`] |
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
+//! | serial ports, the search for their rate | [`source::serial`] |
+//! | TCP, FIFOs, standard input | [`source::stream`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | chrony's protocol | [`sink::shm`] |
 //! | anything `unsafe` | [`sys`] |

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, SourceChange, Verdict, Witness};
+use gnss2shm::event::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, SourceChange, Verdict, Witness};
 use gnss2shm::time::{Date, Instant, Span};
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn sentence() -> impl Strategy<Value = Vec<u8>> {
 fn event() -> impl Strategy<Value = Event> {
     let change = prop_oneof![
         Just(SourceChange::SentencesOpen),
-        Just(SourceChange::SentencesLost),
+        Just(SourceChange::SentencesLost(Lost::Device)),
         Just(SourceChange::PulseOpen(Edges::RisingOnly)),
         Just(SourceChange::PulseOpen(Edges::BothOrUnknown)),
         Just(SourceChange::PulseLost),

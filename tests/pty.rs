@@ -2,22 +2,20 @@
 //! the line is named, never published, and a receiver may come and go.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Reason, SourceChange, State, Verdict};
+use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
 use gnss2shm::source::simulator::scenario::Scenario;
 use serialport::{SerialPort, TTYPort};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// No test waits longer than this for anything.
-const PATIENCE: Duration = Duration::from_secs(40);
+mod common;
+use common::chain::{PATIENCE, on_runtime, until};
 
 /// A receiver's end of a line; the machine's end is found under a name that stays.
 struct Line {
@@ -57,36 +55,6 @@ impl Drop for Line {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.name);
     }
-}
-
-/// Runs events through an engine until `enough` says so of a verdict, or of none at a tick.
-async fn until(
-    engine: &mut Engine,
-    events: &mut Receiver<Event>,
-    what: &str,
-    mut each_second: impl FnMut(),
-    enough: impl Fn(&Verdict) -> bool,
-) {
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
-    let search = async {
-        loop {
-            let event = tokio::select! {
-                event = events.recv() => event.unwrap(),
-                _ = tick.tick() => {
-                    each_second();
-                    Event::Tick { raw: gnss2shm::sys::clock::raw_now() }
-                }
-            };
-            if engine.handle(&event).iter().any(&enough) {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("{what}: still {:?}", engine.state()));
-}
-
-fn on_runtime(work: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
 }
 
 /// A NIC with a pulse, whose receiver says nothing on a line of its own.
@@ -154,6 +122,30 @@ fn a_receiver_without_a_fix_is_named() {
 }
 
 #[test]
+fn who_holds_the_port_is_named() {
+    on_runtime(async {
+        let line = Line::new("held");
+        let flock = ["-F", "-x", line.name.to_str().unwrap(), "sleep", "60"];
+        let mut holder = std::process::Command::new("flock").args(flock).spawn().unwrap();
+        let begin = std::time::Instant::now();
+        // It locks the port in its own time.
+        let refused = loop {
+            match serial::open(&line.config()) {
+                Err(error) => break error.to_string(),
+                Ok(_) => assert!(begin.elapsed() < PATIENCE, "it does not lock"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        };
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(
+            refused.contains("is held by") && refused.contains(&format!("sleep (pid {})", holder.id())),
+            "{refused}"
+        );
+    });
+}
+
+#[test]
 fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
@@ -171,7 +163,10 @@ fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
             assert!(matches!(bytes, Event::Bytes(_)), "{bytes:?}");
             line.unplug();
             let lost = next(&mut events).await;
-            assert!(matches!(lost, Event::Source { change: SourceChange::SentencesLost, .. }), "{lost:?}");
+            assert!(
+                matches!(lost, Event::Source { change: SourceChange::SentencesLost(Lost::Device), .. }),
+                "{lost:?}"
+            );
             line.plug();
         }
         source.abort();

@@ -59,11 +59,21 @@ impl Engine {
         }
     }
 
+    /// What is missing of the receiver for certain: also while seconds are counted on the pulse alone.
+    pub fn missing(&self) -> Option<Reason> {
+        match self.hearing.view(self.now) {
+            Receiver::Silent(reason) if self.hearing.is_lost() => Some(reason),
+            Receiver::Invalid(_) => Some(Reason::NoFix),
+            // Whatever it lacks has hardly begun to.
+            Receiver::Silent(_) | Receiver::Valid => None,
+        }
+    }
+
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
         let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
             // The PHC's thread has said so already; what is wrong with the receiver nobody else says.
-            Receiver::Silent(reason) if self.phc_lost && !matches!(reason, Reason::Starting | Reason::SerialLost) => {
+            Receiver::Silent(reason) if self.phc_lost && reason != Reason::Starting && !self.hearing.is_lost() => {
                 reason
             }
             Receiver::Invalid(_) if self.phc_lost => Reason::NoFix,
@@ -71,7 +81,8 @@ impl Engine {
             _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
-            Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
+            Receiver::Silent(Reason::NoBytes) => Reason::NothingArrives,
+            Receiver::Silent(_) if self.hearing.is_lost() => Reason::NothingArrives,
             Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
         }
     }

@@ -1,7 +1,7 @@
 //! What is heard of the receiver: bytes, sentences, times, fixes; and, when it is not enough, what is missing.
 
 use crate::engine::mention::Heard;
-use crate::event::Reason;
+use crate::event::{Lost, Reason};
 use crate::nmea::LineCounts;
 use crate::time::{Instant, Raw, Span};
 
@@ -12,7 +12,7 @@ pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hearing {
     started: Option<Instant<Raw>>,
-    lost: bool,
+    lost: Option<Lost>,
     counts: LineCounts,
     bytes: Stream,
     sentences: Stream,
@@ -55,9 +55,9 @@ pub enum Receiver {
 }
 
 impl Hearing {
-    /// Its device was opened or lost.
-    pub fn device(&mut self, now: Instant<Raw>, is_open: bool) {
-        self.lost = !is_open;
+    /// What it is heard through was opened, or lost.
+    pub fn device(&mut self, now: Instant<Raw>, lost: Option<Lost>) {
+        self.lost = lost;
         self.started = Some(now);
     }
 
@@ -94,6 +94,11 @@ impl Hearing {
         self.impossible = Some((now, reason));
     }
 
+    /// Whether there is nothing that it could be heard through.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// When a second was named last.
     pub fn last_mention(&self) -> Option<Instant<Raw>> {
         self.mention
@@ -104,7 +109,7 @@ impl Hearing {
         let lately = |at: Option<Instant<Raw>>| at.is_some_and(|at| now - at <= HEARD_WITHIN);
         let is_starting = self.started.is_none_or(|started| now - started <= HEARD_WITHIN);
         match self.invalid_since {
-            _ if self.lost => Receiver::Silent(Reason::SerialLost),
+            _ if let Some(lost) = self.lost => Receiver::Silent(lost.reason()),
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
             _ if lately(self.mention) => Receiver::Valid,
             _ if let Some((at, reason)) = self.impossible

@@ -195,9 +195,9 @@ impl Engine {
         match change {
             SourceChange::SentencesOpen => {
                 self.framer.reset();
-                self.hearing.device(self.now, true);
+                self.hearing.device(self.now, None);
             }
-            SourceChange::SentencesLost => self.hearing.device(self.now, false),
+            SourceChange::SentencesLost(lost) => self.hearing.device(self.now, Some(lost)),
             SourceChange::PulseOpen(edges) => {
                 self.train.promise(edges);
                 self.phc_lost = false;

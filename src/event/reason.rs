@@ -40,9 +40,17 @@ reasons! {
     /// Cross time stamps stopped.
     NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps",
     /// The serial device is not there.
-    SerialLost = "serial-lost": "the serial device is not there: check its cable and name; it is waited for",
+    SerialLost = "serial-lost": "the receiver's device is not there: check its cable and name; it is waited for",
+    /// Another program has the serial device.
+    SerialHeld = "serial-held": "another program has the receiver's device: stop it; the device is waited for",
+    /// The TCP connection is gone.
+    ServerLost = "server-lost": "there is no connection to the server that sends the sentences: check that it runs, its host and its port; it is tried again",
+    /// Nobody writes to the FIFO.
+    WriterLost = "writer-lost": "no program writes to the FIFO, or it is not there: start the one that sends the receiver's sentences; it is waited for",
+    /// Standard input has ended.
+    StdinEnded = "stdin-ended": "standard input has ended, so no more sentences can come: start again, together with the program that sends them",
     /// No byte.
-    NoBytes = "no-bytes": "nothing arrives on the serial line: check its wiring and that the receiver has power",
+    NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences",
     /// Bytes, but not one valid sentence.
     NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate?",
     /// Binary protocol.

@@ -10,7 +10,7 @@ mod fields;
 
 use std::fmt;
 
-use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, SourceChange, Witness};
+use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, SourceChange, Witness};
 use crate::time::{Instant, Raw};
 
 pub(crate) use fields::Fields;
@@ -89,7 +89,11 @@ words! { Leap:
 
 words! { SourceChange:
     (Self::SentencesOpen) = "sentences-open",
-    (Self::SentencesLost) = "sentences-lost",
+    (Self::SentencesLost(Lost::Device)) = "sentences-lost",
+    (Self::SentencesLost(Lost::Held)) = "sentences-lost-held",
+    (Self::SentencesLost(Lost::Server)) = "sentences-lost-server",
+    (Self::SentencesLost(Lost::Writer)) = "sentences-lost-writer",
+    (Self::SentencesLost(Lost::Stdin)) = "sentences-lost-stdin",
     (Self::PulseOpen(Edges::RisingOnly)) = "pulse-open-rising-only",
     (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",

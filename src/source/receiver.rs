@@ -6,10 +6,9 @@ use tokio::sync::mpsc::Sender;
 
 use super::error::SourceError;
 use super::gpsd::{self, GpsdConfig};
-use super::serial::{self, SerialConfig};
+use super::serial::{self, Baud, Port, SerialConfig};
 use super::stream::{self, StreamConfig};
 use crate::event::Event;
-use crate::sys::tty::Tty;
 
 /// Where the sentences come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +39,15 @@ impl fmt::Display for ReceiverConfig {
 #[derive(Debug)]
 pub struct Receiver {
     config: ReceiverConfig,
-    /// An open serial port; without it, the port is waited for.
-    tty: Option<Tty>,
+    /// An open device; without it, it is waited for.
+    port: Option<Port>,
 }
 
 impl Receiver {
     /// Tries once: what is wrong is an error, what is not there yet is waited for when it runs.
     pub fn open(config: ReceiverConfig) -> Result<Self, SourceError> {
-        let tty = match &config {
+        let config = by_what_it_is(config);
+        let port = match &config {
             ReceiverConfig::Serial(serial) => may_come(serial::open(serial))?,
             ReceiverConfig::Gpsd(_) => None,
             ReceiverConfig::Stream(stream) => {
@@ -55,16 +55,27 @@ impl Receiver {
                 None
             }
         };
-        Ok(Self { config, tty })
+        Ok(Self { config, port })
     }
 
     /// Runs until the events have nowhere to go.
     pub async fn run(self, events: Sender<Event>) {
         match self.config {
-            ReceiverConfig::Serial(serial) => serial::run(serial, self.tty, events).await,
+            ReceiverConfig::Serial(serial) => serial::run(serial, self.port, events).await,
             ReceiverConfig::Gpsd(gpsd) => gpsd::run(gpsd, events).await,
             ReceiverConfig::Stream(stream) => stream::run(stream, events).await,
         }
+    }
+}
+
+/// A device of the kernel's GNSS subsystem comes and goes like a serial port, whichever option names it.
+fn by_what_it_is(config: ReceiverConfig) -> ReceiverConfig {
+    match config {
+        ReceiverConfig::Stream(StreamConfig::Fifo(path)) if serial::is_gnss(&path) => {
+            let device = path.to_string_lossy().into_owned();
+            ReceiverConfig::Serial(SerialConfig { device, baud: Baud::default() })
+        }
+        ReceiverConfig::Serial(_) | ReceiverConfig::Gpsd(_) | ReceiverConfig::Stream(_) => config,
     }
 }
 

@@ -1,36 +1,37 @@
 //! The receiver on a serial port: reads bytes, dates them, hands them on. A device that is not there, or goes away, is
 //! waited for; what cannot become right by waiting is an error at start.
 
+mod autobaud;
+mod class;
+mod holder;
+mod port;
+
 use std::convert::Infallible;
-use std::io;
-use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
+pub use autobaud::RATES;
+pub use port::Port;
+
 use super::error::SourceError;
-use crate::event::{Bytes, Event, SourceChange};
-use crate::sys::clock::raw_now;
+use super::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
+use crate::event::{Event, Lost};
 use crate::sys::tty::Tty;
 use crate::time::Span;
+use autobaud::Watch;
 
 /// Start bit, eight data bits, stop bit.
 const BITS_PER_BYTE: i64 = 10;
-/// A read returns at most what the kernel's buffer holds.
-const READ_MAX: usize = 4096;
-/// How long bytes are left to gather: well below the silence between bursts that the framer looks for.
-const GATHER: Duration = Duration::from_millis(15);
-/// How long a missing device is left alone before it is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Which port, and how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SerialConfig {
-    /// Path of the device.
+    /// Path of the device: best a name that stays, as in /dev/serial/by-id.
     pub device: String,
-    /// Bits a second.
+    /// Bits a second; means nothing to a device that has no rate.
     pub baud: Baud,
 }
 
@@ -50,6 +51,7 @@ impl Default for Baud {
 }
 
 impl Baud {
+    /// The rate to begin with.
     fn rate(self) -> u32 {
         match self {
             Self::Auto => 9_600,
@@ -70,106 +72,109 @@ impl FromStr for Baud {
 }
 
 /// Opens the port once.
-pub fn open(config: &SerialConfig) -> Result<Tty, SourceError> {
-    let device = &config.device;
-    match std::fs::metadata(device) {
-        Ok(meta) if !meta.file_type().is_char_device() => {
-            return Err(SourceError::Wrong(format!("{device} is no serial port: give the name of a tty device")));
-        }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(denied(device)),
-        Ok(_) | Err(_) => {}
+pub fn open(config: &SerialConfig) -> Result<Port, SourceError> {
+    if let Some(stable) = class::stable_name(Path::new(&config.device)) {
+        info!("{} may have another number tomorrow; {} is the same device", config.device, stable.display());
     }
-    Tty::open(device, config.baud.rate()).map_err(|error| {
-        let os = io::Error::last_os_error();
-        match error.kind() {
-            serialport::ErrorKind::Io(io::ErrorKind::NotFound) => not_there(device),
-            _ if !std::path::Path::new(device).exists() => not_there(device),
-            serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => denied(device),
-            _ => match os.raw_os_error() {
-                Some(libc::ENXIO | libc::ENODEV | libc::EIO) => not_there(device),
-                Some(libc::EBUSY | libc::EWOULDBLOCK) => SourceError::Busy(format!(
-                    "{device} is held by another program: stop it (fuser -v {device} names it)"
-                )),
-                Some(libc::ENOTTY) => {
-                    SourceError::Wrong(format!("{device} is no serial port: give the name of a tty device"))
-                }
-                _ => SourceError::Other(format!("{device} cannot be opened at {} baud: {error}", config.baud.rate())),
-            },
-        }
-    })
+    port::open(&config.device, config.baud.rate())
 }
 
-fn not_there(device: &str) -> SourceError {
-    SourceError::NotThere(format!("{device} is not there: check the receiver's cable and the name"))
-}
-
-fn denied(device: &str) -> SourceError {
-    SourceError::Denied(format!(
-        "{device} may not be opened: run as root or join the group that owns it (often dialout)"
-    ))
+/// Whether this is a device of the kernel's GNSS subsystem, or will be one when it comes.
+pub(super) fn is_gnss(device: &Path) -> bool {
+    class::is_gnss(device)
 }
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
-pub async fn run(config: SerialConfig, opened: Option<Tty>, events: Sender<Event>) {
+pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Event>) {
     // Ends when the engine is gone, and only then.
-    let Err(Closed) = follow(&config, opened, &events).await;
+    let Err(Closed) = follow(&config, opened, &Feed::new(events)).await;
 }
 
-async fn follow(config: &SerialConfig, opened: Option<Tty>, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let mut next = opened.map_or_else(|| open(config), Ok);
+async fn follow(config: &SerialConfig, opened: Option<Port>, feed: &Feed) -> Result<Infallible, Closed> {
+    let device = &config.device;
+    let mut baud = config.baud.rate();
+    let mut next = opened.map_or_else(|| port::open(device, baud), Ok);
     loop {
-        match next {
-            Ok(tty) => {
-                info!("reading {} at {} baud", config.device, config.baud.rate());
-                send(events, SourceChange::SentencesOpen).await?;
-                pump(&tty, config.baud.rate(), events).await?;
-                warn!("{} is gone; waiting for it", config.device);
+        let error = match next {
+            Ok(port) => {
+                feed.opened().await?;
+                match (port, config.baud) {
+                    (Port::Gnss(file), _) => {
+                        info!("reading {device}");
+                        feed::pump(feed, &file).await?;
+                    }
+                    (Port::Tty(tty), Baud::Rate(_)) => {
+                        info!("reading {device} at {baud} baud");
+                        pump(&tty, baud, None, feed).await?;
+                    }
+                    (Port::Tty(tty), Baud::Auto) => baud = pump_at_its_rate(&tty, device, baud, feed).await?,
+                }
+                warn!("{device} is gone; waiting for it");
+                port::not_there(device)
             }
-            Err(error) => warn!("{error}; waiting for it"),
-        }
-        send(events, SourceChange::SentencesLost).await?;
-        next = wait_for(config).await;
+            Err(error) => {
+                warn!("{error}; waiting for it");
+                error
+            }
+        };
+        let held = matches!(error, SourceError::Busy(_));
+        feed.lost(if held { Lost::Held } else { Lost::Device }).await?;
+        next = tokio::select! {
+            next = wait_for(device, baud, &error) => next,
+            () = feed.closed() => return Err(Closed),
+        };
     }
 }
 
-/// Tries until the port opens or fails in a way that is new.
-async fn wait_for(config: &SerialConfig) -> Result<Tty, SourceError> {
-    let mut said = None;
+/// Tries until the port opens or fails in another way than was `said`.
+async fn wait_for(device: &str, baud: u32, said: &SourceError) -> Result<Port, SourceError> {
     loop {
         tokio::time::sleep(RETRY).await;
-        match open(config) {
-            Ok(tty) => return Ok(tty),
-            Err(error) if said.is_none() || said.as_ref() == Some(&error.to_string()) => said = Some(error.to_string()),
-            Err(error) => return Err(error),
+        match port::open(device, baud) {
+            Err(error) if error == *said => {}
+            opened => return opened,
         }
     }
 }
 
-/// The engine is gone: nothing is left to do.
-struct Closed;
-
-async fn send(events: &Sender<Event>, change: SourceChange) -> Result<(), Closed> {
-    events.send(Event::Source { raw: raw_now(), change }).await.map_err(|_| Closed)
+/// Finds the receiver's rate, again whenever it changed, and hands on what is read until the device is gone. Returns the
+/// rate that it had last.
+async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, feed: &Feed) -> Result<u32, Closed> {
+    loop {
+        let Some(found) = autobaud::find(tty, device, baud, feed).await? else { return Ok(baud) };
+        baud = found;
+        match pump(tty, baud, Some(Watch::default()), feed).await? {
+            Ended::Gone => return Ok(baud),
+            Ended::Misheard => warn!("{device}: no valid sentence at {baud} baud any more; looking for another rate"),
+        }
+    }
 }
 
-/// Lets the rest of a burst arrive. Its first bytes have been read the moment they came, which is all that its time
-/// hangs on; each of the others would be a wake-up of its own, and waking up is what this program spends its processor
-/// time on. The thread is blocked on purpose: a timer of the runtime would still be woken by every byte. Nothing else
-/// on it is in a hurry, for events carry their time and samples are taken seconds later.
-fn gather() {
-    std::thread::sleep(GATHER);
+/// Why nothing more is read.
+enum Ended {
+    /// The device is gone.
+    Gone,
+    /// The receiver speaks at another rate.
+    Misheard,
 }
 
-/// Hands on what is read until the device is gone.
-async fn pump(tty: &Tty, baud: u32, events: &Sender<Event>) -> Result<(), Closed> {
-    let byte_time = Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)));
+fn byte_time(baud: u32) -> Span {
+    Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
+}
+
+/// Hands on what is read until the device is gone, or `watch` hears nothing valid in it.
+async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Result<Ended, Closed> {
+    let byte_time = byte_time(baud);
     let mut buffer = vec![0; READ_MAX];
     // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
     while let Ok(length @ 1..) = tty.read(&mut buffer).await {
-        let read_at = raw_now();
-        let data = buffer.get(..length).unwrap_or_default().into();
-        events.send(Event::Bytes(Bytes { read_at, byte_time, data })).await.map_err(|_| Closed)?;
+        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let is_misheard = watch.as_mut().is_some_and(|watch| watch.hears_nothing_valid(&bytes));
+        feed.send(Event::Bytes(bytes)).await?;
+        if is_misheard {
+            return Ok(Ended::Misheard);
+        }
         gather();
     }
-    Ok(())
+    Ok(Ended::Gone)
 }

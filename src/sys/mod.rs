@@ -3,9 +3,11 @@
 #![allow(unsafe_code)] // the one place where it is lifted
 
 pub mod adjtimex;
+pub mod bytes;
 pub mod clock;
 pub mod ethtool;
 pub mod eventfd;
 pub mod ptp;
 pub mod sysv_shm;
+pub mod tcp;
 pub mod tty;

@@ -1,6 +1,8 @@
 //! Helpers of the tests: a unit of one's own, a C compiler, another user, the program with something to read.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
+pub mod chain;
+
 use std::fs;
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;

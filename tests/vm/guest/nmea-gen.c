@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct period {
 static struct {
 	const char *tty;
 	long baud, heard_at;     /* the reader's UART is set to heard_at; 0: to baud */
+	const char *heard_by;    /* the reader's tty, which says what its UART is set to */
 	int64_t delay, jitter;   /* ns */
 	int64_t jump_at, jump_to; /* from this second on, this delay; never if jump_at < 0 */
 	struct period silent;    /* says nothing */
@@ -35,7 +37,7 @@ static struct {
 	int64_t leap_at;         /* the midnight before which truth is set back by 1 s; 0: none */
 	int leap_says;           /* in that second: 60, 59 or 0 */
 	const char *sentences;
-} opt = { "/dev/ttyS2", 9600, 0, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
+} opt = { "/dev/ttyS2", 9600, 0, NULL, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
 
 static bool within(struct period p, int64_t t)
 {
@@ -242,6 +244,43 @@ static void send_paced(int line, int truth, const char *bytes, size_t size)
 	sleep_until(truth, start + (int64_t)size * byte);
 }
 
+/* As the kernel has it (asm/termbits.h, which cannot be included beside termios.h). */
+struct termios2 {
+	unsigned int c_iflag, c_oflag, c_cflag, c_lflag;
+	unsigned char c_line, c_cc[19];
+	unsigned int c_ispeed, c_ospeed;
+};
+
+/* The rate that the reader's UART is set to now; opt.baud while it cannot be asked. */
+static long rate_of_reader(void)
+{
+	struct termios2 t;
+	int fd = open(opt.heard_by, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	long rate = fd >= 0 && !ioctl(fd, TCGETS2, &t) ? t.c_ospeed : opt.baud;
+
+	if (fd >= 0)
+		close(fd);
+	return rate;
+}
+
+/* Sends sentence after sentence, each as the reader hears it at the rate that it listens at by then. */
+static void send_heard(int line, int truth, const char *bytes, size_t size)
+{
+	char heard[1 << 16];
+	const char *end = bytes + size, *next;
+
+	for (; bytes < end; bytes = next) {
+		next = memchr(bytes, '\n', end - bytes);
+		next = next ? next + 1 : end;
+		if (opt.heard_by)
+			opt.heard_at = rate_of_reader();
+		if (opt.heard_at == opt.baud)
+			send_paced(line, truth, bytes, next - bytes);
+		else
+			send_paced(line, truth, heard, misheard(heard, sizeof(heard), bytes, next - bytes));
+	}
+}
+
 /* ---- options ---- */
 
 static struct period period_of(const char *text)
@@ -262,7 +301,8 @@ static void options(int argc, char **argv)
 		{ "jitter-ns", 1, 0, 'j' }, { "sentences", 1, 0, 's' }, { "seed", 1, 0, 'S' },
 		{ "jump", 1, 0, 'J' },    { "silent", 1, 0, 'x' },  { "invalid", 1, 0, 'v' },
 		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { "heard-at", 1, 0, 'h' },
-		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' }, { 0, 0, 0, 0 },
+		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' },
+		{ "heard-by", 1, 0, 'H' }, { 0, 0, 0, 0 },
 	};
 	int c;
 
@@ -278,6 +318,7 @@ static void options(int argc, char **argv)
 		case 'v': opt.invalid = period_of(optarg); break;
 		case 'c': opt.corrupt = atoi(optarg); break;
 		case 'h': opt.heard_at = atol(optarg); break;
+		case 'H': opt.heard_by = optarg; break;
 		case 'l': opt.leap_at = atoll(optarg); break;
 		case 'L': opt.leap_says = atoi(optarg); break;
 		case 'o': opt.off = atoi(optarg); break;
@@ -295,7 +336,7 @@ static void options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	char bytes[2048], heard[1 << 16];
+	char bytes[2048];
 	int truth, line;
 	int64_t first, next;
 
@@ -314,8 +355,8 @@ int main(int argc, char **argv)
 		sleep_until(truth, next * SECOND + delay + uniform(opt.jitter));
 		if (within(opt.silent, t))
 			continue;
-		if (opt.heard_at)
-			send_paced(line, truth, heard, misheard(heard, sizeof(heard), bytes, size));
+		if (opt.heard_at || opt.heard_by)
+			send_heard(line, truth, bytes, size);
 		else
 			send_paced(line, truth, bytes, size);
 	}

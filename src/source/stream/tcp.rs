@@ -1,0 +1,64 @@
+//! A server that sends the receiver's bytes to whoever connects: ser2net, gpsd's raw port, `nc -lk`.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::event::Lost;
+use crate::source::feed::{self, Closed, Feed, RETRY};
+use crate::source::server::Server;
+use crate::sys::bytes::ByteFile;
+use crate::sys::tcp::keep_alive;
+
+/// A host that does not answer by then is tried anew.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The first attempts after a loss come this soon; each further one waits twice as long, up to [`RETRY`].
+const AT_FIRST: Duration = Duration::from_millis(125);
+/// A host that says nothing for so many seconds is asked whether it is still there, and again after so many.
+const KEEP_ALIVE: (i32, i32) = (10, 5);
+
+/// Connects, reads to the end, and connects again.
+pub(super) async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
+    let mut said = None;
+    let mut pause = AT_FIRST;
+    loop {
+        let why = match connect(server).await {
+            Ok(file) => {
+                info!("connected to {server}");
+                feed.opened().await?;
+                let end = feed::pump(feed, &file).await?;
+                // Who takes a connection only to close it is not hurried.
+                pause = if end.heard { AT_FIRST } else { pause };
+                said = None;
+                end.error.map_or("closed the connection".into(), |error| format!("is lost: {error}"))
+            }
+            Err(why) => why,
+        };
+        if said.as_ref() != Some(&why) {
+            warn!("{server} {why}; it is tried again");
+            feed.lost(Lost::Server).await?;
+            said = Some(why);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY);
+    }
+}
+
+/// A connection; or what is said of the server.
+async fn connect(server: &Server) -> Result<ByteFile, String> {
+    let stream = match timeout(ANSWER, TcpStream::connect((server.host.as_str(), server.port))).await {
+        Err(_) => return Err("does not answer: check the host, and what lies between".into()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            return Err("refuses the connection: check that the server runs, and the port".into());
+        }
+        Ok(Err(error)) => return Err(format!("cannot be reached: {error}")),
+        Ok(Ok(stream)) => stream,
+    };
+    let (idle, interval) = KEEP_ALIVE;
+    let watched = keep_alive(&stream, idle, interval).and_then(|()| ByteFile::from_socket(stream.into_std()?));
+    watched.map_err(|error| format!("cannot be watched: {error}"))
+}

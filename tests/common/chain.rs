@@ -1,0 +1,40 @@
+//! Events into an engine until it says what a test waits for.
+
+use std::time::Duration;
+
+use gnss2shm::engine::Engine;
+use gnss2shm::event::{Event, Verdict};
+use tokio::sync::mpsc::Receiver;
+
+/// No test waits longer than this for anything.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Runs events through an engine until `enough` says so of a verdict, or of none at a tick.
+pub async fn until(
+    engine: &mut Engine,
+    events: &mut Receiver<Event>,
+    what: &str,
+    mut each_second: impl FnMut(),
+    enough: impl Fn(&Verdict) -> bool,
+) {
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let search = async {
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event.unwrap(),
+                _ = tick.tick() => {
+                    each_second();
+                    Event::Tick { raw: gnss2shm::sys::clock::raw_now() }
+                }
+            };
+            if engine.handle(&event).iter().any(&enough) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("{what}: still {:?}", engine.state()));
+}
+
+pub fn on_runtime(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}

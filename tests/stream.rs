@@ -1,0 +1,443 @@
+//! Streams with the engine behind them and a simulated NIC beside them: whatever the sentences come through may go away
+//! and come back, say nothing, or dribble. What is missing is named, nothing is left behind, and no sample is wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gnss2shm::engine::{Config, Engine};
+use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::source::receiver::{Receiver as Source, ReceiverConfig};
+use gnss2shm::source::serial::{Baud, SerialConfig};
+use gnss2shm::source::server::Server;
+use gnss2shm::source::simulator::live::Live;
+use gnss2shm::source::simulator::scenario::Scenario;
+use gnss2shm::source::stream::StreamConfig;
+use gnss2shm::time::Span;
+use serialport::{SerialPort, TTYPort};
+use tokio::sync::mpsc::{Receiver, channel};
+
+mod common;
+use common::TestDir;
+use common::chain::{PATIENCE, on_runtime, until};
+
+/// How often each source is pulled away.
+const TIMES: usize = 20;
+
+/// What the sentences come through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Pty,
+    Tcp,
+    Fifo,
+}
+
+/// The sender's end: what it writes to, while it is there.
+struct Outlet {
+    kind: Kind,
+    name: PathBuf,
+    port: u16,
+    is_there: bool,
+    listener: Option<TcpListener>,
+    /// Keeps a pseudo terminal open.
+    machine: Option<TTYPort>,
+    writer: Option<Box<dyn Write + Send>>,
+}
+
+impl Outlet {
+    fn new(kind: Kind, dir: &TestDir) -> Self {
+        let name = dir.join("receiver");
+        if kind == Kind::Fifo {
+            assert!(Command::new("mkfifo").arg(&name).status().unwrap().success());
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { kind, name, port, is_there: true, listener: None, machine: None, writer: None }
+    }
+
+    fn config(&self) -> ReceiverConfig {
+        match self.kind {
+            Kind::Pty => {
+                let device = self.name.to_str().unwrap().to_owned();
+                ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(9_600) })
+            }
+            Kind::Tcp => {
+                ReceiverConfig::Stream(StreamConfig::Tcp(Server { host: "127.0.0.1".into(), port: self.port }))
+            }
+            Kind::Fifo => ReceiverConfig::Stream(StreamConfig::Fifo(self.name.clone())),
+        }
+    }
+
+    fn reason(&self) -> Reason {
+        match self.kind {
+            Kind::Pty => Reason::SerialLost,
+            Kind::Tcp => Reason::ServerLost,
+            Kind::Fifo => Reason::WriterLost,
+        }
+    }
+
+    /// Brings about what is wanted, as far as it goes now.
+    fn tend(&mut self) {
+        if !self.is_there {
+            (self.writer, self.machine, self.listener) = (None, None, None);
+            if self.kind == Kind::Pty {
+                let _ = fs::remove_file(&self.name);
+            }
+        } else if self.writer.is_none() {
+            self.writer = match self.kind {
+                Kind::Pty => {
+                    let (receiver, machine) = TTYPort::pair().unwrap();
+                    let _ = fs::remove_file(&self.name);
+                    symlink(machine.name().unwrap(), &self.name).unwrap();
+                    self.machine = Some(machine);
+                    Some(Box::new(receiver))
+                }
+                Kind::Tcp => self.accept().map(|stream| Box::new(stream) as Box<dyn Write + Send>),
+                Kind::Fifo => {
+                    let mut options = OpenOptions::new();
+                    let file = options.write(true).custom_flags(libc::O_NONBLOCK).open(&self.name);
+                    file.ok().map(|file| Box::new(file) as Box<dyn Write + Send>)
+                }
+            };
+        }
+    }
+
+    fn accept(&mut self) -> Option<TcpStream> {
+        let listener = self.listener.get_or_insert_with(|| {
+            let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            listener
+        });
+        listener.accept().ok().map(|(stream, _)| stream)
+    }
+}
+
+/// Carries the simulated receiver's sentences to the outlet, at most `chunk` bytes at a time.
+fn relay(live: &Live, outlet: &Arc<Mutex<Outlet>>, chunk: usize) {
+    let mut receiver = TTYPort::open(&serialport::new(&live.device, 9_600).timeout(Duration::from_millis(10))).unwrap();
+    let outlet = Arc::downgrade(outlet);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Some(outlet) = outlet.upgrade() {
+            let length = receiver.read(&mut buffer).unwrap_or(0);
+            let mut outlet = outlet.lock().unwrap();
+            outlet.tend();
+            for part in buffer[..length].chunks(chunk) {
+                let Some(writer) = &mut outlet.writer else { break };
+                if writer.write_all(part).and_then(|()| writer.flush()).is_err() {
+                    outlet.writer = None;
+                }
+            }
+        }
+    });
+}
+
+/// Runs until a sample comes; each must be right.
+async fn until_sample(engine: &mut Engine, events: &mut Receiver<Event>, live: &Live, what: &str) {
+    until(
+        engine,
+        events,
+        what,
+        || {},
+        |verdict| {
+            let Verdict::Sample(sample) = verdict else { return false };
+            let error = live.error(sample).expect("no such pulse");
+            assert!(error.abs() <= sample.error, "{error} off, bound {}", sample.error);
+            true
+        },
+    )
+    .await;
+}
+
+/// Descriptors, threads, tasks, and memory in KiB that this process has.
+fn belongings() -> [usize; 4] {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let of = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    [fs::read_dir("/proc/self/fd").unwrap().count(), of("Threads:"), tasks, of("RssAnon:")]
+}
+
+/// Processor time that this process has used.
+fn cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    // User and system time are the 14th and 15th field, in hundredths of a second; the second may have blanks.
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    Duration::from_millis(fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+}
+
+/// Pulls a source away and gives it back, again and again. Without holdover, so that each time the label must be found
+/// anew.
+fn pull(kind: Kind) {
+    on_runtime(async {
+        let dir = TestDir::new(&format!("pull-{kind:?}"));
+        let (sender, mut events) = channel(1_024);
+        let live = Live::start(Scenario::default(), sender.clone()).unwrap();
+        let outlet = Outlet::new(kind, &dir);
+        let (config, reason) = (outlet.config(), outlet.reason());
+        let outlet = Arc::new(Mutex::new(outlet));
+        relay(&live, &outlet, 256);
+        let source = tokio::spawn(Source::open(config).unwrap().run(sender));
+        let mut engine = Engine::new(Config { holdover: Span::ZERO, ..Config::default() });
+        let (mut named, mut back) = (Duration::ZERO, Duration::ZERO);
+        let began = Instant::now();
+        let mut first = None;
+        until_sample(&mut engine, &mut events, &live, "the first sample").await;
+        for n in 0..TIMES {
+            let what = format!("{kind:?} for the {n}th time");
+            outlet.lock().unwrap().is_there = false;
+            let pulled = Instant::now();
+            until(
+                &mut engine,
+                &mut events,
+                &what,
+                || {},
+                |verdict| {
+                    assert!(!matches!(verdict, Verdict::Rejected(Reason::LabelDissent)), "{what}: a contradiction");
+                    matches!(verdict, Verdict::StateChanged { to: State::Coasting, .. })
+                },
+            )
+            .await;
+            assert_eq!(engine.missing(), Some(reason), "{what}: while it coasts");
+            named = named.max(pulled.elapsed());
+            until(&mut engine, &mut events, &what, || {}, |verdict| {
+                matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
+            })
+            .await;
+            outlet.lock().unwrap().is_there = true;
+            let given_back = Instant::now();
+            until_sample(&mut engine, &mut events, &live, &what).await;
+            back = back.max(given_back.elapsed());
+            if n == 2 {
+                first = Some(belongings());
+            }
+        }
+        let ([fds, threads, tasks, memory], last) = (first.unwrap(), belongings());
+        println!("{kind:?}: named within {named:.1?}, samples back within {back:.1?}; {first:?} became {last:?}");
+        let (used, passed) = (cpu(), began.elapsed());
+        println!("{kind:?}: {used:.1?} of processor time in {passed:.1?}");
+        assert!(used * 5 < passed, "it spins: {used:?} in {passed:?}");
+        assert_eq!([fds, threads, tasks], last[..3], "descriptors, threads or tasks are left behind");
+        assert!(last[3] < memory + 512, "{memory} KiB became {}", last[3]);
+        source.abort();
+    });
+}
+
+/// Runs one of the tests below in a process of its own, whose belongings are its own.
+fn alone(test: &str, stdin: Stdio) -> std::process::Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn every_source_may_be_pulled_away_and_given_back_twenty_times() {
+    let children = ["pull_serial", "pull_tcp", "pull_fifo"].map(|test| (test, alone(test, Stdio::null())));
+    for (test, child) in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        println!("{said}");
+        assert!(output.status.success(), "{test}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+#[ignore = "run by every_source_may_be_pulled_away_and_given_back_twenty_times"]
+fn pull_serial() {
+    pull(Kind::Pty);
+}
+
+#[test]
+#[ignore = "run by every_source_may_be_pulled_away_and_given_back_twenty_times"]
+fn pull_tcp() {
+    pull(Kind::Tcp);
+}
+
+#[test]
+#[ignore = "run by every_source_may_be_pulled_away_and_given_back_twenty_times"]
+fn pull_fifo() {
+    pull(Kind::Fifo);
+}
+
+#[test]
+fn single_bytes_lock_through_tcp() {
+    on_runtime(async {
+        let dir = TestDir::new("single-bytes");
+        let (sender, mut events) = channel(1_024);
+        let live = Live::start(Scenario::default(), sender.clone()).unwrap();
+        let outlet = Arc::new(Mutex::new(Outlet::new(Kind::Tcp, &dir)));
+        relay(&live, &outlet, 1);
+        let config = outlet.lock().unwrap().config();
+        let source = tokio::spawn(Source::open(config).unwrap().run(sender));
+        let mut engine = Engine::new(Config::default());
+        for _ in 0..3 {
+            until_sample(&mut engine, &mut events, &live, "single bytes").await;
+        }
+        source.abort();
+    });
+}
+
+/// What must be named where a NIC has its pulse, and this stream says no more than its peer was made to.
+async fn is_named(what: &str, config: StreamConfig, reason: Reason) {
+    let (sender, mut events) = channel(1_024);
+    let silent = Scenario { sentence_loss: 1_000, ..Scenario::default() };
+    let _live = Live::start(silent, sender.clone()).unwrap();
+    let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
+    let mut engine = Engine::new(Config::default());
+    until(
+        &mut engine,
+        &mut events,
+        what,
+        || {},
+        |verdict| {
+            assert!(!matches!(verdict, Verdict::Sample(_)), "{what}: a sample came of this");
+            matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
+        },
+    )
+    .await;
+    source.abort();
+}
+
+fn local(listener: &TcpListener) -> StreamConfig {
+    StreamConfig::Tcp(Server { host: "localhost".into(), port: listener.local_addr().unwrap().port() })
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = local(&listener);
+    drop(listener);
+    on_runtime(is_named("refused", config, Reason::ServerLost));
+}
+
+#[test]
+fn a_server_that_takes_the_connection_and_says_nothing_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    on_runtime(is_named("silent", local(&listener), Reason::NoBytes));
+}
+
+#[test]
+fn a_server_that_says_a_byte_and_no_more_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = local(&listener);
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"$").unwrap();
+        let _ = stopped.recv();
+    });
+    on_runtime(is_named("one byte", config, Reason::NoBytes));
+    drop(stop);
+    peer.join().unwrap();
+}
+
+#[test]
+fn a_server_that_closes_every_connection_is_not_hurried() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = local(&listener);
+    on_runtime(async move {
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let (sender, mut events) = channel(1_024);
+        let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
+        let five = async {
+            for _ in 0..6 {
+                drop(listener.accept().await.unwrap());
+            }
+        };
+        let began = Instant::now();
+        tokio::time::timeout(PATIENCE, five).await.expect("it gave up");
+        // Pauses of an eighth, a quarter, a half, one and one seconds lie between six connections.
+        assert!(began.elapsed() >= Duration::from_millis(2_800), "six connections in {:?}", began.elapsed());
+        source.abort();
+        let mut lost = 0;
+        while let Some(event) = events.recv().await {
+            lost +=
+                usize::from(matches!(event, Event::Source { change: SourceChange::SentencesLost(Lost::Server), .. }));
+        }
+        assert!(lost >= 5, "{lost}");
+    });
+}
+
+#[test]
+fn a_fifo_without_a_writer_is_named() {
+    let dir = TestDir::new("no-writer");
+    let path = dir.join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    on_runtime(is_named("no writer", StreamConfig::Fifo(path), Reason::WriterLost));
+}
+
+#[test]
+fn a_fifo_with_a_silent_writer_is_named() {
+    let dir = TestDir::new("silent-writer");
+    let path = dir.join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Reading and writing: opens without waiting for the other side.
+    let _writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    on_runtime(is_named("silent writer", StreamConfig::Fifo(path), Reason::NoBytes));
+}
+
+#[test]
+fn what_is_no_fifo_is_refused() {
+    let dir = TestDir::new("no-fifo");
+    let file = dir.join("file");
+    File::create(&file).unwrap();
+    for (path, words) in [(file, "mkfifo"), ("/dev/null".into(), "--serial /dev/null")] {
+        let refused = Source::open(ReceiverConfig::Stream(StreamConfig::Fifo(path))).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+}
+
+#[test]
+#[ignore = "run by standard_input_is_read_to_its_end_which_is_named"]
+fn read_stdin() {
+    on_runtime(async {
+        let source = match Source::open(ReceiverConfig::Stream(StreamConfig::Stdin)) {
+            Ok(source) => source,
+            Err(error) => return println!("\nrefused: {error}"),
+        };
+        let (sender, mut events) = channel(1_024);
+        let source = tokio::spawn(source.run(sender));
+        let mut engine = Engine::new(Config::default());
+        let mut tick = tokio::time::interval(Duration::from_millis(500));
+        while engine.missing() != Some(Reason::StdinEnded) {
+            let event = tokio::select! {
+                event = events.recv() => event.expect("the source must stay"),
+                _ = tick.tick() => Event::Tick { raw: gnss2shm::sys::clock::raw_now() },
+            };
+            engine.handle(&event);
+        }
+        assert!(!source.is_finished(), "the source must stay");
+        println!("\nheard {} sentences, missing: {}", engine.line_counts().sentences, engine.missing().unwrap());
+        source.abort();
+    });
+}
+
+#[test]
+fn standard_input_is_read_to_its_end_which_is_named() {
+    let said = |child: std::process::Child| {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let mut child = alone("read_stdin", Stdio::piped());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"$GPGSV,1,1,00*79\r\n$GPGSV,1,1,").unwrap();
+    stdin.flush().unwrap();
+    stdin.write_all(b"00*79\r\n$GPG").unwrap();
+    drop(stdin);
+    let read = said(child);
+    assert!(read.contains("heard 2 sentences, missing: standard input has ended"), "{read}");
+
+    let null = said(alone("read_stdin", Stdio::null()));
+    assert!(null.contains("refused: standard input is /dev/null"), "{null}");
+    let file = said(alone("read_stdin", File::open("/proc/self/exe").unwrap().into()));
+    assert!(file.contains("refused: standard input is a file"), "{file}");
+}

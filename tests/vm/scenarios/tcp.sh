@@ -1,0 +1,12 @@
+# Sentences from a TCP server that has the receiver's line; the pulse and the rest as in serial.
+programs="gnss2shm"
+
+scenario() {
+	ip link set lo up
+	start_chronyd
+	start_receiver
+	stty -F /dev/ttyS1 "$baud" raw -echo
+	start relay nc -ll -p 5000 -e cat /dev/ttyS1
+	start gnss2shm gnss2shm run --tcp 127.0.0.1:5000 --phc "$nic" --pin SDP0 --shm 0 $extra
+	judge_for "$seconds"
+}

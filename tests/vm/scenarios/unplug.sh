@@ -1,0 +1,35 @@
+# The receiver's port is taken away and given back, and another program has it first.
+programs="gnss2shm"
+judged=checks
+lasts=150
+
+scenario() {
+	port=$(basename "$(readlink -f /sys/class/tty/ttyS1/device)")
+	driver=/sys/bus/pnp/drivers/serial
+	start_chronyd
+	start_judge
+	start_receiver
+	# A shell of its own holds the port, locked, until it is told to end.
+	(flock -x 8; sleep 8) 8<>/dev/ttyS1 &
+	until_true 5 grep -q FLOCK /proc/locks
+	start_gnss2shm --holdover 5s
+	check "who holds the port is named" until_true 5 says "/dev/ttyS1 is held by .*(pid [0-9]*).*: stop it"
+	check "it locks when the port is free" until_true 25 says " Locked"
+
+	for n in 1 2 3; do
+		echo "$port" >$driver/unbind
+		check "$n: it is noticed" until_true 3 lately "/dev/ttyS1 is gone"
+		check "$n: the state names it" until_true 12 lately "Searching: the receiver's device is not there"
+		echo "$port" >$driver/bind
+		check_comes_back "$n: the port is back"
+		wc -l </results/gnss2shm.log >/tmp/seen
+	done
+	check "nothing is said twice" test "$(grep -c 'is gone; waiting' /results/gnss2shm.log)" = 3
+	check_judge
+	check "the end" true
+}
+
+# lately WORDS: whether the log has them since the last time round.
+lately() {
+	tail -n +$(($(cat /tmp/seen 2>/dev/null) + 1)) /results/gnss2shm.log | grep -q "$1" || { tail -n 1 /results/gnss2shm.log; return 1; }
+}
