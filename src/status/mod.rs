@@ -121,7 +121,7 @@ impl Board {
             Event::CrossTs(cross) => self.cross_window = Some(cross.window),
             Event::Source { change, .. } => match change {
                 SourceChange::SentencesOpen => self.receiver.change(true),
-                SourceChange::SentencesLost => self.receiver.change(false),
+                SourceChange::SentencesLost(_) => self.receiver.change(false),
                 SourceChange::PulseOpen(_) => self.pulse.change(true),
                 SourceChange::PulseLost => self.pulse.change(false),
                 SourceChange::PulseRearmed => self.rearmed += 1,
