@@ -27,6 +27,7 @@
 //! | serial ports, the search for their rate | [`source::serial`] |
 //! | TCP, FIFOs, standard input | [`source::stream`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
+//! | how a machine is searched for receiver and pulse | [`probe`] |
 //! | chrony's protocol | [`sink::shm`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
@@ -36,6 +37,7 @@ pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod nmea;
+pub mod probe;
 pub mod recording;
 pub mod sink;
 pub mod size;
