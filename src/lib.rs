@@ -9,7 +9,7 @@
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
-//! Imports point the same way: cli → daemon → source, sink → sys, and engine → nmea, event, [`mod@time`].
+//! Imports point the same way: cli → daemon, probe → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
 //! One thread owns the PHC, because reading it blocks whatever one asks for. Everything else is one tokio
 //! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries

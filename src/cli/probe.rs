@@ -33,12 +33,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // Found out before half a minute was spent.
-    for path in args.write.iter().chain(&args.chrony).filter(|path| !args.force && path.exists()) {
+    if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
         return Err(exists(path));
     }
     super::on_runtime(async {
         let mut stop = Stop::listen()?;
-        eprintln!("looking for receiver and pulse, for half a minute at most");
+        let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for half a minute at most");
         let options = Options { serial: args.serial.clone(), phc: args.phc.clone(), gpsd: args.gpsd.clone() };
         let found = tokio::select! {
             found = search(&options) => found,

@@ -87,7 +87,9 @@ mod tests {
 
     fn delays(ms: &[i64]) -> Delays {
         let mut delays = Delays::default();
-        ms.iter().for_each(|ms| delays.add(Span::from_millis(*ms)));
+        for ms in ms {
+            delays.add(Span::from_millis(*ms));
+        }
         delays
     }
 
@@ -116,9 +118,9 @@ mod tests {
             for ppm in [-1_000, 0, 1_000] {
                 let mut count = EdgeCount::default();
                 for second in 0..8 {
-                    edges_ms
-                        .iter()
-                        .for_each(|ms| count.add(Instant::from_nanos((second * 1_000 + ms) * (1_000_000 + ppm))));
+                    for ms in edges_ms {
+                        count.add(Instant::from_nanos((second * 1_000 + ms) * (1_000_000 + ppm)));
+                    }
                 }
                 assert_eq!(count.tenths_a_second(), expected, "{edges_ms:?} {ppm}");
             }

@@ -126,9 +126,9 @@ impl Heard {
 }
 
 fn rate(bytes: &Bytes) -> Option<u32> {
-    let byte = bytes.byte_time.nanos();
-    let rate = (BITS_PER_BYTE * 1_000_000_000).checked_div(byte)? as u32;
-    Some(RATES.into_iter().find(|known| known.abs_diff(rate) * 100 <= *known).unwrap_or(rate))
+    let rate = (BITS_PER_BYTE * 1_000_000_000).checked_div(bytes.byte_time.nanos())?;
+    let is_near = |known: &u32| (i64::from(*known) - rate).saturating_abs().saturating_mul(100) <= i64::from(*known);
+    RATES.into_iter().find(is_near).or_else(|| u32::try_from(rate).ok())
 }
 
 /// The text of a TXT sentence, where it is about the receiver itself and not its antenna or an error.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::engine::{Config, Engine};
-use crate::event::{Event, SourceChange, State, Verdict};
+use crate::event::{Contradiction, Event, SourceChange, State, Verdict};
 use crate::source::error::SourceError;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{Phc, PhcConfig, PhcThread};
@@ -103,21 +103,32 @@ pub struct Pairing {
     pub delays: Delays,
     /// Edges.
     pub edges: EdgeCount,
+    /// What contradicted what last.
+    pub contradiction: Option<Contradiction>,
+}
+
+impl Default for Pairing {
+    fn default() -> Self {
+        Self {
+            engine: Engine::new(Config::default()),
+            delays: Delays::default(),
+            edges: EdgeCount::default(),
+            contradiction: None,
+        }
+    }
 }
 
 impl Pairing {
-    fn new() -> Self {
-        Self { engine: Engine::new(Config::default()), delays: Delays::default(), edges: EdgeCount::default() }
-    }
-
     /// Takes an event of the chosen sources.
     pub fn take(&mut self, event: &Event) {
         if let Event::Edge(edge) = event {
             self.edges.add(edge.phc);
         }
         for verdict in self.engine.handle(event) {
-            if let (Verdict::Sample(_), Some(label)) = (verdict, self.engine.label()) {
-                self.delays.add(label.delay);
+            match (verdict, self.engine.label()) {
+                (Verdict::Sample(_), Some(label)) => self.delays.add(label.delay),
+                (Verdict::Contradiction(figures), _) => self.contradiction = Some(figures),
+                _ => {}
             }
         }
     }
@@ -194,7 +205,7 @@ impl Search {
                 gpsd: None,
                 receiver: None,
                 pulse: None,
-                pairing: Pairing::new(),
+                pairing: Pairing::default(),
             },
         };
         for clock in 0..search.found.clocks.len() {

@@ -14,6 +14,8 @@ use crate::time::{Instant, Phc, Span};
 
 /// How long a pin is armed: two pulses, the slowest delivery known (0.25 s), and some more.
 const ARMED: Duration = Duration::from_millis(2_500);
+/// After this no further pin is begun with: a search is to take less than half a minute.
+const LAST_ROUND: Duration = Duration::from_millis(10_500);
 /// A second on the PHC, give or take this: more than any PHC is off by.
 const TOLERANCE: Span = Span::from_millis(2);
 /// Edges remembered of a pin; with more than that in 2.5 s it is no pulse.
@@ -49,8 +51,15 @@ pub enum Saw {
     InUse,
     /// The driver does not let it stamp edges.
     Refused,
-    /// There was no need to try it any more.
+    /// There was no need to try it any more, or no time.
     Untried,
+}
+
+/// A pin that is listened to.
+struct Armed {
+    pin: Option<PinState>,
+    channel: u32,
+    edges: Vec<Instant<Phc>>,
 }
 
 /// The thread that tries the pins of a clock. Dropped, it is stopped, and the pins are as they were.
@@ -103,7 +112,7 @@ impl Restorer {
     fn try_all(&mut self, bell: &EventFd) -> io::Result<Vec<Tried>> {
         let fixed = self.before.is_empty();
         let mut left: VecDeque<Option<PinState>> = if fixed {
-            (0..self.channels).map(|_| None).collect()
+            vec![None; self.channels as usize].into()
         } else {
             order(&self.before).into_iter().map(Some).collect()
         };
@@ -111,20 +120,23 @@ impl Restorer {
             .filter(|pin| matches!(pin.function, Function::Other(_)))
             .map(|pin| Tried { pin: Some(pin.clone()), channel: pin.channel, saw: Saw::InUse })
             .collect();
-        let mut found = false;
-        while !left.is_empty() && !found {
+        let (mut found, last_round) = (false, StdInstant::now() + LAST_ROUND);
+        let mut rest = Saw::Untried;
+        while !left.is_empty() && !found && StdInstant::now() < last_round {
             let mut armed = Vec::new();
             for channel in 0..self.channels {
                 self.clear(channel)?;
-                if let Some(at) = left.iter().position(|pin| self.arm(pin.as_ref(), channel).is_ok()) {
-                    armed.extend(left.remove(at).map(|pin| (pin, channel, Vec::new())));
+                let suits = |pin: Option<&PinState>| is_free_for(pin, channel) && self.arm(pin, channel).is_ok();
+                if let Some(at) = left.iter().position(|pin| suits(pin.as_ref())) {
+                    armed.extend(left.remove(at).map(|pin| Armed { pin, channel, edges: Vec::new() }));
                 }
             }
             if armed.is_empty() {
+                rest = Saw::Refused;
                 break;
             }
             found = self.count(&mut armed, bell)?;
-            for (pin, channel, edges) in armed {
+            for Armed { pin, channel, edges } in armed {
                 let _it_may_mind = self.ptp.disable_extts(channel);
                 if let Some(pin) = &pin {
                     let _ignored = self.ptp.set_pin(pin.index, Function::None, 0);
@@ -132,7 +144,6 @@ impl Restorer {
                 tried.push(Tried { pin, channel, saw: saw(&edges) });
             }
         }
-        let rest = if found { Saw::Untried } else { Saw::Refused };
         tried.extend(left.into_iter().map(|pin| Tried { pin, channel: 0, saw: rest.clone() }));
         tried.sort_by_key(|tried| tried.pin.as_ref().map(|pin| pin.index));
         Ok(tried)
@@ -161,7 +172,7 @@ impl Restorer {
     }
 
     /// Listens to the armed pins; whether there is a pulse on one.
-    fn count(&self, armed: &mut [(Option<PinState>, u32, Vec<Instant<Phc>>)], bell: &EventFd) -> io::Result<bool> {
+    fn count(&self, armed: &mut [Armed], bell: &EventFd) -> io::Result<bool> {
         let until = StdInstant::now() + ARMED;
         loop {
             let time = until.saturating_duration_since(StdInstant::now());
@@ -172,12 +183,14 @@ impl Restorer {
                 Woken::Gone => return Err(io::Error::from_raw_os_error(libc::ENODEV)),
                 Woken::Events => {
                     for Stamp { phc, channel } in self.ptp.read()? {
-                        let edges = armed.iter_mut().find(|armed| armed.1 == channel).map(|(_, _, edges)| edges);
-                        edges.into_iter().filter(|edges| edges.len() < REMEMBERED).for_each(|edges| edges.push(phc));
+                        let its = armed.iter_mut().find(|armed| armed.channel == channel);
+                        if let Some(armed) = its.filter(|armed| armed.edges.len() < REMEMBERED) {
+                            armed.edges.push(phc);
+                        }
                     }
                 }
             }
-            if armed.iter().any(|(_, _, edges)| saw(edges) == Saw::Pulse) {
+            if armed.iter().any(|armed| saw(&armed.edges) == Saw::Pulse) {
                 return Ok(true);
             }
         }
@@ -225,6 +238,11 @@ fn order(pins: &[PinState]) -> Vec<PinState> {
     with(Function::ExtTs).chain(with(Function::None)).collect()
 }
 
+/// A pin that has a channel already is tried on that one.
+fn is_free_for(pin: Option<&PinState>, channel: u32) -> bool {
+    pin.is_none_or(|pin| pin.function == Function::None || pin.channel == channel)
+}
+
 fn saw(edges: &[Instant<Phc>]) -> Saw {
     let is_second = |(n, later): (usize, &Instant<Phc>)| {
         edges.iter().take(n).any(|earlier| (*later - *earlier - Span::SECOND).abs() <= TOLERANCE)
@@ -264,5 +282,6 @@ mod tests {
         let pins =
             [pin(0, Function::None), pin(1, Function::Other(2)), pin(2, Function::ExtTs), pin(3, Function::None)];
         assert_eq!(order(&pins).iter().map(|pin| pin.index).collect::<Vec<_>>(), [2, 0, 3]);
+        assert!(is_free_for(Some(&pins[2]), 0) && !is_free_for(Some(&pins[2]), 1) && is_free_for(Some(&pins[0]), 1));
     }
 }

@@ -59,7 +59,7 @@ fn seen_on(tried: &Tried) -> String {
         Saw::Nothing => format!("{pin}: nothing"),
         Saw::InUse => format!("{pin}: in use for something else, not touched"),
         Saw::Refused => format!("{pin}: the driver does not let it time stamp edges"),
-        Saw::Untried => format!("{pin}: not tried, there was no need"),
+        Saw::Untried => format!("{pin}: not tried"),
     }
 }
 
@@ -107,7 +107,8 @@ impl Findings {
             }
             Some(None) => writeln!(f, "  on time: the only edge that the NIC time stamps"),
             None => writeln!(f, "  on time: not found out"),
-        }
+        }?;
+        self.pairing.contradiction.iter().try_for_each(|figures| writeln!(f, "  {figures}"))
     }
 
     fn delay(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,10 +139,10 @@ impl Findings {
         let trouble =
             self.clocks.iter().find_map(|searched| searched.trouble.as_ref().or(searched.clock.able.as_ref().err()));
         let tried: Vec<_> = (self.clocks.iter())
-            .filter(|searched| !searched.pins.is_empty())
-            .map(|searched| {
-                let pins = searched.pins.iter().map(name).collect::<Vec<_>>().join(", ");
-                format!("{pins} of {}", searched.clock.device)
+            .filter_map(|searched| {
+                let was_tried = |tried: &&Tried| matches!(tried.saw, Saw::Nothing | Saw::Edges(_));
+                let pins = searched.pins.iter().filter(was_tried).map(name).collect::<Vec<_>>();
+                (!pins.is_empty()).then(|| format!("{} of {}", pins.join(", "), searched.clock.device))
             })
             .collect();
         match (tried.as_slice(), trouble) {

@@ -33,7 +33,13 @@ pub fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
             write!(text, "[serial]\ndevice = {}\nbaud = \"auto\"\n", quoted(device))
         }
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
-            let device = device.iter().map(|device| format!("device = {}\n", quoted(device))).collect::<String>();
+            let device = device.as_ref().map_or_else(String::new, |device| {
+                format!(
+                    "device = {}
+",
+                    quoted(device)
+                )
+            });
             write!(text, "[gpsd]\nserver = {}\n{device}", quoted(&server.to_string()))
         }
         ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {

@@ -59,7 +59,7 @@ pub fn clocks(named: &[String]) -> Vec<Clock> {
                 device: device.clone(),
                 node: PathBuf::from(device),
                 driver: String::new(),
-                able: Err(error.to_string()),
+                able: Err(sentence(&error)),
             },
         })
         .collect()
@@ -68,14 +68,15 @@ pub fn clocks(named: &[String]) -> Vec<Clock> {
 fn clock(node: PathBuf, named: Option<&String>) -> Clock {
     let name = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let driver = fs::read_to_string(format!("/sys/class/ptp/{name}/clock_name")).unwrap_or_default().trim().to_owned();
-    let device = named.cloned().or_else(|| interface(&name)).unwrap_or_else(|| node.display().to_string());
+    let found = || interface(&name).or_else(|| pci(&name, &node));
+    let device = named.cloned().or_else(found).unwrap_or_else(|| node.display().to_string());
     let able = able(&node);
     Clock { device, node, driver, able }
 }
 
 fn able(node: &Path) -> Result<Able, String> {
     let cannot = |error| format!("{} cannot be asked what it can do: {error}", node.display());
-    let ptp = Ptp::open(node).map_err(|error| PhcError::opening(node, &error).to_string())?;
+    let ptp = Ptp::open(node).map_err(|error| sentence(&PhcError::opening(node, &error)))?;
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
     let method = best_method(&ptp, &caps).map_err(cannot)?;
@@ -88,6 +89,20 @@ fn able(node: &Path) -> Result<Able, String> {
 fn interface(clock: &str) -> Option<String> {
     let number: u32 = clock.strip_prefix("ptp")?.parse().ok()?;
     entries("/sys/class/net").into_iter().find(|name| ethtool::phc_index(name).is_ok_and(|index| index == Some(number)))
+}
+
+/// The PCI address of a clock, where that names it and no other.
+fn pci(clock: &str, node: &Path) -> Option<String> {
+    let device = fs::canonicalize(format!("/sys/class/ptp/{clock}/device")).ok()?;
+    let address = device.file_name()?.to_string_lossy().into_owned();
+    resolve(&address).is_ok_and(|found| found == node).then_some(address)
+}
+
+/// What is wrong, without what `run` would do about it.
+fn sentence(error: &PhcError) -> String {
+    let sentence = error.to_string();
+    let waiting = ["; it is waited for", "; it is tried again"];
+    waiting.iter().find_map(|end| sentence.strip_suffix(end)).unwrap_or(&sentence).to_owned()
 }
 
 /// The ports that are named, else all that have hardware behind them.
