@@ -52,7 +52,7 @@ found() { # words
 
 # The receiver's delay, its jitter, and the UART's FIFO.
 delay_is_found() {
-	awk -v want=$((delay_ns / 1000000)) -v slack=$((jitter_ns / 1000000 + 15)) '
+	awk -v want=$((delay_ns / 1000000)) -v slack=$((jitter_ns / 1000000 + 30)) '
 		/ median / { sub(/.* median /, ""); sub(/ ms,.*/, ""); print; off = $0 - want; exit off < -slack || off > slack }' "$log"
 }
 
