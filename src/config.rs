@@ -23,6 +23,9 @@ mod values;
 
 pub use values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
 
+/// Units of chrony's SHM refclock that a gpsd on this machine writes to: those below this one.
+pub const GPSD_UNITS: u8 = 8;
+
 /// Everything that `gnss2shm run` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -226,7 +229,7 @@ tables! {
 
     /// chrony's SHM refclock.
     Shm {
-        /// Unit of chrony's SHM refclock to write to [default: 0, unless --sock is given]
+        /// Unit of chrony's SHM refclock to write to [default: 0, with --gpsd 8; unless --sock is given]
         #[arg(id = "shm", long = "shm", value_name = "UNIT", allow_hyphen_values = true)]
         unit: Option<Unit>,
     }
@@ -340,6 +343,8 @@ impl Given {
     pub fn settle(self) -> Result<Settings, ConfigError> {
         let (receivers, pulses) = (self.named_receivers(), self.named_pulses());
         let shm = match (self.shm.unit, &self.sock.path) {
+            // gpsd writes its own samples, which are late, to units 0 to 7.
+            (None, None) if receivers == ["gpsd"] => Some(GPSD_UNITS),
             (None, None) => Some(0),
             (unit, _) => unit.map(|unit| unit.0),
         };
@@ -347,11 +352,14 @@ impl Given {
         let engine = engine::Config {
             width: self.pulse.width.map(|width| width.0),
             delay: self.sentences.delay.map(|delay| delay.0),
+            offset: self.pulse.offset.map_or(defaults.offset, |offset| offset.0),
             holdover: self.holdover.map_or(defaults.holdover, |holdover| holdover.0),
             trust_zda: self.sentences.trust_zda.unwrap_or(defaults.trust_zda),
+            sawtooth: self.sentences.sawtooth.unwrap_or(defaults.sawtooth),
             rollover: self.rollover.map_or(defaults.rollover, Into::into),
             witness: self.witness.map_or(defaults.witness, Into::into),
             conventions: self.conventions.map_or(defaults.conventions, Into::into),
+            ..defaults
         };
         let gpsd = match (self.gpsd.server, self.gpsd.device) {
             (None, None) => None,

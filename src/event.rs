@@ -17,6 +17,8 @@ use crate::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
 pub enum Event {
     /// Bytes of the receiver, as one read returned them.
     Bytes(Bytes),
+    /// What another program has read from the receiver.
+    Report(Report),
     /// A pulse edge, time stamped by the PHC.
     Edge(Edge),
     /// One moment read on all three clocks.
@@ -55,19 +57,45 @@ pub struct Bytes {
     pub data: Box<[u8]>,
 }
 
-/// A pulse edge as the PHC stamped it. Which edge of the pulse it is, the kernel does not say.
+/// What another program, gpsd, has read from the receiver: a second, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// When it was read; not before anything that it says.
+    pub read_at: Instant<Raw>,
+    /// What it says.
+    pub says: Says,
+}
+
+/// What a [`Report`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// The receiver has a fix and has named this second.
+    Second {
+        /// The second.
+        utc: UtcSecond,
+        /// When it was named: when the sentence that names it had come to its end.
+        named_at: Instant<Raw>,
+        /// When the burst that this sentence is part of began, as far as it can be told; not after `named_at`.
+        began_at: Instant<Raw>,
+    },
+    /// The receiver has no fix.
+    NoFix,
+}
+
+/// A pulse edge as the PHC, or the interrupt's handler of a kernel PPS device, stamped it. Which edge of the pulse it
+/// is, the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// The hardware's time stamp.
+    /// The time stamp; of a kernel PPS device it is `CLOCK_REALTIME`.
     pub phc: Instant<Phc>,
-    /// When the event was read from the PHC's queue; never before the edge, sometimes long after it.
+    /// When the event was read from the kernel; never before the edge, sometimes long after it.
     pub read_at: Instant<Raw>,
 }
 
 /// A cross time stamp: the same moment on all three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrossTs {
-    /// PTP hardware clock.
+    /// PTP hardware clock; the system clock's reading once more where a kernel PPS device stamps the edges.
     pub phc: Instant<Phc>,
     /// `CLOCK_REALTIME`.
     pub sys: Instant<Sys>,
@@ -108,6 +136,10 @@ pub enum SourceChange {
     PulseLost,
     /// No edge came for a while: the PHC's pin and channel were set again.
     PulseRearmed,
+    /// The kernel PPS device is open and captures edges: `CLOCK_REALTIME`, read by an interrupt's handler, is the PHC.
+    PpsOpen(Edges),
+    /// The kernel PPS device is not there, or gone; the source keeps trying.
+    PpsLost,
 }
 
 /// What the sentences do not come through any more.
@@ -123,6 +155,12 @@ pub enum Lost {
     Writer,
     /// Standard input has ended, for good.
     Stdin,
+    /// gpsd does not answer, or what answers is no gpsd.
+    Gpsd,
+    /// gpsd answers but does not have the receiver's device.
+    GpsdDevice,
+    /// gpsd has several devices and nobody chose one.
+    GpsdDevices,
 }
 
 impl Lost {
@@ -134,6 +172,9 @@ impl Lost {
             Self::Server => Reason::ServerLost,
             Self::Writer => Reason::WriterLost,
             Self::Stdin => Reason::StdinEnded,
+            Self::Gpsd => Reason::GpsdLost,
+            Self::GpsdDevice => Reason::GpsdDeviceLost,
+            Self::GpsdDevices => Reason::GpsdDevicesSeveral,
         }
     }
 }
@@ -142,7 +183,7 @@ impl Lost {
 /// promise only decides how long a lone edge is watched before it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edges {
-    /// A strict request for the rising edge alone was granted.
+    /// A strict request for the rising edge alone was granted, or a kernel PPS device captures one edge alone.
     RisingOnly,
     /// Both edges were asked for, or the driver promised nothing.
     BothOrUnknown,
@@ -198,6 +239,35 @@ pub enum Contradiction {
         /// As measured, from the nearest pulse that it could mean.
         measured: Span,
     },
+    /// The edge that was on time starts the other part of the second now.
+    Edge {
+        /// Pulse width until now; `None` where one edge alone was seen.
+        before: Option<Span>,
+        /// The parts that the edges divide the second into now.
+        measured: [Span; 2],
+    },
+    /// The sentence delay until now, and the one with which the sentences would name another pulse.
+    DelayMoved {
+        /// As it was.
+        before: Span,
+        /// As measured, from the pulse before the sentence.
+        now: Span,
+    },
+    /// Seconds that sentences name for the same pulse.
+    Sentences {
+        /// The newest of them.
+        one: UtcSecond,
+        /// Those before it.
+        other: UtcSecond,
+    },
+    /// A leap second as the table announced it and as the receiver showed it: by how many seconds the count of the
+    /// pulses and UTC moved against each other.
+    Leap {
+        /// -1 where a second was to be inserted, 1 where one was to be left out.
+        announced: i64,
+        /// The same of the sentences; 0 where they showed none.
+        shown: i64,
+    },
     /// The second that was counted on the pulses and the one that the sentences name for the same pulse.
     Label {
         /// As counted.
@@ -233,6 +303,20 @@ impl fmt::Display for Contradiction {
             }
             Self::Width { configured: None, measured: [a, b] } => write!(f, "the edges lie {a} and {b} apart"),
             Self::Delay { configured, measured } => write!(f, "configured delay {configured}, measured {measured}"),
+            Self::Edge { before, measured: [a, b] } => {
+                match before {
+                    Some(width) => write!(f, "the pulse was {width} wide")?,
+                    None => f.write_str("one edge a second came")?,
+                }
+                write!(f, ", the edges now lie {a} and {b} apart")
+            }
+            Self::DelayMoved { before, now } => {
+                write!(f, "the sentences came {before} after the pulse that they name, now {now} after a pulse")
+            }
+            Self::Sentences { one, other } => write!(f, "the sentences name {one} and {other} for the same pulse"),
+            Self::Leap { announced, shown } => {
+                write!(f, "the table announced {}, the sentences showed {}", leap(announced), leap(shown))
+            }
             Self::Label { counted, named } => write!(f, "counted {counted}, the sentences name {named}"),
             Self::Date { named, earliest, latest } => {
                 write!(f, "the receiver names {named}, possible is {earliest} to {latest}")
@@ -248,12 +332,22 @@ impl fmt::Display for Contradiction {
     }
 }
 
+/// A change of the label over a leap second, in words.
+fn leap(seconds: i64) -> String {
+    match seconds {
+        0 => "no leap second".into(),
+        -1 => "an inserted second".into(),
+        1 => "a second left out".into(),
+        _ => format!("a step of {seconds:+} s"),
+    }
+}
+
 /// A finished sample: the pulse of that UTC second came at that system time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The UTC second that the on-time edge marks.
     pub label: UtcSecond,
-    /// `CLOCK_REALTIME` at the on-time edge.
+    /// `CLOCK_REALTIME` at the true second: at the on-time edge, less the configured offset.
     pub at: Instant<Sys>,
     /// Bound of the error of `at`.
     pub error: Span,

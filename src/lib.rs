@@ -1,34 +1,38 @@
 //! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock time stamped, and hands
-//! chronyd finished samples through its SHM refclock.
+//! chronyd finished samples through its SHM or SOCK refclock.
 //!
 //! # Architecture
 //! ```text
 //! serial ─ bytes ─> framer ─> Sentence ┐
-//! PHC ────────────> Edge ──────────────┼─> Engine ─> Verdict ─> SHM | log
+//! PHC | kernel PPS > Edge ─────────────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
 //! PHC <-> system ─> CrossTs ───────────┘   (pure)
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
 //! Imports point the same way: cli → daemon, probe → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
-//! One thread owns the PHC, because reading it blocks whatever one asks for. Everything else is one tokio
+//! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything else is one tokio
 //! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries
 //! the time at which it was captured, so what the engine says depends on the events alone and not on when it was asked.
 //!
 //! # Where to change what
 //! | to change | go to |
 //! |---|---|
-//! | which sentences count, how a time is read | [`nmea`], [`engine::mention`] |
+//! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::mention`] |
+//! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
 //! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
 //! | which second it is | [`engine::labeller`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
+//! | what is made of gpsd's lines | [`source::gpsd`] |
 //! | serial ports, the search for their rate | [`source::serial`] |
 //! | TCP, FIFOs, standard input | [`source::stream`] |
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
+//! | those with `/dev/ppsN` | [`source::pps`] |
+//! | the thread that owns either | [`source::thread`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
-//! | chrony's protocol | [`sink::shm`] |
+//! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;
@@ -45,3 +49,4 @@ pub mod source;
 pub mod status;
 pub mod sys;
 pub mod time;
+pub mod ubx;

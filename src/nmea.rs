@@ -2,23 +2,33 @@
 //!
 //! The framer dates the first byte of every sentence: the last byte of a read had arrived when the read returned, and
 //! each byte before it was on the line one byte time earlier. It also knows where a burst began: after a silence on
-//! the line. It never allocates while it runs and never fails: what it cannot use, it counts.
+//! the line. It never fails: what it cannot use, it counts. What it holds back is bounded.
+//!
+//! Frames of u-blox's binary protocol may come in between. From their first byte on, bytes are held back until the frame
+//! is complete and its checksum right: then it is taken whole, whatever its payload looks like. Where it turns out to be
+//! none, because its checksum is wrong, its length cannot be or the line falls silent in it, the bytes held back are
+//! read as text, so that no sentence among them is lost.
 //!
 //! Sentences are taken apart by the `nmea` crate. Times and dates are read in `content`, because that crate's reader accepts
 //! `nan` and `+8+3+5` for a time and rejects second 60, which is a real one.
 
 mod content;
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use crate::event::Bytes;
 use crate::time::{Date, Instant, Raw, Span};
+use crate::ubx::{self, Begun, Frame};
 
 /// Longest line that is looked at, from `$` to checksum. NMEA 0183 allows 82; receivers in the field send up to 100.
 const LINE_MAX: usize = nmea::SENTENCE_MAX_LEN;
 
 /// A longer pause than this between two bytes begins a new burst. USB adapters hand bytes over every 16 ms.
 const SILENCE: Span = Span::from_millis(30);
+
+/// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
+const FRAME_SILENCE: Span = Span::from_millis(250);
 
 /// A sentence with a right checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +60,22 @@ pub enum Kind {
     Gll,
     /// Time and date with four digits of the year, but no status.
     Zda,
+    /// u-blox's PUBX,04: time, date, and the leap seconds that they are reckoned with. It names no second of its own:
+    /// it does not say whether there is a fix.
+    Clock(Option<LeapSeconds>),
+    /// u-blox's binary NAV-TIMEUTC, which is no sentence but says the same.
+    TimeUtc,
     /// Anything else.
     Other,
+}
+
+/// The leap seconds that a receiver reckons with, GPS time minus UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeapSeconds {
+    /// A satellite said so.
+    Received(i64),
+    /// Its firmware was made with them: they may be outdated.
+    Default(i64),
 }
 
 /// A time of day as a sentence names it.
@@ -87,6 +111,15 @@ pub struct Line<'a> {
     pub read: Result<Sentence, Refusal>,
 }
 
+/// What has come to its end on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// A line.
+    Line(Line<'a>),
+    /// A frame of u-blox's binary protocol, and all its bytes.
+    Frame(Frame, &'a [u8]),
+}
+
 /// Why a line is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -103,7 +136,7 @@ pub enum Refusal {
     TooLong,
     /// A byte that is no printable ASCII, in the middle.
     Unprintable(u8),
-    /// A new sentence begins in the middle.
+    /// A new sentence or frame begins in the middle.
     CutOff,
     /// The time of day does not exist or is not written as one.
     Time,
@@ -135,7 +168,7 @@ impl fmt::Display for Refusal {
             }
             Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
             Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is no printable ASCII"),
-            Self::CutOff => f.write_str("another sentence begins within it"),
+            Self::CutOff => f.write_str("another message begins within it"),
             Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
             Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
         }
@@ -157,28 +190,51 @@ pub struct LineCounts {
     pub malformed: u64,
     /// Headers of u-blox's binary protocol (0xB5 0x62).
     pub ubx: u64,
+    /// Frames of that protocol with a right checksum.
+    pub frames: u64,
 }
 
-/// Cuts bytes into sentences.
+/// Cuts bytes into sentences and frames.
 #[derive(Clone, Debug)]
 pub struct Framer {
+    /// Bytes that may be a frame, from its first on; no more than the longest frame has.
+    held: VecDeque<Held>,
     line: [u8; LINE_MAX],
     /// Length of the line so far; `None` outside a line.
     len: Option<usize>,
     first_byte: Instant<Raw>,
     burst_start: Instant<Raw>,
+    /// The burst of the last byte that was read as text.
+    line_burst: Instant<Raw>,
     last_byte: Option<Instant<Raw>>,
     previous: u8,
     counts: LineCounts,
 }
 
+/// A byte that may be part of a frame.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    byte: u8,
+    start: Instant<Raw>,
+    burst_start: Instant<Raw>,
+}
+
+/// Whether the rest of a frame is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    Some,
+    None,
+}
+
 impl Default for Framer {
     fn default() -> Self {
         Self {
+            held: VecDeque::new(),
             line: [0; LINE_MAX],
             len: None,
             first_byte: Instant::default(),
             burst_start: Instant::default(),
+            line_burst: Instant::default(),
             last_byte: None,
             previous: 0,
             counts: LineCounts::default(),
@@ -198,16 +254,42 @@ impl Framer {
 
     /// Takes the bytes of one read and hands each line that they bring to an end to `found`, used or not.
     pub fn push_lines(&mut self, bytes: &Bytes, mut found: impl FnMut(Line<'_>)) {
+        self.push_all(bytes, |item| {
+            if let Found::Line(line) = item {
+                found(line);
+            }
+        });
+    }
+
+    /// Takes the bytes of one read and hands each line and frame that they bring to an end to `found`.
+    pub fn push_all(&mut self, bytes: &Bytes, mut found: impl FnMut(Found<'_>)) {
         let first = bytes.read_at - bytes.byte_time.times(bytes.data.len() as i64);
-        if self.last_byte.is_none_or(|last| first - last > SILENCE) {
-            self.burst_start = first;
+        let is_silent_for = |silence: Span| self.last_byte.is_none_or(|last| first - last > silence);
+        let burst_start = if is_silent_for(SILENCE) { first } else { self.burst_start };
+        if is_silent_for(FRAME_SILENCE) {
+            self.release(Patience::None, &mut found);
         }
+        self.burst_start = burst_start;
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
-            self.take(byte, start, &mut found);
+            self.counts.bytes += 1;
+            self.counts.ubx += u64::from((self.previous, byte) == (0xB5, 0x62));
+            self.previous = byte;
+            let byte = Held { byte, start, burst_start };
+            if self.held.is_empty() && byte.byte != 0xB5 {
+                self.take(byte, &mut found);
+            } else {
+                self.held.push_back(byte);
+                self.release(Patience::Some, &mut found);
+            }
         }
         if !bytes.data.is_empty() {
             self.last_byte = Some(bytes.read_at);
         }
+    }
+
+    /// When the burst began that the last bytes belong to.
+    pub fn burst_start(&self) -> Instant<Raw> {
+        self.burst_start
     }
 
     /// What came of the bytes so far.
@@ -220,12 +302,33 @@ impl Framer {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    fn take(&mut self, byte: u8, start: Instant<Raw>, found: &mut impl FnMut(Line<'_>)) {
-        self.counts.bytes += 1;
-        if (self.previous, byte) == (0xB5, 0x62) {
-            self.counts.ubx += 1;
+    /// Reads what is held back, as far as it is decided what it is.
+    fn release(&mut self, patience: Patience, found: &mut impl FnMut(Found<'_>)) {
+        while let Some(&first) = self.held.front() {
+            match (ubx::begun(self.held.iter().map(|held| held.byte)), patience) {
+                (Begun::Frame(length), _) => self.take_frame(length, first, found),
+                (Begun::Open, Patience::Some) => return,
+                (Begun::Open, Patience::None) | (Begun::Nothing, _) => {
+                    self.held.pop_front();
+                    self.take(first, found);
+                }
+            }
         }
-        self.previous = byte;
+    }
+
+    fn take_frame(&mut self, length: usize, first: Held, found: &mut impl FnMut(Found<'_>)) {
+        if self.len.is_some() {
+            self.end(Err(Refusal::CutOff), found);
+        }
+        let bytes: Vec<u8> = self.held.drain(..length).map(|held| held.byte).collect();
+        let Held { start: first_byte, burst_start, .. } = first;
+        self.counts.frames += 1;
+        found(Found::Frame(Frame { message: ubx::Message::read(&bytes), first_byte, burst_start }, &bytes));
+    }
+
+    /// A byte that is part of no frame.
+    fn take(&mut self, Held { byte, start, burst_start }: Held, found: &mut impl FnMut(Found<'_>)) {
+        self.line_burst = burst_start;
         match (byte, self.len) {
             (b'$', len) => {
                 if len.is_some() {
@@ -242,7 +345,7 @@ impl Framer {
         }
     }
 
-    fn append(&mut self, byte: u8, found: &mut impl FnMut(Line<'_>)) {
+    fn append(&mut self, byte: u8, found: &mut impl FnMut(Found<'_>)) {
         let Some(len) = self.len else { return };
         match self.line.get_mut(len) {
             Some(slot) => {
@@ -254,11 +357,11 @@ impl Framer {
     }
 
     /// The line ends here: at its end, or broken off.
-    fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Line<'_>)) {
+    fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Found<'_>)) {
         let line = self.len.take().and_then(|len| self.line.get(..len)).unwrap_or_default();
         // Only printable ASCII was appended.
         let text = std::str::from_utf8(line).unwrap_or_default();
-        let (first_byte, burst_start) = (self.first_byte, self.burst_start);
+        let (first_byte, burst_start) = (self.first_byte, self.line_burst);
         let content = how.and_then(|()| content::check(text)).and_then(|()| content::read(text));
         let read = content.map(|content::Content { kind, time, date, validity }| Sentence {
             kind,
@@ -269,7 +372,7 @@ impl Framer {
             burst_start,
         });
         self.counts.add(&read);
-        found(Line { text, first_byte, read });
+        found(Found::Line(Line { text, first_byte, read }));
     }
 }
 

@@ -1,17 +1,19 @@
-//! A real chronyd reads what the SHM sink publishes. It runs with -x, so it never touches the clock.
+//! A real chronyd reads what the SHM and the SOCK sink publish. It runs with -x, so it never touches the clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
 
 mod common;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant as Deadline, SystemTime};
 
 use common::{NOBODY, TestDir, TestUnit, is_root, run_as_nobody};
 use gnss2shm::event::{Leap, Sample};
+use gnss2shm::sink::Sinks;
 use gnss2shm::sink::shm::{Finding, ShmReader, ShmSink, Snapshot};
+use gnss2shm::sink::sock::{SockSink, Standing};
 use gnss2shm::time::{Instant, NANOS, Span, UtcSecond};
 
 /// The poll of the test's refclock: samples older than 2 s are dropped.
@@ -33,14 +35,19 @@ impl Chronyd {
         let at = dir.path().display();
         let conf = format!(
             "user root\nport 0\ncmdport 0\nbindcmdaddress /\npidfile {at}/pid\nlogdir {at}\nlog refclocks\n\
-             refclock SHM {} poll {POLL} dpoll -2 filter 4 refid TEST\n",
+             refclock SHM {} poll {POLL} dpoll -2 filter 4 refid TEST\n\
+             refclock SOCK {at}/chrony.test.sock poll {POLL} filter 4 refid SOCK\n",
             unit.unit
         );
         fs::write(dir.join("conf"), conf).unwrap();
-        let log = File::create(dir.join("stderr")).unwrap();
+        Self { child: Self::spawn(&dir, unit, setpriv), dir }
+    }
+
+    fn spawn(dir: &TestDir, unit: &TestUnit, setpriv: &[&str]) -> Child {
+        let log = File::options().create(true).append(true).open(dir.join("stderr")).unwrap();
         let mut child = Command::new("setpriv")
             .args(setpriv)
-            .arg(&program)
+            .arg(dir.join("chronyd-copy"))
             .args(["-n", "-d", "-x", "-f"])
             .arg(dir.join("conf"))
             .stdout(log.try_clone().unwrap())
@@ -50,16 +57,32 @@ impl Chronyd {
         let attached = || ShmReader::open(unit.unit).is_ok_and(|r| r.found().lpid == child.id() as i32);
         wait_for("chronyd to attach", attached, || fs::read_to_string(dir.join("stderr")).unwrap());
         assert_eq!(child.try_wait().unwrap(), None, "chronyd ended");
-        Self { child, dir }
+        child
     }
 
-    /// The raw offsets (clock - receive) of the samples it accepted, in whole nanoseconds.
+    /// The socket that it makes.
+    fn socket(&self) -> PathBuf {
+        self.dir.join("chrony.test.sock")
+    }
+
+    /// Ends it the hard way: its socket and its files stay behind.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The raw offsets of the samples it accepted from SHM.
     fn raw_offsets(&self) -> Vec<i64> {
+        self.raw_offsets_of("TEST")
+    }
+
+    /// The raw offsets (clock - receive) of the samples it accepted from this refclock, in whole nanoseconds.
+    fn raw_offsets_of(&self, refid: &str) -> Vec<i64> {
         let log = fs::read_to_string(self.dir.join("refclocks.log")).unwrap_or_default();
         let raw = |line: &str| {
             let column: Vec<&str> = line.split_whitespace().collect();
             // date, time, refid, number of the driver's poll, leap, pulse, raw offset, ...; filtered lines have a `-`
-            let is_sample = column.len() == 9 && column[2] == "TEST" && column[3] != "-";
+            let is_sample = column.len() == 9 && column[2] == refid && column[3] != "-";
             is_sample.then(|| (column[6].parse::<f64>().unwrap() * 1e9).round() as i64)
         };
         // The last line may be half written.
@@ -170,6 +193,37 @@ fn us_first_without_privilege_then_chronyd() {
     let reader = ShmReader::open(unit.unit).unwrap();
     assert_eq!((reader.found().uid, reader.found().cuid), (0, NOBODY));
     every_sample_arrives(&mut sink, &chronyd, &reader);
+}
+
+/// The same samples through SHM and SOCK: chronyd reads the same offsets from both, also after it was restarted.
+#[test]
+fn both_refclocks_get_the_same_and_a_restarted_chronyd_too() {
+    if !is_root() {
+        return println!("skipped: chronyd needs root");
+    }
+    let unit = TestUnit::claim();
+    let mut chronyd = Chronyd::start(&unit, "both", &[]);
+    let sock = SockSink::open(&chronyd.socket()).unwrap();
+    let mut sinks = Sinks { shm: Some(ShmSink::open(unit.unit).unwrap()), sock: Some(sock) };
+    let mut expected = Vec::new();
+    for offset in [[123_456, -999_999, 1], [-123_457, 77, -1]] {
+        for offset in offset {
+            sinks.publish(&sample(next_second(), Span::from_nanos(offset)));
+            expected.push(offset);
+            for refid in ["TEST", "SOCK"] {
+                wait_for(refid, || chronyd.raw_offsets_of(refid).len() == expected.len(), || chronyd.stderr());
+            }
+        }
+        chronyd.kill();
+        sinks.publish(&sample(next_second(), Span::ZERO)); // into an orphan
+        assert_eq!(sinks.sock.as_ref().unwrap().standing(), Some(Standing::Deserted));
+        sinks.invalidate(); // SHM keeps a sample, a socket keeps none
+        chronyd.child = Chronyd::spawn(&chronyd.dir, &unit, &[]);
+    }
+    assert_eq!(chronyd.raw_offsets_of("TEST"), expected);
+    // chronyd cuts the sum of our time stamp and our offset to whole nanoseconds.
+    let heard = chronyd.raw_offsets_of("SOCK");
+    assert!(heard.iter().zip(&expected).all(|(heard, sent)| (heard - sent).abs() <= 1), "{heard:?}, not {expected:?}");
 }
 
 #[test]

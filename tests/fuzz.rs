@@ -4,7 +4,7 @@
 
 use bolero::check;
 use gnss2shm::event::{Bytes, text};
-use gnss2shm::nmea::Framer;
+use gnss2shm::nmea::{Found, Framer};
 use gnss2shm::recording::{Item, Reader};
 use gnss2shm::time::{Instant, Span};
 
@@ -13,13 +13,23 @@ fn framer() {
     check!().for_each(|data: &[u8]| {
         let mut framer = Framer::default();
         let bytes = Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_micros(100), data: data.into() };
-        let mut found = 0;
-        framer.push(&bytes, |sentence| {
-            assert!(sentence.burst_start <= sentence.first_byte && sentence.first_byte <= bytes.read_at);
-            found += 1;
+        let (mut sentences, mut whole_frames) = (0, 0);
+        framer.push_all(&bytes, |found| match found {
+            Found::Line(line) => {
+                if let Ok(sentence) = line.read {
+                    assert!(sentence.burst_start <= sentence.first_byte && sentence.first_byte <= bytes.read_at);
+                    sentences += 1;
+                }
+            }
+            Found::Frame(frame, whole) => {
+                assert!(frame.burst_start <= frame.first_byte && frame.first_byte <= bytes.read_at);
+                assert!(whole.starts_with(&[0xB5, 0x62]) && data.windows(whole.len()).any(|part| part == whole));
+                whole_frames += 1;
+            }
         });
         let counts = framer.counts();
-        assert_eq!((counts.bytes, found + counts.malformed), (data.len() as u64, counts.sentences));
+        assert_eq!((counts.bytes, counts.frames), (data.len() as u64, whole_frames));
+        assert_eq!(sentences + counts.malformed, counts.sentences);
     });
 }
 

@@ -32,6 +32,8 @@ fn event() -> impl Strategy<Value = Event> {
         Just(SourceChange::PulseOpen(Edges::RisingOnly)),
         Just(SourceChange::PulseOpen(Edges::BothOrUnknown)),
         Just(SourceChange::PulseLost),
+        Just(SourceChange::PpsOpen(Edges::BothOrUnknown)),
+        Just(SourceChange::PpsLost),
     ];
     let announced = (any::<i32>(), any::<bool>()).prop_map(|(days, insert)| Announced {
         day: Date::from_days(i64::from(days)),

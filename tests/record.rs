@@ -98,6 +98,12 @@ struct Run {
 impl Run {
     /// `wrap` is a shell's way to start a program, `{}` its place.
     fn start(file: &Path, size: &str, wrap: &str) -> Self {
+        let mut run = Self::spawn(file, size, wrap);
+        run.said("reading /dev/");
+        run
+    }
+
+    fn spawn(file: &Path, size: &str, wrap: &str) -> Self {
         let (receiver, machine) = TTYPort::pair().unwrap();
         let unit = TestUnit::claim();
         let device = machine.name().unwrap();
@@ -111,9 +117,7 @@ impl Run {
         let (sender, log) = line_channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut run = Self { child, log, receiver, _machine: machine, sent: Vec::new(), _unit: unit };
-        run.said("reading /dev/");
-        run
+        Self { child, log, receiver, _machine: machine, sent: Vec::new(), _unit: unit }
     }
 
     /// Waits until the log says this.
@@ -209,6 +213,63 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let bytes = bytes(&items);
     assert!(bytes.ends_with(&sent[marker..]), "what came after the gap is recorded");
     assert!(bytes.len() < sent.len());
+}
+
+/// A file system of 64 kB, with one file that fills it.
+struct FullDisk(TestDir);
+
+impl FullDisk {
+    const FILLER: &str = "filler";
+
+    /// Nothing where mounting is not allowed.
+    fn mount(name: &str) -> Option<Self> {
+        let dir = TestDir::new(name);
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(dir.path()).output();
+        if !mount.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let disk = Self(dir);
+        fs::write(disk.0.join("rec"), "of an earlier run").unwrap();
+        let mut filler = fs::File::create(disk.0.join(Self::FILLER)).unwrap();
+        while filler.write_all(&[0; 1_024]).is_ok() {}
+        Some(disk)
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.0.join(Self::FILLER)).unwrap();
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there_is_room() {
+    let Some(disk) = FullDisk::mount("record-full-at-start") else {
+        return println!("skipped: only root can mount a file system to fill");
+    };
+    let file = disk.0.join("rec");
+    let mut run = Run::spawn(&file, "1GB", "{}");
+    let said = run.said("pauses");
+    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    run.said("reading /dev/");
+    run.send(1, || false);
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert!(!run.log.try_iter().any(|line| line.contains("record")));
+    assert!(!file.exists(), "no file without its header is left");
+    disk.make_room();
+    let said = run.said("again");
+    assert!(said.contains("events are missing in it"), "{said}");
+    let marker = run.sent.len();
+    run.send(2, || false);
+    let sent = run.end();
+    let items = items(&file);
+    assert!(matches!(&items[..], [Item::Header(Header { part: 1, .. }), Item::Lost(1..), ..]), "{:?}", items.get(..2));
+    assert!(bytes(&items).ends_with(&sent[marker..]), "what came since there is room is recorded");
+    assert_eq!(fs::read_to_string(disk.0.join("rec.1")).unwrap(), "of an earlier run");
 }
 
 #[test]

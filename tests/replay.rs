@@ -3,6 +3,7 @@
 //! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. Where
 //! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --test replay` writes every NAME.chk anew; it
 //! fails in doing so, and what changed is to be read before it is committed.
+//! through-a-pty.rec keeps the header that it was made with, from before headers named dates and offset.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -129,7 +130,9 @@ fn quiet_prints_the_summary_and_by_default_rejections_are_only_counted() {
 #[test]
 fn parts_of_one_run_replayed_together_give_what_the_whole_gives() {
     let whole = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
-    let first = Header::default();
+    let mut items = Vec::new();
+    Reader::default().push(whole.as_bytes(), |item| items.push(item)).unwrap();
+    let Item::Header(first) = items[0].clone() else { panic!("{:?}", items[0]) };
     let lines: Vec<&str> = whole.lines().filter(|line| !line.starts_with(['#', 'g'])).collect();
     let (before, after) = lines.split_at(lines.len() / 2);
     let file = |part: i64, lines: &[&str]| {
@@ -145,20 +148,58 @@ fn parts_of_one_run_replayed_together_give_what_the_whole_gives() {
     assert!(replay(&["--quiet", "-"], file(2, after).as_bytes()).status.success());
 }
 
+/// Which dates are believed is the recording's business: another release has another floor.
+#[test]
+fn the_dates_that_the_header_names_decide_and_not_those_of_this_release() {
+    let recording = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
+    let header = recording.lines().find(|line| line.starts_with(recording::MAGIC)).unwrap();
+    let of = |days: &str| {
+        let (before, _) = header.split_once(" date-floor=").unwrap();
+        verdicts(recording.replace(header, &format!("{before}{days}")).as_bytes())
+    };
+    let known = verdicts(recording.as_bytes());
+    assert_eq!(of(" date-floor=2035-05-17 date-ceiling=2035-05-18"), known);
+    for (days, reason) in [
+        (" date-floor=2035-05-18 date-ceiling=2036-01-01", Reason::DateTooEarly),
+        (" date-floor=2020-01-01 date-ceiling=2035-05-17", Reason::DateTooLate),
+    ] {
+        let said = of(days);
+        assert!(said.contains(&Verdict::Rejected(reason)), "{days}");
+        assert!(!said.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))), "{days}");
+    }
+}
+
 #[test]
 fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let good = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
     let count = good.lines().count();
     for (input, code, says) in [
-        (String::new(), 65, "standard input is empty"),
+        (String::new(), 65, "standard input has no header: no recording"),
+        ("# receiver: none\n".into(), 65, "standard input has no header: no recording"),
+        ("# receiver: no".into(), 65, "standard input breaks off before its header"),
+        ("gnss2shm-rec".into(), 65, "standard input breaks off before its header"),
         ("hello\n".into(), 65, "standard input: line 1: this is no recording"),
         ("gnss2shm-recording 7\n".into(), 65, "line 1: the recording has format 7"),
-        (format!("{good}12 jump\n12 tick\n"), 65, &format!("line {}: `jump` is no keyword", count + 1)),
+        ("\0".repeat(300_000), 65, "line 1: this is no recording"),
     ] {
         let output = replay(&["-"], input.as_bytes());
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), said.contains(says)), (Some(code), true), "{says}: {said}");
+        assert!(output.stdout.is_empty(), "{says}: what is no recording has no summary");
     }
+    // Damaged in the middle: what came before it counts, and both streams say where that is.
+    for (rest, says) in [("12 jump\n12 tick\n", "`jump` is no keyword"), (&"1".repeat(300_000), "longer than")] {
+        let output = replay(&["--quiet", "-"], format!("{good}{rest}").as_bytes());
+        let [summary, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        let line = count + 1;
+        assert_eq!(output.status.code(), Some(65));
+        assert!(said.contains(&format!("line {line}: ")) && said.contains(says), "{said}");
+        let ends = format!("the recording is damaged: line {line} and all after it are not in this\n");
+        assert!(summary.contains("samples ") && summary.ends_with(&ends), "{summary}");
+    }
+    // Nothing but a header: a run that ended before its first event.
+    let output = replay(&["--quiet", "-"], b"gnss2shm-recording 1\n");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"events 0\nsamples 0\n"[..]));
     assert_eq!(replay(&["/nonexistent.rec"], b"").status.code(), Some(66));
     // Cut off within a line: what came before it counts.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);

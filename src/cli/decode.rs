@@ -1,4 +1,4 @@
-//! `gnss2shm decode`: what a receiver says, sentence by sentence, from its bytes as they came: which time each names,
+//! `gnss2shm decode`: what a receiver says of time, message by message, from its bytes as they came: which time each names,
 //! whether it vouches for it, or why it is refused.
 
 use std::collections::BTreeMap;
@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use super::{ExitCode, Failure, Input};
-use crate::event::Bytes;
-use crate::nmea::{Framer, Line, LineCounts, Sentence, TimeOfDay, Validity};
-use crate::time::{Instant, Span};
+use crate::event::{Bytes, Leap};
+use crate::nmea::{Found, Framer, Kind, LeapSeconds, Line, LineCounts, Sentence, TimeOfDay, Validity};
+use crate::time::{Instant, Raw, Span};
+use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -28,9 +29,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         taken += piece.len() as i64;
         // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
         let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
-        framer.push_lines(&Bytes { read_at, byte_time, data: piece.into() }, |line| {
-            if counts.take(&line) && written.is_ok() {
-                let text = if args.json { json(&line) } else { plain(&line) };
+        framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| {
+            let text = match found {
+                Found::Line(line) => counts.take(&line).then(|| if args.json { json(&line) } else { plain(&line) }),
+                Found::Frame(frame, _) => Row::of(&frame).map(|row| {
+                    counts.add(row.worth);
+                    if args.json { row.json("frame") } else { row.plain() }
+                }),
+            };
+            if let Some(text) = text
+                && written.is_ok()
+            {
                 written = writeln!(out, "{text}");
             }
         });
@@ -58,14 +67,16 @@ impl Counts {
     fn take(&mut self, line: &Line<'_>) -> bool {
         let is_about_time = bears_time(line.text);
         match &line.read {
-            Ok(sentence) if is_about_time => {
-                *self.worth.entry(remark(sentence)).or_default() += 1;
-                self.valid += u64::from(remark(sentence) == VALID);
-            }
+            Ok(sentence) if is_about_time => self.add(remark(sentence)),
             Ok(_) => {}
             Err(refusal) => *self.refused.entry(refusal.key()).or_default() += 1,
         }
         is_about_time
+    }
+
+    fn add(&mut self, worth: &'static str) {
+        *self.worth.entry(worth).or_default() += 1;
+        self.valid += u64::from(worth == VALID);
     }
 
     fn summary(&self, lines: LineCounts, out: &mut impl Write) -> io::Result<()> {
@@ -78,7 +89,7 @@ impl Counts {
             writeln!(out, "  refused {times} x {key}")?;
         }
         if lines.ubx > 0 {
-            writeln!(out, "{} headers of u-blox's binary protocol: its port can be switched to NMEA", lines.ubx)?;
+            writeln!(out, "{} headers of u-blox's binary protocol, {} whole frames", lines.ubx, lines.frames)?;
         }
         Ok(())
     }
@@ -86,11 +97,17 @@ impl Counts {
 
 /// Whether the line is, or would have been, one of those that name a time.
 fn bears_time(text: &str) -> bool {
-    matches!(id(text).get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"))
+    id(text) == CLOCK || matches!(id(text).get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"))
 }
+
+/// u-blox's own sentence that names a time.
+const CLOCK: &str = "PUBX,04";
 
 /// Talker and type: `GNRMC`.
 fn id(text: &str) -> &str {
+    if text.starts_with("$PUBX,04,") {
+        return CLOCK;
+    }
     text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default()
 }
 
@@ -111,8 +128,16 @@ fn utc(sentence: &Sentence) -> String {
 /// What is said of a sentence that names a second and vouches for it.
 const VALID: &str = "valid";
 
+/// What is said of a receiver that reckons with leap seconds that no satellite told it.
+const UTC_UNKNOWN: &str = "UTC not known yet: leap seconds are the firmware's";
+
 fn remark(sentence: &Sentence) -> &'static str {
     match (sentence.validity, sentence.time) {
+        _ if let Kind::Clock(leap_seconds) = sentence.kind => match leap_seconds {
+            Some(LeapSeconds::Default(_)) => UTC_UNKNOWN,
+            Some(LeapSeconds::Received(_)) => "leap seconds known",
+            None => "leap seconds not told",
+        },
         (Validity::Invalid, _) => "no fix",
         (_, None) => "no time",
         (_, Some(TimeOfDay::Fraction)) => "between two seconds",
@@ -124,28 +149,101 @@ fn remark(sentence: &Sentence) -> &'static str {
 fn plain(line: &Line<'_>) -> String {
     let (place, id) = (line.first_byte.nanos(), id(line.text));
     match &line.read {
-        Ok(sentence) => format!("{place:>8} {id:<6} {:>20} {}", utc(sentence), remark(sentence)),
+        Ok(sentence) => Row::new(id, line.first_byte, sentence, remark(sentence)).plain(),
         Err(refusal) => format!("{place:>8} {id:<6} {:>20} {refusal}: {}", "refused", line.text),
     }
 }
 
 fn json(line: &Line<'_>) -> String {
-    let (place, id) = (line.first_byte.nanos(), quoted(id(line.text)));
+    let (place, id) = (line.first_byte.nanos(), id(line.text));
     match &line.read {
-        Ok(sentence) => {
-            let validity = match sentence.validity {
-                Validity::Valid => "valid",
-                Validity::Invalid => "invalid",
-                Validity::Unsaid => "unsaid",
-            };
-            let (utc, remark) = (quoted(&utc(sentence)), quoted(remark(sentence)));
-            format!(r#"{{"byte":{place},"sentence":{id},"utc":{utc},"validity":"{validity}","remark":{remark}}}"#)
-        }
+        Ok(sentence) => Row::new(id, line.first_byte, sentence, remark(sentence)).json("sentence"),
         Err(refusal) => {
             let (why, text) = (quoted(&refusal.to_string()), quoted(line.text));
-            let key = refusal.key();
+            let (key, id) = (refusal.key(), quoted(id));
             format!(r#"{{"byte":{place},"sentence":{id},"refused":"{key}","remark":{why},"text":{text}}}"#)
         }
+    }
+}
+
+/// A message about time, as it is printed.
+struct Row<'a> {
+    place: i64,
+    id: &'a str,
+    utc: String,
+    validity: Validity,
+    worth: &'static str,
+    /// More about that, in figures.
+    detail: String,
+}
+
+impl<'a> Row<'a> {
+    fn new(id: &'a str, first_byte: Instant<Raw>, sentence: &Sentence, worth: &'static str) -> Self {
+        let detail = match sentence.kind {
+            Kind::Clock(Some(LeapSeconds::Default(n) | LeapSeconds::Received(n))) => format!(" ({n})"),
+            _ => String::new(),
+        };
+        Self { place: first_byte.nanos(), id, utc: utc(sentence), validity: sentence.validity, worth, detail }
+    }
+
+    /// Nothing where the frame is not about time.
+    fn of(frame: &Frame) -> Option<Self> {
+        let about = |id, worth, detail| {
+            let (place, utc) = (frame.first_byte.nanos(), String::new());
+            Some(Self { place, id, utc, validity: Validity::Unsaid, worth, detail })
+        };
+        match &frame.message {
+            Message::TimeUtc(time) => frame.sentence().map(|sentence| {
+                let worth = match remark(&sentence) {
+                    VALID if !time.knows_utc => UTC_UNKNOWN,
+                    remark => remark,
+                };
+                Self::new("NAV-TIMEUTC", frame.first_byte, &sentence, worth)
+            }),
+            Message::TimeLs(TimeLs { count, next }) => {
+                let next = next.map_or(String::new(), |next| match next.leap {
+                    Leap::Delete => format!("; one less after {}", next.day),
+                    Leap::Insert | Leap::None => format!("; one more after {}", next.day),
+                });
+                match count {
+                    Some(count) => about("NAV-TIMELS", "leap seconds known", format!(" ({count}){next}")),
+                    None => about("NAV-TIMELS", UTC_UNKNOWN, next),
+                }
+            }
+            Message::TimTp(TimTp { base, second_of_week, correction }) => {
+                let base = match base {
+                    TimeBase::Utc => " of UTC's week",
+                    TimeBase::Gps => " of GPS's week",
+                    TimeBase::Other => " of the week of a time that is not used",
+                };
+                let second = second_of_week.map_or("none".into(), |second| second.to_string());
+                match correction {
+                    Some(correction) => {
+                        let detail = format!(": second {second}{base}, {:+} ns", correction.nanos());
+                        about("TIM-TP", "the next pulse's correction", detail)
+                    }
+                    None => about("TIM-TP", "the next pulse, without a correction", format!(": second {second}{base}")),
+                }
+            }
+            Message::Other => None,
+        }
+    }
+
+    fn plain(&self) -> String {
+        let Self { place, id, utc, worth, detail, .. } = self;
+        format!("{place:>8} {id:<6} {utc:>20} {worth}{detail}")
+    }
+
+    /// `what` is what the receiver sent: a sentence or a frame.
+    fn json(&self, what: &str) -> String {
+        let validity = match self.validity {
+            Validity::Valid => "valid",
+            Validity::Invalid => "invalid",
+            Validity::Unsaid => "unsaid",
+        };
+        let (place, id, utc) = (self.place, quoted(self.id), quoted(&self.utc));
+        let remark = quoted(&format!("{}{}", self.worth, self.detail));
+        format!(r#"{{"byte":{place},"{what}":{id},"utc":{utc},"validity":"{validity}","remark":{remark}}}"#)
     }
 }
 

@@ -33,12 +33,30 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         damage = reader.push(piece, |item| replay.take(item)).err();
         damage.is_none() && replay.written.is_ok()
     })?;
-    replay.finish(&reader)?;
-    match damage {
-        Some(damage) => Err(Failure::new(ExitCode::Data, format!("{}: {damage}", args.file))),
-        None if reader.is_empty() => Err(Failure::new(ExitCode::Data, format!("{} is empty: no recording", args.file))),
-        None => Ok(()),
+    let wrong = |sentence| Err(Failure::new(ExitCode::Data, sentence));
+    match (damage, reader.has_header(), reader.breaks_off()) {
+        // What is no recording has no summary.
+        (Some(damage), false, _) => wrong(format!("{}: {damage}", args.file)),
+        (None, false, true) => wrong(format!("{} breaks off before its header: no recording", args.file)),
+        (None, false, false) => wrong(format!("{} has no header: no recording", args.file)),
+        (Some(damage), true, _) => {
+            replay.finish(End::Damaged(damage.line))?;
+            wrong(format!("{}: {damage}", args.file))
+        }
+        (None, true, true) => replay.finish(End::BreaksOff),
+        (None, true, false) => replay.finish(End::Whole),
     }
+}
+
+/// How the recording ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// With a line's end.
+    Whole,
+    /// Within a line, as where the writer was killed.
+    BreaksOff,
+    /// The line of that number cannot be read.
+    Damaged(u64),
 }
 
 /// The engine, and what is said about it.
@@ -133,9 +151,9 @@ impl<'a, W: Write> Replay<'a, W> {
         }
     }
 
-    fn finish(mut self, reader: &Reader) -> Result<(), Failure> {
+    fn finish(mut self, end: End) -> Result<(), Failure> {
         self.end_run();
-        let summary = |()| self.total.write(&mut self.out, reader.breaks_off()).and_then(|()| self.out.flush());
+        let summary = |()| self.total.write(&mut self.out, end).and_then(|()| self.out.flush());
         super::written(self.written.and_then(summary))
     }
 }
@@ -161,10 +179,12 @@ impl Total {
         *total = *total + time;
     }
 
-    fn write(&self, out: &mut impl Write, breaks_off: bool) -> io::Result<()> {
-        let events: u64 = self.events.values().sum();
+    fn write(&self, out: &mut impl Write, end: End) -> io::Result<()> {
         let kinds: Vec<_> = self.events.iter().map(|(keyword, n)| format!("{n} {keyword}")).collect();
-        writeln!(out, "events {events} in {} ({})", self.time, kinds.join(", "))?;
+        match self.events.values().sum() {
+            0_u64 => writeln!(out, "events 0")?,
+            events => writeln!(out, "events {events} in {} ({})", self.time, kinds.join(", "))?,
+        }
         match self.labels {
             Some((first, last)) => writeln!(out, "samples {}, from {first} to {last}", self.samples)?,
             None => writeln!(out, "samples 0")?,
@@ -174,7 +194,9 @@ impl Total {
             writeln!(out, "rejected {times} x {key}: {sentence}")?;
         }
         let states: Vec<_> = self.in_state.iter().map(|(state, time)| format!("{state} {time}")).collect();
-        writeln!(out, "states {}", states.join(", "))?;
+        if !states.is_empty() {
+            writeln!(out, "states {}", states.join(", "))?;
+        }
         if self.lost > 0 {
             writeln!(
                 out,
@@ -182,10 +204,13 @@ impl Total {
                 self.lost
             )?;
         }
-        if breaks_off {
-            writeln!(out, "the recording ends in the middle of a line")?;
+        match end {
+            End::Whole => Ok(()),
+            End::BreaksOff => writeln!(out, "the recording ends in the middle of a line"),
+            End::Damaged(line) => {
+                writeln!(out, "the recording is damaged: line {line} and all after it are not in this")
+            }
         }
-        Ok(())
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tracing::warn;
 
 use super::{ExitCode, Failure};
-use crate::config::{ConfigError, Given, Settings};
+use crate::config::{ConfigError, GPSD_UNITS, Given, Settings};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
 use crate::event::{Event, Verdict};
@@ -16,12 +17,12 @@ use crate::recording::Header;
 use crate::sink::Sinks;
 use crate::sink::record::{OpenError, Recorder};
 use crate::sink::shm::ShmSink;
-use crate::sink::sock::SockSink;
+use crate::sink::sock::{SockError, SockSink};
 use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
-use crate::source::pulse::Pulse;
-use crate::source::receiver::Receiver;
+use crate::source::pulse::{Pulse, PulseError};
+use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
 use crate::status::Board;
 use crate::status::metrics::MetricsServer;
@@ -64,6 +65,12 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     super::log_to_stderr(args.debug);
+    if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
+        warn!(
+            "unit {unit} may be one that gpsd at {} writes its own, late samples to: take one from {GPSD_UNITS} on",
+            gpsd.server
+        );
+    }
     super::on_runtime(serve(settings, args.record.clone().map(|path| (path, args.record_size))))
 }
 
@@ -74,14 +81,16 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
-    let mut sinks =
-        Sinks { shm: settings.shm.map(ShmSink::open).transpose()?, sock: settings.sock.as_deref().map(SockSink::new) };
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let metrics = match settings.metrics {
         Some(address) => Some(MetricsServer::bind(address).await.map_err(|error| {
             Failure::new(ExitCode::Unavailable, format!("metrics cannot be served at {address}: {error}"))
         })?),
         None => None,
+    };
+    let mut sinks = Sinks {
+        shm: settings.shm.map(ShmSink::open).transpose()?,
+        sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
     };
     let header = Header::new(settings.engine);
     let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
@@ -167,6 +176,25 @@ impl From<OpenError> for Failure {
             OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             OpenError::File(..) => ExitCode::CannotCreate,
             OpenError::NoThread(_) => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PulseError> for Failure {
+    fn from(error: PulseError) -> Self {
+        match error {
+            PulseError::Phc(error) => error.into(),
+            PulseError::Pps(error) => error.into(),
+        }
+    }
+}
+
+impl From<SockError> for Failure {
+    fn from(error: SockError) -> Self {
+        let code = match &error {
+            SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
+            SockError::Os { .. } => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }

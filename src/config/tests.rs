@@ -24,6 +24,7 @@ fn a_full_file_is_read() {
         [sentences]
         delay = "-965ms"
         trust-zda = true
+        sawtooth = true
         "#,
     )
     .unwrap();
@@ -39,9 +40,11 @@ fn a_full_file_is_read() {
         delay: Some(ms(-965)),
         holdover: Span::from_secs(120),
         trust_zda: true,
+        sawtooth: true,
         rollover: guard::Rollover::Correct,
         witness: guard::WitnessMode::Warn,
         conventions: guard::Conventions::Confirm,
+        ..engine::Config::default()
     };
     assert_eq!(settings.engine, engine);
 }
@@ -125,9 +128,11 @@ fn two_sources_of_the_same_are_refused_by_name() {
 }
 
 #[test]
-fn samples_go_to_unit_0_unless_somebody_says_where() {
+fn samples_go_to_unit_0_or_8_beside_gpsd_unless_somebody_says_where() {
     for (args, shm, sock) in [
         (&[][..], Some(0), None),
+        (&["--gpsd"], Some(8), None),
+        (&["--gpsd", "--shm", "5"], Some(5), None),
         (&["--shm", "5"], Some(5), None),
         (&["--sock", "/run/chrony.g.sock"], None, Some("/run/chrony.g.sock".into())),
         (&["--sock", "/run/chrony.g.sock", "--shm", "5"], Some(5), Some("/run/chrony.g.sock".into())),

@@ -1,24 +1,27 @@
 //! Where the engine stands: one decision over what is known of pulse, receiver and label.
 
-use crate::engine::guard;
 use crate::engine::hearing::{HEARD_WITHIN, Receiver};
 use crate::engine::labeller::Labelling;
 use crate::engine::pulse_train::Pulse;
 use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
 use crate::event::{Contradiction, Reason, State};
+use crate::time::UtcSecond;
 
 impl Engine {
     /// The two values that contradict each other, where that is the reason.
     pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
         match state.reason()? {
             Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
-            Reason::DelayMismatch | Reason::LabelDissent | Reason::DelayMoved | Reason::LeapContradiction => {
-                self.labeller.contradiction()
-            }
+            Reason::DelayMismatch
+            | Reason::DelayMoved
+            | Reason::StraddlingDelay
+            | Reason::SentencesDisagree
+            | Reason::LabelDissent
+            | Reason::LeapContradiction => self.labeller.contradiction(),
             Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
                 named,
-                earliest: guard::DATE_FLOOR,
-                latest: guard::DATE_CEILING,
+                earliest: UtcSecond::from_civil(self.config.date_floor, 0),
+                latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
             }),
             Reason::WitnessDisagrees => self.guard.contradiction(),
             _ => None,
@@ -35,7 +38,8 @@ impl Engine {
 
     /// Where the engine stands by its input alone, before the gate.
     pub(super) fn assess_input(&self) -> State {
-        let pulse = self.train.view(self.now);
+        // A device that is gone is missing at once; what it stamped before it went away is of no use.
+        let pulse = if self.pulse_lost { Pulse::Absent } else { self.train.view(self.now) };
         let receiver = self.hearing.view(self.now);
         match (pulse, receiver, self.labeller.view()) {
             (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
@@ -72,18 +76,18 @@ impl Engine {
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
         let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
-            // The PHC's thread has said so already; what is wrong with the receiver nobody else says.
-            Receiver::Silent(reason) if self.phc_lost && reason != Reason::Starting && !self.hearing.is_lost() => {
+            // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
+            Receiver::Silent(reason) if self.pulse_lost && reason != Reason::Starting && !self.hearing.is_lost() => {
                 reason
             }
-            Receiver::Invalid(_) if self.phc_lost => Reason::NoFix,
-            _ if self.phc_lost => Reason::PhcLost,
+            Receiver::Invalid(_) if self.pulse_lost => Reason::NoFix,
+            _ if self.pulse_lost => self.stamper.lost(),
             _ if undated => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
-            Receiver::Silent(Reason::NoBytes) => Reason::NothingArrives,
-            Receiver::Silent(_) if self.hearing.is_lost() => Reason::NothingArrives,
-            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => Reason::NoPulse,
+            Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
+            Receiver::Silent(reason) if self.hearing.is_lost() => reason,
+            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent(),
         }
     }
 }

@@ -5,6 +5,10 @@
 //! as long as it does so evenly around the moment. Whether it does is judged by the rate of the second before: what
 //! the bracket's ends differ from that rate is the bracket's *bend*. A bend beyond what reading the clocks explains is
 //! a step or a change of rate; nothing is dated inside such a bracket, and rates are learnt anew after it.
+//!
+//! Where a kernel PPS device stamps the edges, the system clock is the PHC, and every cross time stamp carries the same
+//! reading for both. Nothing here has to know: a straight line through two such readings gives back the very moment
+//! that it is asked for, and a step of the system clock is one of the PHC.
 
 use std::collections::VecDeque;
 
@@ -48,6 +52,14 @@ pub struct Dated {
     pub sys: Result<Instant<Sys>, Reason>,
     /// Bound of the error of both.
     pub error: Span,
+}
+
+impl Dated {
+    /// The same, of a time stamp that may be off by this much itself.
+    #[must_use]
+    pub fn stamped_within(self, error: Span) -> Self {
+        Self { error: self.error + error, ..self }
+    }
 }
 
 /// What became of the attempt to date a moment.

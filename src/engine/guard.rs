@@ -1,19 +1,10 @@
 //! The last gate before a sample: dates that cannot be, leap seconds, and the system clock as a witness.
 
+use crate::engine::config::{Config, ROLLOVER_WEEKS};
 use crate::event::{Announced, Contradiction, Leap, Reason, Witness};
-use crate::time::{Date, Instant, Raw, Span, Sys, UtcSecond};
+use crate::time::{Instant, Raw, Span, Sys, UtcSecond};
 
-/// No second before this release is true: a receiver that names one has lost its week number or has no fix yet.
-/// Moved forward with every release.
-pub const DATE_FLOOR: UtcSecond = match Date::new(2026, 11, 1) {
-    Some(date) => UtcSecond::from_civil(date, 0),
-    None => UtcSecond::from_posix(0),
-};
-/// GPS counts weeks modulo 1024: a date is known up to that.
-const ROLLOVER_WEEKS: i64 = 1_024;
 const WEEK: i64 = 7 * 86_400;
-/// No second from here on is believed.
-pub const DATE_CEILING: UtcSecond = DATE_FLOOR.plus(ROLLOVER_WEEKS * WEEK);
 
 /// A synchronised clock that may be off by more than this is no witness.
 const WITNESS_WORTH: Span = Span::from_millis(200);
@@ -52,21 +43,18 @@ pub enum Conventions {
 }
 
 /// Whether `utc` is a possible date; with [`Rollover::Correct`], moved to one, and by how many weeks.
-pub fn possible(utc: UtcSecond, rollover: Rollover) -> Result<(UtcSecond, i64), Reason> {
-    if utc >= DATE_CEILING {
-        return Err(Reason::DateTooLate);
-    }
-    if utc >= DATE_FLOOR {
-        return Ok((utc, 0));
-    }
-    match rollover {
-        Rollover::Refuse => Err(Reason::DateTooEarly),
+pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Reason> {
+    let floor = UtcSecond::from_civil(config.date_floor, 0);
+    let weeks = match config.rollover {
+        _ if utc >= floor => 0,
+        Rollover::Refuse => return Err(Reason::DateTooEarly),
         Rollover::Correct => {
-            let short = DATE_FLOOR.posix().saturating_sub(utc.posix());
-            let weeks = (short.saturating_add(ROLLOVER_WEEKS * WEEK - 1) / (ROLLOVER_WEEKS * WEEK)) * ROLLOVER_WEEKS;
-            Ok((utc.plus(weeks.saturating_mul(WEEK)), weeks))
+            let short = floor.posix().saturating_sub(utc.posix());
+            (short.saturating_add(ROLLOVER_WEEKS * WEEK - 1) / (ROLLOVER_WEEKS * WEEK)) * ROLLOVER_WEEKS
         }
-    }
+    };
+    let utc = utc.plus(weeks.saturating_mul(WEEK));
+    if utc.date() < config.date_ceiling { Ok((utc, weeks)) } else { Err(Reason::DateTooLate) }
 }
 
 /// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
@@ -94,7 +82,10 @@ pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
     witness: Option<Witness>,
+    /// By the system's table.
     announced: Option<Announced>,
+    /// By the receiver.
+    announced_by_receiver: Option<Announced>,
     standing: Standing,
     held: Option<(Reason, Contradiction)>,
 }
@@ -122,7 +113,15 @@ pub enum Passage {
 impl Guard {
     /// A gate that has seen nothing.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
-        Self { mode, conventions, witness: None, announced: None, standing: Standing::Unpublished, held: None }
+        Self {
+            mode,
+            conventions,
+            witness: None,
+            announced: None,
+            announced_by_receiver: None,
+            standing: Standing::Unpublished,
+            held: None,
+        }
     }
 
     /// Takes what the kernel says of the system clock.
@@ -135,6 +134,17 @@ impl Guard {
         self.announced = next;
     }
 
+    /// Takes what the receiver says of the next leap second.
+    pub fn announce_by_receiver(&mut self, next: Option<Announced>) {
+        self.announced_by_receiver = next;
+    }
+
+    /// The next leap second. Where the table announces one, the receiver is not asked: the table is the Earth rotation
+    /// service's own. Where it announces none it may be old or missing.
+    fn announced(&self) -> Option<Announced> {
+        self.announced.or(self.announced_by_receiver)
+    }
+
     /// How far the system clock may be off, if it is an independent witness at `now`.
     pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
@@ -145,14 +155,14 @@ impl Guard {
         }
     }
 
-    /// What the table announces for the end of this second's day.
+    /// What is announced for the end of this second's day.
     pub fn leap(&self, utc: UtcSecond) -> Leap {
-        self.announced.filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
+        self.announced().filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
     }
 
-    /// By how much the label must change over the window that `utc` lies in, if the table announces a leap second.
+    /// By how much the label must change over the window that `utc` lies in, if a leap second is announced.
     pub fn expected_change(&self, utc: UtcSecond) -> Option<i64> {
-        let announced = self.announced?;
+        let announced = self.announced()?;
         let days = utc.date().days() - announced.day.days();
         match announced.leap {
             Leap::Insert if matches!(days, 0 | 1) => Some(-1),
@@ -201,23 +211,48 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{DATE_CEILING, DATE_FLOOR};
+    use crate::time::Date;
 
     fn utc(year: i32, month: u8, day: u8, second: u32) -> UtcSecond {
         UtcSecond::from_civil(Date::new(year, month, day).unwrap(), second)
     }
 
+    fn config(rollover: Rollover) -> Config {
+        Config { rollover, ..Config::default() }
+    }
+
     #[test]
     fn dates_outside_the_possible_are_refused() {
-        assert_eq!(possible(utc(1980, 1, 6, 0), Rollover::Refuse), Err(Reason::DateTooEarly));
-        assert_eq!(possible(utc(2079, 1, 1, 0), Rollover::Correct), Err(Reason::DateTooLate));
-        assert_eq!(possible(utc(2026, 11, 20, 5), Rollover::Refuse), Ok((utc(2026, 11, 20, 5), 0)));
+        let (refuse, correct) = (config(Rollover::Refuse), config(Rollover::Correct));
+        assert_eq!(possible(utc(1980, 1, 6, 0), &refuse), Err(Reason::DateTooEarly));
+        assert_eq!(possible(utc(2079, 1, 1, 0), &correct), Err(Reason::DateTooLate));
+        let floor = UtcSecond::from_civil(DATE_FLOOR, 0);
+        assert_eq!(possible(floor.plus(-1), &refuse), Err(Reason::DateTooEarly));
+        assert_eq!(possible(floor, &refuse), Ok((floor, 0)));
+        let ceiling = UtcSecond::from_civil(DATE_CEILING, 0);
+        assert_eq!(possible(ceiling.plus(-1), &refuse), Ok((ceiling.plus(-1), 0)));
+        assert_eq!(possible(ceiling, &refuse), Err(Reason::DateTooLate));
+    }
+
+    #[test]
+    fn the_dates_that_are_possible_are_those_of_the_configuration_and_not_of_the_build() {
+        let [floor, ceiling] = [2010, 2012].map(|year| Date::new(year, 1, 1).unwrap());
+        let old = Config { date_floor: floor, date_ceiling: ceiling, ..config(Rollover::Refuse) };
+        assert_eq!(possible(utc(2011, 5, 5, 5), &old), Ok((utc(2011, 5, 5, 5), 0)));
+        assert_eq!(possible(utc(2026, 11, 20, 5), &old), Err(Reason::DateTooLate));
+        assert_eq!(possible(utc(2009, 12, 31, 5), &old), Err(Reason::DateTooEarly));
+        // Corrected, it would lie behind the ceiling.
+        let correct = Config { rollover: Rollover::Correct, ..old };
+        assert_eq!(possible(utc(2009, 12, 31, 5), &correct), Err(Reason::DateTooLate));
     }
 
     #[test]
     fn a_rollover_is_corrected_by_whole_multiples_of_1024_weeks() {
         for lost in [1, 2] {
             let shown = utc(2027, 3, 4, 55).plus(-lost * ROLLOVER_WEEKS * WEEK);
-            assert_eq!(possible(shown, Rollover::Correct), Ok((utc(2027, 3, 4, 55), lost * ROLLOVER_WEEKS)));
+            let corrected = Ok((utc(2027, 3, 4, 55), lost * ROLLOVER_WEEKS));
+            assert_eq!(possible(shown, &config(Rollover::Correct)), corrected);
         }
     }
 
@@ -247,6 +282,20 @@ mod tests {
         ] {
             assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
         }
+    }
+
+    #[test]
+    fn the_table_goes_before_the_receiver() {
+        let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
+        let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
+        let announced = |leap| Some(Announced { day, leap });
+        guard.announce_by_receiver(announced(Leap::Insert));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Insert, Some(-1)), "the table says nothing");
+        guard.announce(announced(Leap::Delete));
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Delete, Some(1)));
+        guard.announce(None);
+        guard.announce_by_receiver(None);
+        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::None, None));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Hearing {
     lost: Option<Lost>,
     counts: LineCounts,
     bytes: Stream,
+    /// When the line began to be busy without a pause.
+    busy_since: Option<Instant<Raw>>,
     sentences: Stream,
     ubx: Option<Instant<Raw>>,
     fraction: Option<Instant<Raw>>,
@@ -22,6 +24,7 @@ pub struct Hearing {
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     mention: Option<Instant<Raw>>,
+    utc_unknown: Option<Instant<Raw>>,
 }
 
 /// Something that comes again and again.
@@ -61,9 +64,10 @@ impl Hearing {
         self.started = Some(now);
     }
 
-    /// Bytes came; `counts` is what came of all bytes so far.
-    pub fn bytes(&mut self, now: Instant<Raw>, counts: LineCounts) {
+    /// Bytes came, in a burst that began then; `counts` is what came of all bytes so far.
+    pub fn bytes(&mut self, now: Instant<Raw>, burst_start: Instant<Raw>, counts: LineCounts) {
         self.bytes.comes(now);
+        self.busy_since = Some(burst_start);
         if counts.sentences > self.counts.sentences {
             self.sentences.comes(now);
         }
@@ -71,6 +75,12 @@ impl Hearing {
             self.ubx = Some(now);
         }
         self.counts = counts;
+    }
+
+    /// Another program has read something from the receiver.
+    pub fn report(&mut self, now: Instant<Raw>) {
+        self.bytes.comes(now);
+        self.sentences.comes(now);
     }
 
     /// A sentence came, and this is what it was.
@@ -94,6 +104,17 @@ impl Hearing {
         self.impossible = Some((now, reason));
     }
 
+    /// The receiver says that it does not know UTC.
+    pub fn utc_unknown(&mut self, now: Instant<Raw>) {
+        self.utc_unknown = Some(now);
+    }
+
+    /// A second was named while the receiver does not know UTC: it has a fix.
+    pub fn doubtful(&mut self, now: Instant<Raw>) {
+        self.invalid_since = None;
+        self.utc_unknown(now);
+    }
+
     /// Whether there is nothing that it could be heard through.
     pub fn is_lost(&self) -> bool {
         self.lost.is_some()
@@ -111,6 +132,7 @@ impl Hearing {
         match self.invalid_since {
             _ if let Some(lost) = self.lost => Receiver::Silent(lost.reason()),
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
+            _ if lately(self.utc_unknown) && self.utc_unknown >= self.mention => Receiver::Silent(Reason::UtcUnknown),
             _ if lately(self.mention) => Receiver::Valid,
             _ if let Some((at, reason)) = self.impossible
                 && lately(Some(at)) =>
@@ -119,9 +141,13 @@ impl Hearing {
             }
             _ if is_starting => Receiver::Silent(Reason::Starting),
             _ if !self.bytes.is_steady(now) => Receiver::Silent(Reason::NoBytes),
+            _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
             _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
             _ if !self.sentences.is_steady(now) => Receiver::Silent(Reason::NoSentence),
-            _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
+            // Times come, but seldom: there is too much between them.
+            _ if self.mention.is_some() && self.busy_since.is_some_and(|since| now - since > HEARD_WITHIN) => {
+                Receiver::Silent(Reason::LineSaturated)
+            }
             _ => Receiver::Silent(Reason::NoTime),
         }
     }

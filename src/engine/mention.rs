@@ -61,6 +61,7 @@ impl Mentions {
     /// Takes a sentence.
     pub fn add(&mut self, sentence: &Sentence) -> Heard {
         let second_of_day = match sentence.time {
+            _ if matches!(sentence.kind, Kind::Clock(_)) => return Heard::Nothing,
             Some(TimeOfDay::Whole(second)) => second,
             Some(TimeOfDay::LeapSecond) => return Heard::LeapSecond,
             Some(TimeOfDay::Fraction) => return Heard::Fraction,

@@ -3,7 +3,7 @@
 
 use crate::engine::mention::Mention;
 use crate::engine::track::Track;
-use crate::time::{Span, UtcSecond};
+use crate::time::{Instant, Raw, Span, UtcSecond};
 
 /// Nearer than this to the pulse, a mention's edge is a guess.
 const MARGIN: Span = Span::from_millis(2);
@@ -18,10 +18,14 @@ pub(super) const DELAY_JUMP: Span = Span::from_millis(400);
 /// A mention as seen from the on-time track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
+    /// The second that the mention names.
+    pub(super) utc: UtcSecond,
     /// UTC second of the track's count 0.
     pub(super) base: UtcSecond,
     /// Pulse to first byte.
     pub(super) delay: Span,
+    /// The first byte.
+    pub(super) at: Instant<Raw>,
     /// How much less or more delay would make it name another edge.
     clear: Span,
 }
@@ -33,12 +37,17 @@ pub(super) enum Unplaced {
     Guess,
     /// The configured delay is another one than this.
     Misfit(Span),
+    /// The line has not been silent for more than a second: by how many seconds it is late nobody knows.
+    Saturated,
 }
 
 impl Placed {
-    /// The edge that a mention names. A guess is one within [`MARGIN`] of a pulse, or one with a pulse between the
-    /// burst's first byte and the sentence that names the second.
+    /// The edge that a mention names. A guess is one within [`MARGIN`] of a pulse, or one with a pulse between the burst's first byte and the sentence
+    /// that names the second.
     pub(super) fn new(mention: &Mention, track: &Track, delay: Option<Span>) -> Result<Self, Unplaced> {
+        if mention.first_byte - mention.burst_start > track.period() {
+            return Err(Unplaced::Saturated);
+        }
         let (index, delay, clear) = match delay {
             Some(configured) => {
                 let (index, miss) = track.nearest(mention.first_byte - configured);
@@ -62,7 +71,13 @@ impl Placed {
         if clear < MARGIN {
             return Err(Unplaced::Guess);
         }
-        Ok(Self { base: mention.utc.plus(index.saturating_neg()), delay, clear })
+        Ok(Self {
+            utc: mention.utc,
+            base: mention.utc.plus(index.saturating_neg()),
+            delay,
+            at: mention.first_byte,
+            clear,
+        })
     }
 }
 

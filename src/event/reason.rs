@@ -32,13 +32,18 @@ reasons! {
     /// Just started.
     Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither half gives anything.
-    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the NIC's pin",
+    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the pulse's input",
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.
     NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's time stamps",
     /// Cross time stamps stopped.
     NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps",
+    // ... of a kernel PPS device.
+    /// The PPS node is not there.
+    PpsLost = "pps-lost": "the kernel PPS device is not there: check that the driver of its port is loaded, or that the line discipline is attached (ldattach pps /dev/ttyS0); it is waited for",
+    /// No edge on it.
+    NoPpsEdge = "no-pps-edge": "no pulse edges arrive on the kernel PPS device: check the wiring of the pulse (on a serial port to DCD), its level, and that the receiver gives its pulse without waiting for a fix",
     /// The serial device is not there.
     SerialLost = "serial-lost": "the receiver's device is not there: check its cable and name; it is waited for",
     /// Another program has the serial device.
@@ -49,18 +54,26 @@ reasons! {
     WriterLost = "writer-lost": "no program writes to the FIFO, or it is not there: start the one that sends the receiver's sentences; it is waited for",
     /// Standard input has ended.
     StdinEnded = "stdin-ended": "standard input has ended, so no more sentences can come: start again, together with the program that sends them",
+    /// gpsd is not there.
+    GpsdLost = "gpsd-lost": "gpsd cannot be reached: check that it runs and where it listens (--gpsd HOST:PORT); it is waited for",
+    /// gpsd has no receiver.
+    GpsdDeviceLost = "gpsd-device-lost": "gpsd does not have the receiver's device: check its cable and the device's name, both in gpsd and here; it is waited for",
+    /// gpsd has several receivers.
+    GpsdDevicesSeveral = "gpsd-devices-several": "gpsd has several devices: name the one whose pulse this is (--gpsd HOST:PORT:DEVICE)",
     /// No byte.
     NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences",
     /// Bytes, but not one valid sentence.
     NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate?",
     /// Binary protocol.
-    BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA (a gpsd that used it before may have switched it)",
+    BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA, or enable UBX-NAV-TIMEUTC (a gpsd that used it before may have switched it)",
     /// Sentences, but none with a time and a date.
     NoTime = "no-time": "valid sentences arrive but none with UTC time and date: enable RMC, or ZDA with GGA",
     /// Time only of fractions of a second.
     NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix a second, aligned to UTC",
     /// The receiver says that it has no fix.
     NoFix = "no-fix": "the receiver says that it has no valid fix: check its antenna, or wait for it to start",
+    /// The receiver says that it does not know UTC.
+    UtcUnknown = "utc-unknown": "the receiver does not know UTC's leap seconds yet and reckons with those that its firmware was made with: they are waited for (up to 12.5 minutes after a cold start)",
 
     // The pulse cannot be trusted.
     /// Edges without a period.
@@ -68,7 +81,7 @@ reasons! {
     /// More than two edges a second.
     NotOneHertz = "not-1-hz": "more than two edges arrive every second: set the receiver's pulse to 1 Hz",
     /// The pulse is not even enough.
-    UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us: check its level and termination, and that the receiver has a fix",
+    UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us (45 us on a kernel PPS device): check its level and termination, and that the receiver has a fix",
     /// Two gaps of about the same length.
     AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
     /// The configured width does not fit.
@@ -81,6 +94,10 @@ reasons! {
     StraddlingDelay = "straddling-delay": "the sentences come so close to the next pulse that their second cannot be told: send fewer sentences, raise the baud rate, or set delay",
     /// The delay slid past the second.
     DelayMoved = "delay-moved": "the sentence delay moved past the end of the second: send fewer sentences or raise the baud rate; or set delay",
+    /// More is sent than the line can carry.
+    LineSaturated = "line-saturated": "the serial line never falls silent, because the receiver sends more in a second than the line can carry: send fewer sentences or raise the baud rate",
+    /// Sentences contradict each other.
+    SentencesDisagree = "sentences-disagree": "the sentences name different seconds at the same time: check that only one receiver is wired to the serial line",
     /// Sentences contradict the count.
     LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree",
     /// A date before this program was written.

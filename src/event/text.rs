@@ -10,8 +10,8 @@ mod fields;
 
 use std::fmt;
 
-use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, SourceChange, Witness};
-use crate::time::{Instant, Raw};
+use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, Report, Says, SourceChange, Witness};
+use crate::time::{Instant, Raw, UtcSecond};
 
 pub(crate) use fields::Fields;
 pub use fields::Flaw;
@@ -57,6 +57,8 @@ pub(crate) use words;
 pub enum Keyword {
     /// [`Event::Bytes`]: byte time, quoted data.
     Bytes,
+    /// [`Event::Report`]: second, when it was named, when its burst began; or `no-fix`.
+    Report,
     /// [`Event::Edge`]: PHC.
     Edge,
     /// [`Event::CrossTs`]: PHC, system clock, window.
@@ -73,6 +75,7 @@ pub enum Keyword {
 
 words! { Keyword:
     (Self::Bytes) = "bytes",
+    (Self::Report) = "report",
     (Self::Edge) = "edge",
     (Self::CrossTs) = "cross",
     (Self::Source) = "source",
@@ -94,21 +97,29 @@ words! { SourceChange:
     (Self::SentencesLost(Lost::Server)) = "sentences-lost-server",
     (Self::SentencesLost(Lost::Writer)) = "sentences-lost-writer",
     (Self::SentencesLost(Lost::Stdin)) = "sentences-lost-stdin",
+    (Self::SentencesLost(Lost::Gpsd)) = "gpsd-lost",
+    (Self::SentencesLost(Lost::GpsdDevice)) = "gpsd-device-lost",
+    (Self::SentencesLost(Lost::GpsdDevices)) = "gpsd-devices-several",
     (Self::PulseOpen(Edges::RisingOnly)) = "pulse-open-rising-only",
     (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",
     (Self::PulseRearmed) = "pulse-rearmed",
+    (Self::PpsOpen(Edges::RisingOnly)) = "pps-open-one-edge",
+    (Self::PpsOpen(Edges::BothOrUnknown)) = "pps-open-both-or-unknown",
+    (Self::PpsLost) = "pps-lost",
 }
 
 /// What stands in the place of a value that is not known.
 const UNSYNCHRONISED: &[u8] = b"unsynchronised";
 const NONE: &[u8] = b"none";
+const NO_FIX: &[u8] = b"no-fix";
 
 impl Event {
     /// When it was captured, and the keyword of its line.
     pub fn head(&self) -> (Instant<Raw>, Keyword) {
         match self {
             Self::Bytes(Bytes { read_at, .. }) => (*read_at, Keyword::Bytes),
+            Self::Report(Report { read_at, .. }) => (*read_at, Keyword::Report),
             Self::Edge(Edge { read_at, .. }) => (*read_at, Keyword::Edge),
             Self::CrossTs(CrossTs { raw, .. }) => (*raw, Keyword::CrossTs),
             Self::Source { raw, .. } => (*raw, Keyword::Source),
@@ -130,6 +141,10 @@ impl fmt::Display for Event {
                 write!(f, " {} ", byte_time.nanos())?;
                 fields::write_quoted(f, data)
             }
+            Self::Report(Report { read_at: _, says: Says::Second { utc, named_at, began_at } }) => {
+                write!(f, " {} {} {}", utc.posix(), named_at.nanos(), began_at.nanos())
+            }
+            Self::Report(Report { read_at: _, says: Says::NoFix }) => write!(f, " {}", NO_FIX.escape_ascii()),
             Self::Edge(Edge { phc, read_at: _ }) => write!(f, " {}", phc.nanos()),
             Self::CrossTs(CrossTs { phc, sys, raw: _, window }) => {
                 write!(f, " {} {} {}", phc.nanos(), sys.nanos(), window.nanos())
@@ -152,6 +167,17 @@ pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
         Keyword::Bytes => {
             let (byte_time, data) = (fields.span("byte time")?, fields.quoted()?);
             return Ok(Event::Bytes(Bytes { read_at: raw, byte_time, data }));
+        }
+        Keyword::Report => {
+            let second = |fields: &mut Fields<'_>| {
+                Ok(Says::Second {
+                    utc: UtcSecond::from_posix(fields.number("second")?),
+                    named_at: fields.instant("time of naming")?,
+                    began_at: fields.instant("beginning of the burst")?,
+                })
+            };
+            let says = if fields.is(NO_FIX) { Says::NoFix } else { second(&mut fields)? };
+            Event::Report(Report { read_at: raw, says })
         }
         Keyword::Edge => Event::Edge(Edge { phc: fields.instant("PHC time")?, read_at: raw }),
         Keyword::CrossTs => Event::CrossTs(CrossTs {

@@ -2,7 +2,7 @@
 
 use nmea::SentenceType;
 
-use super::{Kind, Refusal, TimeOfDay, Validity};
+use super::{Kind, LeapSeconds, Refusal, TimeOfDay, Validity};
 use crate::time::Date;
 
 /// What a sentence says, without when it came.
@@ -27,6 +27,9 @@ pub(super) fn check(line: &str) -> Result<(), Refusal> {
 /// What a line with a right checksum says.
 pub(super) fn read(line: &str) -> Result<Content, Refusal> {
     let other = Content { kind: Kind::Other, time: None, date: None, validity: Validity::Unsaid };
+    if let Some(fields) = line.strip_prefix("$PUBX,04,") {
+        return clock(fields);
+    }
     let Ok(sentence) = nmea::parse_nmea_sentence(line) else { return Ok(other) };
     let field = |n: usize| sentence.data.split(',').nth(n).unwrap_or_default();
     match sentence.message_id {
@@ -62,6 +65,21 @@ pub(super) fn read(line: &str) -> Result<Content, Refusal> {
         }),
         _ => Ok(other),
     }
+}
+
+/// `$PUBX,04,time,date,utcTow,utcWk,leapSec,clkBias,clkDrift,tpGran,*cs` of u-blox's interface descriptions. The number
+/// of leap seconds ends in D while it is the firmware's default.
+fn clock(fields: &str) -> Result<Content, Refusal> {
+    let mut fields = fields.split([',', '*']);
+    let mut field = || fields.next().unwrap_or_default();
+    let (time, date) = (time_of_day(field())?, two_digit_year(field())?);
+    let (_week_second, _week, leap_seconds) = (field(), field(), field());
+    let digits = leap_seconds.strip_suffix('D').unwrap_or(leap_seconds);
+    let is_number = matches!(digits.len(), 1..=3) && digits.bytes().all(|b| b.is_ascii_digit());
+    let leap_seconds = digits.parse().ok().filter(|_| is_number).map(|seconds| {
+        if digits == leap_seconds { LeapSeconds::Received(seconds) } else { LeapSeconds::Default(seconds) }
+    });
+    Ok(Content { kind: Kind::Clock(leap_seconds), time, date, validity: Validity::Unsaid })
 }
 
 /// Status A, and a mode that stands for satellites (NMEA 2.3 and later; before, there is no mode field).

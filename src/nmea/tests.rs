@@ -51,7 +51,8 @@ fn time_date_and_validity_of_every_kind() {
         ("GPGLL,1,N,2,E,120000.00,A,A", (noon, None, Validity::Valid)),
         ("GPGLL,1,N,2,E,120000.00,V,N", (noon, None, Validity::Invalid)),
         ("GPZDA,120000.00,20,11,2026,00,00", (noon, day, Validity::Unsaid)),
-        ("PUBX,04,120000.00,201126,1,1,18,1,1,1", (None, None, Validity::Unsaid)),
+        ("PUBX,04,120000.00,201126,1,1,18,1,1,1", (noon, day, Validity::Unsaid)),
+        ("PUBX,00,120000.00,1,N,2,E,1,G3,1,1,0,0,0,,1,1,1,8,0,0", (None, None, Validity::Unsaid)),
         ("GPGSV,1,1,00", (None, None, Validity::Unsaid)),
     ] {
         assert_eq!(only(body), Some(want), "{body}");
@@ -112,6 +113,27 @@ fn every_line_that_is_not_used_says_why() {
 }
 
 #[test]
+fn pubx_04_tells_the_leap_seconds_and_whose_they_are() {
+    use LeapSeconds::{Default, Received};
+    // The first is the interface description's example.
+    for (leap_seconds, want) in [
+        ("15D", Some(Default(15))),
+        ("18", Some(Received(18))),
+        ("", None),
+        ("D", None),
+        ("+18", None),
+        ("18DD", None),
+        ("1800", None),
+    ] {
+        let body = format!("PUBX,04,073731.00,091202,113851.00,1196,{leap_seconds},1930035,-2660.664,43,");
+        let found = sentences(&with_checksum(&body));
+        assert_eq!(found.iter().map(|s| s.kind).collect::<Vec<_>>(), [Kind::Clock(want)], "{leap_seconds}");
+    }
+    assert_eq!(sentences(&with_checksum("PUBX,04"))[0].kind, Kind::Other, "a poll of it");
+    assert_eq!(sentences(&with_checksum("PUBX,04,,,,,18D,0,0,21,"))[0].kind, Kind::Clock(Some(Default(18))));
+}
+
+#[test]
 fn two_digit_years_pivot_at_the_birth_of_gps() {
     assert_eq!(two_digit_year("060180"), Ok(Date::new(1980, 1, 6)));
     assert_eq!(two_digit_year("311279"), Ok(Date::new(2079, 12, 31)));
@@ -155,6 +177,24 @@ fn the_first_byte_is_dated_back_by_the_byte_time_and_a_burst_begins_after_silenc
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn what_is_held_back_is_bounded(data in proptest::collection::vec(
+        prop_oneof![Just(0xB5_u8), Just(0x62), Just(b'$'), Just(0), any::<u8>()], 9_000)) {
+        let mut framer = Framer::default();
+        // A length of 4 KiB, so that there is something to hold back.
+        let data = [b"\xB5\x62\0\0\0\x10".as_slice(), &data].concat();
+        let mut most = 0;
+        for part in data.chunks(7) {
+            framer.push(&bytes(part, 0), |_| {});
+            most = most.max(framer.held.len());
+        }
+        prop_assert!((4_096..4_096 + 8).contains(&most), "{}", most);
+    }
+}
+
+proptest! {
     #[test]
     fn no_byte_sequence_panics_the_framer(reads in proptest::collection::vec(
         (proptest::collection::vec(any::<u8>(), 0..300), any::<i64>(), any::<i64>()), 0..20)) {
@@ -183,4 +223,21 @@ proptest! {
         }
         prop_assert_eq!(found, whole);
     }
+}
+
+#[test]
+fn every_refusal_has_a_key_of_its_own_and_a_sentence() {
+    let all = [
+        Refusal::NoChecksum,
+        Refusal::WrongChecksum { said: 0x0A, computed: 0xB0 },
+        Refusal::TooLong,
+        Refusal::Unprintable(0xB5),
+        Refusal::CutOff,
+        Refusal::Time,
+        Refusal::Date,
+    ];
+    let keys: std::collections::HashSet<_> = all.iter().map(|refusal| refusal.key()).collect();
+    assert_eq!(keys.len(), all.len());
+    assert!(all.iter().all(|refusal| !refusal.to_string().ends_with('.')));
+    assert_eq!(all[1].to_string(), "its checksum says 0A, its bytes give B0");
 }

@@ -1,7 +1,7 @@
 //! The header line: which format, which program, which engine configuration.
 //!
-//! A setting that the header does not name did not exist when the recording was made: it stands at its default. A
-//! setting that this program does not know is an error: it could not repeat what happened.
+//! A setting that the header does not name did not exist when the recording was made: it stands at what the engine did
+//! then. A setting that this program does not know is an error: it could not repeat what happened.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::VERSION;
 use crate::engine::Config;
 use crate::engine::guard::{Conventions, Rollover, WitnessMode};
 use crate::event::text::{Fields, Flaw, Word, words};
-use crate::time::Span;
+use crate::time::{Date, Span};
 
 /// The first word of a header.
 pub const MAGIC: &str = "gnss2shm-recording";
@@ -18,8 +18,12 @@ pub const MAGIC: &str = "gnss2shm-recording";
 pub const LEGEND: &str = "\
 # Each line: CLOCK_MONOTONIC_RAW in ns, keyword, fields; all times in ns. See gnss2shm-recording(5).
 #   bytes TIME-OF-ONE-BYTE \"DATA\" | edge PHC | cross PHC SYSTEM WINDOW | source CHANGE | tick
-#   witness MAX-ERROR | leap-table DAY KIND
+#   report SECOND NAMED-AT BEGAN-AT | witness MAX-ERROR | leap-table DAY KIND
 ";
+
+/// Which days were believed when headers did not say it yet; never to be moved.
+const FLOOR_UNSAID: Date = day(2026, 11, 1);
+const CEILING_UNSAID: Date = day(2046, 6, 17);
 
 /// What a setting says that is not given.
 const AUTO: &[u8] = b"auto";
@@ -66,7 +70,8 @@ impl Header {
         if version < 1 {
             return Err(Flaw::unreadable("format version", version.to_string().as_bytes()).into());
         }
-        let mut header = Self { program: String::new(), part: 1, config: Config::default() };
+        let config = Config { date_floor: FLOOR_UNSAID, date_ceiling: CEILING_UNSAID, ..Config::default() };
+        let mut header = Self { program: String::new(), part: 1, config };
         let mut seen: Vec<&[u8]> = Vec::new();
         while let Ok(setting) = fields.next("setting") {
             let wrong = || Flaw::unreadable("setting of this program", setting);
@@ -89,11 +94,15 @@ impl Header {
             b"part" => self.part = number(value).filter(|part| *part >= 1)?,
             b"width" => config.width = if value == AUTO { None } else { Some(span(value)?) },
             b"delay" => config.delay = if value == AUTO { None } else { Some(span(value)?) },
+            b"offset" => config.offset = span(value)?,
             b"holdover" => config.holdover = span(value)?,
             b"trust-zda" => config.trust_zda = bool::from_word(value)?,
+            b"sawtooth" => config.sawtooth = bool::from_word(value)?,
             b"rollover" => config.rollover = Rollover::from_word(value)?,
             b"witness" => config.witness = WitnessMode::from_word(value)?,
             b"conventions" => config.conventions = Conventions::from_word(value)?,
+            b"date-floor" => config.date_floor = date(value)?,
+            b"date-ceiling" => config.date_ceiling = date(value)?,
             _ => return None,
         }
         Some(())
@@ -105,12 +114,27 @@ impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { program, part, config } = self;
         // Every setting by name: one that is new in the engine has to be written here, and read in `set`.
-        let Config { width, delay, holdover, trust_zda, rollover, witness, conventions } = config;
+        let Config {
+            width,
+            delay,
+            offset,
+            holdover,
+            trust_zda,
+            sawtooth,
+            rollover,
+            witness,
+            conventions,
+            date_floor,
+            date_ceiling,
+        } = config;
         let auto = |span: &Option<Span>| span.map_or(AUTO.escape_ascii().to_string(), |span| span.nanos().to_string());
         write!(f, "{MAGIC} {VERSION} program={program} part={part}")?;
-        write!(f, " width={} delay={} holdover={}", auto(width), auto(delay), holdover.nanos())?;
-        write!(f, " trust-zda={} rollover={}", trust_zda.word(), rollover.word())?;
-        write!(f, " witness={} conventions={}", witness.word(), conventions.word())
+        write!(f, " width={} delay={} offset={}", auto(width), auto(delay), offset.nanos())?;
+        write!(f, " holdover={}", holdover.nanos())?;
+        write!(f, " trust-zda={} sawtooth={}", trust_zda.word(), sawtooth.word())?;
+        write!(f, " rollover={}", rollover.word())?;
+        write!(f, " witness={} conventions={}", witness.word(), conventions.word())?;
+        write!(f, " date-floor={date_floor} date-ceiling={date_ceiling}")
     }
 }
 
@@ -135,6 +159,17 @@ fn number(text: &[u8]) -> Option<i64> {
 
 fn span(text: &[u8]) -> Option<Span> {
     number(text).map(Span::from_nanos)
+}
+
+fn date(text: &[u8]) -> Option<Date> {
+    Fields::of(text).date("setting").ok()
+}
+
+const fn day(year: i32, month: u8, day: u8) -> Date {
+    match Date::new(year, month, day) {
+        Some(date) => date,
+        None => Date::from_days(0),
+    }
 }
 
 words! { bool:

@@ -84,9 +84,9 @@ impl Reader {
         !self.partial.is_empty()
     }
 
-    /// Whether there was not even a header.
-    pub fn is_empty(&self) -> bool {
-        !self.has_header
+    /// Whether a header has come.
+    pub fn has_header(&self) -> bool {
+        self.has_header
     }
 
     fn take(&mut self, piece: &[u8], found: &mut impl FnMut(Item)) -> Result<(), Damage> {

@@ -55,7 +55,7 @@ impl fmt::Debug for Recorder {
 
 impl Recorder {
     /// Begins a recording in `path`. A file that is there already becomes `path.1`, and so on; a file that would grow
-    /// beyond `size` bytes makes way for the next.
+    /// beyond `size` bytes makes way for the next. Where the disk is full, the recording begins when there is room.
     pub fn open(path: PathBuf, size: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Files::open(path, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);

@@ -11,4 +11,5 @@ pub mod serial;
 pub mod server;
 pub mod simulator;
 pub mod stream;
+pub mod thread;
 pub mod witness;

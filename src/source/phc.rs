@@ -1,5 +1,5 @@
 //! The PHC as a source: edges of the pulse and cross time stamps. Knows the ways of drivers and kernels; never decides
-//! which edge is on time. The daemon opens a [`Phc`] and gives it to a [`PhcThread`].
+//! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::fmt;
 use std::io;
@@ -14,17 +14,19 @@ use crate::sys::clock::raw_now;
 use crate::sys::eventfd::EventFd;
 use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
 use cross::CrossReader;
+use others::Others;
 
 mod cross;
 mod error;
+mod others;
+mod pins;
 mod resolve;
 mod schedule;
-mod thread;
+mod serve;
 
 pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
 pub use resolve::resolve;
-pub use thread::{PhcThread, ThreadEnd};
 
 /// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
 const DRAIN_READS: usize = 6;
@@ -32,7 +34,8 @@ const DRAIN_READS: usize = 6;
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhcConfig {
-    /// A network interface, or a path to a node (`/dev/ptpN` or a link to it): whatever has a slash is a path.
+    /// A network interface, the address of a PCI device (whatever has a colon), or a path to a node (whatever has a slash:
+    /// `/dev/ptpN` or a link to it).
     pub device: String,
     /// The pin; without one, the pin that has the channel already, else the first one, if it is free.
     pub pin: Option<Pin>,
@@ -58,6 +61,7 @@ pub struct Phc {
     pin_before: Option<PinState>,
     grant: Request,
     cross: CrossReader,
+    others: Others,
 }
 
 impl Phc {
@@ -74,23 +78,30 @@ impl Phc {
             Some(libc::ENOTTY | libc::EINVAL) => resolve::not_a_clock(&path),
             _ => failed("cannot be asked what it can do", &error),
         })?;
-        resolve::check_channel(&clock, config.channel, caps.n_ext_ts)?;
+        pins::check_channel(&clock, config.channel, caps.n_ext_ts)?;
         let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<io::Result<Vec<_>>>();
         let pins = pins.map_err(|error| failed("cannot be asked for its pins", &error))?;
-        let pin_before = resolve::choose_pin(&clock, config, &pins)?;
+        let pin_before = pins::choose_pin(&clock, config, &pins)?;
         let cross = CrossReader::detect(&ptp, &caps).map_err(|error| failed("cannot be read", &error))?;
-        ptp.only_channel(config.channel).map_err(|error| failed("cannot be told which channel to queue", &error))?;
+        let queue = ptp.only_channel(config.channel);
+        let queue = queue.map_err(|error| failed("cannot be told which channel to queue", &error))?;
+        let others = Others::new(path, queue);
 
         // From here on pin and channel are given back whatever happens.
-        let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross };
+        let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross, others };
         phc.arm()?;
         phc.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
         phc.log(config, &caps);
         Ok(phc)
     }
 
-    /// Sets pin and channel, once more if they were set before: a reset of the NIC forgets them without a word.
-    pub fn arm(&mut self) -> Result<(), PhcError> {
+    /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word.
+    pub fn rearm(&mut self) -> Result<(), PhcError> {
+        self.others.nothing();
+        self.arm()
+    }
+
+    fn arm(&mut self) -> Result<(), PhcError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers mind
         if let Some(pin) = &self.pin_before {
             let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
@@ -140,14 +151,16 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn read_edges(&self) -> io::Result<Vec<Edge>> {
+    pub fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
         let stamps = match self.ptp.read() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
             other => other?,
         };
         let read_at = raw_now();
         let ours = stamps.iter().filter(|stamp| stamp.channel == self.channel);
-        Ok(ours.map(|stamp| Edge { phc: stamp.phc, read_at }).collect())
+        let edges: Vec<_> = ours.map(|stamp| Edge { phc: stamp.phc, read_at }).collect();
+        self.others.edges(&edges);
+        Ok(edges)
     }
 
     /// A cross time stamp, or none this time.

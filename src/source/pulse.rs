@@ -5,8 +5,10 @@ use std::io;
 
 use tokio::sync::mpsc::Sender;
 
-use super::phc::{Phc, PhcConfig, PhcError, PhcThread};
-use super::pps::PpsConfig;
+use super::error::SourceError;
+use super::phc::{Phc, PhcConfig, PhcError};
+use super::pps::{KernelPps, PpsConfig};
+use super::thread::PulseThread;
 use crate::event::Event;
 
 /// Where the edges come from.
@@ -29,33 +31,57 @@ impl fmt::Display for PulseConfig {
     }
 }
 
-/// A source of edges that can be started.
+/// A source of edges that can be started: an open device; without one, it is waited for.
 #[derive(Debug)]
-pub struct Pulse {
-    config: PhcConfig,
-    /// An open PHC; without it, the PHC is waited for.
-    phc: Option<Phc>,
+pub enum Pulse {
+    /// A PTP hardware clock.
+    Phc(PhcConfig, Option<Phc>),
+    /// A kernel PPS device.
+    Pps(PpsConfig, Option<KernelPps>),
+}
+
+/// Why there is no source of edges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PulseError {
+    /// The PTP hardware clock cannot be used.
+    Phc(PhcError),
+    /// The kernel PPS device cannot be used.
+    Pps(SourceError),
 }
 
 impl Pulse {
     /// Tries once: what is wrong is an error, what is not there yet is waited for when it runs.
-    pub fn open(config: PulseConfig) -> Result<Self, PhcError> {
-        let config = match config {
-            PulseConfig::Phc(phc) => phc,
-            PulseConfig::Pps(pps) => {
-                PhcConfig { device: pps.device.to_string_lossy().into_owned(), pin: None, channel: 0 }
-            }
-        };
-        let phc = match Phc::open(&config) {
-            Ok(phc) => Some(phc),
-            Err(error) if !error.is_fatal() => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Self { config, phc })
+    pub fn open(config: PulseConfig) -> Result<Self, PulseError> {
+        Ok(match config {
+            PulseConfig::Phc(config) => match Phc::open(&config) {
+                Ok(phc) => Self::Phc(config, Some(phc)),
+                Err(error) if !error.is_fatal() => Self::Phc(config, None),
+                Err(error) => return Err(PulseError::Phc(error)),
+            },
+            PulseConfig::Pps(config) => match KernelPps::open(&config) {
+                Ok(pps) => Self::Pps(config, Some(pps)),
+                Err(error) if error.may_pass() => Self::Pps(config, None),
+                Err(error) => return Err(PulseError::Pps(error)),
+            },
+        })
     }
 
     /// Starts the thread that owns it.
-    pub fn start(self, events: Sender<Event>) -> io::Result<PhcThread> {
-        PhcThread::spawn(self.config, self.phc, events)
+    pub fn start(self, events: Sender<Event>) -> io::Result<PulseThread> {
+        match self {
+            Self::Phc(config, phc) => PulseThread::spawn(config, phc, events),
+            Self::Pps(config, pps) => PulseThread::spawn(config, pps, events),
+        }
     }
 }
+
+impl fmt::Display for PulseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phc(error) => error.fmt(f),
+            Self::Pps(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PulseError {}

@@ -114,6 +114,7 @@ impl Board {
     fn count(&mut self, event: &Event) {
         match event {
             Event::Bytes(bytes) => self.last_byte = Some(bytes.read_at),
+            Event::Report(report) => self.last_byte = Some(report.read_at),
             Event::Edge(edge) => {
                 self.edges += 1;
                 self.last_edge = Some(edge.read_at);
@@ -122,8 +123,8 @@ impl Board {
             Event::Source { change, .. } => match change {
                 SourceChange::SentencesOpen => self.receiver.change(true),
                 SourceChange::SentencesLost(_) => self.receiver.change(false),
-                SourceChange::PulseOpen(_) => self.pulse.change(true),
-                SourceChange::PulseLost => self.pulse.change(false),
+                SourceChange::PulseOpen(_) | SourceChange::PpsOpen(_) => self.pulse.change(true),
+                SourceChange::PulseLost | SourceChange::PpsLost => self.pulse.change(false),
                 SourceChange::PulseRearmed => self.rearmed += 1,
             },
             Event::Witness(_) | Event::LeapTable { .. } | Event::Tick { .. } => {}

@@ -64,7 +64,7 @@ pub struct ReceiverView {
     pub sentences: u64,
     /// Lines that are no sentence, so far.
     pub broken: u64,
-    /// Age of the last byte.
+    /// Age of the last byte, or of the last word of gpsd.
     pub last_byte_ms: Option<i64>,
     /// Age of the last sentence that named a valid second.
     pub last_time_ms: Option<i64>,

@@ -17,7 +17,7 @@ use abi::{ENABLE, EVENTS_PER_READ, ExttsEvent, FALLING, OFFSET, RISING};
 pub mod abi;
 mod types;
 
-pub use types::{Bracket, Caps, Crosststamp, Function, PinState, Precise, Request, Stamp, Woken};
+pub use types::{Bracket, Caps, Crosststamp, Function, PinState, Precise, Queue, Request, Stamp, Woken};
 
 /// An open PTP hardware clock. One thread owns it: its `read` blocks even where it was told not to.
 #[derive(Debug)]
@@ -104,14 +104,16 @@ impl Ptp {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }
 
-    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`, tolerated) all descriptors
-    /// share one queue, and each event goes to one reader.
-    pub fn only_channel(&self, channel: u32) -> io::Result<()> {
+    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its own.
+    pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
         let mut channel: c_uint = channel;
         // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
-        tolerated(unsafe { self.ioctl(abi::MASK_CLEAR_ALL, &raw mut channel) })?;
+        match unsafe { self.ioctl(abi::MASK_CLEAR_ALL, &raw mut channel) } {
+            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(Queue::Shared),
+            cleared => cleared?,
+        }
         // SAFETY: PTP_MASK_EN_SINGLE reads an unsigned int.
-        tolerated(unsafe { self.ioctl(abi::MASK_EN_SINGLE, &raw mut channel) })
+        unsafe { self.ioctl(abi::MASK_EN_SINGLE, &raw mut channel) }.map(|()| Queue::Own)
     }
 
     /// Sleeps until events are queued, the bell is rung, or `time` (rounded up to milliseconds) is over. The bell wins.
@@ -198,13 +200,6 @@ impl Ptp {
 
 fn pin_desc(index: u32, func: c_uint, chan: u32) -> libc::ptp_pin_desc {
     libc::ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
-}
-
-fn tolerated(answer: io::Result<()>) -> io::Result<()> {
-    match answer {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Ok(()),
-        other => other,
-    }
 }
 
 fn bracket(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Bracket {

@@ -3,6 +3,7 @@
 
 pub mod chain;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
@@ -111,9 +112,18 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
-/// Runs one ignored test of this test binary as `nobody`, with `UNIT` in its environment. Copies the binary first, for
-/// it may lie where nobody cannot go.
+/// Runs one ignored test of this test binary as `nobody`, with `UNIT` in its environment.
 pub fn run_as_nobody(test: &str, unit: u8, name: &str) -> Output {
+    run_as_nobody_with(test, "UNIT", unit.to_string().as_ref(), name)
+}
+
+/// Runs one ignored test of this test binary as `nobody`, with `SOCKET` in its environment.
+pub fn run_as_nobody_at(test: &str, socket: &Path, name: &str) -> Output {
+    run_as_nobody_with(test, "SOCKET", socket.as_os_str(), name)
+}
+
+/// Copies the binary first, for it may lie where nobody cannot go.
+fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> Output {
     let dir = TestDir::new(name);
     let program = dir.join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -122,7 +132,7 @@ pub fn run_as_nobody(test: &str, unit: u8, name: &str) -> Output {
         .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
         .arg(&program)
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .env("UNIT", unit.to_string())
+        .env(variable, value)
         .current_dir("/")
         .output()
         .expect("setpriv: install Debian's package util-linux")

@@ -96,6 +96,37 @@ fn confirmed_conventions_publish() {
 }
 
 #[test]
+fn a_configured_offset_is_taken_off_the_edge_before_anything_is_said_of_the_system_clock() {
+    for (edge_is_late, width, sys_max_error) in [
+        (Span::from_nanos(700), ms(100), None),
+        (Span::from_micros(40), ms(100), None),
+        (Span::from_micros(-40), ms(100), None),
+        // More than the witness may be off: it would disagree, and could not tell the edges apart.
+        (ms(80), ms(100), Some(ms(2))),
+        (ms(-80), ms(500), Some(ms(2))),
+    ] {
+        let cable = Fault { from: -10, until: 100, kind: FaultKind::PulseShift(edge_is_late) };
+        let plain = steady(300, width, SimEdges::Both, 9_600);
+        let scenario = Scenario { faults: vec![cable], sys_max_error, ..plain };
+        let context = format!("{edge_is_late}, {width} wide");
+        let right = Config { offset: edge_is_late, ..Config::default() };
+        run(right, &scenario, 20).assert_works(12, &context);
+        let outcome = run(Config::default(), &scenario, 20);
+        match sys_max_error {
+            Some(_) => assert!(outcome.samples.is_empty(), "{context}, not configured"),
+            None => assert!(
+                outcome
+                    .samples
+                    .iter()
+                    .all(|judged| (judged.error.unwrap() - edge_is_late).abs() < Span::from_nanos(700)),
+                "{context}, not configured: {:?}",
+                outcome.samples.first()
+            ),
+        }
+    }
+}
+
+#[test]
 fn delays_that_straddle_the_pulse_are_refused_or_settled_by_setting_or_witness() {
     for seed in 0..20 {
         let scenario = Scenario { jitter: ms(40), seed, ..steady(990, ms(100), SimEdges::Both, 9_600) };
@@ -230,11 +261,28 @@ fn an_announced_leap_second_is_passed_on_and_must_show() {
 }
 
 #[test]
+fn a_line_that_cannot_carry_its_sentences_is_named_for_that() {
+    for baud in [300, 600, 1_200] {
+        for delay in [10, 300, 900] {
+            for configured in [None, Some(ms(delay))] {
+                let scenario = Scenario { baud, delay: ms(delay), ..Scenario::default() };
+                let config = Config { delay: configured, ..Config::default() };
+                let outcome = run(config, &scenario, 100);
+                let context = format!("{baud} baud, delay {delay} ms, {configured:?}");
+                outcome.assert_right(&context);
+                let reason = outcome.state.reason();
+                assert_eq!(reason, Some(Reason::LineSaturated), "{context}: {:?}", outcome.samples.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_line_so_busy_that_sentences_slide_past_the_second_never_misleads() {
-    for seed in 0..20 {
-        let slide = Fault { from: 20 + seed, until: 200, kind: FaultKind::DelayRamp(ms(30 + seed)) };
-        let scenario = Scenario { faults: vec![slide], seed: seed as u64, ..Scenario::default() };
-        let outcome = run(Config::default(), &scenario, 150);
+    for seed in 0..40 {
+        let slide = Fault { from: 20 + seed, until: 400, kind: FaultKind::DelayRamp(ms(8 + seed)) };
+        let scenario = Scenario { faults: vec![slide], jitter: ms(50), seed: seed as u64, ..Scenario::default() };
+        let outcome = run(Config::default(), &scenario, 350);
         outcome.assert_right(&format!("seed {seed}"));
         let State::Refusing(Reason::DelayMoved | Reason::StraddlingDelay) = outcome.state else {
             panic!("seed {seed}: {:?}", outcome.state);

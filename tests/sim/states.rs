@@ -1,11 +1,13 @@
 //! Which state follows from which input, and what is said of it.
 
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Reason, State, Verdict};
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario};
+use gnss2shm::event::{Announced, Contradiction, Event, Leap, Reason, State, Verdict};
+use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario};
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
 use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+
+use super::harness::{evening, ms};
 
 /// The states that this world leads through, each once as it is entered.
 fn states(config: Config, faults: Vec<Fault>, seconds: i64) -> Vec<State> {
@@ -46,17 +48,138 @@ fn each_fault_leads_to_its_state_and_back() {
     }
 }
 
+/// What is said in figures right after the state has become this, for the first time.
+fn figures(config: Config, first: UtcSecond, scenario: Scenario, reason: Reason) -> Option<Contradiction> {
+    let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
+    let mut engine = Engine::new(config);
+    let end = timeline.world().pulse_number(100);
+    loop {
+        let event = timeline.next_event();
+        assert!(event.head().0 < end, "{reason:?} never came: {:?}", engine.state());
+        let said = engine.handle(&event);
+        let changed = said
+            .iter()
+            .position(|verdict| matches!(verdict, Verdict::StateChanged { to, .. } if to.reason() == Some(reason)));
+        if let Some(at) = changed {
+            return said.get(at + 1).map(|verdict| match verdict {
+                Verdict::Contradiction(figures) => *figures,
+                other => panic!("{reason:?}: {other:?}"),
+            });
+        }
+    }
+}
+
 #[test]
 fn a_contradiction_names_both_values() {
-    let config = Config { width: Some(Span::from_millis(200)), ..Config::default() };
-    let first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 0);
-    let mut timeline = Timeline::new(World::new(Scenario::default(), first, Instant::from_parts(1_000, 0)));
-    let mut engine = Engine::new(config);
-    let figures =
-        std::iter::repeat_with(|| engine.handle(&timeline.next_event())).take(2_000).flatten().find_map(|v| match v {
-            Verdict::Contradiction(figures) => Some(figures.to_string()),
-            _ => None,
-        });
-    let said = figures.unwrap();
-    assert!(said.starts_with("configured width 200.0 ms, measured ") && said.contains("100.0 ms"), "{said}");
+    let (evening, default) = (evening(), Config::default());
+    let fault = |from, until, kind| Scenario { faults: vec![Fault { from, until, kind }], ..Scenario::default() };
+    let day = Date::new(2026, 12, 31).unwrap();
+    let before_leap = UtcSecond::from_civil(day, 86_400 - 30);
+    let announced = |leap| Scenario { announced: Some(Announced { day, leap }), ..Scenario::default() };
+    let of = |config, first, scenario: &Scenario, reason| {
+        let figures = figures(config, first, scenario.clone(), reason);
+        figures.unwrap_or_else(|| panic!("{reason:?}: nothing in figures")).to_string()
+    };
+    for (config, first, scenario, reason, says) in [
+        (
+            Config { width: Some(ms(200)), ..default },
+            evening,
+            Scenario::default(),
+            Reason::WidthMismatch,
+            &["configured width 200.0 ms, measured ", "100.0 ms", "900.0 ms"][..],
+        ),
+        (
+            default,
+            evening,
+            Scenario { width: ms(499), ..Scenario::default() },
+            Reason::AmbiguousWidth,
+            &["the edges lie ", "499.0 ms", "501.0 ms"],
+        ),
+        (
+            Config { delay: Some(ms(300)), ..default },
+            evening,
+            Scenario { delay: ms(800), jitter: ms(0), ..Scenario::default() },
+            Reason::DelayMismatch,
+            &["configured delay 300.0 ms, measured -200.0 ms"],
+        ),
+        (
+            default,
+            evening,
+            Scenario { delay: ms(800), jitter: ms(0), ..fault(40, 90, FaultKind::DelayJump(ms(300))) },
+            Reason::DelayMoved,
+            &["the sentences came 800.0 ms after the pulse that they name, now 100.0 ms after a pulse"],
+        ),
+        (
+            default,
+            evening,
+            Scenario { delay: ms(990), jitter: ms(40), ..Scenario::default() },
+            Reason::StraddlingDelay,
+            &["the sentences came ", " ms after the pulse that they name, now "],
+        ),
+        (
+            default,
+            evening,
+            fault(20, 90, FaultKind::WrongSecond(-3)),
+            Reason::LabelDissent,
+            &["counted 2026-11-21T00:00:11Z, the sentences name 2026-11-21T00:00:08Z"],
+        ),
+        (
+            default,
+            evening,
+            fault(0, 90, FaultKind::WrongSecond(-1_024 * 7 * 86_400)),
+            Reason::DateTooEarly,
+            &["the receiver names 2007-", "possible is 2026-11-01T00:00:00Z to 2046-06-16T23:59:59Z"],
+        ),
+        (
+            default,
+            before_leap,
+            announced(Leap::Insert),
+            Reason::LeapContradiction,
+            &["the table announced an inserted second, the sentences showed no leap second"],
+        ),
+        (
+            default,
+            before_leap,
+            Scenario { leap: Some((29, LeapShape::Sixty)), ..announced(Leap::Delete) },
+            Reason::LeapContradiction,
+            &["the table announced a second left out, the sentences showed an inserted second"],
+        ),
+        (
+            default,
+            evening,
+            Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(2_000), ..Scenario::default() },
+            Reason::WitnessDisagrees,
+            &["the pulse named 2026-11-20T23:59:5", "differs by -2.0 s", "which is good to 50.0 ms"],
+        ),
+    ] {
+        let said = of(config, first, &scenario, reason);
+        assert!(says.iter().all(|part| said.contains(part)), "{reason:?}: {said}");
+    }
+}
+
+/// Two receivers on one line, or one that cannot make up its mind.
+#[test]
+fn sentences_that_name_two_seconds_at_once_are_refused_with_both() {
+    let first = evening();
+    let timeline = |seconds| {
+        let faults = vec![Fault { from: 0, until: 100, kind: FaultKind::WrongSecond(seconds) }];
+        let scenario = Scenario { faults, jitter: ms(0), delay: ms(200 + 150 * seconds), ..Scenario::default() };
+        Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)))
+    };
+    let (mut one, mut other, mut engine) = (timeline(0), timeline(2), Engine::new(Config::default()));
+    let end = one.world().pulse_number(30);
+    let mut events: Vec<Event> =
+        std::iter::from_fn(|| Some(one.next_event())).take_while(|event| event.head().0 < end).collect();
+    let others = std::iter::from_fn(|| Some(other.next_event())).take_while(|event| event.head().0 < end);
+    events.extend(others.filter(|event| matches!(event, Event::Bytes(_))));
+    // Whole bursts: what one says does not break into what the other says.
+    events.sort_by_key(|event| event.head().0);
+    let said: Vec<Verdict> = events.iter().flat_map(|event| engine.handle(event)).collect();
+    assert!(!said.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))));
+    assert_eq!(engine.state(), State::Refusing(Reason::SentencesDisagree));
+    let figures = said.iter().rev().find_map(|verdict| match verdict {
+        Verdict::Contradiction(Contradiction::Sentences { one, other }) => Some(one.posix() - other.posix()),
+        _ => None,
+    });
+    assert_eq!(figures.map(i64::abs), Some(2));
 }

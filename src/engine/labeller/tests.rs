@@ -100,6 +100,27 @@ fn a_configured_delay_settles_late_early_and_straddling_sentences() {
 }
 
 #[test]
+fn the_witness_settles_how_late_straddling_sentences_are() {
+    let (mut labeller, track) = (Labeller::new(None), track(1));
+    let add = |labeller: &mut Labeller, second, delay| labeller.add(mention(second, delay), Some(&track));
+    for (second, delay) in (0..).zip([980, 1_020, 990, 1_010]) {
+        add(&mut labeller, second, delay);
+    }
+    assert_eq!(labeller.view(), Labelling::Refused(Reason::StraddlingDelay));
+    labeller.witness(UtcSecond::from_posix(UTC), &track);
+    assert_eq!(wrong_by(labeller.view()), Some(0));
+    for (second, delay) in (4..).zip([1_005, 985, 1_040, 960]) {
+        add(&mut labeller, second, delay);
+        assert_eq!(wrong_by(labeller.view()), Some(0), "second {second}");
+    }
+}
+
+#[test]
+fn delays_that_leave_a_configured_one_on_both_sides_are_refused() {
+    assert_eq!(labelled(Some(300), &[600, 600, 1_000]).0, Labelling::Refused(Reason::DelayMoved));
+}
+
+#[test]
 fn a_pulse_within_the_burst_before_the_time_makes_its_second_a_guess() {
     let mut labeller = Labeller::new(None);
     let track = track(1);
@@ -108,6 +129,32 @@ fn a_pulse_within_the_burst_before_the_time_makes_its_second_a_guess() {
         labeller.add(Mention { burst_start, ..mention(second, 1_100) }, Some(&track));
     }
     assert_eq!(labeller.view(), Labelling::Refused(Reason::StraddlingDelay));
+}
+
+#[test]
+fn a_saturated_line_gives_no_label_even_where_it_pauses_and_a_delay_is_configured() {
+    for configured in [None, Some(Span::from_millis(300))] {
+        let (mut labeller, track) = (Labeller::new(configured), track(1));
+        // Three seconds late; the line pauses before most sentences, so that they look as if they came in time.
+        for second in 0..15 {
+            let late = mention(second, 3_300);
+            let burst_start = if second % 15 == 0 { raw(0) } else { late.burst_start };
+            labeller.add(Mention { burst_start, ..late }, Some(&track));
+            labeller.follow(&track);
+            assert_eq!(labeller.view(), Labelling::Refused(Reason::LineSaturated), "second {second}");
+        }
+    }
+}
+
+#[test]
+fn a_label_outlives_a_moment_in_which_the_line_does_not_pause() {
+    let (mut labeller, track) = (Labeller::new(None), track(1));
+    for second in 0..20 {
+        let mention = mention(second, 300);
+        let burst_start = if matches!(second, 10 | 11) { raw(9_300) } else { mention.burst_start };
+        labeller.add(Mention { burst_start, ..mention }, Some(&track));
+        assert_eq!(wrong_by(labeller.view()).is_some(), second >= 2, "second {second}");
+    }
 }
 
 #[test]
@@ -154,6 +201,21 @@ fn a_delay_that_slides_past_the_second_never_relabels() {
         }
     }
     assert_eq!(labeller.view(), Labelling::Refused(Reason::DelayMoved));
+}
+
+/// Slow enough that the crossings of the pulse are forgotten before the delay has passed a whole second: it then looks
+/// as it did under the label, and is a second late.
+#[test]
+fn a_slow_slide_through_whole_seconds_never_relabels_either() {
+    for slide in 4..30 {
+        let (mut labeller, track) = (Labeller::new(None), track(1));
+        for second in 0..600 {
+            let jitter = second * 37 % 121 - 60;
+            let effect = labeller.add(mention(second, 500 + second * slide + jitter), Some(&track));
+            assert!(!matches!(effect, Effect::Relabelled(_)), "{slide} ms a second, second {second}");
+            assert!(matches!(wrong_by(labeller.view()), None | Some(0)), "{slide} ms a second, second {second}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::front::Tail;
 
 const MS: i64 = 1_000_000;
 
@@ -195,6 +196,9 @@ fn a_width_that_grows_past_half_a_second_stops_instead_of_switching_the_edge() {
     bench.seconds(0, 10, &[0, 100]);
     bench.seconds(10, 20, &[0, 600]);
     assert_eq!(bench.view(), Pulse::Refused(Reason::EdgeContradiction));
+    let said = bench.train.contradiction().unwrap().to_string();
+    assert!(said.starts_with("the pulse was 100.0 ms wide, the edges now lie "), "{said}");
+    assert!(said.contains("600.0 ms") && said.contains("400.0 ms"), "{said}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
         is
     }
 
-    pub(super) fn date(&mut self, field: &'static str) -> Result<Date, Flaw> {
+    pub(crate) fn date(&mut self, field: &'static str) -> Result<Date, Flaw> {
         let found = self.next(field)?;
         let mut parts = found.splitn(3, |&byte| byte == b'-').map(integer);
         let mut part = || parts.next().flatten();

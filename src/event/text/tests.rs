@@ -18,12 +18,26 @@ fn every_event_reads_as_documented() {
             r#"12 bytes 1041666 "$GP\"\\ \r\n\x00\xb5\x7f""#,
         ),
         (Event::Bytes(Bytes { read_at: raw, byte_time: ns(0), data: Box::default() }), r#"12 bytes 0 """#),
+        (
+            Event::Report(Report {
+                read_at: raw,
+                says: Says::Second {
+                    utc: UtcSecond::from_posix(1_795_219_200),
+                    named_at: Instant::from_nanos(11),
+                    began_at: Instant::from_nanos(10),
+                },
+            }),
+            "12 report 1795219200 11 10",
+        ),
+        (Event::Report(Report { read_at: raw, says: Says::NoFix }), "12 report no-fix"),
         (Event::Edge(Edge { phc: Instant::from_nanos(-5), read_at: raw }), "12 edge -5"),
         (
             Event::CrossTs(CrossTs { phc: Instant::from_nanos(1), sys: Instant::from_nanos(2), raw, window: ns(3) }),
             "12 cross 1 2 3",
         ),
         (Event::Source { raw, change: SourceChange::PulseLost }, "12 source pulse-lost"),
+        (Event::Source { raw, change: SourceChange::PpsLost }, "12 source pps-lost"),
+        (Event::Source { raw, change: SourceChange::PpsOpen(Edges::RisingOnly) }, "12 source pps-open-one-edge"),
         (Event::Witness(Witness { raw, max_error: Some(ns(5)) }), "12 witness 5"),
         (Event::Witness(Witness { raw, max_error: None }), "12 witness unsynchronised"),
         (
@@ -51,6 +65,10 @@ fn what_is_wrong_with_a_line_is_named() {
         ("12 tock", "`tock` is no keyword"),
         ("12 tick ", "`` stands after the last field"),
         ("12 tick\r", "`tick\\r` is no keyword"),
+        ("12 report", "the second is missing"),
+        ("12 report x", "`x` is no second"),
+        ("12 report no-fix 1", "`1` stands after"),
+        ("12 report 1 2", "the beginning of the burst is missing"),
         ("12 edge", "the PHC time is missing"),
         ("12 edge 1 2", "`2` stands after the last field"),
         ("12 cross 1 2", "the window is missing"),
@@ -108,6 +126,14 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (raw(), any::<i64>(), data).prop_map(|(read_at, time, data)| {
             Event::Bytes(Bytes { read_at, byte_time: Span::from_nanos(time), data: data.into() })
+        }),
+        (raw(), proptest::option::of(any::<[i64; 3]>())).prop_map(|(read_at, second)| {
+            let says = second.map_or(Says::NoFix, |[utc, named_at, began_at]| Says::Second {
+                utc: UtcSecond::from_posix(utc),
+                named_at: Instant::from_nanos(named_at),
+                began_at: Instant::from_nanos(began_at),
+            });
+            Event::Report(Report { read_at, says })
         }),
         (raw(), any::<i64>()).prop_map(|(read_at, phc)| Event::Edge(Edge { phc: Instant::from_nanos(phc), read_at })),
         (raw(), any::<[i64; 3]>()).prop_map(|(raw, [phc, sys, window])| {

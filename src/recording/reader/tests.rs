@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::Config;
 use crate::engine::guard::{Conventions, Rollover, WitnessMode};
-use crate::time::{Instant, Span};
+use crate::time::{Date, Instant, Span};
 
 const HEADER: &str =
     "gnss2shm-recording 1 program=0.1.0 part=1 width=auto delay=auto holdover=60000000000 trust-zda=no\n";
@@ -48,6 +48,7 @@ fn damage_is_named_with_its_line_and_ends_the_reading() {
         ("gnss2shm-recording 1 part=0\n", "line 1: `part=0` is no setting"),
         ("gnss2shm-recording 1 width=1ms\n", "line 1: `width=1ms` is no setting"),
         ("gnss2shm-recording 1 trust-zda=maybe\n", "line 1: `trust-zda=maybe` is no setting"),
+        ("gnss2shm-recording 1 date-floor=2026-02-30\n", "line 1: `date-floor=2026-02-30` is no setting"),
         ("gnss2shm-recording 1 width=1 width=1\n", "line 1: `width=1` is no setting"),
         ("gnss2shm-recording 1 width\n", "line 1: `width` is no setting"),
         ("gnss2shm-recording 1\n1 tick\n2 tack\n3 tick\n", "line 3: `tack` is no keyword"),
@@ -75,20 +76,27 @@ fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
 }
 
 #[test]
-fn every_setting_comes_back_and_one_that_is_not_named_is_at_its_default() {
+fn every_setting_comes_back_and_one_that_is_not_named_stands_as_it_did_before_it_could_be() {
     let config = Config {
         width: Some(Span::from_nanos(1)),
         delay: Some(Span::from_nanos(-2)),
         holdover: Span::ZERO,
         trust_zda: true,
+        sawtooth: true,
         rollover: Rollover::Correct,
         witness: WitnessMode::Off,
         conventions: Conventions::Confirm,
+        offset: Span::from_nanos(-250),
+        date_floor: Date::new(2031, 2, 28).unwrap(),
+        date_ceiling: Date::new(2099, 12, 1).unwrap(),
     };
     let given = Header { part: 3, ..Header::new(config) };
     assert_eq!(header(&format!("{given}\n")), given);
-    assert_eq!(header("gnss2shm-recording 1\n").config, Config::default());
-    assert_eq!(header(HEADER), Header { program: "0.1.0".into(), part: 1, config: Config::default() });
+    // The days that were believed before headers named them, whatever this release believes.
+    let days = [(2026, 11, 1), (2046, 6, 17)].map(|(year, month, day)| Date::new(year, month, day).unwrap());
+    let unsaid = Config { date_floor: days[0], date_ceiling: days[1], ..Config::default() };
+    assert_eq!(header("gnss2shm-recording 1\n").config, unsaid);
+    assert_eq!(header(HEADER), Header { program: "0.1.0".into(), part: 1, config: unsaid });
 }
 
 #[test]

@@ -77,9 +77,16 @@ impl Files {
         }
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, state: Recording::Runs };
         match files.next_file() {
-            Ok(file) => Ok(Self { file: Some(file), ..files }),
-            Err(error) => Err(OpenError::File(files.path, error)),
+            Ok(file) => files.file = Some(file),
+            Err(error) if is_full(&error) => files.pause(&error),
+            Err(error) => return Err(OpenError::File(files.path, error)),
         }
+        Ok(files)
+    }
+
+    fn pause(&mut self, error: &io::Error) {
+        warn!("recording to {} pauses: {error}; samples are not concerned", self.path.display());
+        self.state = Recording::Paused { written: 0, missing: self.missing };
     }
 
     /// Writes these lines, or counts them as missing.
@@ -87,21 +94,20 @@ impl Files {
         let due = self.missing + chunk.missing;
         let result = self.try_write(due, &chunk.text);
         self.missing = if result.is_ok() { 0 } else { due + chunk.events };
-        self.state = match (result, self.state) {
-            (Ok(()), Recording::Runs) => Recording::Runs,
+        match (result, self.state) {
+            (Ok(()), Recording::Runs) => {}
             (Ok(()), Recording::Paused { written: STEADY.., missing }) => {
                 info!("recording to {} again; {missing} events are missing in it", self.path.display());
-                Recording::Runs
+                self.state = Recording::Runs;
             }
-            (Ok(()), Recording::Paused { written, missing }) => Recording::Paused { written: written + 1, missing },
-            (Err(error), Recording::Runs) => {
-                warn!("recording to {} pauses: {error}; samples are not concerned", self.path.display());
-                Recording::Paused { written: 0, missing: self.missing }
+            (Ok(()), Recording::Paused { written, missing }) => {
+                self.state = Recording::Paused { written: written + 1, missing };
             }
+            (Err(error), Recording::Runs) => self.pause(&error),
             (Err(_), Recording::Paused { missing, .. }) => {
-                Recording::Paused { written: 0, missing: missing + chunk.missing + chunk.events }
+                self.state = Recording::Paused { written: 0, missing: missing + chunk.missing + chunk.events };
             }
-        };
+        }
     }
 
     fn try_write(&mut self, missing: i64, text: &str) -> io::Result<()> {
@@ -136,6 +142,11 @@ impl Files {
         self.header.part += 1;
         Ok(file)
     }
+}
+
+/// Whether there may be room later.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, as far as there are any; the last one makes room.

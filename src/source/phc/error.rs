@@ -18,7 +18,7 @@ pub enum PhcErrorKind {
     NotThere,
     /// The kernel or the driver failed where it should not; it may be busy or in a reset.
     Failed,
-    /// A path to something else, or a name that no interface can have.
+    /// A path to something else or to a virtual clock, or a name that nothing can have.
     NotAClock,
     /// The interface is there and has no PHC.
     NoClock,

@@ -1,20 +1,30 @@
-//! From what the operator wrote to a node and a pin.
+//! From what the operator wrote to a node.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{PhcError, PhcErrorKind};
-use super::{PhcConfig, Pin};
 use crate::sys::ethtool;
-use crate::sys::ptp::{Function, PinState};
 
-/// The node of a device: an interface's PHC, or a path (anything with a slash) to a PHC's node.
+/// Where the kernel shows its PCI devices.
+const PCI: &str = "/sys/bus/pci/devices";
+
+/// The node of a device: the PHC of a network interface or of a PCI device (no interface has a colon in its name), or a
+/// path (anything with a slash) to a PHC's node.
 ///
 /// # Errors
-/// Not fatal: interface or node are not there. Fatal: the interface has no PHC, or the path leads to something else.
+/// Not fatal: interface, PCI device or node are not there. Fatal: what is named has no PHC, is something else, or is a
+/// virtual clock.
 pub fn resolve(device: &str) -> Result<PathBuf, PhcError> {
-    if device.contains('/') { of_path(Path::new(device)) } else { of_interface(device) }
+    if device.contains('/') {
+        of_path(Path::new(device))
+    } else if device.contains(':') {
+        of_pci(device, Path::new(PCI))
+    } else {
+        of_interface(device)
+    }
 }
 
 fn of_interface(name: &str) -> Result<PathBuf, PhcError> {
@@ -43,17 +53,106 @@ fn of_interface(name: &str) -> Result<PathBuf, PhcError> {
     })
 }
 
+fn of_pci(device: &str, devices: &Path) -> Result<PathBuf, PhcError> {
+    let Some(address) = pci_address(device) else {
+        return Err(PhcError::new(
+            PhcErrorKind::NotAClock,
+            format!("{device:?} is no PCI address: write it as `lspci -D` does, as in 0000:03:00.0"),
+        ));
+    };
+    let found = devices.join(&address);
+    let is_driven = match fs::metadata(&found) {
+        Ok(_) => found.join("driver").exists(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(PhcError::failed(&address, "cannot be looked up", &error)),
+    };
+    let clocks = entries(&found.join("ptp"));
+    match clocks.as_slice() {
+        [clock] => Ok(Path::new("/dev").join(clock)),
+        [] if !is_driven => Err(PhcError::new(
+            PhcErrorKind::NotThere,
+            format!(
+                "there is no PCI device {address}, or it has no driver: check with `lspci -D -k`; it is waited for"
+            ),
+        )),
+        [] => Err(PhcError::new(
+            PhcErrorKind::NoClock,
+            format!("PCI device {address} has no PTP hardware clock: name the NIC that the pulse is wired to"),
+        )),
+        several => Err(PhcError::new(
+            PhcErrorKind::NotAClock,
+            format!(
+                "PCI device {address} has several PTP hardware clocks: name one of /dev/{}",
+                several.join(", /dev/")
+            ),
+        )),
+    }
+}
+
+/// A PCI address as sysfs has it, from that, from what lspci prints (without the domain, if that is 0), or from what
+/// udev makes of it (`pci-0000:03:00.0`).
+fn pci_address(device: &str) -> Option<String> {
+    let address = device.strip_prefix("pci-").unwrap_or(device).to_ascii_lowercase();
+    let (bus_first, function) = address.split_once('.')?;
+    let parts: Vec<_> = bus_first.split(':').collect();
+    let (domain, bus, slot) = match parts.as_slice() {
+        [bus, slot] => ("0000", *bus, *slot),
+        [domain, bus, slot] => (*domain, *bus, *slot),
+        _ => return None,
+    };
+    let is_hex = |part: &str, digits: &[usize]| {
+        digits.contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    // A domain behind Intel's VMD has five digits, or more.
+    let is_whole =
+        is_hex(domain, &[4, 5, 6, 7, 8]) && is_hex(bus, &[2]) && is_hex(slot, &[2]) && is_hex(function, &[1]);
+    is_whole.then(|| format!("{domain}:{bus}:{slot}.{function}"))
+}
+
+/// Names in a directory, in order; none where it cannot be read.
+fn entries(directory: &Path) -> Vec<String> {
+    let found = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<_> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 fn of_path(path: &Path) -> Result<PathBuf, PhcError> {
     let found = fs::metadata(path).map_err(|error| PhcError::opening(path, &error))?;
     // Looked up before the node is opened: opening some devices (a watchdog, a modem) does something.
-    let class = found.file_type().is_char_device().then(|| sysfs(&found, "subsystem"));
-    match class {
-        Some(subsystem) if fs::read_link(&subsystem).is_ok_and(|class| !class.ends_with("ptp")) => {
-            Err(not_a_clock(path))
-        }
-        None => Err(not_a_clock(path)),
-        Some(_ptp_or_no_sysfs) => Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())),
+    if !found.file_type().is_char_device() {
+        return Err(not_a_clock(path));
     }
+    let device = sysfs(&found);
+    if is_class(&device).is_some_and(|is_ptp| !is_ptp) {
+        return Err(not_a_clock(path));
+    }
+    if let Some(physical) = made_from(&device) {
+        return Err(PhcError::new(
+            PhcErrorKind::NotAClock,
+            format!(
+                "{} is a virtual clock and time stamps no pulses: name /dev/{physical}, the hardware clock it is made from",
+                path.display()
+            ),
+        ));
+    }
+    Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
+}
+
+/// Whether a device in sysfs is of the class ptp; `None` where sysfs does not say.
+fn is_class(device: &Path) -> Option<bool> {
+    fs::read_link(device.join("subsystem")).ok().map(|class| class.ends_with("ptp"))
+}
+
+/// The clock that a virtual clock was made from by a number in `n_vclocks`: the parent of a PHC is the NIC, that of a
+/// virtual clock is a PHC (the kernel's `ptp_clock_register`, Linux 5.14).
+///
+/// A PHC that has virtual clocks is a good one for us: it time stamps as ever, and the kernel lets nobody set or steer it
+/// (`EBUSY`), unless the hardware has a counter of its own for the virtual ones.
+fn made_from(device: &Path) -> Option<String> {
+    let parent = device.join("device");
+    is_class(&parent)?.then_some(())?;
+    Some(fs::canonicalize(parent).ok()?.file_name()?.to_string_lossy().into_owned())
 }
 
 /// The path is something, but not a PHC.
@@ -66,75 +165,19 @@ pub(super) fn not_a_clock(path: &Path) -> PhcError {
 
 /// The name that the driver gave the clock; empty where sysfs does not say.
 pub(super) fn clock_name(path: &Path) -> String {
-    let name = fs::metadata(path).and_then(|found| fs::read_to_string(sysfs(&found, "clock_name")));
+    let name = fs::metadata(path).and_then(|found| fs::read_to_string(sysfs(&found).join("clock_name")));
     name.unwrap_or_default().trim().to_owned()
 }
 
-fn sysfs(node: &fs::Metadata, file: &str) -> PathBuf {
+fn sysfs(node: &fs::Metadata) -> PathBuf {
     let (major, minor) = (libc::major(node.rdev()), libc::minor(node.rdev()));
-    PathBuf::from(format!("/sys/dev/char/{major}:{minor}/{file}"))
-}
-
-/// The channel is one of the clock's.
-pub(super) fn check_channel(clock: &str, channel: u32, channels: u32) -> Result<(), PhcError> {
-    if channel < channels {
-        return Ok(());
-    }
-    Err(match channels {
-        0 => PhcError::new(
-            PhcErrorKind::NoTimeStamps,
-            format!(
-                "{clock} cannot time stamp a pulse: it has no external time stamps; name the NIC that the pulse is wired to"
-            ),
-        ),
-        1 => PhcError::new(
-            PhcErrorKind::NoSuchChannel,
-            format!("there is no channel {channel}: {clock} has channel 0 and no other; leave channel out"),
-        ),
-        _ => PhcError::new(
-            PhcErrorKind::NoSuchChannel,
-            format!("there is no channel {channel}: {clock} has {channels}, 0 to {}", channels - 1),
-        ),
-    })
-}
-
-/// Which pin to set. Without one in the settings: the one that has this channel already, else the first, if it is free.
-/// `None` where the wiring is fixed.
-pub(super) fn choose_pin(clock: &str, config: &PhcConfig, pins: &[PinState]) -> Result<Option<PinState>, PhcError> {
-    let list = || pins.iter().map(|pin| format!("{} ({})", pin.name, pin.index)).collect::<Vec<_>>().join(", ");
-    if let Some(wanted) = &config.pin {
-        let found = pins.iter().find(|pin| match wanted {
-            Pin::Name(name) => pin.name == *name,
-            Pin::Index(index) => pin.index == *index,
-        });
-        return match found {
-            Some(pin) => Ok(Some(pin.clone())),
-            None if pins.is_empty() => Err(PhcError::new(
-                PhcErrorKind::NoSuchPin,
-                format!("there is no pin {wanted}: {clock} has no pins to choose from; leave pin out"),
-            )),
-            None => {
-                Err(PhcError::new(PhcErrorKind::NoSuchPin, format!("there is no pin {wanted}: {clock} has {}", list())))
-            }
-        };
-    }
-    let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
-    match set.or(pins.first()) {
-        Some(pin) if set.is_none() && pin.function != Function::None => Err(PhcError::new(
-            PhcErrorKind::PinInUse,
-            format!(
-                "no pin is named, and the first one of {clock}, {}, is in use for something else: name the pin that the \
-                 pulse is wired to, one of {}",
-                pin.name,
-                list()
-            ),
-        )),
-        chosen => Ok(chosen.cloned()),
-    }
+    PathBuf::from(format!("/sys/dev/char/{major}:{minor}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -145,6 +188,9 @@ mod tests {
             ("a-name-too-long-for-an-interface", PhcErrorKind::NotAClock),
             ("/dev/ptp4095", PhcErrorKind::NotThere),
             ("/nosuchdir/ptp0", PhcErrorKind::NotThere),
+            ("ffff:ff:1f.7", PhcErrorKind::NotThere),
+            ("0000:03:00", PhcErrorKind::NotAClock),
+            ("eth0:1", PhcErrorKind::NotAClock),
             ("/dev/null", PhcErrorKind::NotAClock),
             ("/proc/version", PhcErrorKind::NotAClock),
             ("/dev", PhcErrorKind::NotAClock),
@@ -157,63 +203,94 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_out_of_range_says_how_many_there_are() {
-        assert_eq!(check_channel("ptp0", 1, 2), Ok(()));
-        for (channel, channels, kind, says) in [
-            (2, 2, PhcErrorKind::NoSuchChannel, "has 2, 0 to 1"),
-            (1, 1, PhcErrorKind::NoSuchChannel, "channel 0 and no other"),
-            (0, 0, PhcErrorKind::NoTimeStamps, "no external time stamps"),
+    fn a_pci_address_is_read_as_lspci_and_udev_write_it() {
+        for (written, read) in [
+            ("0000:03:00.0", Some("0000:03:00.0")),
+            ("pci-0000:03:00.0", Some("0000:03:00.0")),
+            ("03:00.1", Some("0000:03:00.1")),
+            ("0000:AF:1F.7", Some("0000:af:1f.7")),
+            ("10000:e1:00.0", Some("10000:e1:00.0")),
+            ("3:00.0", None),
+            ("0000:03:00", None),
+            ("0000:03:00.10", None),
+            ("0000:03:0g.0", None),
+            ("pci-0000:00:14.0-usb-0:1", None),
+            ("0:0000:03:00.0", None),
+            ("000:03:00.0", None),
         ] {
-            let error = check_channel("ptp0 (igb)", channel, channels).unwrap_err();
-            assert_eq!(error.kind(), kind);
-            assert!(error.is_fatal() && error.to_string().contains(says), "{error}");
+            assert_eq!(pci_address(written).as_deref(), read, "{written}");
         }
     }
 
-    fn pins(functions: &[(Function, u32)]) -> Vec<PinState> {
-        let pin = |(index, (function, channel)): (usize, &(Function, u32))| PinState {
-            name: format!("SDP{index}"),
-            index: index as u32,
-            function: *function,
-            channel: *channel,
-        };
-        functions.iter().enumerate().map(pin).collect()
+    /// A directory tree of this test's own.
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str, directories: &[&str], links: &[(&str, &str)]) -> Self {
+            let root = std::env::temp_dir().join(format!("gnss2shm-sysfs-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&root);
+            for directory in directories {
+                fs::create_dir_all(root.join(directory)).unwrap();
+            }
+            for (link, target) in links {
+                symlink(target, root.join(link)).unwrap();
+            }
+            Self(root)
+        }
     }
 
-    fn config(pin: Option<&str>, channel: u32) -> PhcConfig {
-        PhcConfig { device: "eth0".into(), pin: pin.map(|pin| pin.parse().unwrap()), channel }
-    }
-
-    #[test]
-    fn the_pin_is_the_named_one_or_the_one_that_has_the_channel_or_the_first() {
-        let free = (Function::None, 0);
-        let (ours, output) = ((Function::ExtTs, 0), (Function::Other(2), 0));
-        for (functions, pin, channel, chosen) in [
-            (vec![free, free, free], Some("SDP2"), 0, Some(2)),
-            (vec![free, free, free], Some("1"), 1, Some(1)),
-            (vec![output, output], Some("SDP0"), 0, Some(0)),
-            (vec![free, free], None, 0, Some(0)),
-            (vec![output, ours], None, 0, Some(1)),
-            (vec![free, ours], None, 1, Some(0)),
-            (vec![], None, 0, None),
-        ] {
-            let found = choose_pin("ptp0", &config(pin, channel), &pins(&functions)).unwrap();
-            assert_eq!(found.map(|pin| pin.index), chosen, "{functions:?} {pin:?} {channel}");
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
     #[test]
-    fn a_wrong_pin_names_those_that_exist() {
-        let (free, output) = ((Function::None, 0), (Function::Other(2), 0));
-        for (functions, pin, kind, says) in [
-            (vec![free, free], Some("SDP7"), PhcErrorKind::NoSuchPin, "no pin SDP7: ptp0 has SDP0 (0), SDP1 (1)"),
-            (vec![free, free], Some("2"), PhcErrorKind::NoSuchPin, "no pin 2: ptp0 has SDP0 (0), SDP1 (1)"),
-            (vec![], Some("SDP0"), PhcErrorKind::NoSuchPin, "leave pin out"),
-            (vec![output, free], None, PhcErrorKind::PinInUse, "one of SDP0 (0), SDP1 (1)"),
+    fn a_pci_device_leads_to_its_clock() {
+        let tree = Tree::new(
+            "pci",
+            &[
+                "drivers/igb",
+                "0000:01:00.0/ptp/ptp3",
+                "0000:02:00.0/ptp/ptp10",
+                "0000:02:00.0/ptp/ptp9",
+                "0000:03:00.0",
+                "0000:04:00.0",
+            ],
+            &[("0000:01:00.0/driver", "../drivers/igb"), ("0000:03:00.0/driver", "../drivers/igb")],
+        );
+        assert_eq!(of_pci("01:00.0", &tree.0), Ok(PathBuf::from("/dev/ptp3")));
+        for (device, kind, says) in [
+            ("pci-0000:02:00.0", PhcErrorKind::NotAClock, "one of /dev/ptp10, /dev/ptp9"),
+            ("0000:03:00.0", PhcErrorKind::NoClock, "0000:03:00.0 has no PTP hardware clock"),
+            ("0000:04:00.0", PhcErrorKind::NotThere, "it has no driver"),
+            ("0000:05:00.0", PhcErrorKind::NotThere, "no PCI device 0000:05:00.0"),
         ] {
-            let error = choose_pin("ptp0", &config(pin, 0), &pins(&functions)).unwrap_err();
-            assert_eq!(error.kind(), kind);
-            assert!(error.is_fatal() && error.to_string().contains(says), "{error}");
+            let error = of_pci(device, &tree.0).unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_virtual_clock_leads_to_the_one_it_is_made_from() {
+        let tree = Tree::new(
+            "vclock",
+            &["class/ptp", "class/pci", "pci0/ptp/ptp0/ptp2"],
+            &[
+                ("pci0/subsystem", "../class/pci"),
+                ("pci0/ptp/ptp0/subsystem", "../../../class/ptp"),
+                ("pci0/ptp/ptp0/device", "../.."),
+                ("pci0/ptp/ptp0/ptp2/subsystem", "../../../../class/ptp"),
+                ("pci0/ptp/ptp0/ptp2/device", ".."),
+            ],
+        );
+        let device = |path: &str| tree.0.join(path);
+        assert_eq!(made_from(&device("pci0/ptp/ptp0/ptp2")).as_deref(), Some("ptp0"));
+        assert_eq!(made_from(&device("pci0/ptp/ptp0")), None);
+        assert_eq!(made_from(&device("pci0")), None);
+        assert_eq!(is_class(&device("pci0/ptp/ptp0")), Some(true));
+        assert_eq!(is_class(&device("pci0")), Some(false));
+        assert_eq!(is_class(&device("absent")), None);
     }
 }

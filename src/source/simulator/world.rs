@@ -14,6 +14,8 @@ const PPM: i64 = 1_000;
 const REARMED_AFTER: Span = Span::from_secs(3);
 /// A front is stamped a second time after at least and at most this many nanoseconds.
 const DOUBLED_AFTER: [i64; 2] = [1_000, 40_000];
+/// Sentences that would begin so much later than they should, because of those before them, are left out.
+const BACKLOG: Span = Span::from_secs(3);
 
 /// The simulated truth.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct World {
     deviation: Span,
     /// When the NIC stamps no edges.
     disarmed: Vec<Range<Instant<Raw>>>,
+    /// When the line has carried what was sent so far.
+    line_free: Instant<Raw>,
 }
 
 /// What happens to a clock.
@@ -78,6 +82,7 @@ impl World {
             first_pulse,
             deviation: Span::ZERO,
             disarmed: Vec::new(),
+            line_free: Instant::from_nanos(i64::MIN),
             scenario,
         };
         world.bend_clocks();
@@ -261,6 +266,12 @@ impl World {
             }
         }
         let start = if self.scenario.delay < Span::ZERO { pulse + delay } else { pulse + delay.max(Span::ZERO) };
+        // A line carries one sentence after the other.
+        if self.line_free - start > BACKLOG {
+            return None;
+        }
+        let start = start.max(self.line_free);
+        self.line_free = start + self.byte_time().times(bytes.len() as i64);
         Some((start, bytes))
     }
 

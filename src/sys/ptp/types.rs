@@ -59,6 +59,15 @@ pub enum Request {
     Loose,
 }
 
+/// Whose queue a descriptor's events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// Its own: it gets every event.
+    Own,
+    /// That of all descriptors: each event goes to one reader. All that there is before Linux 6.7.
+    Shared,
+}
+
 /// Why [`Ptp::wait`](super::Ptp::wait) came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {

@@ -13,7 +13,7 @@
  *   sample L ERROR UNCERTAINTY  and words that qualify it
  *   leap L                      truth was set back in second L
  *   summary KEY=VALUE ...       last line
- * It ends after --seconds, or on SIGTERM. With --peek it only says what the segment holds now, with --clock only how far
+ * A sample is wrong from --wrong ns on. It ends after --seconds, or on SIGTERM. With --peek it only says what the segment holds now, with --clock only how far
  * the system clock is ahead of truth.
  */
 #include "truth.h"
@@ -29,7 +29,7 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
-#define WRONG 10000 /* ns: a sample further off than this (plus our own uncertainty) is wrong */
+static int64_t wrong_from = 10000; /* ns: a sample further off than this (plus our own uncertainty) is wrong */
 
 /* The segment as NTP's reference clock 28 and chrony define it for 64-bit machines. */
 struct segment {
@@ -185,13 +185,13 @@ static void judge(const struct sample *s)
 	found.squares += (double)error * error;
 	if (llabs(error) > found.worst)
 		found.worst = llabs(error);
-	if (llabs(error) > WRONG + unsure)
+	if (llabs(error) > wrong_from + unsure)
 		found.wrong++;
-	else if (unsure > WRONG)
+	else if (unsure > wrong_from)
 		found.doubtful++;
 	printf("sample %ld.%09ld %ld %ld%s%s%s leap=%d\n", (long)(s->label / SECOND),
 	       (long)(s->label % SECOND), (long)error, (long)unsure, words, s->torn ? " torn" : "",
-	       llabs(error) > WRONG + unsure ? " WRONG" : "", s->leap);
+	       llabs(error) > wrong_from + unsure ? " WRONG" : "", s->leap);
 }
 
 /* ---- the segment ---- */
@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { "peek", 0, 0, 'p' },
-		{ "clock", 0, 0, 'c' }, { 0, 0, 0, 0 },
+		{ "clock", 0, 0, 'c' }, { "wrong", 1, 0, 'w' }, { 0, 0, 0, 0 },
 	};
 	static struct sample waiting[64];
 	int unit = 0, pending = 0, truth, c, i;
@@ -336,6 +336,7 @@ int main(int argc, char **argv)
 		case 's': seconds = atoll(optarg); break;
 		case 'p': peek = true; break;
 		case 'c': clock = true; break;
+		case 'w': wrong_from = atoll(optarg); break;
 		default: exit(64);
 		}
 	}

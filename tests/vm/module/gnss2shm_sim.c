@@ -11,10 +11,18 @@
  * measured: an emulated machine may run the timer as late as it likes, the time stamp is still the
  * one that perfect hardware would have latched. Only the delivery is late, as on a busy machine.
  *
+ * A third thing comes and goes with the parameter `pps`: /dev/ppsN, where the same pulse is captured
+ * as by an interrupt's handler that reads the system clock. An emulated machine would be late by
+ * milliseconds now and then, which no real one is. So the handler's lateness is drawn (pps_late_ns), and
+ * what the system clock showed by then is computed: it is a straight line between the reading
+ * before the edge, 2 ms away at most, and the one after it.
+ *
  * Parameters marked "run time" may be written under /sys/module/gnss2shm_sim/parameters.
  */
 #include <linux/hrtimer.h>
 #include <linux/module.h>
+#include <linux/pps_kernel.h>
+#include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/timekeeping.h>
@@ -75,6 +83,11 @@ MODULE_PARM_DESC(glitch, "seconds with one stray edge anywhere in them, in 1/100
 static int late_ms = 0;
 module_param(late_ms, int, 0644);
 MODULE_PARM_DESC(late_ms, "edges are delivered this much after they happened (run time)");
+
+static int pps_late_ns = 12000;
+module_param(pps_late_ns, int, 0644);
+MODULE_PARM_DESC(pps_late_ns, "the handler of the PPS device reads the system clock up to this much after an edge, "
+			      "from a sixth of it on, uniformly (run time)");
 
 /* ---- straight lines ------------------------------------------------------------------------ */
 
@@ -158,12 +171,15 @@ struct edge {
 };
 
 static struct ptp_clock *truth_clock, *nic_clock;
+static struct pci_dev *slot; /* what the NIC's clock says it sits on: whatever is first on the bus */
 static struct hrtimer timer;
 static struct rnd_state random;
 static int channel_pin[CHANNELS] = { -1, -1 }; /* pin of an enabled channel, else -1 */
 static struct edge plan[3];                    /* the edges of `second`, in order */
 static int planned, done;
 static s64 second;                             /* of truth */
+static struct pps_device *pps;                 /* NULL while there is none */
+static struct system_time_snapshot before;     /* the timer's last look at the clocks */
 
 static bool chance(int permille)
 {
@@ -201,12 +217,38 @@ static void deliver(s64 raw)
 			ptp_clock_event(nic_clock, &event);
 }
 
+/* Neither slewed faster than chronyd can, nor stepped. */
+static bool runs_evenly(s64 real, s64 raw)
+{
+	s64 gained = real - raw;
+
+	return (gained < 0 ? -gained : gained) < raw / 8 + 1000;
+}
+
+/* The edge as the handler of an interrupt would have captured it. `now` is a look at the clocks after it. */
+static void capture(s64 raw, bool rising, const struct system_time_snapshot *now)
+{
+	s64 raw_span = now->raw - before.raw, real_span = now->real - before.real;
+	struct pps_event_time stamp = {};
+	s64 part, soonest = pps_late_ns / 6;
+
+	/* The system clock was stepped around the edge: the interrupt is lost, as on which side of it cannot be told. */
+	if (!pps || raw_span <= 0 || !runs_evenly(real_span, raw_span))
+		return;
+	part = raw - before.raw + soonest + prandom_u32_state(&random) % (u32)(pps_late_ns - soonest + 1);
+	stamp.ts_real = ktime_to_timespec64(before.real + part + (s64)div64_s64((real_span - raw_span) * part, raw_span));
+	pps_event(pps, &stamp, rising ? PPS_CAPTUREASSERT : PPS_CAPTURECLEAR, NULL);
+}
+
 static enum hrtimer_restart tick(struct hrtimer *t)
 {
-	s64 wait, edge, raw = ktime_get_raw();
+	struct system_time_snapshot now;
+	s64 wait, edge, raw;
 	unsigned long flags;
 
 	spin_lock_irqsave(&lock, flags);
+	ktime_get_snapshot(&now);
+	raw = now.raw;
 	for (;;) {
 		if (done == planned) {
 			/* An empty second is still waited for: its end is where the next begins. */
@@ -226,11 +268,14 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 		edge += late_ms * (s64)NSEC_PER_MSEC;
 		if (raw < edge)
 			break;
-		if (!chance(loss))
+		if (!chance(loss)) {
 			deliver(edge - late_ms * (s64)NSEC_PER_MSEC);
+			capture(edge - late_ms * (s64)NSEC_PER_MSEC, plan[done].rising, &now);
+		}
 		done++;
 	}
 	wait = edge - raw;
+	before = now;
 	spin_unlock_irqrestore(&lock, flags);
 
 	/* The timer runs on a clock that chronyd may slew by 10 %: approach, do not trust one leap. */
@@ -421,6 +466,46 @@ static s64 clock_at(struct ptp_clock_info *info, s64 raw)
 	return ns;
 }
 
+/* ---- the PPS device ------------------------------------------------------------------------ */
+
+/* PPS_CANWAIT is not among it: Linux has everybody wait whether or not the driver says so. */
+static struct pps_source_info pps_info = {
+	.name = "sim",
+	.mode = PPS_CAPTUREBOTH | PPS_OFFSETASSERT | PPS_OFFSETCLEAR | PPS_TSFMT_TSPEC,
+	.owner = THIS_MODULE,
+};
+
+static int has_pps;
+
+static int set_pps(const char *text, const struct kernel_param *param)
+{
+	struct pps_device *new = NULL, *old;
+	int how, err = kstrtoint(text, 0, &how);
+	unsigned long flags;
+
+	if (err)
+		return err;
+	if (has_pps == !!how)
+		return 0;
+	if (how) {
+		new = pps_register_source(&pps_info, PPS_CAPTUREBOTH | PPS_OFFSETASSERT | PPS_OFFSETCLEAR);
+		if (IS_ERR_OR_NULL(new))
+			return new ? PTR_ERR(new) : -ENODEV;
+	}
+	spin_lock_irqsave(&lock, flags);
+	old = pps;
+	pps = new;
+	spin_unlock_irqrestore(&lock, flags);
+	if (old)
+		pps_unregister_source(old);
+	has_pps = !!how;
+	return 0;
+}
+
+static const struct kernel_param_ops pps_ops = { .set = set_pps, .get = param_get_int };
+module_param_cb(pps, &pps_ops, &has_pps, 0644);
+MODULE_PARM_DESC(pps, "1: the pulse is wired to a kernel PPS device, too; 0: that device is gone (run time)");
+
 /* ---- coming and going ---------------------------------------------------------------------- */
 
 static int __init sim_init(void)
@@ -451,11 +536,14 @@ static int __init sim_init(void)
 	truth_clock = ptp_clock_register(&truth_info, NULL);
 	if (IS_ERR_OR_NULL(truth_clock))
 		return truth_clock ? PTR_ERR(truth_clock) : -ENODEV;
-	nic_clock = ptp_clock_register(&nic_info, NULL);
+	slot = pci_get_domain_bus_and_slot(0, 0, 0);
+	nic_clock = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
 	if (IS_ERR_OR_NULL(nic_clock)) {
 		ptp_clock_unregister(truth_clock);
+		pci_dev_put(slot);
 		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
 	}
+	ktime_get_snapshot(&before);
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	timer.function = tick;
 	hrtimer_start(&timer, ktime_get(), HRTIMER_MODE_ABS);
@@ -465,8 +553,11 @@ static int __init sim_init(void)
 static void __exit sim_exit(void)
 {
 	hrtimer_cancel(&timer);
+	if (pps)
+		pps_unregister_source(pps);
 	ptp_clock_unregister(nic_clock);
 	ptp_clock_unregister(truth_clock);
+	pci_dev_put(slot);
 }
 
 module_init(sim_init);

@@ -30,7 +30,3 @@ scenario() {
 	check_judge
 	check "the end" true
 }
-
-followed() {
-	chronyc -n sources | grep -q '^#\* GNSS'
-}

@@ -4,17 +4,6 @@ judged=checks
 lasts=200
 port=/dev/ttyS1
 
-# refused STATUS WORDS ARGUMENTS...: ends within 2 s with this status and a sentence that has these words.
-refused() {
-	wanted=$1 words=$2
-	shift 2
-	timeout 2 gnss2shm run --serial $port --baud "$baud" "$@" >/tmp/said 2>&1
-	status=$?
-	[ $status = "$wanted" ] && grep -q "$words" /tmp/said && return
-	echo "status $status: $(tail -n 1 /tmp/said)"
-	return 1
-}
-
 launch() { # arguments of gnss2shm run; its log is gnss2shm.log, of this launch only
 	cat /results/gnss2shm.log >>/results/gnss2shm.before 2>/dev/null
 	gnss2shm run --serial $port --baud "$baud" --phc "$nic" --shm 0 "$@" >/results/gnss2shm.log 2>&1 &

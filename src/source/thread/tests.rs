@@ -1,6 +1,7 @@
-//! The thread without a PHC: what it does while there is none, and how it ends.
+//! The thread without a device: what it does while there is none, and how it ends.
 
 use super::*;
+use crate::source::phc::{Phc, PhcConfig};
 use crate::time::Instant;
 
 fn absent() -> PhcConfig {
@@ -10,7 +11,7 @@ fn absent() -> PhcConfig {
 #[test]
 fn an_absent_phc_is_told_once_and_waited_for() {
     let (sender, mut events) = mpsc::channel(4);
-    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    let thread = PulseThread::spawn::<Phc>(absent(), None, sender).unwrap();
     let told = events.blocking_recv().unwrap();
     assert!(matches!(told, Event::Source { change: SourceChange::PulseLost, .. }), "{told:?}");
     sleep(Duration::from_millis(1_200)); // past the first retry
@@ -20,7 +21,7 @@ fn an_absent_phc_is_told_once_and_waited_for() {
 #[test]
 fn it_stops_within_100_ms() {
     let (sender, _events) = mpsc::channel(4);
-    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    let thread = PulseThread::spawn::<Phc>(absent(), None, sender).unwrap();
     sleep(Duration::from_millis(20)); // it is in the midst of its second's rest
     let begin = StdInstant::now();
     assert_eq!(thread.stop(), ThreadEnd::Clean);
@@ -31,14 +32,14 @@ fn it_stops_within_100_ms() {
 fn it_stops_even_while_the_channel_is_full() {
     let (sender, _events) = mpsc::channel(1);
     sender.try_send(Event::Tick { raw: Instant::from_nanos(0) }).unwrap();
-    let thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    let thread = PulseThread::spawn::<Phc>(absent(), None, sender).unwrap();
     sleep(Duration::from_millis(20));
     let begin = StdInstant::now();
     assert_eq!(thread.stop(), ThreadEnd::Clean);
     assert!(begin.elapsed() < Duration::from_millis(100));
 }
 
-fn wait_for_the_end(thread: &mut PhcThread) {
+fn wait_for_the_end(thread: &mut PulseThread) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ended = async { tokio::time::timeout(Duration::from_secs(3), thread.ended()).await };
     runtime.block_on(ended).expect("nobody was told that the thread ended");
@@ -47,7 +48,7 @@ fn wait_for_the_end(thread: &mut PhcThread) {
 #[test]
 fn it_ends_when_nobody_listens_and_says_so() {
     let (sender, mut events) = mpsc::channel(4);
-    let mut thread = PhcThread::spawn(absent(), None, sender).unwrap();
+    let mut thread = PulseThread::spawn::<Phc>(absent(), None, sender).unwrap();
     events.blocking_recv().unwrap(); // now it rests, with nothing more to send
     drop(events);
     wait_for_the_end(&mut thread);
@@ -57,7 +58,7 @@ fn it_ends_when_nobody_listens_and_says_so() {
 
 #[test]
 fn a_panic_within_is_noticed() {
-    let mut thread = PhcThread::start(Arc::new(EventFd::new().unwrap()), || panic!("as a bug would")).unwrap();
+    let mut thread = PulseThread::start(Arc::new(EventFd::new().unwrap()), || panic!("as a bug would")).unwrap();
     wait_for_the_end(&mut thread);
     assert_eq!(thread.stop(), ThreadEnd::Panicked);
 }
@@ -68,6 +69,6 @@ fn a_thread_that_sits_in_a_read_is_left_behind_after_a_second() {
         sleep(Duration::from_secs(30));
         Stop
     };
-    let thread = PhcThread::start(Arc::new(EventFd::new().unwrap()), stuck).unwrap();
+    let thread = PulseThread::start(Arc::new(EventFd::new().unwrap()), stuck).unwrap();
     assert_eq!(thread.stop(), ThreadEnd::Stuck);
 }

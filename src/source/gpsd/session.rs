@@ -1,0 +1,372 @@
+//! One conversation with gpsd: which device, what is asked, what becomes of the answers. Pure: lines in, actions out.
+
+use std::collections::HashSet;
+
+use crate::event::{Event, Lost, SourceChange};
+use crate::time::{Instant, Raw, Span};
+
+use super::clock::Arrival;
+use super::lines::Line;
+use super::protocol::{self, ASK_DEVICES, ASK_VERSION, Device, Message, PROTO_MAJOR, Toff};
+use super::timing::{Naming, Timing};
+
+/// gpsd greets, and says which devices it has, within this.
+const GREETS_WITHIN: Span = Span::from_millis(2_500);
+/// Nothing is wrong while gpsd says something so often. It is asked then, and given as long to answer.
+const ANSWERS_WITHIN: Span = Span::from_secs(5);
+/// A device that was asked for is open within this, or it is not there.
+const OPENS_WITHIN: Span = Span::from_millis(1_500);
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// This is to be said to gpsd.
+    Ask(String),
+    /// This is for the engine.
+    Tell(Event),
+    /// The operator should know.
+    Say(String),
+    /// The conversation is over: it is not worth going on, for this reason.
+    End(String),
+}
+
+/// What has been said in the log and need not be said again, whatever the connection.
+#[derive(Debug, Default)]
+pub(super) struct Said(HashSet<Trouble>);
+
+/// What gpsd may do wrong. Each is said once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Trouble {
+    Garbage,
+    TooLong,
+    OtherDevice,
+    OutOfStep,
+}
+
+impl Said {
+    fn first(&mut self, trouble: Trouble) -> bool {
+        self.0.insert(trouble)
+    }
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub(super) struct Session<'a> {
+    name: String,
+    wanted: Option<&'a str>,
+    near: bool,
+    said: &'a mut Said,
+    greeted: bool,
+    followed: Option<Followed>,
+    /// What was said of the devices last: it is said again only if it changes.
+    verdict: Option<String>,
+    heard: Instant<Raw>,
+    /// Since when nothing is known of its devices.
+    unknown_since: Option<Instant<Raw>>,
+}
+
+/// The device that is followed.
+#[derive(Debug)]
+struct Followed {
+    path: String,
+    asked: Instant<Raw>,
+    present: bool,
+    timing: Timing,
+}
+
+impl<'a> Session<'a> {
+    /// A conversation that begins at `now` with the gpsd of that name. `near`: it can be on this machine.
+    pub(super) fn new(
+        name: String,
+        wanted: Option<&'a str>,
+        near: bool,
+        said: &'a mut Said,
+        now: Instant<Raw>,
+    ) -> Self {
+        Self {
+            name,
+            wanted,
+            near,
+            said,
+            greeted: false,
+            followed: None,
+            verdict: None,
+            heard: now,
+            unknown_since: Some(now),
+        }
+    }
+
+    /// Bytes were read; their lines follow.
+    pub(super) fn read(&mut self, arrival: Arrival) {
+        self.heard = arrival.raw;
+        if let Some(followed) = &mut self.followed {
+            followed.timing.read(arrival);
+        }
+    }
+
+    /// A line of the last read.
+    pub(super) fn line(&mut self, line: &Line<'_>, arrival: Arrival, acts: &mut Vec<Act>) {
+        let line = match line {
+            Line::TooLong => {
+                self.trouble(Trouble::TooLong, "a line longer than gpsd's are", acts);
+                return self.must_have_greeted(acts);
+            }
+            Line::Whole(line) => *line,
+        };
+        let at = arrival.raw;
+        if !line.starts_with(b"{") {
+            return self.other(line, at, acts);
+        }
+        match protocol::parse(line) {
+            Ok(Message::Version(version)) => self.version(&version, acts),
+            Ok(_) if !self.greeted => self.must_have_greeted(acts),
+            Ok(Message::Devices(devices)) => self.devices(&devices, arrival, acts),
+            Ok(Message::Device(device)) => self.device(&device, at, acts),
+            Ok(Message::Tpv(tpv)) => self.tpv(&tpv, at, acts),
+            Ok(Message::Sky(sky)) => self.sky(&sky, at, acts),
+            Ok(Message::Toff(toff)) => self.toff(&toff, at, acts),
+            Ok(Message::Error(message)) => tracing::debug!("{}: {message}", self.name),
+            Ok(Message::Other) => {}
+            Err(error) => {
+                self.trouble(Trouble::Garbage, &format!("a line that cannot be read ({error})"), acts);
+                self.must_have_greeted(acts);
+            }
+        }
+    }
+
+    /// Time passes: asks for what should be there and is not. To be called every second or so.
+    pub(super) fn tick(&mut self, now: Instant<Raw>, acts: &mut Vec<Act>) {
+        let silent = now - self.heard;
+        let is_no_gpsd = self.unknown_since.is_some_and(|since| now - since > GREETS_WITHIN);
+        match &mut self.followed {
+            _ if silent > ANSWERS_WITHIN.times(2) || is_no_gpsd => {
+                acts.push(Act::End(format!("{} does not answer", self.name)));
+            }
+            _ if !self.greeted => {}
+            None => acts.push(Act::Ask(ASK_DEVICES.into())),
+            Some(followed) if !followed.present && now - followed.asked > OPENS_WITHIN => {
+                let path = followed.path.clone();
+                self.lost(&path, now, acts);
+            }
+            Some(_) if silent > ANSWERS_WITHIN => acts.push(Act::Ask(ASK_VERSION.into())),
+            Some(_) => {}
+        }
+    }
+
+    fn must_have_greeted(&self, acts: &mut Vec<Act>) {
+        if !self.greeted {
+            acts.push(Act::End(format!("what answers as {} is no gpsd", self.name)));
+        }
+    }
+
+    fn trouble(&mut self, trouble: Trouble, what: &str, acts: &mut Vec<Act>) {
+        if self.said.first(trouble) {
+            acts.push(Act::Say(format!("{} sent {what}: passed over, and not said again", self.name)));
+        }
+    }
+
+    fn version(&mut self, version: &gpsd_proto::Version, acts: &mut Vec<Act>) {
+        if version.proto_major != PROTO_MAJOR {
+            let (major, release) = (version.proto_major, &version.release);
+            acts.push(Act::End(format!(
+                "{} (release {release}) speaks version {major} of gpsd's protocol, only {PROTO_MAJOR} is known here",
+                self.name
+            )));
+        } else if !self.greeted {
+            self.greeted = true;
+            self.name = format!("{} (release {})", self.name, version.release);
+            acts.push(Act::Ask(ASK_DEVICES.into()));
+        }
+    }
+
+    fn devices(&mut self, devices: &[Device], arrival: Arrival, acts: &mut Vec<Act>) {
+        let at = arrival.raw;
+        self.unknown_since = None;
+        if let Some(followed) = &self.followed {
+            let path = followed.path.clone();
+            match devices.iter().find(|device| device.path == path) {
+                Some(device) if device.is_open() => self.opened(device, at, acts),
+                // It was asked for just now, or it is waited for.
+                Some(_) => {}
+                None => self.lost(&path, at, acts),
+            }
+            return;
+        }
+        let fits = |device: &&Device| self.wanted.map_or(device.is_receiver(), |wanted| device.path == wanted);
+        let fitting: Vec<_> = devices.iter().filter(fits).collect();
+        match fitting.as_slice() {
+            [] => {
+                let has = list(devices);
+                let sentence = match self.wanted {
+                    Some(wanted) => format!("{} does not have {wanted}, but {has}", self.name),
+                    None => format!("{} has no receiver, but {has}", self.name),
+                };
+                self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
+            }
+            [device] => {
+                let mut timing = Timing::new(self.near, at);
+                timing.read(arrival);
+                acts.push(Act::Ask(protocol::watch(&device.path)));
+                self.followed = Some(Followed { path: device.path.clone(), asked: at, present: false, timing });
+            }
+            several => {
+                let sentence = format!("{} has several devices: {}", self.name, list(several.iter().copied()));
+                self.no_device(SourceChange::SentencesLost(Lost::GpsdDevices), sentence, at, acts);
+            }
+        }
+    }
+
+    fn device(&mut self, device: &Device, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if self.followed.as_ref().is_some_and(|followed| followed.path == device.path) {
+            if device.is_open() {
+                self.opened(device, at, acts);
+            } else {
+                self.lost(&device.path, at, acts);
+            }
+        }
+    }
+
+    fn opened(&mut self, device: &Device, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if let (Some(followed), Some(bps)) = (&mut self.followed, device.bps()) {
+            followed.timing.bps(bps);
+        }
+        self.is_present(at, acts);
+    }
+
+    /// The device that is followed has been heard of.
+    fn is_present(&mut self, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if let Some(followed) = self.followed.as_mut().filter(|followed| !followed.present) {
+            followed.present = true;
+            self.verdict = None;
+            acts.push(Act::Say(format!("following {} through {}", followed.path, self.name)));
+            acts.push(Act::Tell(Event::Source { raw: at, change: SourceChange::SentencesOpen }));
+        }
+    }
+
+    fn lost(&mut self, path: &str, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        self.followed = None;
+        let sentence = format!("{} does not get at {path}", self.name);
+        self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
+    }
+
+    fn no_device(&mut self, change: SourceChange, sentence: String, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if self.verdict.as_ref() != Some(&sentence) {
+            acts.push(Act::Say(format!("{sentence}; waiting")));
+            acts.push(Act::Tell(Event::Source { raw: at, change }));
+            self.verdict = Some(sentence);
+        }
+    }
+
+    /// The device that is followed, if this line is about it.
+    fn about(&mut self, device: Option<&str>, at: Instant<Raw>, acts: &mut Vec<Act>) -> Option<&mut Timing> {
+        let path = &self.followed.as_ref()?.path;
+        if let Some(device) = device.filter(|device| device != path) {
+            let what = format!("word of {device}, though only {path} was asked for");
+            self.trouble(Trouble::OtherDevice, &what, acts);
+            return None;
+        }
+        self.is_present(at, acts);
+        self.followed.as_mut().map(|followed| &mut followed.timing)
+    }
+
+    fn toff(&mut self, toff: &Toff, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if let Some(timing) = self.about(Some(&toff.device), at, acts) {
+            let naming = timing.toff(toff, at);
+            self.named(naming, acts);
+        }
+    }
+
+    fn tpv(&mut self, tpv: &gpsd_proto::Tpv, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if let Some(timing) = self.about(tpv.device.as_deref(), at, acts) {
+            let (event, naming) = timing.tpv(tpv, at);
+            acts.extend(event.map(Act::Tell));
+            self.named(naming, acts);
+        }
+    }
+
+    fn named(&mut self, naming: Naming, acts: &mut Vec<Act>) {
+        match naming {
+            Naming::Taken => {}
+            Naming::OutOfStep(utc, due) => {
+                self.trouble(Trouble::OutOfStep, &format!("second {utc} where {due} was due"), acts);
+            }
+        }
+    }
+
+    fn sky(&mut self, sky: &gpsd_proto::Sky, at: Instant<Raw>, acts: &mut Vec<Act>) {
+        if self.about(sky.device.as_deref(), at, acts).is_some()
+            && let Some(satellites) = &sky.satellites
+        {
+            let used = satellites.iter().filter(|satellite| satellite.used).count();
+            tracing::debug!(seen = satellites.len(), used, "satellites");
+        }
+    }
+
+    /// A line that is no JSON: a sentence of the receiver, which gpsd passes on as it came.
+    fn other(&mut self, line: &[u8], at: Instant<Raw>, acts: &mut Vec<Act>) {
+        // `$`: NMEA; `!`: ships' positions; `#`: gpsd's rendering of what it cannot pass on.
+        let is_passed_on = matches!(line.first(), Some(b'$' | b'!' | b'#'));
+        match &mut self.followed {
+            _ if !self.greeted => self.must_have_greeted(acts),
+            Some(followed) if line.starts_with(b"$") => {
+                let event = followed.timing.sentence(line, at);
+                self.is_present(at, acts);
+                acts.extend(event.map(Act::Tell));
+            }
+            Some(_) | None if is_passed_on => {}
+            Some(_) | None => self.trouble(Trouble::Garbage, "a line that is neither JSON nor NMEA", acts),
+        }
+    }
+}
+
+/// The names of devices, for a sentence.
+fn list<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
+    let names: Vec<_> = devices.into_iter().map(|device| device.path.as_str()).collect();
+    if names.is_empty() { "none at all".into() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Report, Says};
+
+    const NOON: i64 = 1_795_176_000;
+    const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;
+    const DEVICES: &str = r#"{"class":"DEVICES","devices":[{"path":"/dev/ttyS1","activated":"2026-11-20T12:00:00.000Z","bps":9600},{"path":"/dev/pps0","driver":"PPS"}]}"#;
+
+    fn hear(session: &mut Session<'_>, ms: i64, line: &str) -> Vec<Act> {
+        let (raw, sys) = (Instant::default() + Span::from_millis(ms), Instant::from_parts(NOON, ms * 1_000_000));
+        let (arrival, mut acts) = (Arrival { raw, sys }, Vec::new());
+        session.read(arrival);
+        session.line(&Line::Whole(line.as_bytes()), arrival, &mut acts);
+        acts
+    }
+
+    fn second(session: &mut Session<'_>, device: &str, ms: i64) -> Vec<Act> {
+        let (sec, s) = (NOON + ms / 1_000, ms / 1_000);
+        let toff = format!(
+            r#"{{"class":"TOFF","device":"{device}","real_sec":{sec}, "real_nsec":0,"clock_sec":{sec},"clock_nsec":300000000}}"#
+        );
+        let tpv = format!(r#"{{"class":"TPV","device":"{device}","mode":3,"time":"2026-11-20T12:00:{s:02}.000Z"}}"#);
+        let mut acts = hear(session, ms, &toff);
+        acts.extend(hear(session, ms + 100, &tpv));
+        acts
+    }
+
+    fn is_report(act: &Act) -> bool {
+        matches!(act, Act::Tell(Event::Report(Report { says: Says::Second { .. }, .. })))
+    }
+
+    #[test]
+    fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
+        let mut said = Said::default();
+        let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
+        assert!(matches!(&hear(&mut session, 0, GREETING)[..], [Act::Ask(ask)] if ask == ASK_DEVICES));
+        assert!(matches!(&hear(&mut session, 1, DEVICES)[..], [Act::Ask(ask)] if ask.contains("/dev/ttyS1")));
+        hear(&mut session, 2, DEVICES);
+        assert!(matches!(&second(&mut session, "/dev/ttyACM7", 1_300)[..], [Act::Say(_)]), "said once, and no more");
+        assert!(second(&mut session, "/dev/ttyS1", 2_300).iter().any(is_report));
+        assert!(second(&mut session, "/dev/ttyACM7", 3_300).is_empty());
+        assert!(second(&mut session, "/dev/ttyS1", 4_300).iter().any(is_report));
+    }
+}

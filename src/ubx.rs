@@ -1,0 +1,247 @@
+//! u-blox's binary protocol UBX, as far as it is about time. [`crate::nmea::Framer`] cuts its frames out of the bytes;
+//! here they are recognised and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-TIMEUTC,
+//! NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside.
+//!
+//! A frame is 0xB5 0x62, class, id, length of the payload (two bytes, the lower first), payload, and Fletcher's checksum
+//! in two bytes over everything from the class on. All numbers in a payload have their lowest byte first.
+
+use crate::event::{Announced, Leap};
+use crate::nmea::{Kind, Sentence, TimeOfDay, Validity};
+use crate::time::{Date, Instant, Raw, Span};
+
+/// Bytes of a frame besides its payload.
+const OVERHEAD: usize = 8;
+/// Longest payload that is believed; the longest that receivers send, RXM-RAWX of some hundred signals, are shorter. A
+/// length that was damaged on the line holds no more than this back.
+const PAYLOAD_MAX: usize = 4_096;
+
+/// A time that is vouched for less than this is none: a receiver with a fix knows it to some nanoseconds.
+const ACCURATE: Span = Span::from_millis(1);
+/// A solution is for the millisecond of the receiver's clock that is nearest to its second.
+const ON_THE_SECOND: Span = Span::from_millis(1);
+/// A pulse that is announced for a time further off a second than this is not that second's.
+const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
+/// No quantisation is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
+const QUANTISATION_MAX: Span = Span::from_nanos(50);
+
+/// Seconds in a week.
+pub const WEEK: i64 = 7 * 86_400;
+
+/// What bytes begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// A frame of that many bytes, with a right checksum.
+    Frame(usize),
+    /// Perhaps a frame: it is not complete.
+    Open,
+    /// No frame.
+    Nothing,
+}
+
+/// A frame with a right checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What it says.
+    pub message: Message,
+    /// When its first byte began on the line.
+    pub first_byte: Instant<Raw>,
+    /// When the burst that it is part of began; not after `first_byte`.
+    pub burst_start: Instant<Raw>,
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// NAV-TIMEUTC: the time of the last solution.
+    TimeUtc(TimeUtc),
+    /// NAV-TIMELS: the leap seconds.
+    TimeLs(TimeLs),
+    /// TIM-TP: the next pulse.
+    TimTp(TimTp),
+    /// Anything else, or one of these in another layout.
+    Other,
+}
+
+/// NAV-TIMEUTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeUtc {
+    /// The time of day, if there is such a time.
+    pub time: Option<TimeOfDay>,
+    /// The day, if there is such a day.
+    pub date: Option<Date>,
+    /// Whether time of week and week number are valid and the accuracy is one of a fix.
+    pub validity: Validity,
+    /// Whether the receiver knows UTC; else it reckons with the leap seconds that its firmware was made with.
+    pub knows_utc: bool,
+}
+
+/// NAV-TIMELS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLs {
+    /// GPS time minus UTC in seconds; `None` where the receiver has it from its firmware or does not know it.
+    pub count: Option<i64>,
+    /// The leap second that satellites announce.
+    pub next: Option<Announced>,
+}
+
+/// TIM-TP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimTp {
+    /// Which time the pulse is announced in.
+    pub base: TimeBase,
+    /// The second of that time's week (from Sunday) that the pulse begins; `None` where it begins none.
+    pub second_of_week: Option<i64>,
+    /// What has to be added to the time at which that pulse comes to get its second's beginning: `qErr`, in whole
+    /// nanoseconds. `None` where the receiver says that it is not valid, or where it is too large to be one.
+    ///
+    /// The interface description leaves the sign open. Measured, with the reference's pulse starting and the receiver's
+    /// stopping a counter, the interval *plus* `qErr` is the steady one (ZED-F9T, anderswallin.net, 2019-10,
+    /// "uBlox F9T qErr correction"): a positive `qErr` belongs to a pulse that comes early.
+    pub correction: Option<Span>,
+}
+
+/// Which time a pulse is announced in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeBase {
+    /// UTC.
+    Utc,
+    /// That of GPS, or of Galileo, which counts the same seconds of the week.
+    Gps,
+    /// Another one, or UTC while the receiver does not know it.
+    Other,
+}
+
+/// What bytes begin; those of a whole frame may be followed by others.
+pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
+    let have = bytes.len();
+    let header = [(); 6].map(|()| bytes.next());
+    match header {
+        [Some(0xB5), None, ..] => Begun::Open,
+        [Some(0xB5), Some(0x62), class, id, low, high] => {
+            let (Some(class), Some(id), Some(low), Some(high)) = (class, id, low, high) else { return Begun::Open };
+            let length = usize::from(u16::from_le_bytes([low, high]));
+            if length > PAYLOAD_MAX {
+                Begun::Nothing
+            } else if have < length + OVERHEAD {
+                Begun::Open
+            } else {
+                let covered = [class, id, low, high].into_iter().chain(bytes.by_ref().take(length));
+                let sums = covered.fold((0_u8, 0_u8), |(a, b), byte| {
+                    let a = a.wrapping_add(byte);
+                    (a, b.wrapping_add(a))
+                });
+                let is_right = (bytes.next(), bytes.next()) == (Some(sums.0), Some(sums.1));
+                if is_right { Begun::Frame(length + OVERHEAD) } else { Begun::Nothing }
+            }
+        }
+        _ => Begun::Nothing,
+    }
+}
+
+impl Message {
+    /// What a whole frame says whose checksum is right.
+    pub fn read(frame: &[u8]) -> Self {
+        let payload = frame.get(6..frame.len().saturating_sub(2)).unwrap_or_default();
+        let message = match (frame.get(2), frame.get(3), payload.len()) {
+            (Some(0x01), Some(0x21), 20) => TimeUtc::read(payload).map(Self::TimeUtc),
+            (Some(0x01), Some(0x26), 24) => TimeLs::read(payload).map(Self::TimeLs),
+            (Some(0x0D), Some(0x01), 16) => TimTp::read(payload).map(Self::TimTp),
+            _ => None,
+        };
+        message.unwrap_or(Self::Other)
+    }
+}
+
+impl Frame {
+    /// Its time as a sentence's, if it names one. What NAV-TIMEUTC says of UTC is not in it.
+    pub fn sentence(&self) -> Option<Sentence> {
+        let Self { message: Message::TimeUtc(TimeUtc { time, date, validity, .. }), first_byte, burst_start } = *self
+        else {
+            return None;
+        };
+        Some(Sentence { kind: Kind::TimeUtc, time, date, validity, first_byte, burst_start })
+    }
+}
+
+impl TimeUtc {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let accuracy = Span::from_nanos(i64::from(u32::from_le_bytes(number(payload, 4)?)));
+        let nanos = Span::from_nanos(i64::from(i32::from_le_bytes(number(payload, 8)?)));
+        let year = u16::from_le_bytes(number(payload, 12)?);
+        let [month, day, hour, minute, second, valid] = number(payload, 14)?;
+        let date = Date::new(i32::from(year), month, day);
+        // The fields are rounded to the nearest hundredth of a second; the nanoseconds say by how much.
+        let is_whole = nanos.abs() <= ON_THE_SECOND;
+        let time = match (hour, minute, second) {
+            (0..=23, 0..=59, 0..=59) | (23, 59, 60) if !is_whole => Some(TimeOfDay::Fraction),
+            (0..=23, 0..=59, 0..=59) => {
+                Some(TimeOfDay::Whole(u32::from(hour) * 3_600 + u32::from(minute) * 60 + u32::from(second)))
+            }
+            (23, 59, 60) => Some(TimeOfDay::LeapSecond),
+            _ => None,
+        };
+        let is_valid = valid & 0b011 == 0b011 && accuracy <= ACCURATE && date.is_some() && time.is_some();
+        let validity = if is_valid { Validity::Valid } else { Validity::Invalid };
+        Some(Self { time, date, validity, knows_utc: valid & 0b100 != 0 })
+    }
+}
+
+impl TimeLs {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let [version] = number(payload, 4)?;
+        let [source, count, change_source, change] = number(payload, 8)?;
+        let seconds_to_event = i32::from_le_bytes(number(payload, 12)?);
+        let (week, day) = (u16::from_le_bytes(number(payload, 16)?), u16::from_le_bytes(number(payload, 18)?));
+        let [valid] = number(payload, 23)?;
+        if version != 0 {
+            return None;
+        }
+        let is_known = valid & 0b01 != 0 && !matches!(source, 0 | 255);
+        let leap = match change.cast_signed() {
+            1 => Leap::Insert,
+            -1 => Leap::Delete,
+            _ => Leap::None,
+        };
+        // GPS counts weeks from Sunday, 1980-01-06, and days from 1 for Sunday; a leap second ends that day.
+        let day = Date::from_days(3_657 + i64::from(week) * 7 + i64::from(day) - 1);
+        let ends_half_year = matches!(day.ymd(), (_, 6, 30) | (_, 12, 31));
+        let is_announced =
+            valid & 0b10 != 0 && change_source != 0 && leap != Leap::None && seconds_to_event > 0 && ends_half_year;
+        Some(Self {
+            count: is_known.then_some(i64::from(count.cast_signed())),
+            next: is_announced.then_some(Announced { day, leap }),
+        })
+    }
+}
+
+impl TimTp {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let millis = i64::from(u32::from_le_bytes(number(payload, 0)?));
+        let part = i64::from(u32::from_le_bytes(number(payload, 4)?));
+        let picos = i64::from(i32::from_le_bytes(number(payload, 8)?));
+        let [flags, reference] = number(payload, 14)?;
+        let base = match (flags & 0b11, reference & 0b1111) {
+            (0b11, _) => TimeBase::Utc,
+            (0b00 | 0b10, 0 | 3) => TimeBase::Gps,
+            _ => TimeBase::Other,
+        };
+        let at = Span::from_millis(millis) + Span::from_nanos((part * 1_000_000) >> 32);
+        let (second, off) = at.nearest(Span::SECOND);
+        // On to the nearest nanosecond, a half away from zero.
+        let correction = Span::from_nanos((picos + 500 * picos.signum()) / 1_000);
+        let (is_invalid, is_unlocked) = (flags & 0b01_0000 != 0, flags & 0b10_0000 != 0);
+        Some(Self {
+            base,
+            second_of_week: (off.abs() <= PULSE_ON_THE_SECOND).then_some(second % WEEK),
+            correction: (!is_invalid && !is_unlocked && correction.abs() <= QUANTISATION_MAX).then_some(correction),
+        })
+    }
+}
+
+/// The `N` bytes from there on.
+fn number<const N: usize>(payload: &[u8], at: usize) -> Option<[u8; N]> {
+    payload.get(at..)?.first_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+# The receiver through a real gpsd, which reads the serial line; the pulse on SDP0, samples to chronyd, which steers.
+# gpsd is taken away and given back: stopped, ended by force and frozen. It writes to units 0 to 7 itself: ours is another.
+programs="gnss2shm gpsd"
+lasts=100
+
+scenario() {
+	mkdir -p /var/run
+	ifconfig lo 127.0.0.1 up
+	echo '127.0.0.1 localhost' >/etc/hosts
+	start_chronyd "refclock SHM 8 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_receiver
+	gpsd_again
+	start gnss2shm gnss2shm run --gpsd localhost:2947 --phc "$nic" --pin SDP0 --shm 8 $extra
+	start judge judge --unit 8 --seconds "$seconds"
+	judge=$!
+	sleep 30
+	gpsd_gone TERM 4
+	gpsd_gone KILL 8
+	killall -STOP gpsd
+	sleep 5
+	killall -CONT gpsd
+	wait "$judge"
+	for report in tracking sources sourcestats; do
+		chronyc -n "$report"
+	done >/results/chronyc.log 2>&1
+}
+
+# Only what the scenario is about: the receiver is not probed, and its rate is known.
+gpsd_again() {
+	start gpsd gpsd -n -N -b -s "$baud" /dev/ttyS1
+}
+
+# gpsd_gone SIGNAL SECONDS
+gpsd_gone() {
+	killall "-$1" gpsd
+	sleep "$2"
+	gpsd_again
+	sleep 10
+}

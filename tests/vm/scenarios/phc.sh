@@ -1,0 +1,64 @@
+# Which clock is meant, and who else uses it: by PCI address, virtual clocks, another program that reads the time stamps.
+programs="gnss2shm"
+judged=checks
+lasts=240
+
+scenario() {
+	sys=/sys/class/ptp/${nic#/dev/}
+	pci=$(basename "$(readlink -f "$sys/device")")
+	start_chronyd
+	start_receiver
+	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse a second" --phc "$nic" --rate 5
+	check "no such PCI device is waited for" waits "no PCI device 0000:7f:1f.7" --phc 0000:7f:1f.7
+	check "a PCI address that is none is refused" refused 78 "is no PCI address" --phc 0000:03:00
+
+	echo 1 >"$sys/n_vclocks"
+	virtual=$(ls -d "$sys"/ptp*)
+	virtual=/dev/${virtual##*/}
+	check "a virtual clock leads to the one to name" refused 78 "$virtual is a virtual clock.*name $nic," --phc "$virtual"
+	check "a clock with virtual ones cannot be stepped" not_steppable
+
+	# By its PCI address, and with the virtual clock.
+	clock=$nic
+	nic=pci-$pci
+	start_gnss2shm
+	nic=$clock
+	start_judge
+	check "it locks by PCI address beside a virtual clock" until_true 15 says " Locked"
+	check "the log says which clock that is" says "device=\"pci-$pci\".*$nic (sim igb)"
+	check "samples come" publishes 5
+	echo 0 >"$sys/n_vclocks"
+
+	# Not a reader, so not to blame.
+	sleep 1000 <"$nic" &
+	idle=$!
+	sleep 25 # 50 edges, and it is judged by 20
+	check "a program that only has the clock open is not blamed" quiet
+	kill $idle
+
+	dd if="$nic" of=/tmp/stolen bs=32 2>/dev/null &
+	thief=$!
+	check "a program that takes edges is named" until_true 90 says "is missing, and before Linux 6.7.*open in dd (process $thief)"
+	kill $thief
+	check "once" test "$(grep -c "before Linux 6.7" /results/gnss2shm.log)" = 1
+	check_comes_back "it has taken $(($(wc -c </tmp/stolen) / 32)) edges"
+	check_judge
+	check "the end" true
+}
+
+waits() { # words, arguments: says so and goes on until it is ended
+	words=$1
+	shift
+	timeout 3 gnss2shm run --serial /dev/ttyS1 --baud "$baud" "$@" >/tmp/said 2>&1
+	[ $? = 0 ] && grep -q "$words" /tmp/said && return
+	tail -n 1 /tmp/said
+	return 1
+}
+
+not_steppable() {
+	! step "$nic" 1000000000
+}
+
+quiet() {
+	! says "before Linux 6.7"
+}
