@@ -9,7 +9,7 @@
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
-//! Imports point the same way: cli → daemon → source, sink → sys, and engine → nmea, event, [`mod@time`].
+//! Imports point the same way: cli → daemon, probe → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
 //! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything else is one tokio
 //! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries
@@ -31,6 +31,7 @@
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
+//! | how a machine is searched for receiver and pulse | [`probe`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
@@ -43,6 +44,7 @@ pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod nmea;
+pub mod probe;
 pub mod recording;
 pub mod service;
 pub mod sink;

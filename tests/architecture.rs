@@ -64,6 +64,7 @@ fn imports_point_downwards_only() {
         ("sink", &["crate::source", "crate::engine", "crate::daemon", "crate::cli", "crate::config"]),
         ("event", &["crate::engine", "crate::recording"]),
         ("recording", &["crate::daemon"]),
+        ("probe", &["crate::sink", "crate::daemon", "crate::cli"]),
         ("daemon.rs", &["crate::cli", "crate::config"]),
         ("config.rs", &["crate::cli", "crate::daemon"]),
         ("doctor", &["crate::cli", "crate::daemon"]),

@@ -8,6 +8,7 @@ mod decode;
 mod doctor;
 mod input;
 mod log;
+mod probe;
 mod replay;
 mod run;
 mod shm;
@@ -28,6 +29,8 @@ pub struct Cli {
 enum Verb {
     /// Pair sentences with pulses and write samples for chronyd.
     Run(Box<run::Args>),
+    /// Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf.
+    Probe(probe::Args),
     /// Do so with an invented receiver and NIC, and hold every sample against the truth.
     Simulate(simulate::Args),
     /// Give a recording of `run --record` to the engine again and print what comes of it.
@@ -95,6 +98,7 @@ impl fmt::Display for Failure {
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Probe(args) => probe::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Decode(args) => decode::run(&args),

@@ -221,6 +221,14 @@ impl Drop for Phc {
     }
 }
 
+/// The best way to compare this clock with the system's clocks, found out by trying.
+///
+/// # Errors
+/// The device is gone.
+pub fn best_method(ptp: &Ptp, caps: &Caps) -> io::Result<Method> {
+    CrossReader::detect(ptp, caps).map(|reader| reader.method())
+}
+
 fn named(path: &Path) -> String {
     match resolve::clock_name(path).as_str() {
         "" => path.display().to_string(),

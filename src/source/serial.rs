@@ -2,8 +2,8 @@
 //! waited for; what cannot become right by waiting is an error at start.
 
 mod autobaud;
-mod class;
-mod holder;
+pub(crate) mod class;
+pub(crate) mod holder;
 mod port;
 
 use std::convert::Infallible;

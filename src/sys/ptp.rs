@@ -1,5 +1,5 @@
-//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Only `source::phc` calls it; what an error
-//! means and which reading is the best is decided there.
+//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Only `source::phc` and `probe` call it; what
+//! an error means and which reading is the best is decided there.
 
 use std::fs::{File, OpenOptions};
 use std::io;

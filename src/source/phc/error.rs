@@ -42,7 +42,7 @@ impl PhcError {
     }
 
     /// Opening the node failed.
-    pub(super) fn opening(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn opening(path: &Path, error: &io::Error) -> Self {
         let path = path.to_string_lossy();
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => Self::new(

@@ -44,7 +44,7 @@ pub(super) fn name_of(device: &Path) -> String {
 }
 
 /// A name that stays with the adapter, where `device` is one that depends on the order of plugging.
-pub(super) fn stable_name(device: &Path) -> Option<PathBuf> {
+pub(crate) fn stable_name(device: &Path) -> Option<PathBuf> {
     let name = device.file_name()?.to_str()?;
     let numbered =
         device.parent() == Some(Path::new("/dev")) && (name.starts_with("ttyUSB") || name.starts_with("ttyACM"));

@@ -9,12 +9,17 @@ use super::class::name_of;
 
 /// A process that has the port open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     pid: u32,
     command: String,
 }
 
 impl Holder {
+    /// The name of its program.
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
     /// How to be rid of it.
     fn cure(&self, device: &str) -> String {
         match self.command.as_str() {
@@ -44,7 +49,7 @@ impl fmt::Display for Holder {
 }
 
 /// The other processes that have this device open. Of other users' processes only root sees that.
-pub(super) fn holders(device: &str) -> Vec<Holder> {
+pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -62,7 +67,7 @@ fn has_open(pid: u32, number: u64) -> bool {
 }
 
 /// Who has the device, and the cure.
-pub(super) fn sentence(device: &str, holders: &[Holder]) -> String {
+pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
     match holders {
         [] => format!(
             "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
@@ -72,7 +77,7 @@ pub(super) fn sentence(device: &str, holders: &[Holder]) -> String {
 }
 
 /// Their names.
-pub(super) fn list(holders: &[Holder]) -> String {
+pub(crate) fn list(holders: &[Holder]) -> String {
     holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,0 +1,97 @@
+//! `gnss2shm probe`: from nothing to a working configuration.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::run::Stop;
+use super::{ExitCode, Failure};
+use crate::probe::{Findings, Options, search, settings};
+use crate::source::gpsd::GpsdConfig;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Listen on this port; may be given several times [default: every serial port that nobody uses]
+    #[arg(long, value_name = "DEV")]
+    serial: Vec<String>,
+    /// Try the pins of this PTP hardware clock; may be given several times [default: every one]
+    #[arg(long, value_name = "IFACE|/dev/ptpN")]
+    phc: Vec<String>,
+    /// The gpsd that may have the receiver
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:2947")]
+    gpsd: GpsdConfig,
+    /// Write the settings for `gnss2shm run --config` to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Write the line for chrony.conf to this file
+    #[arg(long, value_name = "FILE")]
+    chrony: Option<PathBuf>,
+    /// Overwrite these files where they exist
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    // Found out before half a minute was spent.
+    if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
+        return Err(exists(path));
+    }
+    super::on_runtime(async {
+        let mut stop = Stop::listen()?;
+        let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for half a minute at most");
+        let options = Options { serial: args.serial.clone(), phc: args.phc.clone(), gpsd: args.gpsd.clone() };
+        let found = tokio::select! {
+            found = search(&options) => found,
+            () = stop.asked() => {
+                return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
+            }
+        };
+        super::written(write!(std::io::stdout(), "{found}"))?;
+        deliver(args, &found)
+    })
+}
+
+fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
+    if let Some(missing) = found.missing() {
+        return Err(Failure::new(ExitCode::No, missing));
+    }
+    let (Some(receiver), Some(pulse)) = (&found.receiver, &found.pulse) else { return Ok(()) };
+    let unit = settings::unit(found);
+    let files = [
+        (&args.write, "settings for gnss2shm run --config", settings::toml(receiver, pulse, unit)),
+        (&args.chrony, "line for chrony.conf", settings::chrony(unit)),
+    ];
+    for (path, what, text) in files {
+        let said = match path {
+            Some(path) => {
+                save(path, &text, args.force)?;
+                format!("the {what}: written to {}\n", path.display())
+            }
+            None => format!("the {what}:\n\n{text}\n"),
+        };
+        super::written(write!(std::io::stdout(), "{said}"))?;
+    }
+    Ok(())
+}
+
+fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+    let saved = if force {
+        fs::write(path, text)
+    } else {
+        OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
+    };
+    saved.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => exists(path),
+        ErrorKind::PermissionDenied => {
+            Failure::new(ExitCode::NoPermission, format!("{} may not be written: {error}", path.display()))
+        }
+        _ => Failure::new(ExitCode::CannotCreate, format!("{} cannot be written: {error}", path.display())),
+    })
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(
+        ExitCode::CannotCreate,
+        format!("{} exists: name another file, or say --force to overwrite it", path.display()),
+    )
+}

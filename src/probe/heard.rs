@@ -1,0 +1,200 @@
+//! What a port says: its rate, the sentences, who the receiver is, and whether it has a fix. Pure: bytes go in.
+
+use crate::event::Bytes;
+use crate::nmea::{Framer, Kind, Line, LineCounts, Validity};
+use crate::source::serial::RATES;
+
+/// Start bit, eight data bits, stop bit.
+const BITS_PER_BYTE: i64 = 10;
+/// Kinds of sentences listed.
+const KINDS_KEPT: usize = 24;
+
+/// Whose proprietary sentences begin like this.
+const MAKERS: [(&str, &str); 12] = [
+    ("PUBX", "u-blox"),
+    ("PMTK", "MediaTek"),
+    ("PAIR", "Airoha"),
+    ("PQTM", "Quectel"),
+    ("PSTM", "ST Teseo"),
+    ("PCAS", "CASIC"),
+    ("PSRF", "SiRF"),
+    ("PGRM", "Garmin"),
+    ("PTNL", "Trimble"),
+    ("PASH", "Ashtech"),
+    ("PSSN", "Septentrio"),
+    ("PERD", "Furuno"),
+];
+
+/// What is known of the receiver on a port.
+#[derive(Debug, Default)]
+pub struct Heard {
+    framer: Framer,
+    rate: Option<u32>,
+    talker: Option<String>,
+    kinds: Vec<String>,
+    maker: Option<&'static str>,
+    banner: Option<String>,
+    names_time: bool,
+    fix: Option<Fix>,
+}
+
+/// What a receiver says of its fix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// It has one.
+    Valid,
+    /// It has none.
+    Invalid,
+}
+
+impl Heard {
+    /// Takes the bytes of one read.
+    pub fn take(&mut self, bytes: &Bytes) {
+        let mut framer = std::mem::take(&mut self.framer);
+        let before = framer.counts();
+        framer.push_lines(bytes, |line| self.line(&line));
+        let counts = framer.counts();
+        // What was heard at a wrong rate says nothing of the right one.
+        if counts.sentences > before.sentences || (counts.ubx > before.ubx && counts.sentences == 0) {
+            self.rate = rate(bytes);
+        }
+        self.framer = framer;
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let Ok(sentence) = line.read else { return };
+        let address = line.text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default();
+        let kind = if address.starts_with('P') { address } else { address.get(2..).unwrap_or(address) };
+        if !self.kinds.iter().any(|known| known == kind) && self.kinds.len() < KINDS_KEPT {
+            self.kinds.push(kind.to_owned());
+        }
+        match kind {
+            "TXT" => self.banner = self.banner.take().or_else(|| banner(line.text)),
+            _ if address.starts_with('P') => {
+                let maker = MAKERS.iter().find(|(prefix, _)| address.starts_with(prefix));
+                self.maker = self.maker.or(maker.map(|(_, maker)| *maker));
+            }
+            _ => self.talker = Some(address.get(..2).unwrap_or_default().to_owned()),
+        }
+        self.names_time |= sentence.time.is_some() && sentence.kind != Kind::Other;
+        match sentence.validity {
+            Validity::Valid => self.fix = Some(Fix::Valid),
+            Validity::Invalid => self.fix = Some(Fix::Invalid),
+            Validity::Unsaid => {}
+        }
+    }
+
+    /// Bits a second, of whatever was understood; `None` before that, and of a line that has no rate.
+    pub fn rate(&self) -> Option<u32> {
+        self.rate
+    }
+
+    /// Whether a right sentence was heard.
+    pub fn is_nmea(&self) -> bool {
+        self.counts().sentences > 0
+    }
+
+    /// Whether a sentence that carries the time of day was heard.
+    pub fn names_time(&self) -> bool {
+        self.names_time
+    }
+
+    /// What the receiver said last of its fix.
+    pub fn fix(&self) -> Option<Fix> {
+        self.fix
+    }
+
+    /// What came of the bytes.
+    pub fn counts(&self) -> LineCounts {
+        self.framer.counts()
+    }
+
+    /// Who it is, by its banner or by its proprietary sentences.
+    pub fn receiver(&self) -> String {
+        match (&self.banner, self.maker) {
+            (Some(banner), Some(maker)) if !banner.contains(maker) => format!("{maker}, {banner}"),
+            (Some(banner), _) => banner.clone(),
+            (None, Some(maker)) => maker.to_owned(),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
+    /// Its sentences, as in `GN: RMC GGA`.
+    pub fn sentences(&self) -> String {
+        format!("{}: {}", self.talker.as_deref().unwrap_or("no talker"), self.kinds.join(" "))
+    }
+}
+
+fn rate(bytes: &Bytes) -> Option<u32> {
+    let rate = (BITS_PER_BYTE * 1_000_000_000).checked_div(bytes.byte_time.nanos())?;
+    let is_near = |known: &u32| (i64::from(*known) - rate).saturating_abs().saturating_mul(100) <= i64::from(*known);
+    RATES.into_iter().find(is_near).or_else(|| u32::try_from(rate).ok())
+}
+
+/// The text of a TXT sentence, where it is about the receiver itself and not its antenna or an error.
+fn banner(line: &str) -> Option<String> {
+    let body = line.split('*').next()?;
+    let mut fields = body.splitn(5, ',').skip(3);
+    let (severity, text) = (fields.next()?, fields.next()?.trim());
+    let is_name = severity == "02" && !text.starts_with("ANT") && text.chars().any(|c| c.is_ascii_alphabetic());
+    is_name.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Instant, Span};
+
+    fn heard(lines: &[&str], byte_ns: i64) -> Heard {
+        let mut heard = Heard::default();
+        for line in lines {
+            let sum = line.bytes().fold(0, |sum, byte| sum ^ byte);
+            let data = format!("${line}*{sum:02X}\r\n").into_bytes().into();
+            heard.take(&Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(byte_ns), data });
+        }
+        heard
+    }
+
+    #[test]
+    fn the_receiver_is_named_by_its_banner_or_its_own_sentences_or_what_it_speaks() {
+        for (lines, receiver, sentences) in [
+            (
+                &["GNRMC,120000,A,1,N,2,E,0,0,201126,,,A", "GNGGA,120000,1,N,2,E,1,8,1,1,M,1,M,,"][..],
+                "unknown",
+                "GN: RMC GGA",
+            ),
+            (&["GPTXT,01,01,02,u-blox ag - www.u-blox.com"], "u-blox ag - www.u-blox.com", "no talker: TXT"),
+            (&["GPTXT,01,01,02,ANTSTATUS=OK", "GPZDA,120000,20,11,2026,,"], "unknown", "GP: TXT ZDA"),
+            (&["GPTXT,01,01,00,txbuf alloc"], "unknown", "no talker: TXT"),
+            (
+                &["PUBX,04,120000,201126,1,2,15D,1,1,1", "GNTXT,01,01,02,MOD=NEO-M8T"],
+                "u-blox, MOD=NEO-M8T",
+                "no talker: PUBX TXT",
+            ),
+            (&["PMTK011,MTKGPS"], "MediaTek", "no talker: PMTK011"),
+        ] {
+            let heard = heard(lines, 1_041_666);
+            assert_eq!((heard.receiver().as_str(), heard.sentences().as_str()), (receiver, sentences));
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_what_was_understood() {
+        for rate in RATES {
+            assert_eq!(heard(&["GPGSV,1,1,00"], 10_000_000_000 / i64::from(rate)).rate(), Some(rate));
+        }
+        assert_eq!(heard(&["GPGSV,1,1,00"], 0).rate(), None, "a line without a rate");
+        let mut garbled = heard(&["GPGSV,1,1,00"], 1_041_666);
+        let data = (*b"garbage, later, at another rate").into();
+        garbled.take(&Bytes { read_at: Instant::from_nanos(9), byte_time: Span::from_nanos(86_805), data });
+        assert_eq!(garbled.rate(), Some(9_600));
+    }
+
+    #[test]
+    fn a_fix_is_what_was_said_last_and_a_satellite_list_names_no_time() {
+        let fix = ["GPRMC,120000,A,1,N,2,E,0,0,201126,,,A", "GPRMC,120001,V,,,,,,,201126,,,N"];
+        assert_eq!(heard(&fix[..1], 1).fix(), Some(Fix::Valid));
+        assert_eq!(heard(&fix, 1).fix(), Some(Fix::Invalid));
+        assert!(heard(&fix, 1).names_time() && !heard(&["GPGSV,1,1,00"], 1).names_time());
+    }
+}

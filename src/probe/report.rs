@@ -1,0 +1,189 @@
+//! What was found, for people: what there is, what was seen of it, and what is missing.
+
+use std::fmt::{self, Write};
+
+use super::figures::WIDEST;
+use super::heard::Fix;
+use super::pins::{Saw, Tried};
+use super::survey::Able;
+use super::{Findings, Port, Searched};
+use crate::event::State;
+use crate::time::Span;
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "PTP hardware clocks")?;
+        none_of(f, self.clocks.is_empty())?;
+        self.clocks.iter().try_for_each(|searched| clock(f, searched))?;
+        writeln!(f, "serial ports")?;
+        none_of(f, self.ports.is_empty())?;
+        self.ports.iter().try_for_each(|port| writeln!(f, "  {}", said_by(port)))?;
+        if let Some(gpsd) = &self.gpsd {
+            let devices = if gpsd.devices.is_empty() { "no device".to_owned() } else { gpsd.devices.join(", ") };
+            writeln!(f, "gpsd\n  {}: {devices}", gpsd.server.server)?;
+        }
+        self.pulse(f)?;
+        self.delay(f)
+    }
+}
+
+fn none_of(f: &mut fmt::Formatter<'_>, is_empty: bool) -> fmt::Result {
+    if is_empty { writeln!(f, "  none") } else { Ok(()) }
+}
+
+fn clock(f: &mut fmt::Formatter<'_>, Searched { clock, pins, trouble }: &Searched) -> fmt::Result {
+    let node = clock.node.display().to_string();
+    let interface = if clock.device == node { String::new() } else { format!(" of {}", clock.device) };
+    let driver = if clock.driver.is_empty() { String::new() } else { format!(" ({})", clock.driver) };
+    match &clock.able {
+        Err(why) => return writeln!(f, "  {why}"),
+        Ok(able) if able.caps.n_ext_ts == 0 => {
+            return writeln!(f, "  {node}{driver}{interface}: no external time stamps, so no pulse can be wired to it");
+        }
+        Ok(Able { caps, pins, method, .. }) => {
+            let channels = if caps.n_ext_ts == 1 { "1 channel".into() } else { format!("{} channels", caps.n_ext_ts) };
+            let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(" ");
+            let pins = if pins.is_empty() { "no pins to choose from".into() } else { format!("pins {names}") };
+            writeln!(f, "  {node}{driver}{interface}: {pins}, {channels}, {method} cross time stamps")?;
+        }
+    }
+    pins.iter().try_for_each(|tried| writeln!(f, "    {}", seen_on(tried)))?;
+    trouble.iter().try_for_each(|why| writeln!(f, "    {why}"))
+}
+
+fn seen_on(tried: &Tried) -> String {
+    let pin = name(tried);
+    match tried.saw {
+        Saw::Pulse => format!("{pin}: edges a second apart, on channel {}", tried.channel),
+        Saw::Edges(count) => format!("{pin}: {count} edges, but no pulse each second"),
+        Saw::Nothing => format!("{pin}: nothing"),
+        Saw::InUse => format!("{pin}: in use for something else, not touched"),
+        Saw::Refused => format!("{pin}: the driver does not let it time stamp edges"),
+        Saw::Untried => format!("{pin}: not tried"),
+    }
+}
+
+fn name(Tried { pin, channel, .. }: &Tried) -> String {
+    pin.as_ref().map_or_else(|| format!("channel {channel}"), |pin| pin.name.clone())
+}
+
+fn said_by(Port { device, left, heard }: &Port) -> String {
+    if let Some(why) = left {
+        return format!("not listened to: {why}");
+    }
+    let rate = heard.rate().map_or("no rate".into(), |rate| format!("{rate} baud"));
+    let counts = heard.counts();
+    match (heard.is_nmea(), counts.ubx, counts.bytes) {
+        (true, ..) => {
+            let fix = match heard.fix() {
+                Some(Fix::Valid) => "it says that it has a fix",
+                Some(Fix::Invalid) => "it says that it has no fix",
+                None => "it does not say whether it has a fix",
+            };
+            format!("{device}: {rate}, receiver {}, speaks {}; {fix}", heard.receiver(), heard.sentences())
+        }
+        (false, 1.., _) => format!("{device}: {rate}, u-blox's binary protocol and no NMEA"),
+        (false, 0, 0) => format!("{device}: silent at every rate"),
+        (false, 0, bytes) => format!("{device}: {bytes} bytes, and no valid sentence at any rate"),
+    }
+}
+
+impl Findings {
+    fn pulse(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(pulse) = &self.pulse else { return Ok(()) };
+        let pin = pulse.pin.as_ref().map_or("the only pin".to_owned(), ToString::to_string);
+        writeln!(f, "pulse\n  {pin} of {}, channel {}", pulse.device, pulse.channel)?;
+        if let Some(tenths) = self.pairing.edges.tenths_a_second() {
+            writeln!(f, "  edges a second: {}.{}", tenths / 10, tenths % 10)?;
+        }
+        match self.pairing.engine().on_time().map(|on_time| on_time.width) {
+            Some(Some(width)) => {
+                writeln!(f, "  width: {width}; {} less than the longest that is told by itself", WIDEST - width)?;
+                let rest = Span::SECOND - width;
+                writeln!(
+                    f,
+                    "  on time: the edge that starts these {width}, for the other part of the second is {rest}; if your receiver's pulse is the longer part, set width"
+                )
+            }
+            Some(None) => writeln!(f, "  on time: the only edge that the NIC time stamps"),
+            None => writeln!(f, "  on time: not found out"),
+        }?;
+        self.pairing.contradiction.iter().try_for_each(|figures| writeln!(f, "  {figures}"))
+    }
+
+    fn delay(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delays = &self.pairing.delays;
+        let (Some([shortest, median, longest]), Some([before, after])) = (delays.spread(), delays.margins()) else {
+            return Ok(());
+        };
+        writeln!(f, "sentence delay\n  shortest {shortest}, median {median}, longest {longest}")?;
+        f.write_str(&delays.histogram())?;
+        writeln!(f, "  margins: {before} after the pulse that is named, {after} before the next")
+    }
+
+    /// What is missing, in one sentence; nothing where receiver and pulse are paired.
+    pub fn missing(&self) -> Option<String> {
+        match (&self.pulse, &self.receiver, self.pairing.state()) {
+            (Some(_), Some(_), State::Locked) => None,
+            (None, None, _) => Some(format!("{}; and {}", self.no_pulse(), self.no_receiver())),
+            (None, Some(_), _) => Some(format!("{}{}", self.no_pulse(), self.fix())),
+            (Some(_), None, _) => Some(self.no_receiver()),
+            (Some(_), Some(_), state) => Some(state.reason().map_or_else(
+                || format!("receiver and pulse are there, but the engine came no further than {state}: try again, and if it stays so, record it with gnss2shm run --record"),
+                |reason| reason.to_string(),
+            )),
+        }
+    }
+
+    fn no_pulse(&self) -> String {
+        let trouble =
+            self.clocks.iter().find_map(|searched| searched.trouble.as_ref().or(searched.clock.able.as_ref().err()));
+        let tried: Vec<_> = (self.clocks.iter())
+            .filter_map(|searched| {
+                let was_tried = |tried: &&Tried| matches!(tried.saw, Saw::Nothing | Saw::Edges(_));
+                let pins = searched.pins.iter().filter(was_tried).map(name).collect::<Vec<_>>();
+                (!pins.is_empty()).then(|| format!("{} of {}", pins.join(", "), searched.clock.device))
+            })
+            .collect();
+        match (tried.as_slice(), trouble) {
+            ([], Some(trouble)) => trouble.clone(),
+            ([], None) if self.clocks.is_empty() => {
+                "there is no PTP hardware clock: check that the NIC has one and that its driver is loaded".into()
+            }
+            ([], None) => {
+                "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed".into()
+            }
+            (tried, _) => format!(
+                "no pulse was seen on {}: check the pulse's wiring, its level, and that it is set to 1 Hz",
+                tried.join(" and ")
+            ),
+        }
+    }
+
+    fn fix(&self) -> &'static str {
+        match self.ports.iter().find_map(|port| port.heard.fix()) {
+            Some(Fix::Valid) => "; the receiver says that it has a fix",
+            Some(Fix::Invalid) => {
+                "; the receiver says that it has no fix, without which many give no pulse: check its antenna"
+            }
+            None => "",
+        }
+    }
+
+    fn no_receiver(&self) -> String {
+        let mut text = match self.ports.iter().filter(|port| port.left.is_none()).collect::<Vec<_>>().as_slice() {
+            [] if self.ports.is_empty() => {
+                return "there is no serial port: plug the receiver in, and check that its driver is loaded".into();
+            }
+            [] => "no serial port could be listened to".to_owned(),
+            ports => {
+                let said = ports.iter().map(|port| said_by(port)).collect::<Vec<_>>().join(", ");
+                format!("no receiver was understood: check its power, its wiring and that it sends NMEA ({said})")
+            }
+        };
+        for why in self.ports.iter().filter_map(|port| port.left.as_ref()) {
+            let _never_fails = write!(text, "; {why}");
+        }
+        text
+    }
+}

@@ -1,0 +1,99 @@
+//! What was found, as the file for `gnss2shm run --config` and as the line for chrony.conf.
+
+use std::fmt::Write;
+
+use super::Findings;
+use crate::source::gpsd::GpsdConfig;
+use crate::source::phc::{PhcConfig, Pin};
+use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::{Baud, SerialConfig};
+use crate::source::stream::StreamConfig;
+
+/// gpsd writes samples of its own to the units below.
+const UNIT_BESIDE_GPSD: u8 = 8;
+
+/// The unit of the SHM refclock to use: 0, or beside a gpsd, which has that one, another.
+pub fn unit(found: &Findings) -> u8 {
+    if found.gpsd.is_some() { UNIT_BESIDE_GPSD } else { 0 }
+}
+
+/// The line for chrony.conf.
+pub fn chrony(unit: u8) -> String {
+    format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS\n")
+}
+
+/// The settings, as TOML. Nothing is said that `run` finds out by itself.
+pub fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
+    let mut text = String::from("# Found by gnss2shm probe.\n");
+    let _never_fails = match receiver {
+        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(baud) }) => {
+            write!(text, "[serial]\ndevice = {}\nbaud = {baud}\n", quoted(device))
+        }
+        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Auto }) => {
+            write!(text, "[serial]\ndevice = {}\nbaud = \"auto\"\n", quoted(device))
+        }
+        ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
+            let device = device.as_ref().map_or_else(String::new, |device| {
+                format!(
+                    "device = {}
+",
+                    quoted(device)
+                )
+            });
+            write!(text, "[gpsd]\nserver = {}\n{device}", quoted(&server.to_string()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
+            write!(text, "[tcp]\nserver = {}\n", quoted(&server.to_string()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => {
+            write!(text, "[fifo]\npath = {}\n", quoted(&path.to_string_lossy()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Stdin) => write!(text, "[stdin]\nenabled = true\n"),
+    };
+    let PhcConfig { device, pin, channel } = pulse;
+    let pin = match pin {
+        Some(Pin::Name(name)) => format!("pin = {}\n", quoted(name)),
+        Some(Pin::Index(index)) => format!("pin = {index}\n"),
+        None => String::new(),
+    };
+    let device = quoted(device);
+    let _never_fails = write!(text, "\n[phc]\ndevice = {device}\n{pin}channel = {channel}\n\n[shm]\nunit = {unit}\n");
+    text
+}
+
+/// A basic string of TOML; JSON's escapes are among its own.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Given;
+    use crate::source::pulse::PulseConfig;
+
+    #[test]
+    fn run_reads_back_what_was_found() {
+        let serial = |device: &str, baud| ReceiverConfig::Serial(SerialConfig { device: device.into(), baud });
+        let gpsd = |device: Option<&str>| {
+            ReceiverConfig::Gpsd(GpsdConfig { device: device.map(str::to_owned), ..GpsdConfig::default() })
+        };
+        let phc = |device: &str, pin| PhcConfig { device: device.into(), pin, channel: 1 };
+        for (receiver, pulse) in [
+            (serial("/dev/ttyS1", Baud::Rate(115_200)), phc("eth0", Some(Pin::Name("SDP0".into())))),
+            (serial("/dev/gnss0", Baud::default()), phc("/dev/ptp1", None)),
+            (serial("/dev/a \"quoted\\name\"", Baud::Auto), phc("eth0", Some(Pin::Index(3)))),
+            (gpsd(Some("/dev/ttyS1")), phc("eth0", Some(Pin::Name("SDP1".into())))),
+            (gpsd(None), phc("eth0", None)),
+        ] {
+            let text = toml(&receiver, &pulse, 8);
+            let read = Given::parse(&text).unwrap_or_else(|why| panic!("{why:?} in {text}")).settle().unwrap();
+            assert_eq!((read.receiver, read.pulse, read.shm), (receiver, PulseConfig::Phc(pulse), Some(8)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_line_for_chrony_is_the_one_that_readme_gives() {
+        assert!(include_str!("../../README.md").contains(&chrony(0)));
+    }
+}
