@@ -27,11 +27,13 @@ end
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s V -l version -d 'Print version'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
@@ -71,6 +73,13 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d '
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantisation error that u-blox\'s TIM-TP announces for it'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Say every sample and every rejection in the log'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; may be given several times [default: every serial port that nobody uses]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try the pins of this PTP hardware clock; may be given several times [default: every one]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'The gpsd that may have the receiver' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l write -d 'Write the settings for `gnss2shm run --config` to this file' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l chrony -d 'Write the line for chrony.conf to this file' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite these files where they exist'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 'Time from the pulse to the first byte of its sentences' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'How far that time wanders' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Rate of the serial line in bits a second' -r
@@ -102,10 +111,15 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Pr
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Go on with a line for each change of state'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, else with 1'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run simulate replay decode shm status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object a line'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
