@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
@@ -77,7 +79,7 @@ fn content(read: Result<Sentence, Refusal>) -> Content {
 /// how many sentences began a burst.
 fn through_a_pty(
     capture: &Capture,
-    send: impl FnOnce(TTYPort, Vec<Vec<u8>>) -> TTYPort + Send + 'static,
+    send: impl FnOnce(TTYPort, Vec<Vec<u8>>, &AtomicU64) -> TTYPort + Send + 'static,
 ) -> (Vec<Content>, LineCounts, usize) {
     let (receiver, machine) = TTYPort::pair().unwrap();
     let config = SerialConfig { device: machine.name().unwrap(), baud: Baud::Rate(capture.number("baud") as u32) };
@@ -90,19 +92,24 @@ fn through_a_pty(
         let mut sending: Option<JoinHandle<TTYPort>> = None;
         let (mut framer, mut contents, mut begun) = (Framer::default(), Vec::new(), 0);
         let (mut receiver, mut send) = (Some(receiver), Some(send));
+        let framed = Arc::new(AtomicU64::new(0));
         let work = async {
             while framer.counts().bytes < total {
                 match events.recv().await.unwrap() {
-                    Event::Bytes(bytes) => framer.push_lines(&bytes, |line| {
-                        if let Ok(sentence) = line.read {
-                            begun += usize::from(sentence.burst_start == sentence.first_byte);
-                        }
-                        contents.push(content(line.read));
-                    }),
+                    Event::Bytes(bytes) => {
+                        framer.push_lines(&bytes, |line| {
+                            if let Ok(sentence) = line.read {
+                                begun += usize::from(sentence.burst_start == sentence.first_byte);
+                            }
+                            contents.push(content(line.read));
+                        });
+                        framed.store(framer.counts().bytes, Ordering::Release);
+                    }
                     // The port is open: nothing that is sent now is lost.
                     Event::Source { .. } => {
                         let (port, send, bursts) = (receiver.take().unwrap(), send.take().unwrap(), bursts.clone());
-                        sending = Some(spawn(move || send(port, bursts)));
+                        let framed = Arc::clone(&framed);
+                        sending = Some(spawn(move || send(port, bursts, &framed)));
                     }
                     other => panic!("{other:?}"),
                 }
@@ -115,18 +122,27 @@ fn through_a_pty(
     })
 }
 
-/// One byte after the other as the line carries them, one burst a second.
+/// Several times what separates bursts.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// One byte after the other as the line carries them. A burst waits until the one before has arrived, and a while: the
+/// silence between them is there however busy the machine is.
 fn at_the_pace_of_the_line(name: &str) {
     let capture = Capture::read(name);
     let byte_time = Duration::from_secs(10) / capture.number("baud") as u32;
-    let (contents, counts, begun) = through_a_pty(&capture, move |mut port, bursts| {
-        let begin = Clock::now();
-        for (second, burst) in bursts.iter().enumerate() {
+    let (contents, counts, begun) = through_a_pty(&capture, move |mut port, bursts, framed| {
+        let mut sent = 0;
+        for burst in &bursts {
+            let begin = Clock::now();
             for (n, byte) in burst.iter().enumerate() {
-                let due = Duration::from_secs(second as u64) + byte_time * n as u32;
-                sleep(due.saturating_sub(begin.elapsed()));
+                sleep((byte_time * n as u32).saturating_sub(begin.elapsed()));
                 port.write_all(&[*byte]).unwrap();
             }
+            sent += burst.len() as u64;
+            while framed.load(Ordering::Acquire) < sent {
+                sleep(Duration::from_millis(1));
+            }
+            sleep(SILENCE);
         }
         port
     });
@@ -155,7 +171,7 @@ fn in_pieces_of_any_size_the_same_sentences_are_found() {
     for name in ["ublox-m8.nmea", "atgm336h.nmea", "sirf2.nmea"] {
         let capture = Capture::read(name);
         for seed in 0..8 {
-            let (contents, counts, _) = through_a_pty(&capture, move |mut port, bursts| {
+            let (contents, counts, _) = through_a_pty(&capture, move |mut port, bursts, _| {
                 let mut random = Random::new(seed);
                 let bytes = bursts.concat();
                 let mut rest = bytes.as_slice();
