@@ -14,9 +14,10 @@ use crate::engine::{Config, Engine};
 use crate::event::{Contradiction, Event, SourceChange, State, Verdict};
 use crate::source::error::SourceError;
 use crate::source::gpsd::GpsdConfig;
-use crate::source::phc::{Phc, PhcConfig, PhcThread};
+use crate::source::phc::{Phc, PhcConfig};
 use crate::source::receiver::{self, ReceiverConfig};
 use crate::source::serial::{self, Baud, SerialConfig};
+use crate::source::thread::PulseThread;
 use crate::source::witness;
 use crate::sys::clock::raw_now;
 
@@ -154,7 +155,7 @@ type TrialEnd = (usize, std::io::Result<Vec<Tried>>, Restorer);
 
 /// The search. Fields are dropped in this order: first what uses the pins, then what gives them back.
 struct Search {
-    pulse_thread: Option<PhcThread>,
+    pulse_thread: Option<PulseThread>,
     trials: Vec<Trial>,
     trials_left: usize,
     restorers: Vec<Restorer>,
@@ -329,7 +330,7 @@ impl Search {
         let config = wired.config(&searched.clock.device);
         let started = Phc::open(&config).map_err(|error| error.to_string()).and_then(|phc| {
             let events = self.forward(From::Pulse);
-            PhcThread::spawn(config.clone(), Some(phc), events)
+            PulseThread::spawn(config.clone(), Some(phc), events)
                 .map_err(|error| format!("no thread can be started: {error}"))
         });
         match started {
@@ -354,7 +355,7 @@ impl Search {
         let is_late = self.began.elapsed() >= FIND || ports.iter().all(|port| port.left.is_some());
         let gpsd = self.found.gpsd.as_ref().and_then(|gpsd| Some((gpsd.server.clone(), gpsd.devices.first()?.clone())));
         let port = |is: fn(&Heard) -> bool| ports.iter().position(|port| is(&port.heard));
-        let (from, config) = match (port(Heard::names_time), gpsd, port(Heard::is_nmea)) {
+        let (from, config) = match (port(Heard::names_time), gpsd, port(Heard::is_understood)) {
             (Some(index), _, _) => (From::Port(index), None),
             (None, Some((server, device)), _) if is_late => {
                 (From::Gpsd, Some(ReceiverConfig::Gpsd(GpsdConfig { device: Some(device), ..server })))
