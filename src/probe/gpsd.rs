@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::source::gpsd::GpsdConfig;
 
-/// A gpsd on this machine answers within this, or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A gpsd opens its devices for its first client, and answers after that: 3.1 s were seen.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// gpsd's lines have 10,240 bytes at most; its greeting comes before the answer.
 const ANSWER_MAX: usize = 32_768;
 
