@@ -1,16 +1,16 @@
 //! The devices of a gpsd on this machine: asked for once.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::source::gpsd::GpsdConfig;
 
-/// A gpsd on this machine answers within this, or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A gpsd opens its devices for its first client, and answers after that: 3.1 s were seen.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// gpsd's lines have 10,240 bytes at most; its greeting comes before the answer.
 const ANSWER_MAX: usize = 32_768;
 
@@ -42,17 +42,11 @@ pub async fn ask(server: GpsdConfig) -> Option<Gpsd> {
 }
 
 async fn converse(config: &GpsdConfig) -> Option<Vec<String>> {
-    let stream = TcpStream::connect((config.server.host.as_str(), config.server.port)).await.ok()?;
-    // A new connection has room for a few bytes.
-    stream.writable().await.ok()?;
-    stream.try_write(b"?DEVICES;\n").ok()?;
+    let mut stream = TcpStream::connect((config.server.host.as_str(), config.server.port)).await.ok()?;
+    stream.write_all(b"?DEVICES;\n").await.ok()?;
     let (mut answer, mut buffer) = (Vec::new(), [0; 4_096]);
     while answer.len() < ANSWER_MAX {
-        stream.readable().await.ok()?;
-        let length = match stream.try_read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-            read => read.ok().filter(|length| *length > 0)?,
-        };
+        let length = stream.read(&mut buffer).await.ok().filter(|length| *length > 0)?;
         answer.extend_from_slice(buffer.get(..length).unwrap_or_default());
         if let Some(devices) = devices(&answer) {
             return Some(devices);

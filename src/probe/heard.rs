@@ -1,8 +1,9 @@
 //! What a port says: its rate, the sentences, who the receiver is, and whether it has a fix. Pure: bytes go in.
 
 use crate::event::Bytes;
-use crate::nmea::{Framer, Kind, Line, LineCounts, Validity};
+use crate::nmea::{Found, Framer, Kind, LineCounts, Sentence, Validity};
 use crate::source::serial::RATES;
+use crate::ubx::Message;
 
 /// Start bit, eight data bits, stop bit.
 const BITS_PER_BYTE: i64 = 10;
@@ -52,31 +53,58 @@ impl Heard {
     pub fn take(&mut self, bytes: &Bytes) {
         let mut framer = std::mem::take(&mut self.framer);
         let before = framer.counts();
-        framer.push_lines(bytes, |line| self.line(&line));
-        let counts = framer.counts();
+        framer.push_all(bytes, |found| match found {
+            Found::Line(line) => {
+                if let Ok(sentence) = &line.read {
+                    self.line(line.text, sentence);
+                }
+            }
+            Found::Frame(frame, _) => self.frame(&frame.message, frame.sentence().as_ref()),
+        });
         // What was heard at a wrong rate says nothing of the right one.
-        if counts.sentences > before.sentences || (counts.ubx > before.ubx && counts.sentences == 0) {
+        if understood(framer.counts()) > understood(before) {
             self.rate = rate(bytes);
         }
         self.framer = framer;
     }
 
-    fn line(&mut self, line: &Line<'_>) {
-        let Ok(sentence) = line.read else { return };
-        let address = line.text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default();
+    fn line(&mut self, text: &str, sentence: &Sentence) {
+        let address = text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default();
         let kind = if address.starts_with('P') { address } else { address.get(2..).unwrap_or(address) };
-        if !self.kinds.iter().any(|known| known == kind) && self.kinds.len() < KINDS_KEPT {
-            self.kinds.push(kind.to_owned());
-        }
+        self.kind(kind);
         match kind {
-            "TXT" => self.banner = self.banner.take().or_else(|| banner(line.text)),
+            "TXT" => self.banner = self.banner.take().or_else(|| banner(text)),
             _ if address.starts_with('P') => {
                 let maker = MAKERS.iter().find(|(prefix, _)| address.starts_with(prefix));
                 self.maker = self.maker.or(maker.map(|(_, maker)| *maker));
             }
             _ => self.talker = Some(address.get(..2).unwrap_or_default().to_owned()),
         }
-        self.names_time |= sentence.time.is_some() && sentence.kind != Kind::Other;
+        self.sentence(sentence);
+    }
+
+    fn frame(&mut self, message: &Message, sentence: Option<&Sentence>) {
+        self.maker = Some("u-blox");
+        self.kind(match message {
+            Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
+            Message::TimeLs(_) => "UBX-NAV-TIMELS",
+            Message::TimTp(_) => "UBX-TIM-TP",
+            Message::Other => "UBX",
+        });
+        if let Some(sentence) = sentence {
+            self.sentence(sentence);
+        }
+    }
+
+    fn kind(&mut self, kind: &str) {
+        if !self.kinds.iter().any(|known| known == kind) && self.kinds.len() < KINDS_KEPT {
+            self.kinds.push(kind.to_owned());
+        }
+    }
+
+    fn sentence(&mut self, sentence: &Sentence) {
+        // PUBX,04 does not say whether there is a fix: it names no second by itself.
+        self.names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock(_));
         match sentence.validity {
             Validity::Valid => self.fix = Some(Fix::Valid),
             Validity::Invalid => self.fix = Some(Fix::Invalid),
@@ -89,9 +117,9 @@ impl Heard {
         self.rate
     }
 
-    /// Whether a right sentence was heard.
-    pub fn is_nmea(&self) -> bool {
-        self.counts().sentences > 0
+    /// Whether a right sentence or frame was heard.
+    pub fn is_understood(&self) -> bool {
+        understood(self.counts()) > 0
     }
 
     /// Whether a sentence that carries the time of day was heard.
@@ -121,8 +149,14 @@ impl Heard {
 
     /// Its sentences, as in `GN: RMC GGA`.
     pub fn sentences(&self) -> String {
-        format!("{}: {}", self.talker.as_deref().unwrap_or("no talker"), self.kinds.join(" "))
+        let kinds = self.kinds.join(" ");
+        self.talker.as_ref().map_or_else(|| kinds.clone(), |talker| format!("{talker}: {kinds}"))
     }
+}
+
+/// How much was understood.
+fn understood(counts: LineCounts) -> u64 {
+    counts.sentences + counts.frames
 }
 
 fn rate(bytes: &Bytes) -> Option<u32> {
@@ -163,15 +197,11 @@ mod tests {
                 "unknown",
                 "GN: RMC GGA",
             ),
-            (&["GPTXT,01,01,02,u-blox ag - www.u-blox.com"], "u-blox ag - www.u-blox.com", "no talker: TXT"),
+            (&["GPTXT,01,01,02,u-blox ag - www.u-blox.com"], "u-blox ag - www.u-blox.com", "TXT"),
             (&["GPTXT,01,01,02,ANTSTATUS=OK", "GPZDA,120000,20,11,2026,,"], "unknown", "GP: TXT ZDA"),
-            (&["GPTXT,01,01,00,txbuf alloc"], "unknown", "no talker: TXT"),
-            (
-                &["PUBX,04,120000,201126,1,2,15D,1,1,1", "GNTXT,01,01,02,MOD=NEO-M8T"],
-                "u-blox, MOD=NEO-M8T",
-                "no talker: PUBX TXT",
-            ),
-            (&["PMTK011,MTKGPS"], "MediaTek", "no talker: PMTK011"),
+            (&["GPTXT,01,01,00,txbuf alloc"], "unknown", "TXT"),
+            (&["PUBX,04,120000,201126,1,2,15D,1,1,1", "GNTXT,01,01,02,MOD=NEO-M8T"], "u-blox, MOD=NEO-M8T", "PUBX TXT"),
+            (&["PMTK011,MTKGPS"], "MediaTek", "PMTK011"),
         ] {
             let heard = heard(lines, 1_041_666);
             assert_eq!((heard.receiver().as_str(), heard.sentences().as_str()), (receiver, sentences));
@@ -188,6 +218,23 @@ mod tests {
         let data = (*b"garbage, later, at another rate").into();
         garbled.take(&Bytes { read_at: Instant::from_nanos(9), byte_time: Span::from_nanos(86_805), data });
         assert_eq!(garbled.rate(), Some(9_600));
+    }
+
+    #[test]
+    fn binary_frames_name_the_time_the_rate_and_the_maker() {
+        // NAV-TIMEUTC: 2026-11-20T12:00:00, accurate to 20 ns, all of it valid.
+        let mut frame =
+            vec![0x01, 0x21, 20, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0xEA, 0x07, 11, 20, 12, 0, 0, 0x07];
+        let (a, b) = frame.iter().fold((0_u8, 0_u8), |(a, b), byte| {
+            let a = a.wrapping_add(*byte);
+            (a, b.wrapping_add(a))
+        });
+        frame.extend([a, b]);
+        let data: Box<[u8]> = [&b"\xB5\x62"[..], &frame].concat().into();
+        let mut heard = Heard::default();
+        heard.take(&Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(260_416), data });
+        assert_eq!((heard.rate(), heard.names_time(), heard.fix()), (Some(38_400), true, Some(Fix::Valid)));
+        assert_eq!((heard.receiver().as_str(), heard.sentences().as_str()), ("u-blox", "UBX-NAV-TIMEUTC"));
     }
 
     #[test]

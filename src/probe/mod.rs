@@ -4,6 +4,7 @@
 //!
 //! Ports that somebody else has are left alone, pins are left as they were found.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
@@ -163,6 +164,7 @@ struct Search {
     events: Sender<(From, Event)>,
     trial_ends: UnboundedSender<TrialEnd>,
     chosen: Option<From>,
+    asking_gpsd: bool,
     began: Instant,
     found: Findings,
 }
@@ -180,10 +182,8 @@ enum From {
 pub async fn search(options: &Options) -> Findings {
     let (events, mut heard) = mpsc::channel(QUEUED);
     let (trial_ends, mut tried) = mpsc::unbounded_channel();
-    let gpsd = tokio::spawn(gpsd::ask(options.gpsd.clone()));
     let mut search = Search::begin(options, events, trial_ends);
-    search.found.gpsd = gpsd.await.ok().flatten();
-    search.run(&mut heard, &mut tried).await;
+    search.run(gpsd::ask(options.gpsd.clone()), &mut heard, &mut tried).await;
     search.end()
 }
 
@@ -199,6 +199,7 @@ impl Search {
             events,
             trial_ends,
             chosen: None,
+            asking_gpsd: true,
             began: Instant::now(),
             found: Findings {
                 clocks: clocks.map(|clock| Searched { clock, pins: Vec::new(), trouble: None }).collect(),
@@ -284,7 +285,13 @@ impl Search {
         }
     }
 
-    async fn run(&mut self, heard: &mut Receiver<(From, Event)>, tried: &mut UnboundedReceiver<TrialEnd>) {
+    async fn run(
+        &mut self,
+        gpsd: impl Future<Output = Option<Gpsd>>,
+        heard: &mut Receiver<(From, Event)>,
+        tried: &mut UnboundedReceiver<TrialEnd>,
+    ) {
+        let mut gpsd = pin!(gpsd);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_over() {
@@ -292,6 +299,7 @@ impl Search {
                 biased;
                 Some((from, event)) = heard.recv() => self.take(from, &event),
                 Some(end) = tried.recv() => self.tried(end),
+                answer = &mut gpsd, if self.asking_gpsd => (self.found.gpsd, self.asking_gpsd) = (answer, false),
                 _ = tick.tick() => {
                     self.found.pairing.take(&Event::Tick { raw: raw_now() });
                     self.choose_receiver();
@@ -352,10 +360,10 @@ impl Search {
             return;
         }
         let ports = &self.found.ports;
-        let is_late = self.began.elapsed() >= FIND || ports.iter().all(|port| port.left.is_some());
+        let is_late = self.began.elapsed() >= FIND || !self.asking_gpsd && ports.iter().all(|port| port.left.is_some());
         let gpsd = self.found.gpsd.as_ref().and_then(|gpsd| Some((gpsd.server.clone(), gpsd.devices.first()?.clone())));
         let port = |is: fn(&Heard) -> bool| ports.iter().position(|port| is(&port.heard));
-        let (from, config) = match (port(Heard::names_time), gpsd, port(Heard::is_nmea)) {
+        let (from, config) = match (port(Heard::names_time), gpsd, port(Heard::is_understood)) {
             (Some(index), _, _) => (From::Port(index), None),
             (None, Some((server, device)), _) if is_late => {
                 (From::Gpsd, Some(ReceiverConfig::Gpsd(GpsdConfig { device: Some(device), ..server })))
@@ -388,7 +396,7 @@ impl Search {
         self.found.pairing.is_enough() && self.trials_left == 0
             || age >= TOTAL
             || age >= FIND + TICK * 2 && is_half
-            || !pulse && !receiver && self.found.gpsd.is_none()
+            || !pulse && !receiver && !self.asking_gpsd && self.found.gpsd.is_none()
     }
 
     /// What was found. The pins are as they were when it returns.

@@ -72,9 +72,8 @@ fn said_by(Port { device, left, heard }: &Port) -> String {
         return format!("not listened to: {why}");
     }
     let rate = heard.rate().map_or("no rate".into(), |rate| format!("{rate} baud"));
-    let counts = heard.counts();
-    match (heard.is_nmea(), counts.ubx, counts.bytes) {
-        (true, ..) => {
+    match (heard.is_understood(), heard.counts().bytes) {
+        (true, _) => {
             let fix = match heard.fix() {
                 Some(Fix::Valid) => "it says that it has a fix",
                 Some(Fix::Invalid) => "it says that it has no fix",
@@ -82,9 +81,8 @@ fn said_by(Port { device, left, heard }: &Port) -> String {
             };
             format!("{device}: {rate}, receiver {}, speaks {}; {fix}", heard.receiver(), heard.sentences())
         }
-        (false, 1.., _) => format!("{device}: {rate}, u-blox's binary protocol and no NMEA"),
-        (false, 0, 0) => format!("{device}: silent at every rate"),
-        (false, 0, bytes) => format!("{device}: {bytes} bytes, and no valid sentence at any rate"),
+        (false, 0) => format!("{device}: silent at every rate"),
+        (false, bytes) => format!("{device}: {bytes} bytes, and no valid sentence at any rate"),
     }
 }
 

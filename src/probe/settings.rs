@@ -3,18 +3,16 @@
 use std::fmt::Write;
 
 use super::Findings;
+use crate::config::GPSD_UNITS;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::stream::StreamConfig;
 
-/// gpsd writes samples of its own to the units below.
-const UNIT_BESIDE_GPSD: u8 = 8;
-
-/// The unit of the SHM refclock to use: 0, or beside a gpsd, which has that one, another.
+/// The unit of the SHM refclock to use: 0, or beside a gpsd, which writes its own samples to that one, another.
 pub fn unit(found: &Findings) -> u8 {
-    if found.gpsd.is_some() { UNIT_BESIDE_GPSD } else { 0 }
+    if found.gpsd.is_some() { GPSD_UNITS } else { 0 }
 }
 
 /// The line for chrony.conf.
