@@ -1,5 +1,5 @@
 //! What chronyd's configuration says of refclocks and leap seconds, its included files read as well. Source:
-//! chrony.conf(5). Lines that are about something else are passed over; whether they are right is chronyd's to say.
+//! chrony.conf(5). Comments and lines that are about something else are passed over; whether they are right is chronyd's to say.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -85,9 +85,6 @@ impl ChronyConf {
         for (number, line) in (1..).zip(text.lines()) {
             let mut words = line.split_ascii_whitespace();
             let directive = words.next().unwrap_or_default();
-            if directive.starts_with(['!', ';', '#', '%']) {
-                continue;
-            }
             let words: Vec<_> = words.map(str::to_owned).collect();
             match (directive.to_ascii_lowercase().as_str(), words.as_slice()) {
                 ("refclock", [driver, parameter, options @ ..]) => {
