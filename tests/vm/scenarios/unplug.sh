@@ -1,5 +1,5 @@
 # The receiver's port is taken away and given back, and another program has it first.
-programs="gnss2shm"
+programs="gnss2shm flock"
 judged=checks
 lasts=150
 
