@@ -22,6 +22,7 @@ scenario() {
 	echo "followed after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
 	check_clock
 
+	check "doctor says nothing but ok" gnss2shm doctor
 	pid=$(main_pid)
 	check "it runs as its user" test "$(stat -c %U "/proc/$pid")" = gnss2shm
 	check "it has no capability" grep -qx "CapBnd:	0000000000000000" "/proc/$pid/status"
