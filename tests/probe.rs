@@ -140,15 +140,17 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
         let (sender, mut events) = channel(1_024);
         let scenario = Scenario::default();
         let live = Live::start(scenario.clone(), sender.clone()).unwrap();
-        let config = SerialConfig { device: live.device.clone(), baud: Baud::Auto };
+        let config = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut pairing = Pairing::default();
         let judged = async {
-            while !pairing.is_enough() {
+            while pairing.state() != State::Locked || pairing.delays.count() < 3 {
                 pairing.take(&events.recv().await.unwrap());
             }
         };
-        tokio::time::timeout(PATIENCE, judged).await.unwrap_or_else(|_| panic!("no end"));
+        tokio::time::timeout(PATIENCE * 3, judged)
+            .await
+            .unwrap_or_else(|_| panic!("still {:?}, {} samples", pairing.state(), pairing.delays.count()));
         assert_eq!(pairing.state(), State::Locked);
         let width = pairing.engine().on_time().unwrap().width.unwrap();
         assert!((width - scenario.width).abs() < Span::from_micros(5), "{width}");
