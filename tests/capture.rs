@@ -92,7 +92,7 @@ fn through_a_pty(
         let mut sending: Option<JoinHandle<TTYPort>> = None;
         let (mut framer, mut contents, mut begun) = (Framer::default(), Vec::new(), 0);
         let (mut receiver, mut send) = (Some(receiver), Some(send));
-        let framed = Arc::new(AtomicU64::new(0));
+        let arrived = Arc::new(AtomicU64::new(0));
         let work = async {
             while framer.counts().bytes < total {
                 match events.recv().await.unwrap() {
@@ -103,13 +103,13 @@ fn through_a_pty(
                             }
                             contents.push(content(line.read));
                         });
-                        framed.store(framer.counts().bytes, Ordering::Release);
+                        arrived.store(framer.counts().bytes, Ordering::Release);
                     }
                     // The port is open: nothing that is sent now is lost.
                     Event::Source { .. } => {
                         let (port, send, bursts) = (receiver.take().unwrap(), send.take().unwrap(), bursts.clone());
-                        let framed = Arc::clone(&framed);
-                        sending = Some(spawn(move || send(port, bursts, &framed)));
+                        let arrived = Arc::clone(&arrived);
+                        sending = Some(spawn(move || send(port, bursts, &arrived)));
                     }
                     other => panic!("{other:?}"),
                 }
@@ -130,7 +130,7 @@ const SILENCE: Duration = Duration::from_millis(200);
 fn at_the_pace_of_the_line(name: &str) {
     let capture = Capture::read(name);
     let byte_time = Duration::from_secs(10) / capture.number("baud") as u32;
-    let (contents, counts, begun) = through_a_pty(&capture, move |mut port, bursts, framed| {
+    let (contents, counts, begun) = through_a_pty(&capture, move |mut port, bursts, arrived| {
         let mut sent = 0;
         for burst in &bursts {
             let begin = Clock::now();
@@ -139,7 +139,7 @@ fn at_the_pace_of_the_line(name: &str) {
                 port.write_all(&[*byte]).unwrap();
             }
             sent += burst.len() as u64;
-            while framed.load(Ordering::Acquire) < sent {
+            while arrived.load(Ordering::Acquire) < sent {
                 sleep(Duration::from_millis(1));
             }
             sleep(SILENCE);

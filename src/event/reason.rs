@@ -32,7 +32,7 @@ reasons! {
     /// Just started.
     Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither half gives anything.
-    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power and is wired to both the serial port and the pulse's input",
+    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power, and both its wires: the sentences' and the pulse's",
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::event::{Announced, Event, Leap, Witness};
 use crate::sys::adjtimex::max_error;
@@ -23,6 +23,7 @@ const DAY: i64 = 86_400;
 /// Tells the engine what it finds, until the engine is gone.
 pub async fn run(events: Sender<Event>) {
     let mut asked: u32 = 0;
+    let mut said = false;
     loop {
         if asked.is_multiple_of(READ_TABLE_EVERY) {
             let next = read_table(TABLE);
@@ -40,7 +41,13 @@ pub async fn run(events: Sender<Event>) {
                     return;
                 }
             }
-            Err(error) => debug!("adjtimex: {error}"),
+            Err(error) if !said => {
+                warn!(
+                    "the kernel does not say whether the system clock is synchronised (adjtimex: {error}): it is no witness"
+                );
+                said = true;
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(ASK).await;
     }

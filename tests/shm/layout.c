@@ -112,7 +112,7 @@ static void chase(struct refclock *r, long wanted)
 			mixed += !whole(&t);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (accepted < wanted && now.tv_sec - start.tv_sec < 30);
+	} while (accepted < wanted && now.tv_sec - start.tv_sec < 300);
 	printf("%ld %ld %ld\n", accepted, torn, mixed);
 }
 

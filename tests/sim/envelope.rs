@@ -93,6 +93,10 @@ fn confirmed_conventions_publish() {
     run(both, &scenario, 20).assert_works(12, "by settings");
     let one = Config { width: Some(ms(100)), ..confirming() };
     run(one, &scenario, 20).assert_silent(Reason::Unconfirmed, "one of two is not enough");
+    // A lone edge settles nothing: it may be the end of the pulse as well.
+    let (delay, lone) =
+        (Config { delay: Some(ms(300)), ..confirming() }, Scenario { edges: SimEdges::One, ..scenario });
+    run(delay, &lone, 30).assert_silent(Reason::Unconfirmed, "delay alone, one edge");
 }
 
 #[test]

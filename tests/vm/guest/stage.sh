@@ -118,6 +118,16 @@ uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }
 
+# Descriptors and threads of gnss2shm.
+held_open() {
+	echo "$(ls "/proc/$(pidof gnss2shm)/fd" | wc -l) $(ls "/proc/$(pidof gnss2shm)/task" | wc -l)"
+}
+
+# said_times N WORDS: the log of gnss2shm has said this so often.
+said_times() {
+	[ "$(grep -c "$2" /results/gnss2shm.log)" = "$1" ]
+}
+
 # How far the count in the segment is: two for each sample.
 count() {
 	judge --peek | sed 's/.* count=\([-0-9]*\) .*/\1/'

@@ -170,7 +170,7 @@ struct edge {
 	bool rising;
 };
 
-static struct ptp_clock *truth_clock, *nic_clock;
+static struct ptp_clock *truth_clock, *nic_clock; /* the NIC's is NULL while it is pulled out */
 static struct pci_dev *slot; /* what the NIC's clock says it sits on: whatever is first on the bus */
 static struct hrtimer timer;
 static struct rnd_state random;
@@ -212,6 +212,8 @@ static void deliver(s64 raw)
 	if (noise_ns > 0)
 		stamp += (s64)(prandom_u32_state(&random) % (2 * (u32)noise_ns + 1)) - noise_ns;
 	event.timestamp = stamp;
+	if (!nic_clock)
+		return;
 	for (event.index = 0; event.index < CHANNELS; event.index++)
 		if (channel_pin[event.index] >= 0 && channel_pin[event.index] == wired)
 			ptp_clock_event(nic_clock, &event);
@@ -427,6 +429,8 @@ static int nic_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 	if (rq->type != PTP_CLK_REQ_EXTTS || rq->extts.index >= CHANNELS)
 		return -EOPNOTSUPP;
 	if (on) {
+		if (!nic_clock)
+			return -ENODEV;
 		if ((rq->extts.flags & PTP_STRICT_FLAGS) && asked != able)
 			return -EOPNOTSUPP;
 		pin = ptp_find_pin(nic_clock, PTP_PF_EXTTS, rq->extts.index);
@@ -506,6 +510,41 @@ static const struct kernel_param_ops pps_ops = { .set = set_pps, .get = param_ge
 module_param_cb(pps, &pps_ops, &has_pps, 0644);
 MODULE_PARM_DESC(pps, "1: the pulse is wired to a kernel PPS device, too; 0: that device is gone (run time)");
 
+static int has_nic = 1;
+
+static int set_nic(const char *text, const struct kernel_param *param)
+{
+	struct ptp_clock *new = NULL, *old;
+	int how, pin, err = kstrtoint(text, 0, &how);
+	unsigned long flags;
+
+	if (err)
+		return err;
+	if (has_nic == !!how)
+		return 0;
+	if (how) {
+		/* A card that is plugged in knows nothing of what it was set to. */
+		for (pin = 0; pin < PINS; pin++)
+			pins[pin].func = pins[pin].chan = 0;
+		channel_pin[0] = channel_pin[1] = -1;
+		new = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
+		if (IS_ERR_OR_NULL(new))
+			return new ? PTR_ERR(new) : -ENODEV;
+	}
+	spin_lock_irqsave(&lock, flags);
+	old = nic_clock;
+	nic_clock = new;
+	spin_unlock_irqrestore(&lock, flags);
+	if (old)
+		ptp_clock_unregister(old);
+	has_nic = !!how;
+	return 0;
+}
+
+static const struct kernel_param_ops nic_ops = { .set = set_nic, .get = param_get_int };
+module_param_cb(nic, &nic_ops, &has_nic, 0644);
+MODULE_PARM_DESC(nic, "0: the NIC is pulled out, 1: it is plugged in again (run time)");
+
 /* ---- coming and going ---------------------------------------------------------------------- */
 
 static int __init sim_init(void)
@@ -555,7 +594,8 @@ static void __exit sim_exit(void)
 	hrtimer_cancel(&timer);
 	if (pps)
 		pps_unregister_source(pps);
-	ptp_clock_unregister(nic_clock);
+	if (nic_clock)
+		ptp_clock_unregister(nic_clock);
 	ptp_clock_unregister(truth_clock);
 	pci_dev_put(slot);
 }

@@ -21,7 +21,7 @@ scenario() {
 	while [ $pulled -lt 20 ]; do
 		pulled=$((pulled + 1))
 		sim pps 0
-		check "$pulled: no device is named" until_true 3 named $pulled
+		check "$pulled: no device is named" until_true 3 said_times $pulled "Searching: the kernel PPS device is not there"
 		had=$(count)
 		sim pps 1
 		check "$pulled: samples return" until_true 6 counted_since "$had"
@@ -44,14 +44,4 @@ scenario() {
 	check_clock
 	check_judge
 	check "the end" true
-}
-
-# Descriptors and threads.
-held_open() {
-	echo "$(ls "/proc/$(pidof gnss2shm)/fd" | wc -l) $(ls "/proc/$(pidof gnss2shm)/task" | wc -l)"
-}
-
-# That the device is not there was said as often as this.
-named() {
-	[ "$(grep -c 'Searching: the kernel PPS device is not there' /results/gnss2shm.log)" = "$1" ]
 }

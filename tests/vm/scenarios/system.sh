@@ -3,7 +3,7 @@
 machine=debian
 programs=
 judged=checks
-lasts=400
+lasts=500
 
 scenario() {
 	start_receiver
@@ -22,7 +22,7 @@ scenario() {
 	echo "followed after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
 	check_clock
 
-	check "doctor says nothing but ok" gnss2shm doctor
+	check "doctor says nothing but ok" healthy
 	pid=$(main_pid)
 	check "it runs as its user" test "$(stat -c %U "/proc/$pid")" = gnss2shm
 	check "it has no capability" grep -qx "CapBnd:	0000000000000000" "/proc/$pid/status"
@@ -35,7 +35,8 @@ scenario() {
 	# What it says of system calls that the unit forbids, it says with --debug alone: the next one gets that.
 	mkdir -p /run/systemd/system/gnss2shm@default.service.d
 	start=$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/gnss2shm@.service)
-	printf '[Service]\nExecStart=\nExecStart=%s --debug\n' "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
+	mount -t tmpfs -o size=200k,mode=0777 none /var/lib/gnss2shm # a small disk for the recording
+	printf '[Service]\nExecStart=\nExecStart=%s --debug --metrics 127.0.0.1:9123 --record /var/lib/gnss2shm/all.rec\n' "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
 	systemctl daemon-reload
 	kill -STOP "$pid"
 	check "a program that hangs is ended by the watchdog" until_true 60 watchdog_bit
@@ -44,6 +45,19 @@ scenario() {
 	check "and locks again" until_true 60 is_locked
 	check "every sample is in the journal with its figures" until_true 20 figures
 	check "and nothing it asks for is forbidden, adjtimex neither" nothing_forbidden
+
+	# No sample may be missing in the log: there is one for each second.
+	from=$(samples)
+	began=$(uptime_s)
+	check "a thousand clients of its status" clients
+	check "a port scan of its metrics" scan
+	check "metrics are served all the same" metrics_are_served
+	dd if=/dev/zero of=/var/lib/gnss2shm/fill bs=1k 2>/dev/null
+	sleep 5
+	check "a full disk stops the recording, and is said" until_true 10 journal_says "recording"
+	gone=$(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime)
+	check "none of this cost a sample: $(($(samples) - from)) in $gone s" test $(($(samples) - from)) -ge $((gone - 1))
+	check "and it is the same process" test "$(main_pid)" = "$pid"
 	kill -KILL "$pid"
 	check "a program that is killed is started again" until_true 40 is_another "$pid"
 	check "and locks again after that" until_true 60 is_locked
@@ -57,6 +71,13 @@ scenario() {
 	check "removal stops it" dpkg -r gnss2shm
 	check "nothing runs any more" test "$(systemctl show -P ActiveState gnss2shm@default)" = inactive
 	check "the end" true
+}
+
+# What doctor has to say besides ok.
+healthy() {
+	gnss2shm doctor >/results/doctor && return
+	grep -v '^ok' /results/doctor | tr '\n' ' '
+	return 1
 }
 
 is_locked() {
@@ -85,6 +106,35 @@ journal_has() { # field=value
 
 watchdog_bit() {
 	journalctl -b -u gnss2shm@default | grep -q 'Watchdog timeout'
+}
+
+samples() {
+	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
+}
+
+# Forty that stay, and those that come and go.
+clients() {
+	for n in $(seq 40); do
+		gnss2shm status --follow >/dev/null 2>&1 &
+	done
+	for n in $(seq 960); do
+		gnss2shm status --json >/dev/null || return 1
+	done
+}
+
+scan() {
+	for n in $(seq 200); do
+		printf 'GARBAGE %s\r\n\r\n' "$n" | nc -w 1 127.0.0.1 9123 >/dev/null 2>&1
+	done
+	true
+}
+
+metrics_are_served() {
+	printf 'GET /metrics HTTP/1.0\r\n\r\n' | nc -w 5 127.0.0.1 9123 | grep -q '^gnss2shm_state{state="Locked"} 1'
+}
+
+journal_says() {
+	journalctl -b "_PID=$pid" --no-pager | grep -i "$1" | grep -i "space\|full"
 }
 
 figures() {
