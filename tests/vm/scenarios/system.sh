@@ -7,7 +7,6 @@ lasts=500
 
 scenario() {
 	start_receiver
-	start_judge
 	began=$(uptime_s)
 	check "1 the package installs" apt-get -qq -y install /stage/gnss2shm.deb
 	check "2 the devices are put in" sed -i "s#eth0#$nic#; s#ttyS0#ttyS1#" /etc/gnss2shm/default.toml
@@ -23,6 +22,7 @@ scenario() {
 	check_clock
 
 	check "doctor says nothing but ok" healthy
+	start_judge # from here on: doctor would have noticed it
 	pid=$(main_pid)
 	check "it runs as its user" test "$(stat -c %U "/proc/$pid")" = gnss2shm
 	check "it has no capability" grep -qx "CapBnd:	0000000000000000" "/proc/$pid/status"
