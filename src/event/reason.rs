@@ -38,7 +38,7 @@ reasons! {
     /// No edge.
     NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's time stamps",
     /// Cross time stamps stopped.
-    NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps",
+    NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps; look for its driver's messages with dmesg",
     // ... of a kernel PPS device.
     /// The PPS node is not there.
     PpsLost = "pps-lost": "the kernel PPS device is not there: check that the driver of its port is loaded, or that the line discipline is attached (ldattach pps /dev/ttyS0); it is waited for",
@@ -63,7 +63,7 @@ reasons! {
     /// No byte.
     NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences",
     /// Bytes, but not one valid sentence.
-    NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate?",
+    NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate? Set the receiver's, or baud = \"auto\", and check that it sends NMEA",
     /// Binary protocol.
     BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA, or enable UBX-NAV-TIMEUTC (a gpsd that used it before may have switched it)",
     /// Sentences, but none with a time and a date.
@@ -99,17 +99,17 @@ reasons! {
     /// Sentences contradict each other.
     SentencesDisagree = "sentences-disagree": "the sentences name different seconds at the same time: check that only one receiver is wired to the serial line",
     /// Sentences contradict the count.
-    LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree",
+    LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree; if that lasts, check that only one receiver is heard",
     /// A date before this program was written.
     DateTooEarly = "date-too-early": "the sentences' date lies before this program was made: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
     /// A date that lies too far ahead.
-    DateTooLate = "date-too-late": "the sentences' date lies more than 19 years after this program was made: the receiver's week number is wrong",
+    DateTooLate = "date-too-late": "the sentences' date lies more than 19 years after this program was made: the receiver's week number is wrong, so restart it and let it find a fix, or update its firmware",
     /// The configured delay does not fit.
     DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
     /// A leap second may be happening.
     LeapWindow = "leap-window": "the end of June or December: a leap second may come, so nothing is published until sentences have confirmed the count after it",
     /// The leap second that the table announces did not show.
-    LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check both",
+    LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check that the table is the current one (package tzdata), and the receiver against another clock",
     /// The system clock says otherwise.
     WitnessDisagrees = "witness-disagrees": "the system clock is synchronised and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
     /// The conventions were neither configured nor confirmed.
@@ -117,19 +117,19 @@ reasons! {
 
     // A single pulse is passed over.
     /// The pulse came before it had a label.
-    NotYet = "not-yet": "the pulse came before its edge and second were settled",
+    NotYet = "not-yet": "the pulse came before its edge and second were settled: nothing to do",
     /// An edge that fits no track.
-    Stray = "stray-edge": "an edge that fits no pulse: noise on the line or a glitch of the receiver",
+    Stray = "stray-edge": "an edge that fits no pulse: where there are many, check the pulse's level and termination",
     /// An old edge again.
-    StaleEdge = "stale-edge": "an edge that was seen before or is too old to be dated",
+    StaleEdge = "stale-edge": "an edge that was seen before or is too old to be dated: where there are many, look for the driver's messages with dmesg",
     /// A short pulse with one edge missing or added.
-    TornPulse = "torn-pulse": "a short pulse did not show the same edges as before",
+    TornPulse = "torn-pulse": "a short pulse did not show the same edges as before: where that is often, set the receiver to a longer pulse, such as 100ms",
     /// PHC stepped.
-    PhcStepped = "phc-stepped": "the PTP hardware clock was stepped or changed its rate around the pulse",
+    PhcStepped = "phc-stepped": "the PTP hardware clock was stepped or changed its rate around the pulse: where that is often, find out who steers it (ptp4l, phc2sys, ts2phc)",
     /// System clock stepped.
-    SysStepped = "system-clock-stepped": "the system clock was stepped or changed its rate around the pulse",
+    SysStepped = "system-clock-stepped": "the system clock was stepped or changed its rate around the pulse: where that is often, find out who steers it besides chronyd",
     /// Reading the clocks took too long.
-    ErrorTooLarge = "error-too-large": "reading the clocks took too long to date the pulse well",
+    ErrorTooLarge = "error-too-large": "reading the clocks took too long to date the pulse well: where that is often, the machine or the PCI bus is overloaded",
 }
 
 impl fmt::Display for Reason {
