@@ -3,17 +3,19 @@
 //!
 //! # Architecture
 //! ```text
-//! serial ─ bytes ─> framer ─> Sentence ┐
-//! PHC | kernel PPS > Edge ─────────────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
-//! PHC <-> system ─> CrossTs ───────────┘   (pure)
+//! serial | TCP | FIFO | stdin ─ bytes ─> framer ─> Sentence ┐
+//! gpsd ──────────────────────────────────────────> Report ──┤
+//! PHC | kernel PPS ──────────────────────────────> Edge ────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
+//! PHC <-> system clock ──────────────────────────> CrossTs ─┘   (pure)
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
 //! Imports point the same way: cli → daemon, probe → source, sink → sys, and engine → nmea, event, [`mod@time`].
 //!
-//! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything else is one tokio
-//! current-thread runtime, but for the thread that writes a recording, because a disk may block. Every event carries
-//! the time at which it was captured, so what the engine says depends on the events alone and not on when it was asked.
+//! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything
+//! else is one tokio current-thread runtime, but for the thread that writes a recording, because a disk may block, and
+//! one that reads standard input. Every event carries the time at which it was captured, so what the engine says
+//! depends on the events alone and not on when it was asked.
 //!
 //! # Where to change what
 //! | to change | go to |
@@ -33,6 +35,7 @@
 //! | the thread that owns either | [`source::thread`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
+//! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
 //! | anything `unsafe` | [`sys`] |
