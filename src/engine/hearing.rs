@@ -40,6 +40,12 @@ impl Stream {
         self.came = Some((since, now));
     }
 
+    /// Whether it began to come soon after the start, and not long ago.
+    fn began_at_start(self, started: Option<Instant<Raw>>, now: Instant<Raw>) -> bool {
+        let began = |(since, _)| started.is_some_and(|started| since - started <= HEARD_WITHIN);
+        self.came.is_some_and(|came| began(came) && now - came.0 <= HEARD_WITHIN)
+    }
+
     /// Whether it comes, and has for long enough that what it should have brought would be there.
     fn is_steady(self, now: Instant<Raw>) -> bool {
         self.came.is_some_and(|(since, last)| now - last <= HEARD_WITHIN && now - since > HEARD_WITHIN)
@@ -139,7 +145,8 @@ impl Hearing {
             {
                 Receiver::Silent(reason)
             }
-            _ if is_starting => Receiver::Silent(Reason::Starting),
+            // Bytes that began to come meanwhile may still bring what is missing.
+            _ if is_starting || self.bytes.began_at_start(self.started, now) => Receiver::Silent(Reason::Starting),
             _ if !self.bytes.is_steady(now) => Receiver::Silent(Reason::NoBytes),
             _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
             _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
