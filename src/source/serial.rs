@@ -26,6 +26,9 @@ use autobaud::Watch;
 /// Start bit, eight data bits, stop bit.
 const BITS_PER_BYTE: i64 = 10;
 
+/// How long a missing port is left alone before it is tried again: a port that comes back is worth having soon.
+const REOPEN: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// Which port, and how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SerialConfig {
@@ -128,8 +131,10 @@ async fn follow(config: &SerialConfig, opened: Option<Port>, feed: &Feed) -> Res
 
 /// Tries until the port opens or fails in another way than was `said`.
 async fn wait_for(device: &str, baud: u32, said: &SourceError) -> Result<Port, SourceError> {
+    // Whoever holds the port is looked for in all of /proc: not four times a second.
+    let rest = if matches!(said, SourceError::Busy(_)) { RETRY } else { REOPEN };
     loop {
-        tokio::time::sleep(RETRY).await;
+        tokio::time::sleep(rest).await;
         match port::open(device, baud) {
             Err(error) if error == *said => {}
             opened => return opened,
