@@ -1,28 +1,16 @@
 //! Structs, flags and ioctl numbers for kernel PPS devices against the kernel's own header: `pps_layout.c` is compiled
 //! with `cc` and asked. Needs a C compiler and the kernel's user space headers (linux-libc-dev).
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may fail by panicking; Clippy knows it only of #[test]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail by panicking; Clippy knows it only of #[test]
 #![allow(clippy::unnecessary_cast)] // musl's ioctl numbers are of another type
+
+mod common;
 
 use std::collections::BTreeMap;
 use std::mem::offset_of;
-use std::path::Path;
-use std::process::Command;
 
+use common::told_by_c;
 use gnss2shm::sys::pps::abi::{self, FData, KInfo, KParams, KTime};
-
-fn header() -> BTreeMap<String, u64> {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pps_layout");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pps_layout.c");
-    let built = Command::new("cc").args(["-Wall", "-Werror", "-o"]).arg(&program).arg(&source).status();
-    assert!(built.expect("cc does not start").success(), "pps_layout.c does not compile");
-    let output = Command::new(&program).output().expect("pps_layout does not start");
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|line| line.split_once(' ').unwrap())
-        .map(|(name, n)| (name.to_owned(), n.parse().unwrap()))
-        .collect()
-}
 
 fn ours() -> BTreeMap<String, u64> {
     let layout = [
@@ -63,5 +51,5 @@ fn ours() -> BTreeMap<String, u64> {
 
 #[test]
 fn structs_flags_and_ioctl_numbers_are_the_kernels() {
-    assert_eq!(ours(), header());
+    assert_eq!(ours(), told_by_c("pps_layout.c", &[]));
 }

@@ -2,14 +2,15 @@
 //! `ptp_layout.c` is compiled with `cc` and asked. Needs a C compiler and the kernel's user space headers
 //! (linux-libc-dev).
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may fail by panicking; Clippy knows it only of #[test]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail by panicking; Clippy knows it only of #[test]
 #![allow(clippy::unnecessary_cast)] // musl's ioctl numbers are of another type
+
+mod common;
 
 use std::collections::BTreeMap;
 use std::mem::offset_of;
-use std::path::Path;
-use std::process::Command;
 
+use common::told_by_c;
 use gnss2shm::sys::ethtool::{ETHTOOL_GET_TS_INFO, TsInfo};
 use gnss2shm::sys::ptp::abi::{self, ExttsEvent};
 
@@ -19,19 +20,6 @@ const NEWER: [(&str, u64); 3] = [
     ("PTP_MASK_EN_SINGLE", abi::MASK_EN_SINGLE as u64),
     ("PTP_EXT_OFFSET", abi::OFFSET as u64),
 ];
-
-fn headers() -> BTreeMap<String, u64> {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ptp_layout");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ptp_layout.c");
-    let built = Command::new("cc").args(["-Wall", "-Werror", "-o"]).arg(&program).arg(&source).status();
-    assert!(built.expect("cc does not start").success(), "ptp_layout.c does not compile");
-    let output = Command::new(&program).output().expect("ptp_layout does not start");
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|line| line.split_once(' ').unwrap())
-        .map(|(name, n)| (name.to_owned(), n.parse().unwrap()))
-        .collect()
-}
 
 fn ours() -> BTreeMap<String, u64> {
     let layout = [
@@ -94,7 +82,7 @@ fn ours() -> BTreeMap<String, u64> {
 
 #[test]
 fn structs_flags_and_ioctl_numbers_are_the_kernels() {
-    let (headers, mut ours) = (headers(), ours());
+    let (headers, mut ours) = (told_by_c("ptp_layout.c", &[]), ours());
     for (name, _) in NEWER {
         if !headers.contains_key(name) {
             ours.remove(name);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use common::{NOBODY, TestDir, TestUnit, is_root, run_as_nobody, sample, whole};
+use common::{NOBODY, TestDir, TestUnit, is_root, numbers, run_as_nobody, sample, told_by_c, whole};
 use gnss2shm::event::Leap;
 use gnss2shm::sink::shm::{Finding, LAYOUT, SIZE, ShmError, ShmReader, ShmSink, Snapshot, key};
 use gnss2shm::sys::sysv_shm::Segment;
@@ -20,16 +20,9 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// `name number` lines.
-fn numbers(text: &str) -> BTreeMap<String, i64> {
-    let pair = |line: &str| line.split_once(' ').map(|(name, n)| (name.to_owned(), n.parse().unwrap()));
-    text.lines().map(|line| pair(line).expect(line)).collect()
-}
-
 #[test]
 fn layout_is_that_of_a_c_compiler() {
-    let dir = TestDir::new("layout");
-    let c = numbers(&output(Command::new(dir.compile_c("shm/layout.c")).arg("layout")));
+    let c = told_by_c("shm/layout.c", &["layout"]);
     let mut rust: BTreeMap<String, i64> = LAYOUT.iter().map(|(name, at)| ((*name).to_owned(), *at as i64)).collect();
     rust.insert("sizeof".to_owned(), SIZE as i64);
     assert_eq!(rust, c);
@@ -55,7 +48,7 @@ fn a_c_reader_finds_every_field_where_it_belongs() {
             leap as i32
         );
         let c = output(Command::new(&reader).args(["read", &unit.unit.to_string()]));
-        assert_eq!(numbers(&c), numbers(&expected));
+        assert_eq!(numbers::<i64>(&c), numbers(&expected));
     }
 }
 

@@ -11,17 +11,13 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{TestDir, is_root, run_as_nobody_at, sample};
+use common::{TestDir, is_root, run_as_nobody_at, sample, told_by_c};
 use gnss2shm::event::Leap;
 use gnss2shm::sink::sock::{LAYOUT, SIZE, SockError, SockSink, Standing};
 
 #[test]
 fn layout_is_that_of_a_c_compiler() {
-    let dir = TestDir::new("sock-layout");
-    let output = Command::new(dir.compile_c("sock/layout.c")).arg("layout").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let pair = |line: &str| line.split_once(' ').map(|(name, n)| (name.to_owned(), n.parse().unwrap()));
-    let c: BTreeMap<String, usize> = text.lines().map(|line| pair(line).expect(line)).collect();
+    let c = told_by_c("sock/layout.c", &["layout"]);
     let mut rust: BTreeMap<String, usize> = LAYOUT.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
     rust.insert("sizeof".to_owned(), SIZE);
     assert_eq!(rust, c);

@@ -3,7 +3,9 @@
 
 pub mod chain;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::fs;
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
@@ -11,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::str::FromStr;
 
 use gnss2shm::event::{Leap, Sample};
 use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
@@ -88,6 +91,20 @@ impl Drop for TestDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// What a C program of tests/ says with these arguments, as `name number` lines.
+pub fn told_by_c<N: FromStr<Err: Debug>>(source: &str, args: &[&str]) -> BTreeMap<String, N> {
+    let dir = TestDir::new(&source.replace('/', "-"));
+    let output = Command::new(dir.compile_c(source)).args(args).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    numbers(&String::from_utf8(output.stdout).unwrap())
+}
+
+/// `name number` lines.
+pub fn numbers<N: FromStr<Err: Debug>>(text: &str) -> BTreeMap<String, N> {
+    let pair = |line: &str| line.split_once(' ').map(|(name, n)| (name.to_owned(), n.parse().unwrap()));
+    text.lines().map(|line| pair(line).expect(line)).collect()
 }
 
 /// A sample with a good error bound: the pulse of second `label` came at `sec` and `nsec` of the system clock.
