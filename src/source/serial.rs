@@ -5,6 +5,7 @@ mod autobaud;
 pub(crate) mod class;
 pub(crate) mod holder;
 mod port;
+mod watch;
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -21,7 +22,7 @@ use super::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
 use crate::event::{Event, Lost};
 use crate::sys::tty::Tty;
 use crate::time::Span;
-use autobaud::Watch;
+use watch::Watch;
 
 /// Start bit, eight data bits, stop bit.
 const BITS_PER_BYTE: i64 = 10;
