@@ -28,9 +28,6 @@ pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
 pub use resolve::resolve;
 
-/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
-const DRAIN_READS: usize = 6;
-
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhcConfig {
@@ -90,7 +87,10 @@ impl Phc {
         // From here on pin and channel are given back whatever happens.
         let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross, others };
         phc.arm()?;
-        phc.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
+        // Edges of unknown age.
+        phc.ptp
+            .drain()
+            .map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
         phc.log(config, &caps);
         Ok(phc)
     }
@@ -174,18 +174,6 @@ impl Phc {
             info!("{} answers no more {before} cross time stamps: {} from now on", self.clock, self.cross.method());
         }
         cross
-    }
-
-    /// Throws away what is queued: edges of unknown age.
-    fn drain(&self) -> io::Result<()> {
-        let silent = EventFd::new()?;
-        for _ in 0..DRAIN_READS {
-            if self.ptp.wait(&silent, Duration::ZERO)? != Woken::Events {
-                break;
-            }
-            self.ptp.read()?;
-        }
-        Ok(())
     }
 
     fn refused(&self, what: &str, error: &io::Error) -> PhcError {
