@@ -2,10 +2,7 @@
 
 use crate::engine::config::{Config, ROLLOVER_WEEKS};
 use crate::event::Reason;
-use crate::time::UtcSecond;
-
-/// Seconds of a week.
-const WEEK: i64 = 7 * 86_400;
+use crate::time::{UtcSecond, WEEK};
 
 /// What is done with a receiver whose week number rolled over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
