@@ -133,11 +133,6 @@ impl Phc {
         &self.clock
     }
 
-    /// How it is compared with the system's clocks.
-    pub fn method(&self) -> Method {
-        self.cross.method()
-    }
-
     /// Sleeps until edges are queued, the bell is rung, or `time` is over.
     ///
     /// # Errors
