@@ -10,6 +10,8 @@ const MARGIN: Span = Span::from_millis(2);
 /// Delays that keep this far from the pulse, or as far as they scatter, are clear of it. Others must agree as often as
 /// is remembered.
 const CLEAR: Span = Span::from_millis(60);
+/// Half-way to the next pulse the nearest one is another one.
+const HALF_SECOND: Span = Span::from_millis(500);
 /// A configured delay fits while the measured one lies this near to it.
 pub(super) const DELAY_FITS: Span = Span::from_millis(300);
 /// A delay may jump this far and still be the same receiver at work. Those in the field jump by 200 ms.
@@ -54,7 +56,7 @@ impl Placed {
                 if miss.abs() > DELAY_FITS {
                     return Err(Unplaced::Misfit(configured + miss));
                 }
-                (index, configured + miss, Span::from_millis(500) - miss.abs())
+                (index, configured + miss, HALF_SECOND - miss.abs())
             }
             None => {
                 let (index, delay) = track.before(mention.first_byte);
