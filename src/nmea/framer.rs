@@ -17,7 +17,7 @@ use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
 /// A longer pause than this between two bytes begins a new burst. USB adapters hand bytes over every 16 ms.
-const SILENCE: Span = Span::from_millis(30);
+pub(crate) const SILENCE: Span = Span::from_millis(30);
 
 /// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
 const FRAME_SILENCE: Span = Span::from_millis(250);
