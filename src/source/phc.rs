@@ -96,7 +96,7 @@ impl Phc {
     }
 
     /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word.
-    pub fn rearm(&mut self) -> Result<(), PhcError> {
+    fn rearm(&mut self) -> Result<(), PhcError> {
         self.others.nothing();
         self.arm()
     }
@@ -121,7 +121,7 @@ impl Phc {
     }
 
     /// What the driver promised about edges.
-    pub fn edges(&self) -> Edges {
+    fn edges(&self) -> Edges {
         match self.grant {
             Request::StrictRising => Edges::RisingOnly,
             Request::StrictBoth | Request::Loose => Edges::BothOrUnknown,
@@ -137,7 +137,7 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
+    fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
         self.ptp.wait(bell, time)
     }
 
@@ -146,7 +146,7 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
+    fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
         let stamps = match self.ptp.read() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
             other => other?,
@@ -162,7 +162,7 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
+    fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
         let before = self.cross.method();
         let cross = self.cross.read(&self.ptp);
         if self.cross.method() != before {
