@@ -10,12 +10,13 @@
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
-//! Imports point the same way: cli → daemon, probe → source, sink → sys, and engine → nmea, event, [`mod@time`].
+//! Imports point the same way: cli → daemon, probe, doctor → source, sink, status → sys, and engine → nmea, ubx → event →
+//! [`mod@time`].
 //!
-//! One thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks for. Everything
-//! else is one tokio current-thread runtime, but for the thread that writes a recording, because a disk may block, and
-//! one that reads standard input. Every event carries the time at which it was captured, so what the engine says
-//! depends on the events alone and not on when it was asked.
+//! In `gnss2shm run`, one thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks
+//! for. Everything else is one tokio current-thread runtime, but for the thread that writes a recording, because a disk
+//! may block, and one that reads standard input. Every event carries the time at which it was captured, so what the
+//! engine says depends on the events alone and not on when it was asked.
 //!
 //! # Where to change what
 //! | to change | go to |
@@ -24,8 +25,11 @@
 //! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
 //! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
 //! | which second it is | [`engine::labeller`] |
+//! | which dates are possible, when a leap second may come, what the witness forbids | [`engine::guard`] |
+//! | what the kernel and the table of leap seconds are asked | [`source::witness`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |
 //! | states, and what an operator reads | [`engine`], [`event::Reason`] |
+//! | the lines of the log | [`daemon`], [`summary`] |
 //! | the text form of a recording | [`event::text`], [`recording`] |
 //! | what is made of gpsd's lines | [`source::gpsd`] |
 //! | serial ports, the search for their rate | [`source::serial`] |
@@ -33,11 +37,13 @@
 //! | drivers' and kernels' ways with the PHC | [`source::phc`] |
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
+//! | the receiver and the NIC that are not there | [`source::simulator`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
+//! | commands and their options, the configuration file | [`cli`], [`config`], [`duration`], [`size`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod cli;
 pub mod config;

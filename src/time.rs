@@ -22,6 +22,8 @@ pub use civil::Date;
 
 /// Nanoseconds in a second.
 pub const NANOS: i64 = 1_000_000_000;
+/// Seconds in a week.
+pub const WEEK: i64 = 7 * 86_400;
 
 /// A clock's name at the type level.
 pub trait Clock: Copy + Ord + fmt::Debug {}

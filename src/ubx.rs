@@ -7,7 +7,7 @@
 
 use crate::event::{Announced, Leap};
 use crate::nmea::{Kind, Sentence, TimeOfDay, Validity};
-use crate::time::{Date, Instant, Raw, Span};
+use crate::time::{Date, Instant, Raw, Span, WEEK};
 
 /// Bytes of a frame besides its payload.
 const OVERHEAD: usize = 8;
@@ -23,9 +23,6 @@ const ON_THE_SECOND: Span = Span::from_millis(1);
 const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
 /// No quantisation is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
 const QUANTISATION_MAX: Span = Span::from_nanos(50);
-
-/// Seconds in a week.
-pub const WEEK: i64 = 7 * 86_400;
 
 /// What bytes begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

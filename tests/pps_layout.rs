@@ -38,8 +38,6 @@ fn ours() -> BTreeMap<String, u64> {
         ("PPS_CAPTURECLEAR", abi::CAPTURE_CLEAR as u64),
         ("PPS_OFFSETASSERT", abi::OFFSET_ASSERT as u64),
         ("PPS_OFFSETCLEAR", abi::OFFSET_CLEAR as u64),
-        ("PPS_ECHOASSERT", abi::ECHO_ASSERT as u64),
-        ("PPS_ECHOCLEAR", abi::ECHO_CLEAR as u64),
         ("PPS_GETPARAMS", abi::GETPARAMS as u64),
         ("PPS_SETPARAMS", abi::SETPARAMS as u64),
         ("PPS_GETCAP", abi::GETCAP as u64),

@@ -2,7 +2,7 @@
 //!
 //! A moment on the PHC is interpolated between the cross time stamp before and the one after it. No model of any clock
 //! is kept beyond that: a PHC that runs 1000 ppm fast or a system clock that chronyd slews by 10 % is as good as any,
-//! as long as it does so evenly around the moment. Whether it does is judged by the rate of the second before: what
+//! as long as it does so evenly around the moment. Whether it does is judged by the rate it had just before: what
 //! the bracket's ends differ from that rate is the bracket's *bend*. A bend beyond what reading the clocks explains is
 //! a step or a change of rate; nothing is dated inside such a bracket, and rates are learnt anew after it.
 //!
@@ -23,8 +23,8 @@ const BEND_LIMIT: Span = Span::from_micros(5);
 const SHORT_BASELINE: Span = Span::from_millis(50);
 /// Long enough for the noise of two readings to be some parts per million.
 const LONG_BASELINE: Span = Span::from_millis(400);
-/// A sample's error bound must be below this, or below [`WINDOWS`] times the narrowest window in memory where a PHC is
-/// slow to read by nature.
+/// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
+/// certain than [`WINDOWS`] times the narrowest window in memory. What the time stamp may be off by itself comes on top.
 const ERROR_LIMIT: Span = Span::from_micros(10);
 const WINDOWS: i64 = 4;
 

@@ -9,7 +9,7 @@ pub const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
     Some(date) => date,
     None => Date::from_days(0),
 };
-/// GPS counts weeks modulo 1024: a date is known up to that.
+/// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): a date is known up to that.
 pub(super) const ROLLOVER_WEEKS: i64 = 1_024;
 /// No day from here on is believed.
 pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);

@@ -116,7 +116,7 @@ impl Engine {
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }
 
-    /// A leap second may have come in a window that passes, or passed without a pulse, while nothing is published.
+    /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
     fn mind_leap_window(&mut self, index: i64) {
         let Some(utc) = self.labeller.counted(index) else { return };
         let last = self.last_counted.replace(utc).unwrap_or(utc);

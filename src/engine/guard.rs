@@ -1,26 +1,22 @@
-//! The last gate before a sample: dates that cannot be, leap seconds, and the system clock as a witness.
+//! The last gate before a sample: the system clock as a witness, and what is announced of leap seconds. Which dates are
+//! possible is told in `dates`, when a leap second may come in `leap_window`.
 
-use crate::engine::config::{Config, ROLLOVER_WEEKS};
+mod dates;
+mod leap_window;
+
+pub use dates::{Rollover, possible};
+pub use leap_window::{in_leap_window, is_past_leap_window};
+
 use crate::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::time::{Instant, Raw, Span, Sys, UtcSecond};
 
-const WEEK: i64 = 7 * 86_400;
-
-/// A synchronised clock that may be off by more than this is no witness.
+/// A synchronised clock that may be off by more than this is no witness. It may have to choose between edges 450 ms apart:
+/// only one of them may agree with it.
 const WITNESS_WORTH: Span = Span::from_millis(200);
-/// What was said of the system clock longer ago than this does not count.
+/// What was said of the system clock longer ago than this does not count. The kernel is asked every 8 s.
 const WITNESS_FOR: Span = Span::from_secs(30);
 /// No two clocks agree better than this for certain.
 const WITNESS_FLOOR: Span = Span::from_millis(1);
-
-/// What is done with a receiver whose week number rolled over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rollover {
-    /// Its dates are refused.
-    Refuse,
-    /// Whole multiples of 1024 weeks are added.
-    Correct,
-}
 
 /// What is done when the system clock disagrees with the first label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,40 +38,6 @@ pub enum Conventions {
     Confirm,
 }
 
-/// Whether `utc` is a possible date; with [`Rollover::Correct`], moved to one, and by how many weeks.
-pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Reason> {
-    let floor = UtcSecond::from_civil(config.date_floor, 0);
-    let weeks = match config.rollover {
-        _ if utc >= floor => 0,
-        Rollover::Refuse => return Err(Reason::DateTooEarly),
-        Rollover::Correct => {
-            let short = floor.posix().saturating_sub(utc.posix());
-            (short.saturating_add(ROLLOVER_WEEKS * WEEK - 1) / (ROLLOVER_WEEKS * WEEK)) * ROLLOVER_WEEKS
-        }
-    };
-    let utc = utc.plus(weeks.saturating_mul(WEEK));
-    if utc.date() < config.date_ceiling { Ok((utc, weeks)) } else { Err(Reason::DateTooLate) }
-}
-
-/// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
-pub fn in_leap_window(utc: UtcSecond) -> bool {
-    let (_, month, day) = utc.date().ymd();
-    match (month, day) {
-        (6, 30) | (12, 31) => utc.second_of_day() >= 86_400 - 5,
-        (7 | 1, 1) => utc.second_of_day() <= 5,
-        _ => false,
-    }
-}
-
-/// Whether the end of June or of December lies between these seconds.
-pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
-    let half_year = |utc: UtcSecond| {
-        let (year, month, _) = utc.date().ymd();
-        (year, month > 6)
-    };
-    half_year(earlier) != half_year(later)
-}
-
 /// What stands at the gate.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -87,10 +49,11 @@ pub struct Guard {
     /// By the receiver.
     announced_by_receiver: Option<Announced>,
     standing: Standing,
-    held: Option<(Reason, Contradiction)>,
+    /// Why the last pulse was held back, and the figures of that.
+    held: Option<(Reason, Option<Contradiction>)>,
 }
 
-/// What is known of the first label.
+/// Whether the system clock may follow us already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// Nothing was published: whoever synchronises the system clock, it is not us.
@@ -172,7 +135,7 @@ impl Guard {
     }
 
     /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
-    /// conventions are settled by settings.
+    /// conventions are settled by settings. A pulse that passes counts as published.
     pub fn pass(&mut self, now: Instant<Raw>, utc: UtcSecond, at: Instant<Sys>, configured: bool) -> Passage {
         let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
         let passage = match (self.standing, self.witness(now), self.conventions) {
@@ -180,14 +143,13 @@ impl Guard {
             (Standing::Unpublished, Some(max_error), _) if offset.abs() > max_error => match self.mode {
                 WitnessMode::Block => {
                     let contradiction = Contradiction::Witness { named: utc, sys: at, max_error };
-                    self.held = Some((Reason::WitnessDisagrees, contradiction));
+                    self.held = Some((Reason::WitnessDisagrees, Some(contradiction)));
                     return Passage::Held(Reason::WitnessDisagrees);
                 }
                 WitnessMode::Warn | WitnessMode::Off => Passage::Overruled(offset),
             },
             (Standing::Unpublished, None, Conventions::Confirm) if !configured => {
-                let unknown = Contradiction::Witness { named: utc, sys: at, max_error: Span::ZERO };
-                self.held = Some((Reason::Unconfirmed, unknown));
+                self.held = Some((Reason::Unconfirmed, None));
                 return Passage::Held(Reason::Unconfirmed);
             }
             (Standing::Unpublished, _, _) => Passage::Open,
@@ -202,86 +164,19 @@ impl Guard {
         self.held.map(|(reason, _)| reason)
     }
 
-    /// The figures of that.
+    /// The figures of that, where there are two to compare.
     pub fn contradiction(&self) -> Option<Contradiction> {
-        self.held.and_then(|(reason, figures)| (reason == Reason::WitnessDisagrees).then_some(figures))
+        self.held.and_then(|(_, figures)| figures)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{DATE_CEILING, DATE_FLOOR};
     use crate::time::Date;
 
     fn utc(year: i32, month: u8, day: u8, second: u32) -> UtcSecond {
         UtcSecond::from_civil(Date::new(year, month, day).unwrap(), second)
-    }
-
-    fn config(rollover: Rollover) -> Config {
-        Config { rollover, ..Config::default() }
-    }
-
-    #[test]
-    fn dates_outside_the_possible_are_refused() {
-        let (refuse, correct) = (config(Rollover::Refuse), config(Rollover::Correct));
-        assert_eq!(possible(utc(1980, 1, 6, 0), &refuse), Err(Reason::DateTooEarly));
-        assert_eq!(possible(utc(2079, 1, 1, 0), &correct), Err(Reason::DateTooLate));
-        let floor = UtcSecond::from_civil(DATE_FLOOR, 0);
-        assert_eq!(possible(floor.plus(-1), &refuse), Err(Reason::DateTooEarly));
-        assert_eq!(possible(floor, &refuse), Ok((floor, 0)));
-        let ceiling = UtcSecond::from_civil(DATE_CEILING, 0);
-        assert_eq!(possible(ceiling.plus(-1), &refuse), Ok((ceiling.plus(-1), 0)));
-        assert_eq!(possible(ceiling, &refuse), Err(Reason::DateTooLate));
-    }
-
-    #[test]
-    fn the_dates_that_are_possible_are_those_of_the_configuration_and_not_of_the_build() {
-        let [floor, ceiling] = [2010, 2012].map(|year| Date::new(year, 1, 1).unwrap());
-        let old = Config { date_floor: floor, date_ceiling: ceiling, ..config(Rollover::Refuse) };
-        assert_eq!(possible(utc(2011, 5, 5, 5), &old), Ok((utc(2011, 5, 5, 5), 0)));
-        assert_eq!(possible(utc(2026, 11, 20, 5), &old), Err(Reason::DateTooLate));
-        assert_eq!(possible(utc(2009, 12, 31, 5), &old), Err(Reason::DateTooEarly));
-        // Corrected, it would lie behind the ceiling.
-        let correct = Config { rollover: Rollover::Correct, ..old };
-        assert_eq!(possible(utc(2009, 12, 31, 5), &correct), Err(Reason::DateTooLate));
-    }
-
-    #[test]
-    fn a_rollover_is_corrected_by_whole_multiples_of_1024_weeks() {
-        for lost in [1, 2] {
-            let shown = utc(2027, 3, 4, 55).plus(-lost * ROLLOVER_WEEKS * WEEK);
-            let corrected = Ok((utc(2027, 3, 4, 55), lost * ROLLOVER_WEEKS));
-            assert_eq!(possible(shown, &config(Rollover::Correct)), corrected);
-        }
-    }
-
-    #[test]
-    fn the_leap_window_is_ten_seconds_wide() {
-        for (at, inside) in [
-            (utc(2026, 12, 31, 86_394), false),
-            (utc(2026, 12, 31, 86_395), true),
-            (utc(2027, 1, 1, 5), true),
-            (utc(2027, 1, 1, 6), false),
-            (utc(2027, 6, 30, 86_399), true),
-            (utc(2027, 7, 1, 0), true),
-            (utc(2027, 3, 31, 86_399), false),
-        ] {
-            assert_eq!(in_leap_window(at), inside, "{at}");
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_half_year_that_nobody_saw_is_noticed() {
-        for (earlier, later, is_past) in [
-            (utc(2026, 12, 31, 86_390), utc(2026, 12, 31, 86_399), false),
-            (utc(2026, 12, 31, 86_390), utc(2027, 1, 1, 30), true),
-            (utc(2027, 6, 30, 86_390), utc(2027, 7, 1, 6), true),
-            (utc(2027, 7, 1, 0), utc(2027, 7, 1, 6), false),
-            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), false),
-        ] {
-            assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
-        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::event::{Lost, Reason};
 use crate::nmea::LineCounts;
 use crate::time::{Instant, Raw, Span};
 
-/// What was not heard for this long has stopped.
+/// What was not heard for this long has stopped: three seconds in a row are missing.
 pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 
 /// What is heard of the receiver, and when last.

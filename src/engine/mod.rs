@@ -1,9 +1,10 @@
 //! The pure core: events in, verdicts out. It does no input or output, reads no clock, logs nothing and has no
 //! threads; the same events give the same verdicts, bit for bit.
 //!
-//! Edges are dated by [`clock_map`], gathered by [`front`], sorted into tracks by [`pulse_train`]; sentences are
-//! gathered by [`mention`] and tied to the on-time edge by [`labeller`]. What is missing is known to [`hearing`]. The
-//! way of an edge through them is in `edges`, that of a sentence in `sentences`; `assess` decides the state.
+//! Edges are dated by [`clock_map`], gathered by [`front`], sorted into [`track`]s by [`pulse_train`]; sentences are
+//! gathered by [`mention`] and tied to the on-time edge by [`labeller`]. What is missing is known to [`hearing`], what a
+//! u-blox receiver says besides to [`ublox`]; [`guard`] lets a pulse pass or not. The way of an edge through them is in
+//! `edges`, that of a sentence in `sentences`; `assess` decides the state.
 
 use std::collections::VecDeque;
 
@@ -53,15 +54,19 @@ pub struct Engine {
     hearing: Hearing,
     ublox: Ublox,
     clock_map: ClockMap,
+    /// Edges that wait for the cross time stamp after them.
     pending: VecDeque<Edge>,
     fronts: Fronts,
     train: PulseTrain,
     labeller: Labeller,
     guard: Guard,
+    /// The last second named that cannot be.
     impossible: Option<UtcSecond>,
+    /// By how many weeks the last date was corrected.
     rolled_over: i64,
     stamper: Stamper,
     pulse_lost: bool,
+    /// When the PHC or the kernel PPS device was opened last.
     pulse_awaited_since: Option<Instant<Raw>>,
     /// The second of the last pulse that was counted, whether it was published or not.
     last_counted: Option<UtcSecond>,
@@ -199,7 +204,7 @@ impl Engine {
         self.config.width.is_some() && self.config.delay.is_some()
     }
 
-    /// A label that was not confirmed within the holdover has to be found anew.
+    /// Where no second was named within the holdover, the label has to be found anew.
     fn drop_worn_label(&mut self) {
         let worn = |last: Instant<Raw>| self.now - last > self.config.holdover.max(HEARD_WITHIN);
         if self.hearing.last_mention().is_some_and(worn) {

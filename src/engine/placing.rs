@@ -10,9 +10,11 @@ const MARGIN: Span = Span::from_millis(2);
 /// Delays that keep this far from the pulse, or as far as they scatter, are clear of it. Others must agree as often as
 /// is remembered.
 const CLEAR: Span = Span::from_millis(60);
+/// Half-way to the next pulse the nearest one is another one.
+const HALF_SECOND: Span = Span::from_millis(500);
 /// A configured delay fits while the measured one lies this near to it.
 pub(super) const DELAY_FITS: Span = Span::from_millis(300);
-/// A delay may jump this far and still be the same receiver at work.
+/// A delay may jump this far and still be the same receiver at work. Those in the field jump by 200 ms.
 pub(super) const DELAY_JUMP: Span = Span::from_millis(400);
 
 /// A mention as seen from the on-time track.
@@ -42,8 +44,8 @@ pub(super) enum Unplaced {
 }
 
 impl Placed {
-    /// The edge that a mention names. A guess is one within [`MARGIN`] of a pulse, or one with a pulse between the burst's first byte and the sentence
-    /// that names the second.
+    /// The edge that a mention names. A guess is one within [`MARGIN`] of a pulse, or one with a pulse between the burst's
+    /// first byte and the sentence that names the second.
     pub(super) fn new(mention: &Mention, track: &Track, delay: Option<Span>) -> Result<Self, Unplaced> {
         if mention.first_byte - mention.burst_start > track.period() {
             return Err(Unplaced::Saturated);
@@ -54,7 +56,7 @@ impl Placed {
                 if miss.abs() > DELAY_FITS {
                     return Err(Unplaced::Misfit(configured + miss));
                 }
-                (index, configured + miss, Span::from_millis(500) - miss.abs())
+                (index, configured + miss, HALF_SECOND - miss.abs())
             }
             None => {
                 let (index, delay) = track.before(mention.first_byte);

@@ -10,7 +10,7 @@ const RUN_TO_BELIEVE: u32 = 3;
 /// ... and as often must it show a single edge where it ever showed two: either of a short pulse's edges may be lost.
 /// What was a single edge for so long may ring for a while, and is one again after the shorter run.
 const RUN_TO_BELIEVE_SINGLE: u32 = 16;
-/// Without a hit for this long a track is not seen any more; its count goes on.
+/// Without a hit for this long, three in a row missing, a track is not seen any more; its count goes on.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
 /// What the second may measure on `CLOCK_MONOTONIC_RAW` before it is learnt.
 const PERIOD_PPM: i64 = 500;
@@ -118,7 +118,7 @@ impl Track {
     }
 
     /// Count of its last hit.
-    pub fn last_index(&self) -> i64 {
+    fn last_index(&self) -> i64 {
         self.recent.back().map_or(0, |hit| hit.index)
     }
 

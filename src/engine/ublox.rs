@@ -8,8 +8,8 @@
 
 use crate::event::Announced;
 use crate::nmea::{Kind, LeapSeconds, Sentence};
-use crate::time::{Instant, Raw, Span, UtcSecond};
-use crate::ubx::{Frame, Message, TimTp, TimeBase, WEEK};
+use crate::time::{Instant, Raw, Span, UtcSecond, WEEK};
+use crate::ubx::{Frame, Message, TimTp, TimeBase};
 
 /// A message that stopped coming is believed for so long: with a fix, every satellite of GPS sends the leap seconds once
 /// in 12.5 minutes.

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
+use super::feed::{Closed, Feed, READ_MAX};
 use super::server::Server;
 use crate::event::{Event, Lost, SourceChange};
 use crate::sys::clock::raw_now;
@@ -32,8 +33,6 @@ const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often what is missing is asked for.
 const TICK: Duration = Duration::from_secs(1);
-/// Read at a time.
-const READ_MAX: usize = 4096;
 
 /// Which gpsd, and which of its devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,25 +63,19 @@ impl FromStr for GpsdConfig {
 
 /// Follows gpsd until the events have nowhere to go.
 pub async fn run(config: GpsdConfig, events: Sender<Event>) {
+    let feed = Feed::new(events);
     tokio::select! {
-        () = events.closed() => {}
-        Err(Closed) = follow(&config, &events) => {}
+        () = feed.closed() => {}
+        Err(Closed) = follow(&config, &feed) => {}
     }
 }
 
-/// The engine is gone: nothing is left to do.
-struct Closed;
-
-async fn tell(events: &Sender<Event>, event: Event) -> Result<(), Closed> {
-    events.send(event).await.map_err(|_| Closed)
-}
-
-async fn follow(config: &GpsdConfig, events: &Sender<Event>) -> Result<Infallible, Closed> {
+async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> {
     let [first, last] = RETRY;
     let (mut retry, mut said, mut why) = (first, Said::default(), None);
     loop {
         let over = match connect(&config.server).await {
-            Ok(stream) => converse(stream, config, &mut said, events).await?,
+            Ok(stream) => converse(stream, config, &mut said, feed).await?,
             Err(error) => Over { why: format!("gpsd at {} cannot be reached: {error}", config.server), useful: false },
         };
         if over.useful {
@@ -90,7 +83,7 @@ async fn follow(config: &GpsdConfig, events: &Sender<Event>) -> Result<Infallibl
         }
         if over.useful || why.as_ref() != Some(&over.why) {
             warn!("{}; waiting for it", over.why);
-            tell(events, Event::Source { raw: raw_now(), change: SourceChange::SentencesLost(Lost::Gpsd) }).await?;
+            feed.lost(Lost::Gpsd).await?;
         }
         why = Some(over.why);
         sleep(retry).await;
@@ -127,12 +120,7 @@ fn is_near(stream: &TcpStream) -> bool {
 }
 
 /// Talks to gpsd until it is gone, or is not worth talking to.
-async fn converse(
-    mut stream: TcpStream,
-    config: &GpsdConfig,
-    said: &mut Said,
-    events: &Sender<Event>,
-) -> Result<Over, Closed> {
+async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, feed: &Feed) -> Result<Over, Closed> {
     let name = format!("gpsd at {}", config.server);
     let (near, mut useful) = (is_near(&stream), false);
     let mut session = Session::new(name.clone(), config.device.as_deref(), near, said, raw_now());
@@ -158,7 +146,7 @@ async fn converse(
             match act {
                 Act::Tell(event) => {
                     useful |= matches!(event, Event::Source { change: SourceChange::SentencesOpen, .. });
-                    tell(events, event).await?;
+                    feed.send(event).await?;
                 }
                 Act::Say(sentence) => info!("{sentence}"),
                 Act::Ask(request) => match timeout(PATIENCE, stream.write_all(request.as_bytes())).await {

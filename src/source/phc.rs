@@ -28,9 +28,6 @@ pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
 pub use resolve::resolve;
 
-/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
-const DRAIN_READS: usize = 6;
-
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhcConfig {
@@ -90,13 +87,16 @@ impl Phc {
         // From here on pin and channel are given back whatever happens.
         let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross, others };
         phc.arm()?;
-        phc.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
+        // Edges of unknown age.
+        phc.ptp
+            .drain()
+            .map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
         phc.log(config, &caps);
         Ok(phc)
     }
 
     /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word.
-    pub fn rearm(&mut self) -> Result<(), PhcError> {
+    fn rearm(&mut self) -> Result<(), PhcError> {
         self.others.nothing();
         self.arm()
     }
@@ -121,7 +121,7 @@ impl Phc {
     }
 
     /// What the driver promised about edges.
-    pub fn edges(&self) -> Edges {
+    fn edges(&self) -> Edges {
         match self.grant {
             Request::StrictRising => Edges::RisingOnly,
             Request::StrictBoth | Request::Loose => Edges::BothOrUnknown,
@@ -133,16 +133,11 @@ impl Phc {
         &self.clock
     }
 
-    /// How it is compared with the system's clocks.
-    pub fn method(&self) -> Method {
-        self.cross.method()
-    }
-
     /// Sleeps until edges are queued, the bell is rung, or `time` is over.
     ///
     /// # Errors
     /// The device is gone.
-    pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
+    fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
         self.ptp.wait(bell, time)
     }
 
@@ -151,7 +146,7 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
+    fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
         let stamps = match self.ptp.read() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
             other => other?,
@@ -167,25 +162,13 @@ impl Phc {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
+    fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
         let before = self.cross.method();
         let cross = self.cross.read(&self.ptp);
         if self.cross.method() != before {
             info!("{} answers no more {before} cross time stamps: {} from now on", self.clock, self.cross.method());
         }
         cross
-    }
-
-    /// Throws away what is queued: edges of unknown age.
-    fn drain(&self) -> io::Result<()> {
-        let silent = EventFd::new()?;
-        for _ in 0..DRAIN_READS {
-            if self.ptp.wait(&silent, Duration::ZERO)? != Woken::Events {
-                break;
-            }
-            self.ptp.read()?;
-        }
-        Ok(())
     }
 
     fn refused(&self, what: &str, error: &io::Error) -> PhcError {

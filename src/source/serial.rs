@@ -5,6 +5,7 @@ mod autobaud;
 pub(crate) mod class;
 pub(crate) mod holder;
 mod port;
+mod watch;
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -17,14 +18,11 @@ pub use autobaud::RATES;
 pub use port::Port;
 
 use super::error::SourceError;
-use super::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
+use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
 use crate::event::{Event, Lost};
 use crate::sys::tty::Tty;
 use crate::time::Span;
-use autobaud::Watch;
-
-/// Start bit, eight data bits, stop bit.
-const BITS_PER_BYTE: i64 = 10;
+use watch::Watch;
 
 /// How long a missing port is left alone before it is tried again: a port that comes back is worth having soon.
 const REOPEN: std::time::Duration = std::time::Duration::from_millis(250);

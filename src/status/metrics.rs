@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::PAUSE;
 use super::server::SharedBoard;
 use super::snapshot::Snapshot;
 
@@ -26,8 +27,6 @@ use super::snapshot::Snapshot;
 const CONNECTIONS: usize = 8;
 /// A connection may take this long, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where no descriptor is left for a connection, the next one is looked at after this.
-const PAUSE: Duration = Duration::from_millis(100);
 /// The content type of OpenMetrics 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

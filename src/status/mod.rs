@@ -7,6 +7,7 @@ pub mod server;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::pulse_train::OnTime;
@@ -15,6 +16,9 @@ use crate::sys::clock::{raw_now, raw_sys_pair};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use gate::{Gate, GateConfig};
 use snapshot::{GateView, PulseView, ReceiverView, SampleView, Snapshot};
+
+/// Where no descriptor is left for a client, the next one is looked at after this.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A source, as it is counted.
 #[derive(Clone, Debug, Default)]

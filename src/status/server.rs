@@ -8,17 +8,14 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
-use super::Board;
+use super::{Board, PAUSE};
 
 /// Clients that stay connected, at most. Whoever comes when it is full gets his line and is let go.
 const FOLLOWERS: usize = 32;
-/// Where no descriptor is left for a client, the next one is looked at after this.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// A board that the daemon writes to and others read.
 pub type SharedBoard = Arc<Mutex<Board>>;

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod clock;
 pub mod ethtool;
 pub mod eventfd;
+mod ioctl;
 pub mod pps;
 pub mod ptp;
 pub mod sysv_shm;

@@ -3,13 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use libc::c_int;
 
+use super::ioctl::ioctl;
 use crate::time::{Instant, Span, Sys};
 use abi::{FData, KParams, KTime};
 
@@ -58,7 +58,7 @@ impl Pps {
     pub fn caps(&self) -> io::Result<Mode> {
         let mut mode: c_int = 0;
         // SAFETY: PPS_GETCAP writes an int.
-        unsafe { self.ioctl(abi::GETCAP, &raw mut mode)? };
+        unsafe { ioctl(&self.0, abi::GETCAP, &raw mut mode)? };
         Ok(Mode(mode))
     }
 
@@ -66,7 +66,7 @@ impl Pps {
     pub fn params(&self) -> io::Result<Params> {
         let mut params = KParams::default();
         // SAFETY: PPS_GETPARAMS writes a pps_kparams.
-        unsafe { self.ioctl(abi::GETPARAMS, &raw mut params)? };
+        unsafe { ioctl(&self.0, abi::GETPARAMS, &raw mut params)? };
         Ok(Params(params))
     }
 
@@ -74,7 +74,7 @@ impl Pps {
     pub fn set_params(&self, params: Params) -> io::Result<()> {
         let mut params = params.0;
         // SAFETY: PPS_SETPARAMS reads a pps_kparams.
-        unsafe { self.ioctl(abi::SETPARAMS, &raw mut params) }
+        unsafe { ioctl(&self.0, abi::SETPARAMS, &raw mut params) }
     }
 
     /// The last edges, after the next one has come; `None` where none came within `timeout`. An edge that came since the
@@ -85,7 +85,7 @@ impl Pps {
         let nsec = i32::try_from(timeout.subsec_nanos()).unwrap_or(0);
         let mut data = FData { timeout: KTime { sec, nsec, flags: 0 }, ..FData::default() };
         // SAFETY: PPS_FETCH reads and writes a pps_fdata.
-        match unsafe { self.ioctl(abi::FETCH, &raw mut data) } {
+        match unsafe { ioctl(&self.0, abi::FETCH, &raw mut data) } {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::ETIMEDOUT) => return Ok(None),
             Err(error) => return Err(error),
@@ -97,14 +97,6 @@ impl Pps {
             assert: captured(info.assert_sequence, info.assert_tu),
             clear: captured(info.clear_sequence, info.clear_tu),
         }))
-    }
-
-    /// # Safety
-    /// The request must be one that reads or writes a `T` at most.
-    unsafe fn ioctl<T>(&self, request: libc::Ioctl, argument: *mut T) -> io::Result<()> {
-        // SAFETY: the descriptor is open as long as we live; the argument is what the caller vouches for.
-        let answer: c_int = unsafe { libc::ioctl(self.0.as_raw_fd(), request, argument) };
-        if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 

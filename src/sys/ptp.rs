@@ -8,9 +8,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use libc::{c_int, c_uint, ptp_clock_time};
+use libc::{c_uint, ptp_clock_time};
 
 use super::eventfd::{EventFd, poll, readable};
+use super::ioctl::ioctl;
 use crate::time::{Instant, Phc, Sys};
 use abi::{ENABLE, EVENTS_PER_READ, ExttsEvent, FALLING, OFFSET, RISING};
 
@@ -18,6 +19,9 @@ pub mod abi;
 mod types;
 
 pub use types::{Bracket, Caps, Crosststamp, Function, PinState, Precise, Queue, Request, Stamp, Woken};
+
+/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
+const DRAIN_READS: usize = 6;
 
 /// An open PTP hardware clock. One thread owns it: its `read` blocks even where it was told not to.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl Ptp {
             rsv: [0; 11],
         };
         // SAFETY: PTP_CLOCK_GETCAPS writes a ptp_clock_caps.
-        unsafe { self.ioctl(libc::PTP_CLOCK_GETCAPS, &raw mut caps)? };
+        unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, &raw mut caps)? };
         let missing = caps.cross_timestamping == 0;
         Ok(Caps {
             n_ext_ts: u32::try_from(caps.n_ext_ts).unwrap_or(0),
@@ -62,7 +66,7 @@ impl Ptp {
     pub fn pin(&self, index: u32) -> io::Result<PinState> {
         let mut pin = pin_desc(index, libc::PTP_PF_NONE, 0);
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
-        unsafe { self.ioctl(libc::PTP_PIN_GETFUNC, &raw mut pin)? };
+        unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, &raw mut pin)? };
         let name = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect::<Vec<_>>();
         Ok(PinState {
             name: String::from_utf8_lossy(&name).into_owned(),
@@ -86,7 +90,7 @@ impl Ptp {
         };
         let mut pin = pin_desc(index, number, channel);
         // SAFETY: PTP_PIN_SETFUNC reads a ptp_pin_desc.
-        unsafe { self.ioctl(libc::PTP_PIN_SETFUNC, &raw mut pin) }
+        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, &raw mut pin) }
     }
 
     /// Asks for external time stamps on a channel. A driver that cannot do what is asked answers `EOPNOTSUPP` or
@@ -108,12 +112,12 @@ impl Ptp {
     pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
         let mut channel: c_uint = channel;
         // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
-        match unsafe { self.ioctl(abi::MASK_CLEAR_ALL, &raw mut channel) } {
+        match unsafe { ioctl(&self.0, abi::MASK_CLEAR_ALL, &raw mut channel) } {
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(Queue::Shared),
             cleared => cleared?,
         }
         // SAFETY: PTP_MASK_EN_SINGLE reads an unsigned int.
-        unsafe { self.ioctl(abi::MASK_EN_SINGLE, &raw mut channel) }.map(|()| Queue::Own)
+        unsafe { ioctl(&self.0, abi::MASK_EN_SINGLE, &raw mut channel) }.map(|()| Queue::Own)
     }
 
     /// Sleeps until events are queued, the bell is rung, or `time` (rounded up to milliseconds) is over. The bell wins.
@@ -140,6 +144,18 @@ impl Ptp {
         Ok(edges.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())
     }
 
+    /// Throws away what is queued.
+    pub fn drain(&self) -> io::Result<()> {
+        let silent = EventFd::new()?;
+        for _ in 0..DRAIN_READS {
+            if self.wait(&silent, Duration::ZERO)? != Woken::Events {
+                break;
+            }
+            self.read()?;
+        }
+        Ok(())
+    }
+
     /// All three clocks at once (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` where the driver has it not, `ENODEV` also where
     /// the kernel's clock source is not the counter that the hardware latches.
     pub fn sys_offset_precise(&self) -> io::Result<Precise> {
@@ -147,7 +163,7 @@ impl Ptp {
         let mut offset =
             libc::ptp_sys_offset_precise { device: zero, sys_realtime: zero, sys_monoraw: zero, rsv: [0; 4] };
         // SAFETY: PTP_SYS_OFFSET_PRECISE reads and writes a ptp_sys_offset_precise.
-        unsafe { self.ioctl(libc::PTP_SYS_OFFSET_PRECISE, &raw mut offset)? };
+        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, &raw mut offset)? };
         Ok(Precise {
             phc: phc_time(offset.device),
             sys: sys_time(offset.sys_realtime),
@@ -166,7 +182,7 @@ impl Ptp {
             ts: [[zero; 3]; libc::PTP_MAX_SAMPLES as usize],
         };
         // SAFETY: PTP_SYS_OFFSET_EXTENDED reads and writes a ptp_sys_offset_extended; it refuses a count above 25.
-        unsafe { self.ioctl(libc::PTP_SYS_OFFSET_EXTENDED, &raw mut offset)? };
+        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_EXTENDED, &raw mut offset)? };
         Ok(offset.ts.iter().take(count as usize).map(|[before, phc, after]| bracket(before, phc, after)).collect())
     }
 
@@ -176,7 +192,7 @@ impl Ptp {
         let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
         let mut offset = libc::ptp_sys_offset { n_samples: count, rsv: [0; 3], ts: [zero; 51] };
         // SAFETY: PTP_SYS_OFFSET reads and writes a ptp_sys_offset; it refuses a count above 25.
-        unsafe { self.ioctl(libc::PTP_SYS_OFFSET, &raw mut offset)? };
+        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET, &raw mut offset)? };
         let brackets = offset.ts.windows(3).step_by(2).take(count as usize);
         Ok(brackets
             .filter_map(|of| if let [before, phc, after] = of { Some(bracket(before, phc, after)) } else { None })
@@ -186,15 +202,7 @@ impl Ptp {
     fn extts(&self, number: libc::Ioctl, channel: u32, flags: c_uint) -> io::Result<()> {
         let mut request = libc::ptp_extts_request { index: channel, flags, rsv: [0; 2] };
         // SAFETY: both requests, the strict and the loose, read a ptp_extts_request.
-        unsafe { self.ioctl(number, &raw mut request) }
-    }
-
-    /// # Safety
-    /// The request must be one that reads or writes a `T` at most.
-    unsafe fn ioctl<T>(&self, request: libc::Ioctl, argument: *mut T) -> io::Result<()> {
-        // SAFETY: the descriptor is open as long as we live; the argument is what the caller vouches for.
-        let answer: c_int = unsafe { libc::ioctl(self.0.as_raw_fd(), request, argument) };
-        if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        unsafe { ioctl(&self.0, number, &raw mut request) }
     }
 }
 

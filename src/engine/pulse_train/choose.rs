@@ -14,6 +14,10 @@ const LONE_HITS_PROMISED: u32 = 4;
 const LONE_HITS: u32 = 10;
 /// From here on to a second less it the two gaps are too alike for the convention.
 const AMBIGUOUS_FROM: Span = Span::from_millis(450);
+/// Where the two gaps miss the configured width by as much, but for this, it does not tell them apart.
+const AS_NEAR: Span = Span::from_millis(1);
+/// Tracks nearer to each other than this are one edge that wanders.
+const ONE_PLACE: Span = Span::from_millis(1);
 
 /// What the edges seen lately amount to.
 pub(super) enum Choice {
@@ -97,7 +101,7 @@ impl PulseTrain {
                 let (miss_a, miss_b) = ((from_a - width).abs(), (from_b - width).abs());
                 if miss_a.min(miss_b) > closeness(width) {
                     Choice::Refused(Reason::WidthMismatch)
-                } else if (miss_a - miss_b).abs() <= Span::from_millis(1) {
+                } else if (miss_a - miss_b).abs() <= AS_NEAR {
                     self.choose_by_witness(a, b)
                 } else if miss_a < miss_b {
                     starts_at(a, from_a)
@@ -129,14 +133,14 @@ impl PulseTrain {
     }
 }
 
-/// How near a measured width must be to the configured one.
+/// How near a measured width must be to the configured one: to 5 ms and a twentieth of it.
 fn closeness(width: Span) -> Span {
     Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
 }
 
 /// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.
 fn why_too_many(seen: &[&Track]) -> Reason {
-    let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < Span::from_millis(1);
+    let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < ONE_PLACE;
     let is_first = |(n, track): &(usize, &&Track)| !seen.iter().take(*n).any(|other| near(track, other));
     let places = seen.iter().enumerate().filter(is_first).count();
     if places > 2 { Reason::NotOneHertz } else { Reason::UnevenPulse }

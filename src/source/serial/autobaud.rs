@@ -15,7 +15,6 @@ use crate::event::{Bytes, Event};
 use crate::nmea::Framer;
 use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::sys::tty::Tty;
-use crate::time::{Instant as TimeOf, Raw, Span};
 
 /// The rates that are tried, the likeliest first.
 pub const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_400, 460_800, 921_600];
@@ -39,8 +38,6 @@ const GARBAGE: usize = 16;
 const SHORT_GARBAGE: usize = 2;
 /// Bytes of a listening in which a binary message is looked for.
 const KEPT: usize = 4_096;
-/// After this long without anything valid while bytes come, the rate is looked for again.
-const MISHEARD_AFTER: Span = Span::from_secs(5);
 
 /// How long one rate is listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,34 +238,10 @@ fn has_ubx_message(bytes: &[u8]) -> bool {
     })
 }
 
-/// Listens on at the rate that was found.
-#[derive(Default)]
-pub(super) struct Watch {
-    framer: Framer,
-    valid: u64,
-    /// Since when bytes come of which nothing is valid.
-    garbage_since: Option<TimeOf<Raw>>,
-}
-
-impl Watch {
-    /// Takes bytes; whether they have been nothing but garbage for too long.
-    pub(super) fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
-        self.framer.push(bytes, |_| {});
-        let counts = self.framer.counts();
-        let valid = counts.sentences + counts.ubx;
-        if valid != self.valid {
-            self.valid = valid;
-            self.garbage_since = None;
-            return false;
-        }
-        let since = *self.garbage_since.get_or_insert(bytes.read_at);
-        bytes.read_at - since > MISHEARD_AFTER
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{Instant as TimeOf, Span};
 
     fn bytes(ms: i64, data: &[u8]) -> Bytes {
         Bytes { read_at: TimeOf::from_nanos(ms * 1_000_000), byte_time: Span::ZERO, data: data.into() }
@@ -306,16 +279,5 @@ mod tests {
         listening.hear(now, &bytes(0, &[b'5'; 4 * GARBAGE]));
         assert!(!listening.is_garbage(), "mostly text");
         assert!(listening.until() >= began + ONE_SECOND);
-    }
-
-    #[test]
-    fn a_receiver_that_changes_its_rate_is_noticed_but_silence_is_not_garbage() {
-        let mut watch = Watch::default();
-        assert!(!watch.hears_nothing_valid(&bytes(0, b"$GPGSV,1,1,00*79\r\n")));
-        assert!(!watch.hears_nothing_valid(&bytes(60_000, b"$GPGS")));
-        assert!(!watch.hears_nothing_valid(&bytes(60_100, b"V,1,1,00*79\r\n")));
-        assert!(!watch.hears_nothing_valid(&bytes(61_000, &[0x80; 50])));
-        assert!(!watch.hears_nothing_valid(&bytes(66_000, &[0x80; 50])));
-        assert!(watch.hears_nothing_valid(&bytes(66_001, &[0x80; 50])));
     }
 }

@@ -6,8 +6,8 @@ use crate::time::{Instant, Phc, Raw, Span};
 
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
-/// From that read to the cross time stamp.
-const READ_TO_CROSS: Span = Span::from_micros(15);
+/// From that read to the cross time stamp, however late the read is.
+pub(super) const READ_TO_CROSS: Span = Span::from_micros(15);
 /// Before and after an edge the clocks are read once more.
 const AROUND: Span = Span::from_millis(10);
 /// Bytes that a UART hands over at once.

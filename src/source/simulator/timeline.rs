@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
-use crate::source::simulator::agenda::{Act, agenda};
+use crate::source::simulator::agenda::{Act, READ_TO_CROSS, agenda};
 use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::SimThread;
 use crate::source::simulator::threads::Threads;
@@ -17,9 +17,6 @@ const AHEAD: i64 = 4;
 
 /// The kernel is asked about the system clock this often, in seconds.
 const WITNESS_EVERY: i64 = 8;
-
-/// A thread that reads late reads the clocks this much later still.
-const READ_TO_CROSS: Span = Span::from_micros(15);
 
 /// Events in the order in which they reach the engine: that of the times at which they were captured, unless threads
 /// stall.

@@ -8,7 +8,7 @@ use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::{Fault, FaultKind, LeapShape, PulseEnd, Scenario, Shown, SimEdges};
 use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
-/// Parts per billion.
+/// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
 /// After this long without an edge the source arms the PHC again.
 const REARMED_AFTER: Span = Span::from_secs(3);

@@ -10,10 +10,6 @@ pub const CAPTURE_CLEAR: c_int = 0x02;
 pub const OFFSET_ASSERT: c_int = 0x10;
 /// `PPS_OFFSETCLEAR`: the stamps of clear edges are shifted.
 pub const OFFSET_CLEAR: c_int = 0x20;
-/// `PPS_ECHOASSERT`: assert edges are passed on to an output.
-pub const ECHO_ASSERT: c_int = 0x40;
-/// `PPS_ECHOCLEAR`: clear edges are passed on to an output.
-pub const ECHO_CLEAR: c_int = 0x80;
 
 // The header names pointers where it should name what they point to; so the numbers carry a pointer's size.
 /// `PPS_GETPARAMS`.

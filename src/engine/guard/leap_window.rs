@@ -1,0 +1,60 @@
+//! When a leap second may come: around the end of June and of December, in UTC.
+
+use crate::time::UtcSecond;
+
+/// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
+pub fn in_leap_window(utc: UtcSecond) -> bool {
+    let (_, month, day) = utc.date().ymd();
+    match (month, day) {
+        (6, 30) | (12, 31) => utc.second_of_day() >= 86_400 - 5,
+        (7 | 1, 1) => utc.second_of_day() <= 5,
+        _ => false,
+    }
+}
+
+/// Whether the end of June or of December lies between these seconds.
+pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
+    let half_year = |utc: UtcSecond| {
+        let (year, month, _) = utc.date().ymd();
+        (year, month > 6)
+    };
+    half_year(earlier) != half_year(later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Date;
+
+    fn utc(year: i32, month: u8, day: u8, second: u32) -> UtcSecond {
+        UtcSecond::from_civil(Date::new(year, month, day).unwrap(), second)
+    }
+
+    #[test]
+    fn the_leap_window_is_ten_seconds_wide() {
+        for (at, inside) in [
+            (utc(2026, 12, 31, 86_394), false),
+            (utc(2026, 12, 31, 86_395), true),
+            (utc(2027, 1, 1, 5), true),
+            (utc(2027, 1, 1, 6), false),
+            (utc(2027, 6, 30, 86_399), true),
+            (utc(2027, 7, 1, 0), true),
+            (utc(2027, 3, 31, 86_399), false),
+        ] {
+            assert_eq!(in_leap_window(at), inside, "{at}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_half_year_that_nobody_saw_is_noticed() {
+        for (earlier, later, is_past) in [
+            (utc(2026, 12, 31, 86_390), utc(2026, 12, 31, 86_399), false),
+            (utc(2026, 12, 31, 86_390), utc(2027, 1, 1, 30), true),
+            (utc(2027, 6, 30, 86_390), utc(2027, 7, 1, 6), true),
+            (utc(2027, 7, 1, 0), utc(2027, 7, 1, 6), false),
+            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), false),
+        ] {
+            assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What becomes of the sources that facts come from: opened, lost, armed again.
+
+use super::Reason;
+
+/// What happened to a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceChange {
+    /// The receiver's device is open.
+    SentencesOpen,
+    /// What the sentences come through is not there, or gone; the source keeps trying.
+    SentencesLost(Lost),
+    /// The PHC is open and time stamps edges.
+    PulseOpen(Edges),
+    /// The PHC is not there, or gone; the source keeps trying.
+    PulseLost,
+    /// No edge came for a while: the PHC's pin and channel were set again.
+    PulseRearmed,
+    /// The kernel PPS device is open and captures edges: `CLOCK_REALTIME`, read by an interrupt's handler, is the PHC.
+    PpsOpen(Edges),
+    /// The kernel PPS device is not there, or gone; the source keeps trying.
+    PpsLost,
+}
+
+/// What the sentences do not come through any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The receiver's device is not there.
+    Device,
+    /// Another program has the receiver's device.
+    Held,
+    /// The TCP server cannot be reached, or has closed the connection.
+    Server,
+    /// Nobody writes to the FIFO, or it is not there.
+    Writer,
+    /// Standard input has ended, for good.
+    Stdin,
+    /// gpsd does not answer, or what answers is no gpsd.
+    Gpsd,
+    /// gpsd answers but does not have the receiver's device.
+    GpsdDevice,
+    /// gpsd has several devices and nobody chose one.
+    GpsdDevices,
+}
+
+impl Lost {
+    /// Why there are no sentences then.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Device => Reason::SerialLost,
+            Self::Held => Reason::SerialHeld,
+            Self::Server => Reason::ServerLost,
+            Self::Writer => Reason::WriterLost,
+            Self::Stdin => Reason::StdinEnded,
+            Self::Gpsd => Reason::GpsdLost,
+            Self::GpsdDevice => Reason::GpsdDeviceLost,
+            Self::GpsdDevices => Reason::GpsdDevicesSeveral,
+        }
+    }
+}
+
+/// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the
+/// promise only decides how long a lone edge is watched before it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edges {
+    /// A strict request for the rising edge alone was granted, or a kernel PPS device captures one edge alone.
+    RisingOnly,
+    /// Both edges were asked for, or the driver promised nothing.
+    BothOrUnknown,
+}

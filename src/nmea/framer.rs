@@ -1,0 +1,217 @@
+//! Bytes to lines and frames, each dated.
+//!
+//! The framer dates the first byte of every sentence: the last byte of a read had arrived when the read returned, and
+//! each byte before it was on the line one byte time earlier. It also knows where a burst began: after a silence on
+//! the line. It never fails: what it cannot use, it counts. What it holds back is bounded.
+//!
+//! Frames of u-blox's binary protocol may come in between. From their first byte on, bytes are held back until the frame
+//! is complete and its checksum right: then it is taken whole, whatever its payload looks like. Where it turns out to be
+//! none, because its checksum is wrong, its length cannot be or the line falls silent in it, the bytes held back are
+//! read as text, so that no sentence among them is lost.
+
+use std::collections::VecDeque;
+
+use super::{LINE_MAX, Line, LineCounts, Refusal, Sentence, content};
+use crate::event::Bytes;
+use crate::time::{Instant, Raw, Span};
+use crate::ubx::{self, Begun, Frame};
+
+/// A longer pause than this between two bytes begins a new burst. USB adapters hand bytes over every 16 ms.
+pub(crate) const SILENCE: Span = Span::from_millis(30);
+
+/// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
+const FRAME_SILENCE: Span = Span::from_millis(250);
+
+/// What has come to its end on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// A line.
+    Line(Line<'a>),
+    /// A frame of u-blox's binary protocol, and all its bytes.
+    Frame(Frame, &'a [u8]),
+}
+
+/// Cuts bytes into sentences and frames.
+#[derive(Clone, Debug)]
+pub struct Framer {
+    /// Bytes that may be a frame, from its first on; no more than the longest frame has.
+    held: VecDeque<Held>,
+    line: [u8; LINE_MAX],
+    /// Length of the line so far; `None` outside a line.
+    len: Option<usize>,
+    first_byte: Instant<Raw>,
+    burst_start: Instant<Raw>,
+    /// The burst of the last byte that was read as text.
+    line_burst: Instant<Raw>,
+    last_byte: Option<Instant<Raw>>,
+    previous: u8,
+    counts: LineCounts,
+}
+
+/// A byte that may be part of a frame.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    byte: u8,
+    start: Instant<Raw>,
+    burst_start: Instant<Raw>,
+}
+
+/// Whether the rest of a frame is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    Some,
+    None,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self {
+            held: VecDeque::new(),
+            line: [0; LINE_MAX],
+            len: None,
+            first_byte: Instant::default(),
+            burst_start: Instant::default(),
+            line_burst: Instant::default(),
+            last_byte: None,
+            previous: 0,
+            counts: LineCounts::default(),
+        }
+    }
+}
+
+impl Framer {
+    /// Takes the bytes of one read and hands each sentence that they complete to `found`.
+    pub fn push(&mut self, bytes: &Bytes, mut found: impl FnMut(Sentence)) {
+        self.push_lines(bytes, |line| {
+            if let Ok(sentence) = line.read {
+                found(sentence);
+            }
+        });
+    }
+
+    /// Takes the bytes of one read and hands each line that they bring to an end to `found`, used or not.
+    pub fn push_lines(&mut self, bytes: &Bytes, mut found: impl FnMut(Line<'_>)) {
+        self.push_all(bytes, |item| {
+            if let Found::Line(line) = item {
+                found(line);
+            }
+        });
+    }
+
+    /// Takes the bytes of one read and hands each line and frame that they bring to an end to `found`.
+    pub fn push_all(&mut self, bytes: &Bytes, mut found: impl FnMut(Found<'_>)) {
+        let first = bytes.read_at - bytes.byte_time.times(bytes.data.len() as i64);
+        let is_silent_for = |silence: Span| self.last_byte.is_none_or(|last| first - last > silence);
+        let burst_start = if is_silent_for(SILENCE) { first } else { self.burst_start };
+        if is_silent_for(FRAME_SILENCE) {
+            self.release(Patience::None, &mut found);
+        }
+        self.burst_start = burst_start;
+        for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
+            self.counts.bytes += 1;
+            self.counts.ubx += u64::from((self.previous, byte) == (0xB5, 0x62));
+            self.previous = byte;
+            let byte = Held { byte, start, burst_start };
+            if self.held.is_empty() && byte.byte != 0xB5 {
+                self.take(byte, &mut found);
+            } else {
+                self.held.push_back(byte);
+                self.release(Patience::Some, &mut found);
+            }
+        }
+        if !bytes.data.is_empty() {
+            self.last_byte = Some(bytes.read_at);
+        }
+    }
+
+    /// When the burst began that the last bytes belong to.
+    pub fn burst_start(&self) -> Instant<Raw> {
+        self.burst_start
+    }
+
+    /// What came of the bytes so far.
+    pub fn counts(&self) -> LineCounts {
+        self.counts
+    }
+
+    /// Forgets a line begun, as after the device was opened anew.
+    pub fn reset(&mut self) {
+        *self = Self { counts: self.counts, ..Self::default() };
+    }
+
+    /// Reads what is held back, as far as it is decided what it is.
+    fn release(&mut self, patience: Patience, found: &mut impl FnMut(Found<'_>)) {
+        while let Some(&first) = self.held.front() {
+            match (ubx::begun(self.held.iter().map(|held| held.byte)), patience) {
+                (Begun::Frame(length), _) => self.take_frame(length, first, found),
+                (Begun::Open, Patience::Some) => return,
+                (Begun::Open, Patience::None) | (Begun::Nothing, _) => {
+                    self.held.pop_front();
+                    self.take(first, found);
+                }
+            }
+        }
+    }
+
+    fn take_frame(&mut self, length: usize, first: Held, found: &mut impl FnMut(Found<'_>)) {
+        if self.len.is_some() {
+            self.end(Err(Refusal::CutOff), found);
+        }
+        let bytes: Vec<u8> = self.held.drain(..length).map(|held| held.byte).collect();
+        let Held { start: first_byte, burst_start, .. } = first;
+        self.counts.frames += 1;
+        found(Found::Frame(Frame { message: ubx::Message::read(&bytes), first_byte, burst_start }, &bytes));
+    }
+
+    /// A byte that is part of no frame.
+    fn take(&mut self, Held { byte, start, burst_start }: Held, found: &mut impl FnMut(Found<'_>)) {
+        self.line_burst = burst_start;
+        match (byte, self.len) {
+            (b'$', len) => {
+                if len.is_some() {
+                    self.end(Err(Refusal::CutOff), found);
+                }
+                self.len = Some(0);
+                self.first_byte = start;
+                self.append(byte, found);
+            }
+            (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
+            (b' '..=b'~', Some(_)) => self.append(byte, found),
+            (_, Some(_)) => self.end(Err(Refusal::Unprintable(byte)), found),
+            (_, None) => {}
+        }
+    }
+
+    fn append(&mut self, byte: u8, found: &mut impl FnMut(Found<'_>)) {
+        let Some(len) = self.len else { return };
+        match self.line.get_mut(len) {
+            Some(slot) => {
+                *slot = byte;
+                self.len = Some(len + 1);
+            }
+            None => self.end(Err(Refusal::TooLong), found),
+        }
+    }
+
+    /// The line ends here: at its end, or broken off.
+    fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Found<'_>)) {
+        let line = self.len.take().and_then(|len| self.line.get(..len)).unwrap_or_default();
+        // Only printable ASCII was appended.
+        let text = std::str::from_utf8(line).unwrap_or_default();
+        let (first_byte, burst_start) = (self.first_byte, self.line_burst);
+        let content = how.and_then(|()| content::check(text)).and_then(|()| content::read(text));
+        let read = content.map(|content::Content { kind, time, date, validity }| Sentence {
+            kind,
+            time,
+            date,
+            validity,
+            first_byte,
+            burst_start,
+        });
+        self.counts.add(&read);
+        found(Found::Line(Line { text, first_byte, read }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

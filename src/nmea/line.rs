@@ -1,0 +1,105 @@
+//! A line that has come to its end: what it says or why it is not used, and how many came to which end.
+
+use std::fmt;
+
+use super::{LINE_MAX, Sentence};
+use crate::time::{Instant, Raw};
+
+/// A line that has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its printable characters, from `$` on; where it was broken off, those up to there.
+    pub text: &'a str,
+    /// When its first byte began on the line.
+    pub first_byte: Instant<Raw>,
+    /// What it says, or why it is not used.
+    pub read: Result<Sentence, Refusal>,
+}
+
+/// Why a line is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No `*` and two hexadecimal digits at the end.
+    NoChecksum,
+    /// The checksum is another one.
+    WrongChecksum {
+        /// What the line says.
+        said: u8,
+        /// What its bytes give.
+        computed: u8,
+    },
+    /// Longer than any sentence.
+    TooLong,
+    /// A byte that is no printable ASCII, in the middle.
+    Unprintable(u8),
+    /// A new sentence or frame begins in the middle.
+    CutOff,
+    /// The time of day does not exist or is not written as one.
+    Time,
+    /// The date does not exist or is not written as one.
+    Date,
+}
+
+impl Refusal {
+    /// The short name for programs.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NoChecksum => "no-checksum",
+            Self::WrongChecksum { .. } => "wrong-checksum",
+            Self::TooLong => "too-long",
+            Self::Unprintable(_) => "unprintable",
+            Self::CutOff => "cut-off",
+            Self::Time => "malformed-time",
+            Self::Date => "malformed-date",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChecksum => f.write_str("it has no checksum"),
+            Self::WrongChecksum { said, computed } => {
+                write!(f, "its checksum says {said:02X}, its bytes give {computed:02X}")
+            }
+            Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
+            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is no printable ASCII"),
+            Self::CutOff => f.write_str("another message begins within it"),
+            Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
+            Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
+        }
+    }
+}
+
+/// What came of the bytes so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Lines with a right checksum.
+    pub sentences: u64,
+    /// Lines whose checksum is missing or wrong.
+    pub bad_checksum: u64,
+    /// Lines broken off: too long, a byte that is no printable ASCII, or a new `$` in the middle.
+    pub broken: u64,
+    /// Sentences with a right checksum and a time or date that does not exist.
+    pub malformed: u64,
+    /// Headers of u-blox's binary protocol (0xB5 0x62).
+    pub ubx: u64,
+    /// Frames of that protocol with a right checksum.
+    pub frames: u64,
+}
+
+impl LineCounts {
+    pub(super) fn add(&mut self, read: &Result<Sentence, Refusal>) {
+        match read {
+            Ok(_) => self.sentences += 1,
+            Err(Refusal::Time | Refusal::Date) => {
+                self.sentences += 1;
+                self.malformed += 1;
+            }
+            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => self.bad_checksum += 1,
+            Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
+        }
+    }
+}
