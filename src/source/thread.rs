@@ -23,9 +23,9 @@ mod tests;
 const RETRY: Duration = Duration::from_secs(1);
 /// A channel that is full is tried again after this.
 const FULL: Duration = Duration::from_millis(5);
-/// How long the end of the thread is waited for. It takes milliseconds, unless another program on a kernel before 6.7
-/// took the event that our read is waiting for.
-const STUCK: Duration = Duration::from_secs(1);
+/// How long the end of the thread is waited for. It takes milliseconds, more on a busy machine, unless another program
+/// on a kernel before 6.7 took the event that our read is waiting for.
+const STUCK: Duration = Duration::from_secs(3);
 
 /// A device whose edges a [`PulseThread`] passes on.
 pub trait Device: Sized + Send + 'static {
@@ -66,7 +66,7 @@ pub enum ThreadEnd {
     Clean,
     /// It panicked: a bug.
     Panicked,
-    /// It did not end within a second: it sits in a read that another program's read emptied. It is left behind.
+    /// It did not end within three seconds: it sits in a read that another program's read emptied. It is left behind.
     Stuck,
 }
 
