@@ -38,7 +38,9 @@
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
+//! | what only one process may have, and who has it | [`claim`] |
 //! | anything `unsafe` | [`sys`] |
+pub mod claim;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -7,6 +7,8 @@ pub mod bytes;
 pub mod clock;
 pub mod ethtool;
 pub mod eventfd;
+pub mod flock;
+pub mod listener;
 pub mod pps;
 pub mod ptp;
 pub mod sysv_shm;
