@@ -49,7 +49,7 @@ impl Run {
             match self.log.recv_timeout(limit.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.contains(what) => return line,
                 Ok(line) => before.push(line),
-                Err(_) => panic!("not said: {what}, but {before:#?}"),
+                Err(error) => panic!("{error}, not said: {what}, but {before:#?}"),
             }
         }
     }

@@ -154,7 +154,7 @@ impl StatusServer {
             Err(error) => {
                 let error = error.to_string();
                 if *said != error {
-                    warn!("the status socket was removed: {error}; it is tried again");
+                    warn!("{error}; the one before was removed, and it is tried again");
                     *said = error;
                 }
             }

@@ -101,7 +101,7 @@ pub(crate) fn locker(path: &Path) -> Option<Holder> {
     locked_by(&locks, File::of(path)?).map(Holder::new)
 }
 
-/// Who holds the lock of flock(2) on a file, by the text of /proc/locks, proc_locks(5).
+/// Who holds the lock of flock(2) on a file, by the text of /proc/locks, `proc_locks(5)`.
 fn locked_by(locks: &str, file: File) -> Option<u32> {
     let (major, minor) = (libc::major(file.device), libc::minor(file.device));
     let place = format!("{major:02x}:{minor:02x}:{}", file.inode);
