@@ -56,7 +56,10 @@ impl Run {
 
     /// Its exit code, and what it said last.
     fn ended(mut self) -> (Option<i32>, String) {
-        let last = std::iter::from_fn(|| self.log.recv_timeout(PATIENCE).ok()).last().unwrap_or_default();
+        let limit = Instant::now() + PATIENCE;
+        let left = || limit.saturating_duration_since(Instant::now());
+        let last = std::iter::from_fn(|| self.log.recv_timeout(left()).ok()).last().unwrap_or_default();
+        assert!(Instant::now() < limit, "it runs, and says: {last}");
         (self.child.wait().unwrap().code(), last)
     }
 }
