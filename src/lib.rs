@@ -44,7 +44,9 @@
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
 //! | commands and their options, the configuration file | [`cli`], [`config`], [`duration`], [`size`] |
+//! | what only one process may have, and who has it | [`claim`] |
 //! | anything `unsafe` | [`sys`] |
+pub mod claim;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -139,7 +139,8 @@ fn the_segment_is_left_without_a_sample() {
 fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
     let unit = TestUnit::claim();
     let (mut child, mut lines) = simulating(&unit, Stdio::piped());
-    refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, "another gnss2shm writes to it");
+    let holder = format!("another gnss2shm (pid {}) writes to it", child.id());
+    refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, &holder);
     unit.remove_segment();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     while !log.next().expect("ended").unwrap().contains("made anew") {}

@@ -5,13 +5,14 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::TestDir;
+use common::{NOBODY, TestDir, is_root};
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Reason, State, Verdict};
 use gnss2shm::status::Board;
@@ -77,8 +78,10 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.change = None;
-        self.thread.take().unwrap().join().unwrap();
-        assert!(!self.socket().exists(), "the socket is left behind");
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+            assert!(!self.socket().exists(), "the socket is left behind");
+        }
     }
 }
 
@@ -125,7 +128,7 @@ fn the_verb_shows_follows_checks_and_waits() {
     assert_eq!(ended(&mut follower), Some(1), "a follower learns of the end");
 
     let (code, text) = said(&verb(&socket).output().unwrap());
-    assert!(code == Some(69) && text.contains("nothing answers") && text.lines().count() == 1, "{text}");
+    assert!(code == Some(69) && text.contains("is not there: start") && text.lines().count() == 1, "{text}");
 }
 
 fn ended(child: &mut Child) -> Option<i32> {
@@ -174,13 +177,87 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "left behind");
     let server = StatusServer::bind(&path).unwrap();
-    assert!(matches!(StatusServer::bind(&path), Err(StatusError::InUse(_))));
+    assert!(
+        matches!(StatusServer::bind(&path), Err(StatusError::InUse(_, rival)) if rival.pid == Some(std::process::id()))
+    );
     drop(server);
     assert!(!path.exists());
     std::fs::write(&path, "mine").unwrap();
     assert!(matches!(StatusServer::bind(&path), Err(StatusError::NotASocket(_))));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     assert!(matches!(StatusServer::bind(&dir.path().join("none/s")), Err(StatusError::Io(..))));
+}
+
+#[test]
+fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
+    let mut daemon = Daemon::start("status-removed");
+    let socket = daemon.socket();
+    let mut follower = BufReader::new(UnixStream::connect(&socket).unwrap());
+    assert_eq!(snapshot(&mut follower).state, "Searching");
+    std::fs::remove_file(&socket).unwrap();
+    until(|| socket.exists(), "it is not made anew");
+    daemon.turn(State::Locked);
+    let (code, text) = said(&verb(&socket).args(["--wait-locked", "1min"]).output().unwrap());
+    assert!(code == Some(0) && text.contains("Locked"), "{text}");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o666);
+    assert_eq!(snapshot(&mut follower).state, "Locked");
+    // Another's by now: it stays, also when we end.
+    let other = UnixListener::bind(daemon.dir.join("other")).unwrap();
+    std::fs::rename(daemon.dir.join("other"), &socket).unwrap();
+    drop(other.accept().unwrap()); // it was asked whether it lives
+    daemon.change = None;
+    daemon.thread.take().unwrap().join().unwrap();
+    assert!(UnixStream::connect(&socket).is_ok());
+}
+
+/// Waits for what happens by itself.
+fn until(is_so: impl Fn() -> bool, or_else: &str) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < limit, "{or_else}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn why_nothing_answers_is_said_with_its_cure() {
+    let dir = TestDir::new("status-why");
+    let join = |name| dir.path().join(name);
+    std::fs::write(join("file"), "").unwrap();
+    drop(UnixListener::bind(join("stale")).unwrap());
+    let _datagrams = UnixDatagram::bind(join("chronyd")).unwrap();
+    for (path, says) in [
+        (join("none"), "is not there: start `gnss2shm run`"),
+        (join("file/s"), "is not there: start `gnss2shm run`"),
+        ("/run/gnss2shm/no-such.sock".into(), "start it with `systemctl start gnss2shm@no-such`"),
+        (join("file"), "is no socket: give the path"),
+        (dir.path().into(), "is no socket: give the path"),
+        (join("stale"), "was left behind by a gnss2shm that has ended: start"),
+        (join("chronyd"), "is a socket of another kind"),
+    ] {
+        let (code, text) = said(&verb(&path).output().unwrap());
+        let names = text.contains(&format!("the status socket {} ", path.display()));
+        assert!(code == Some(69) && names && text.contains(says) && text.lines().count() == 1, "{path:?}: {text}");
+    }
+}
+
+#[test]
+fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
+    if !is_root() {
+        return println!("skipped: only root can start a process as another user");
+    }
+    let dir = TestDir::new("status-denied");
+    let program = dir.path().join("gnss2shm");
+    std::fs::copy(env!("CARGO_BIN_EXE_gnss2shm"), &program).unwrap();
+    let closed = dir.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let _listener = UnixListener::bind(closed.join("s")).unwrap();
+    let id = NOBODY.to_string();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program).args(["status", "--socket"]);
+    let (code, text) = said(&command.arg(closed.join("s")).output().unwrap());
+    assert!(code == Some(77) && text.contains("may not be reached") && text.contains("namei -l"), "{text}");
 }
 
 fn get(at: SocketAddr, request: &str) -> String {

@@ -85,9 +85,10 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let receiver = Receiver::open(settings.receiver)?;
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let metrics = match settings.metrics {
-        Some(address) => Some(MetricsServer::bind(address).await.map_err(|error| {
-            Failure::new(ExitCode::Unavailable, format!("metrics cannot be served at {address}: {error}"))
-        })?),
+        Some(address) => {
+            let bound = MetricsServer::bind(address).await;
+            Some(bound.map_err(|error| Failure::new(ExitCode::Unavailable, error.to_string()))?)
+        }
         None => None,
     };
     let mut sinks = Sinks {
@@ -187,9 +188,10 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let code = match &error {
             OpenError::NotAFile(_) => ExitCode::Config,
+            OpenError::Taken(..) => ExitCode::Unavailable,
             OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             OpenError::File(..) => ExitCode::CannotCreate,
-            OpenError::NoThread(_) => ExitCode::Os,
+            OpenError::NoName(_) | OpenError::NoThread(_) => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }
@@ -208,6 +210,7 @@ impl From<SockError> for Failure {
     fn from(error: SockError) -> Self {
         let code = match &error {
             SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
+            SockError::Taken { .. } => ExitCode::Unavailable,
             SockError::Os { .. } => ExitCode::Os,
         };
         Self::new(code, error.to_string())
@@ -231,7 +234,7 @@ impl From<PhcError> for Failure {
 impl From<StatusError> for Failure {
     fn from(error: StatusError) -> Self {
         let code = match &error {
-            StatusError::InUse(_) => ExitCode::Unavailable,
+            StatusError::InUse(..) => ExitCode::Unavailable,
             StatusError::NotASocket(_) => ExitCode::Config,
             StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             StatusError::Io(..) => ExitCode::CannotCreate,

@@ -1,6 +1,7 @@
 //! `gnss2shm status`: how a running `gnss2shm run` stands, by its status socket.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -137,16 +138,44 @@ impl Lines {
     }
 }
 
+/// Why nothing answers there, and the cure.
+fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
+    let code = match error.kind() {
+        ErrorKind::PermissionDenied => ExitCode::NoPermission,
+        _ => ExitCode::Unavailable,
+    };
+    let instance = if path.parent() == Some(Path::new(SOCKETS)) { path.file_stem() } else { None };
+    let start = match instance.map(|name| name.to_string_lossy()) {
+        Some(name) => format!(
+            "start it with `systemctl start gnss2shm@{name}`, and `journalctl -u gnss2shm@{name}` says why it ended"
+        ),
+        None => "start `gnss2shm run` with --status and this path, or give the path that it was given".into(),
+    };
+    let is_socket = std::fs::metadata(path).map(|found| found.file_type().is_socket());
+    let why = match (error.kind(), is_socket) {
+        (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => format!("is not there: {start}"),
+        // What connecting to any other file ends with, too.
+        (ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied, Ok(false)) => {
+            "is no socket: give the path that `gnss2shm run` was given with --status".into()
+        }
+        (ErrorKind::ConnectionRefused, _) => format!("was left behind by a gnss2shm that has ended: {start}"),
+        (ErrorKind::PermissionDenied, _) => {
+            "may not be reached: gnss2shm opens its socket to everybody, so look at the directories on the way (`namei \
+             -l` shows them), or ask as root"
+                .into()
+        }
+        _ if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
+            "is a socket of another kind, as chronyd's are: give the path that `gnss2shm run` was given with --status"
+                .into()
+        }
+        _ => format!("does not answer ({error}): {start}"),
+    };
+    Failure::new(code, format!("the status socket {} {why}", path.display()))
+}
+
 /// The first answer, and those that follow.
 pub(super) fn ask(path: &Path) -> Result<(Snapshot, Lines), Failure> {
-    let failed = |error: std::io::Error| {
-        let code = match error.kind() {
-            ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            _ => ExitCode::Unavailable,
-        };
-        let path = path.display();
-        Failure::new(code, format!("nothing answers at {path} ({error}): is it running, with --status {path}?"))
-    };
+    let failed = |error| unanswered(path, &error);
     let stream = UnixStream::connect(path).map_err(failed)?;
     stream.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(failed)?;
     let mut lines = Lines(BufReader::new(stream));

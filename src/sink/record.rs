@@ -64,6 +64,8 @@ impl Recorder {
             for chunk in chunks {
                 files.write(&chunk);
             }
+            // Whoever waits for the end may begin anew in the same file.
+            drop(files);
             // Whoever waited for this may be gone.
             let _ = farewell.send(());
         };

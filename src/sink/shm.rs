@@ -8,10 +8,9 @@ mod reader;
 mod rules;
 
 use std::io::{self, ErrorKind};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{Ordering, fence};
 
+use crate::claim::{Claim, ClaimError};
 use crate::event::Sample;
 use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
 use crate::time::{NANOS, Span};
@@ -32,9 +31,8 @@ pub struct ShmSink {
     unit: u8,
     segment: Segment,
     memory: Attachment<ReadWrite>,
-    /// Held while the unit is ours: two writers would take turns, and chronyd cannot tell them apart. The kernel lets
-    /// go of it even after kill -9.
-    _claim: UnixListener,
+    /// Held while the unit is ours: two writers would take turns, and chronyd cannot tell them apart.
+    _claim: Claim,
 }
 
 impl ShmSink {
@@ -44,7 +42,10 @@ impl ShmSink {
     /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
     /// write to it, and nobody but root and we stand behind it.
     pub fn open(unit: u8) -> Result<Self, ShmError> {
-        let claim = claim(unit)?;
+        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| match error {
+            ClaimError::Taken(rival) => ShmError::Taken { unit, rival },
+            ClaimError::Os(source) => ShmError::Os { unit, call: "bind", source },
+        })?;
         let (segment, memory) = take(unit)?;
         let mut sink = Self { unit, segment, memory, _claim: claim };
         sink.invalidate();
@@ -125,16 +126,6 @@ fn take(unit: u8) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
     }
     let memory = segment.attach().map_err(|e| denied(e, "shmat"))?;
     Ok((segment, memory))
-}
-
-/// A name that only one socket on this machine (or in this network namespace) can have.
-fn claim(unit: u8) -> Result<UnixListener, ShmError> {
-    let os = |source| ShmError::Os { unit, call: "bind", source };
-    let name = SocketAddr::from_abstract_name(format!("gnss2shm-shm-unit-{unit}")).map_err(os)?;
-    UnixListener::bind_addr(&name).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => ShmError::Taken { unit },
-        _ => os(error),
-    })
 }
 
 /// chronyd may create the segment, or somebody remove it, between the two calls. Twice in a row is a quarrel to report.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
+use crate::claim::{Claim, ClaimError};
 use crate::event::Sample;
 
 pub use error::{SockError, Standing};
@@ -28,23 +29,29 @@ pub struct SockSink {
     path: PathBuf,
     socket: UnixDatagram,
     standing: Option<Standing>,
+    /// Held while it is ours: chronyd cannot tell two writers apart.
+    _claim: Claim,
 }
 
 impl SockSink {
     /// A sink for the socket that chronyd makes at this path. Says in the log whether it is there: it is waited for.
     ///
     /// # Errors
-    /// The path can never be such a socket's.
+    /// The path can never be such a socket's, or another process sends to it.
     pub fn open(path: &Path) -> Result<Self, SockError> {
         check(path)?;
         let os = |source| SockError::Os { path: path.to_owned(), source };
+        let claim = Claim::take_path("sock", path).map_err(|error| match error {
+            ClaimError::Taken(rival) => SockError::Taken { path: path.to_owned(), rival },
+            ClaimError::Os(source) => os(source),
+        })?;
         let unconnected = || {
             let socket = UnixDatagram::unbound()?;
             socket.set_nonblocking(true)?;
             Ok(socket)
         };
         let (socket, probe) = (unconnected().map_err(os)?, unconnected().map_err(os)?);
-        let mut sink = Self { path: path.to_owned(), socket, standing: None };
+        let mut sink = Self { path: path.to_owned(), socket, standing: None, _claim: claim };
         sink.turn(Standing::of(probe.connect(path)));
         Ok(sink)
     }

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use super::PAUSE;
 use super::server::SharedBoard;
 use super::snapshot::Snapshot;
+use crate::claim::{Claim, Rival};
 
 /// Connections at a time; whoever comes when they are all taken waits in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -34,15 +35,49 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug)]
 pub struct MetricsServer {
     listener: TcpListener,
+    /// By this another one learns who we are. It is not what keeps it out.
+    _claim: Option<Claim>,
 }
+
+/// Why metrics cannot be served.
+#[derive(Debug)]
+pub enum MetricsError {
+    /// Another process listens there; who it is, where it is one of ours.
+    InUse(SocketAddr, Option<Rival>),
+    /// The address is not to be had.
+    Io(SocketAddr, io::Error),
+}
+
+impl fmt::Display for MetricsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(at, Some(rival)) => {
+                write!(f, "metrics cannot be served at {at}: {rival} serves its own there; give each its own port")
+            }
+            Self::InUse(at, None) => write!(
+                f,
+                "metrics cannot be served at {at}: another program listens there (`ss -ltnp sport = :{}` as root names \
+                 it); end that one, or give another port",
+                at.port()
+            ),
+            Self::Io(at, error) => write!(f, "metrics cannot be served at {at}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for MetricsError {}
 
 impl MetricsServer {
     /// Listens at this address.
-    ///
-    /// # Errors
-    /// It is taken, or not ours.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await? })
+    pub async fn bind(address: SocketAddr) -> Result<Self, MetricsError> {
+        let name = format!("metrics-{address}");
+        match TcpListener::bind(address).await {
+            Ok(listener) => Ok(Self { listener, _claim: Claim::take(&name).ok() }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                Err(MetricsError::InUse(address, Some(Rival::with(&name)).filter(|rival| rival.pid.is_some())))
+            }
+            Err(error) => Err(MetricsError::Io(address, error)),
+        }
     }
 
     /// Answers for as long as it is polled.

@@ -4,18 +4,25 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
 
 use super::{Board, PAUSE};
+use crate::claim::Rival;
+use crate::sys::listener;
 
 /// Clients that stay connected, at most. Whoever comes when it is full gets his line and is let go.
 const FOLLOWERS: usize = 32;
+/// How often it is looked whether the socket still has its name.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A board that the daemon writes to and others read.
 pub type SharedBoard = Arc<Mutex<Board>>;
@@ -33,13 +40,24 @@ fn line(board: &SharedBoard) -> Vec<u8> {
 pub struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
+    /// What was made at the path; none where it was gone at once.
+    made: Option<Identity>,
+}
+
+/// A socket in the file system: its device and its inode.
+type Identity = (u64, u64);
+
+/// The socket at this path.
+fn socket_at(path: &Path) -> Option<Identity> {
+    let found = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Why there can be no status socket.
 #[derive(Debug)]
 pub enum StatusError {
     /// Another process answers there.
-    InUse(PathBuf),
+    InUse(PathBuf, Rival),
     /// Something else is there.
     NotASocket(PathBuf),
     /// It cannot be made.
@@ -49,8 +67,8 @@ pub enum StatusError {
 impl fmt::Display for StatusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse(path) => {
-                write!(f, "{} is answered by another gnss2shm: give each its own status socket", path.display())
+            Self::InUse(path, rival) => {
+                write!(f, "{} is answered by {rival}: give each its own status socket", path.display())
             }
             Self::NotASocket(path) => {
                 write!(f, "{} is there and is no socket: choose another path for the status socket", path.display())
@@ -68,19 +86,31 @@ impl StatusServer {
         let cannot = |error| StatusError::Io(path.to_owned(), error);
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => return Err(StatusError::NotASocket(path.to_owned())),
-            Ok(_) if UnixStream::connect(path).is_ok() => return Err(StatusError::InUse(path.to_owned())),
-            Ok(_) => std::fs::remove_file(path).map_err(cannot)?,
+            Ok(_) => match SocketAddr::from_pathname(path).and_then(|address| listener::pid(&address)) {
+                Ok(pid) => return Err(StatusError::InUse(path.to_owned(), Rival::new(pid))),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(StatusError::InUse(path.to_owned(), Rival::default()));
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path).map_err(cannot)?;
+                }
+                Err(error) => return Err(cannot(error)),
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(cannot(error)),
         }
         let listener = UnixListener::bind(path).map_err(cannot)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(cannot)?;
-        Ok(Self { path: path.to_owned(), listener })
+        Ok(Self { path: path.to_owned(), listener, made: socket_at(path) })
     }
 
     /// Serves clients until nobody can change the state any more.
-    pub async fn run(self, board: SharedBoard, mut changed: watch::Receiver<()>) {
+    /// A socket that somebody removed is made anew.
+    pub async fn run(mut self, board: SharedBoard, mut changed: watch::Receiver<()>) {
         let mut followers: Vec<UnixStream> = Vec::new();
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut said = String::new();
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
@@ -96,6 +126,7 @@ impl StatusServer {
                     }
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 },
+                _ = look.tick() => self.renew(&mut said),
                 change = changed.changed() => {
                     if change.is_err() {
                         return;
@@ -106,11 +137,35 @@ impl StatusServer {
             }
         }
     }
+
+    /// Makes the socket anew where its name is gone. Those who are connected stay. Says once why it cannot.
+    fn renew(&mut self, said: &mut String) {
+        if self.made.is_some() && socket_at(&self.path) == self.made {
+            return;
+        }
+        match Self::bind(&self.path) {
+            Ok(anew) => {
+                *self = anew;
+                said.clear();
+                warn!("the status socket {} was removed and is made anew", self.path.display());
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if *said != error {
+                    warn!("{error}; the one before was removed, and it is tried again");
+                    *said = error;
+                }
+            }
+        }
+    }
 }
 
 impl Drop for StatusServer {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path); // another's, by now, only if somebody removed ours
+        // Another's, by now, if somebody removed ours.
+        if self.made.is_some() && socket_at(&self.path) == self.made {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

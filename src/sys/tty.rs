@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::ptr;
 
 use super::bytes::ByteFile;
+use super::flock;
 
 /// An open serial port. Dropping it leaves it as it was found: the exclusive flag (which outlives the last close on a
 /// pseudo terminal) and the low-latency flag are cleared again.
@@ -128,8 +129,7 @@ fn has_exclusive_flag(fd: RawFd) -> bool {
 
 /// The lock that programs agree on (flock), and the flag that keeps everybody else out (TIOCEXCL).
 fn lock(fd: RawFd) -> Result<(), TtyError> {
-    // SAFETY: flock takes two numbers.
-    done(unsafe { libc::flock(fd, libc::LOCK_EX | libc::LOCK_NB) }).map_err(|error| match error.kind() {
+    flock::try_lock(&fd).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => TtyError::Locked,
         _ => TtyError::Os(error),
     })?;

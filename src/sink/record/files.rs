@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::Chunk;
+use crate::claim::{Claim, ClaimError, Rival};
 use crate::recording::{Header, LEGEND, LOST};
 
 /// Older files that are kept: `FILE.1` (the youngest) to `FILE.4`.
@@ -23,8 +24,12 @@ const MODE: u32 = 0o640;
 pub enum OpenError {
     /// The path names something that cannot be rotated.
     NotAFile(PathBuf),
+    /// Another process records to it.
+    Taken(PathBuf, Rival),
     /// The file cannot be made.
     File(PathBuf, io::Error),
+    /// It cannot be claimed.
+    NoName(io::Error),
     /// No thread can be started.
     NoThread(io::Error),
 }
@@ -33,7 +38,14 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAFile(path) => write!(f, "{} is no regular file: recordings need one", path.display()),
+            Self::Taken(path, rival) => write!(
+                f,
+                "{}: {rival} records to it, and each would rotate the other's files away: end that one, or give --record \
+                 another file",
+                path.display()
+            ),
             Self::File(path, error) => write!(f, "{} cannot be recorded to: {error}", path.display()),
+            Self::NoName(error) => write!(f, "no socket can be made to claim the recording with: {error}"),
             Self::NoThread(error) => write!(f, "no thread can be started: {error}"),
         }
     }
@@ -55,6 +67,8 @@ pub(super) struct Files {
     /// Events that could not be written since the last one that could.
     missing: i64,
     state: Recording,
+    /// Held while the name is ours, whichever file has it.
+    _claim: Claim,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +89,12 @@ impl Files {
             Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
             Ok(_) | Err(_) => {}
         }
-        let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, state: Recording::Runs };
+        let claim = Claim::take_path("record", &path).map_err(|error| match error {
+            ClaimError::Taken(rival) => OpenError::Taken(path.clone(), rival),
+            ClaimError::Os(error) => OpenError::NoName(error),
+        })?;
+        let state = Recording::Runs;
+        let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, state, _claim: claim };
         match files.next_file() {
             Ok(file) => files.file = Some(file),
             Err(error) if is_full(&error) => files.pause(&error),

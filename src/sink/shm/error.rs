@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 
 use super::{SIZE, Status, key};
+use crate::claim::Rival;
 use crate::sys::sysv_shm::effective_uid;
 
 /// Why a unit's segment cannot be used. `Display` is the sentence for the operator.
@@ -44,6 +45,8 @@ pub enum ShmError {
     Taken {
         /// Which unit.
         unit: u8,
+        /// Which process.
+        rival: Rival,
     },
     /// A system call failed for another reason.
     Os {
@@ -98,7 +101,7 @@ impl fmt::Display for ShmError {
         | Self::Denied { unit, .. }
         | Self::TooSmall { unit, .. }
         | Self::Stranger { unit, .. }
-        | Self::Taken { unit }
+        | Self::Taken { unit, .. }
         | Self::Os { unit, .. }) = self;
         let key = key(*unit);
         write!(f, "SHM unit {unit} (key {key:#x}): ")?;
@@ -133,9 +136,9 @@ impl fmt::Display for ShmError {
                 status.cuid,
                 status.cpid
             ),
-            Self::Taken { .. } => write!(
+            Self::Taken { rival, .. } => write!(
                 f,
-                "another gnss2shm writes to it, and chronyd would take the samples of both: end that one, or give \
+                "{rival} writes to it, and chronyd would take the samples of both: end that one, or give \
                  another unit with --shm"
             ),
             Self::Os { call, source, .. } => {
@@ -193,7 +196,7 @@ mod tests {
             (ShmError::Denied { unit: 0, access: Access::Read, uid: 998, status: None }, vec!["as root"]),
             (ShmError::TooSmall { unit: 0, status }, vec!["owner uid 0", "96 bytes", "ipcrm -M 0x4e545030"]),
             (ShmError::Stranger { unit: 0, status }, vec!["uid 998", "mode 0640", "ipcrm -M 0x4e545030"]),
-            (ShmError::Taken { unit: 0 }, vec!["another gnss2shm", "--shm"]),
+            (ShmError::Taken { unit: 0, rival: Rival::default() }, vec!["another gnss2shm", "--shm"]),
             (
                 ShmError::Os { unit: 0, call: "shmget", source: io::Error::from_raw_os_error(libc::ENOSPC) },
                 vec!["shmget", "ipcs -l"],

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::claim::Rival;
+
 /// How it stands between us and chronyd's socket. Displayed, it goes on after the path: what is wrong, what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -53,7 +55,7 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Why a path can never be a refclock's socket. Displayed, it is one sentence.
+/// Why samples cannot go to a path. Displayed, it is one sentence.
 #[derive(Debug)]
 pub enum SockError {
     /// No socket can have this name.
@@ -70,6 +72,13 @@ pub enum SockError {
     NoSocket {
         /// Which.
         path: PathBuf,
+    },
+    /// Another process sends its samples there.
+    Taken {
+        /// Where.
+        path: PathBuf,
+        /// Which process.
+        rival: Rival,
     },
     /// There are no sockets to be had.
     Os {
@@ -97,6 +106,12 @@ impl fmt::Display for SockError {
                 f,
                 "{} is there and is no socket: name the one of chrony.conf's line `refclock SOCK`, as in \
                  /run/chrony.gnss.sock",
+                path.display()
+            ),
+            Self::Taken { path, rival } => write!(
+                f,
+                "{}: {rival} sends to it, and chronyd would take the samples of both: end that one, or give each a socket \
+                 and a line `refclock SOCK` of its own",
                 path.display()
             ),
             Self::Os { path, source } => write!(f, "no socket can be made to write to {} ({source})", path.display()),

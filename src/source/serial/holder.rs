@@ -1,9 +1,9 @@
-//! Who has a serial port: the processes that have it open, by what /proc shows of them.
+//! Who has a serial port or a FIFO: the processes that have it open or locked, by what /proc shows of them.
 
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::class::name_of;
 
@@ -15,6 +15,11 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
+    fn new(pid: u32) -> Self {
+        let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Self { pid, command: command.trim_end().to_owned() }
+    }
+
     /// The name of its program.
     pub(crate) fn command(&self) -> &str {
         &self.command
@@ -44,26 +49,66 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (pid {})", self.command, self.pid)
+        let command = if self.command.is_empty() { "a program" } else { &self.command };
+        write!(f, "{command} (pid {})", self.pid)
     }
 }
 
 /// The other processes that have this device open. Of other users' processes only root sees that.
 pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
-    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|&pid: &u32| pid != std::process::id() && has_open(pid, number))
-        .map(|pid| {
-            let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            Holder { pid, command: command.trim_end().to_owned() }
-        })
-        .collect()
+    let has_open = |pid: &u32| fds(*pid).any(|fd| fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number));
+    pids().filter(has_open).map(Holder::new).collect()
 }
 
-fn has_open(pid: u32, number: u64) -> bool {
+/// The other processes.
+pub(crate) fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|&pid| pid != std::process::id())
+}
+
+/// What a process has open; nothing where only root may know.
+fn fds(pid: u32) -> impl Iterator<Item = PathBuf> {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    open.into_iter().any(|fd| fs::metadata(fd.path()).is_ok_and(|meta| meta.rdev() == number))
+    open.map(|fd| fd.path())
+}
+
+/// A file, whatever its name: its device and its inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    device: u64,
+    inode: u64,
+}
+
+impl File {
+    /// The one that is at this path.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|meta| Self { device: meta.dev(), inode: meta.ino() })
+    }
+
+    /// This process, if it has it open for reading and not for writing. Of other users' processes only root sees that.
+    pub(crate) fn reader(self, pid: u32) -> Option<Holder> {
+        // The mode of the link is that of the descriptor, proc_pid_fd(5).
+        let reads = |fd: &Path| fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400);
+        fds(pid).any(|fd| Self::of(&fd) == Some(self) && reads(&fd)).then(|| Holder::new(pid))
+    }
+}
+
+/// The process that has it locked, whoever's it is.
+pub(crate) fn locker(path: &Path) -> Option<Holder> {
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locked_by(&locks, File::of(path)?).map(Holder::new)
+}
+
+/// Who holds the lock of flock(2) on a file, by the text of /proc/locks, `proc_locks(5)`.
+fn locked_by(locks: &str, file: File) -> Option<u32> {
+    let (major, minor) = (libc::major(file.device), libc::minor(file.device));
+    let place = format!("{major:02x}:{minor:02x}:{}", file.inode);
+    locks.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [_, "FLOCK", _, _, pid, at, ..] if *at == place => pid.parse().ok().filter(|pid| *pid != 0),
+        _ => None,
+    })
 }
 
 /// Who has the device, and the cure.
@@ -84,6 +129,22 @@ pub(crate) fn list(holders: &[Holder]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // As Linux 6.18 prints it.
+    const LOCKS: &str = "\
+1: POSIX  ADVISORY  WRITE 640 08:01:131 0 EOF
+2: FLOCK  ADVISORY  WRITE 812 08:01:131 0 EOF
+2: -> FLOCK  ADVISORY  WRITE 900 08:01:131 0 EOF
+3: FLOCK  ADVISORY  WRITE 7 103:1a:131 0 EOF
+";
+
+    #[test]
+    fn a_locks_holder_is_found_by_device_and_inode() {
+        let by = |major, minor, inode| locked_by(LOCKS, File { device: libc::makedev(major, minor), inode });
+        assert_eq!((by(8, 1, 131), by(0x103, 0x1a, 131)), (Some(812), Some(7)));
+        assert_eq!((by(8, 1, 132), by(8, 2, 131)), (None, None));
+        assert_eq!(locked_by("garbage\n1: FLOCK", File { device: 0, inode: 0 }), None);
+    }
 
     #[test]
     fn the_usual_suspects_have_cures() {

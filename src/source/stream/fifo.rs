@@ -1,20 +1,28 @@
 //! A FIFO that another program writes the receiver's bytes to. Opening it waits for nobody; that nobody writes shows in
-//! reads of zero bytes.
+//! reads of zero bytes. It is locked, for of two readers each gets what the other misses; who reads it all the same is
+//! named.
 
 use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::event::{Bytes, Event, Lost};
 use crate::source::error::SourceError;
 use crate::source::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now};
+use crate::source::serial::holder;
 use crate::sys::bytes::ByteFile;
+use crate::sys::flock;
 use crate::time::Span;
+
+/// How often it is looked whether another program reads it, too.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Looks whether this is a FIFO, without opening it: a writer that found a reader and lost it again would be ended.
 pub(super) fn check(path: &Path) -> Result<(), SourceError> {
@@ -40,6 +48,53 @@ fn failed(path: &Path, error: &io::Error) -> SourceError {
     }
 }
 
+/// Opens it and locks it; `before` is what we have open of it.
+fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, SourceError> {
+    let opened = ByteFile::open(path).map_err(|error| failed(path, &error))?;
+    // Our own lock keeps out what we open anew, too. A file system without locks is no reason to refuse.
+    let _ = before.map(flock::unlock);
+    match flock::try_lock(&opened) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SourceError::Busy(held(path))),
+        Ok(()) | Err(_) => Ok(opened),
+    }
+}
+
+fn held(path: &Path) -> String {
+    let shown = path.display();
+    let holder = holder::locker(path).or_else(|| {
+        let readers = holder::File::of(path).map(|file| holder::pids().filter_map(move |pid| file.reader(pid)));
+        readers?.next()
+    });
+    let (who, cure) = match holder {
+        Some(holder) => (holder.to_string(), "stop it".into()),
+        None => ("another program".into(), format!("stop it (`fuser -v {shown}` as root names it)")),
+    };
+    format!(
+        "{shown} is read by {who}, and each would miss what the other reads: {cure}, or give each a FIFO of its own"
+    )
+}
+
+/// Says who else reads it without asking for the lock, as `cat` does: once for each change. Those who also write to it
+/// only keep it open.
+async fn watch_for_others(path: &Path) -> Infallible {
+    let mut said = String::new();
+    loop {
+        let mut others = Vec::new();
+        if let Some(file) = holder::File::of(path) {
+            for pid in holder::pids() {
+                others.extend(file.reader(pid));
+                yield_now().await; // there may be many, and bytes are dated when they are read
+            }
+        }
+        let now = holder::list(&others);
+        if !others.is_empty() && now != said {
+            warn!("{} is also read by {now}: what they read of it is lost here; stop them", path.display());
+        }
+        said = now;
+        sleep(LOOK).await;
+    }
+}
+
 /// What a program that writes is found by.
 enum Writer {
     /// It is there.
@@ -54,8 +109,8 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
     // Kept until the next one is open: a writer that found a reader and lost it again would be ended.
     let mut file: Option<ByteFile> = None;
     loop {
-        let opened = check(path).and_then(|()| ByteFile::open(path).map_err(|error| failed(path, &error)));
-        let why = match opened {
+        let opened = check(path).and_then(|()| open(path, file.as_ref()));
+        let (why, lost) = match opened {
             Ok(opened) => {
                 if file.is_none() {
                     drop_received(&opened);
@@ -67,20 +122,23 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
                     if let Writer::Spoke(bytes) = writer {
                         feed.send(Event::Bytes(bytes)).await?;
                     }
-                    feed::pump(feed, file).await?;
+                    tokio::select! {
+                        ended = feed::pump(feed, file) => { ended?; }
+                        never = watch_for_others(path) => match never {},
+                    }
                     said = None;
                 }
-                nobody(path)
+                (nobody(path), Lost::Writer)
             }
             Err(error) => {
                 file = None;
                 sleep(RETRY).await;
-                error.to_string()
+                (error.to_string(), if matches!(error, SourceError::Busy(_)) { Lost::Held } else { Lost::Writer })
             }
         };
         if said.as_ref() != Some(&why) {
             warn!("{why}; it is waited for");
-            feed.lost(Lost::Writer).await?;
+            feed.lost(lost).await?;
             said = Some(why);
         }
     }

@@ -83,6 +83,22 @@ fn a_full_file_makes_way_and_the_four_before_it_are_kept_each_with_its_header() 
 }
 
 #[test]
+fn nobody_else_records_to_a_file_before_and_after_it_made_way() {
+    let dir = Dir::new();
+    let mut files = dir.files(room_for_two(&dir));
+    for names in [&["rec"][..], &["rec", "rec.1"]] {
+        let refused = Files::open(dir.0.join("rec"), u64::MAX, Header::default());
+        let Err(OpenError::Taken(_, rival)) = &refused else { panic!("{refused:?}") };
+        assert_eq!((rival.pid, dir.names()), (Some(std::process::id()), names.iter().map(|&n| n.into()).collect()));
+        (1..=3).for_each(|n| files.write(&tick(n)));
+    }
+    let refused = Files::open(dir.0.join(".").join("rec"), u64::MAX, Header::default()).unwrap_err().to_string();
+    assert!(refused.contains("rotate the other's files away"), "{refused}");
+    drop(files);
+    dir.files(u64::MAX);
+}
+
+#[test]
 fn a_recording_that_is_there_at_the_start_makes_way_as_far_as_needed() {
     let dir = Dir::new();
     for (name, n) in [("rec", 1), ("rec.1", 2), ("rec.3", 3)] {

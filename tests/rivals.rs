@@ -1,0 +1,144 @@
+//! Two of our processes, or another program and ours, at what only one may have: the second is refused and told whose it
+//! is, and it is free as soon as the first is gone, even by kill -9.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use common::{TestDir, TestUnit};
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `gnss2shm run` with a PHC that is waited for.
+struct Run {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Run {
+    fn start(unit: u8, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+            .args(["run", "--phc", "/dev/ptp99", "--shm", &unit.to_string()])
+            .args(args)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, log) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, log }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the log says this.
+    fn said(&self, what: &str) -> String {
+        let limit = Instant::now() + PATIENCE;
+        let mut before = Vec::new();
+        loop {
+            match self.log.recv_timeout(limit.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(what) => return line,
+                Ok(line) => before.push(line),
+                Err(error) => panic!("{error}, not said: {what}, but {before:#?}"),
+            }
+        }
+    }
+
+    /// Its exit code, and what it said last.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let limit = Instant::now() + PATIENCE;
+        let left = || limit.saturating_duration_since(Instant::now());
+        let last = std::iter::from_fn(|| self.log.recv_timeout(left()).ok()).last().unwrap_or_default();
+        assert!(Instant::now() < limit, "it runs, and says: {last}");
+        (self.child.wait().unwrap().code(), last)
+    }
+}
+
+impl Drop for Run {
+    /// As kill -9 does.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A receiver that is waited for: said when everything else is open.
+const ABSENT: [&str; 2] = ["--serial", "/dev/nonexistent"];
+
+#[test]
+fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
+    let dir = TestDir::new("rivals");
+    let path = |name| dir.join(name).to_str().unwrap().to_owned();
+    let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (one, other) = (TestUnit::claim(), TestUnit::claim());
+    for (option, value, refused) in [
+        ("--record", &record, "records to it, and each would rotate the other's files away"),
+        ("--sock", &sock, "sends to it, and chronyd would take the samples of both"),
+        ("--status", &status, "give each its own status socket"),
+        ("--metrics", &port, "give each its own port"),
+    ] {
+        let args = [&ABSENT[..], &[option, value.as_str()]].concat();
+        let first = Run::start(one.unit, &args);
+        first.said("waiting for it");
+        let (code, said) = Run::start(other.unit, &args).ended();
+        let holder = format!("another gnss2shm (pid {})", first.pid());
+        assert!(said.contains(value.as_str()) && said.contains(&holder) && said.contains(refused), "{option}: {said}");
+        assert_eq!(code, Some(69), "{option}: {said}");
+        drop(first);
+        Run::start(other.unit, &args).said("waiting for it");
+    }
+    assert!(!Path::new(&format!("{record}.2")).exists(), "the one that was refused has made no file");
+    let first = Run::start(one.unit, &ABSENT);
+    first.said("waiting for it");
+    let (code, said) = Run::start(one.unit, &ABSENT).ended();
+    let holder = format!("another gnss2shm (pid {}) writes to it", first.pid());
+    assert!(code == Some(69) && said.contains(&holder), "{said}");
+}
+
+#[test]
+fn a_port_that_another_program_listens_at_is_refused_with_a_way_to_name_it() {
+    let (listener, unit) = (TcpListener::bind("127.0.0.1:0").unwrap(), TestUnit::claim());
+    let address = listener.local_addr().unwrap();
+    let (code, said) = Run::start(unit.unit, &[&ABSENT[..], &["--metrics", &address.to_string()]].concat()).ended();
+    assert!(code == Some(69) && said.contains(&format!("ss -ltnp sport = :{}", address.port())), "{said}");
+}
+
+#[test]
+fn the_reader_of_a_fifo_is_named_to_the_next_which_waits_for_its_end() {
+    let dir = TestDir::new("rivals-fifo");
+    let path = dir.join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Reading and writing: opens without waiting for the other side, and is no reader.
+    let _writer = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut cat = Command::new("cat").arg(&path).stdout(Stdio::null()).spawn().unwrap();
+    let fds = format!("/proc/{}/fd", cat.id());
+    let limit = Instant::now() + PATIENCE;
+    while !fs::read_dir(&fds).unwrap().flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link == path)) {
+        assert!(Instant::now() < limit, "cat does not open it");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (one, other) = (TestUnit::claim(), TestUnit::claim());
+    let args = ["--fifo", path.to_str().unwrap()];
+    let first = Run::start(one.unit, &args);
+    first.said("reading /");
+    let said = first.said("is also read by");
+    assert!(said.contains(&format!("by cat (pid {}):", cat.id())), "{said}");
+    cat.kill().unwrap();
+    cat.wait().unwrap();
+    let second = Run::start(other.unit, &args);
+    let said = second.said("is read by");
+    assert!(said.contains(&format!("by gnss2shm (pid {}), and", first.pid())), "{said}");
+    drop(first);
+    second.said("reading /");
+}
