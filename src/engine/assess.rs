@@ -3,7 +3,7 @@
 use crate::engine::hearing::{HEARD_WITHIN, Receiver};
 use crate::engine::labeller::Labelling;
 use crate::engine::pulse_train::Pulse;
-use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
+use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER, PASSED_OVER_FOR};
 use crate::event::{Contradiction, Reason, State};
 use crate::time::UtcSecond;
 
@@ -30,7 +30,8 @@ impl Engine {
 
     pub(super) fn assess(&self) -> State {
         let input = self.assess_input();
-        match self.guard.held() {
+        let passed_over = self.passed_over.filter(|(since, _)| self.now - *since > PASSED_OVER_FOR);
+        match self.guard.held().or(passed_over.map(|(_, reason)| reason)) {
             Some(reason) if input.publishes() => State::Refusing(reason),
             Some(_) | None => input,
         }
