@@ -64,10 +64,11 @@ pub(super) async fn follow(feed: &Feed) -> Result<Infallible, Closed> {
         let _ = ended.send(result);
     });
     match reader {
-        Ok(_) => match end.await {
-            Ok(Err(why)) => error!("standard input cannot be read any more: {why}"),
-            Ok(Ok(())) | Err(_) => {}
-        },
+        Ok(_) => {
+            if let Ok(Err(why)) = end.await {
+                error!("standard input cannot be read any more: {why}");
+            }
+        }
         Err(why) => error!("no thread can be started to read standard input: {why}"),
     }
     feed.lost(Lost::Stdin).await?;
