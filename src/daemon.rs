@@ -1,5 +1,7 @@
 //! Wires sources to the engine and the engine to its sinks. Whoever calls it makes the sources and watches the verdicts.
 
+use std::ops::ControlFlow;
+
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
@@ -14,17 +16,17 @@ pub const EVENTS_QUEUED: usize = 1_024;
 /// Time passes for the engine even where nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Feeds events to the engine and samples to the sinks, until all sources are gone.
+/// Feeds events to the engine and samples to the sinks, until all sources are gone or `observe` breaks off, with this.
 ///
 /// `record` sees every event, just before the engine does.
 /// `observe` sees every event after the engine did, and what came of it.
-pub async fn serve(
+pub async fn serve<B>(
     engine: &mut Engine,
     mut events: Receiver<Event>,
     sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
-    mut observe: impl FnMut(&Engine, &Event, &[Verdict]),
-) {
+    mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
+) -> Option<B> {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -32,7 +34,7 @@ pub async fn serve(
             biased;
             event = events.recv() => match event {
                 Some(event) => event,
-                None => return,
+                None => return None,
             },
             _ = tick.tick() => Event::Tick { raw: raw_now() },
         };
@@ -43,7 +45,9 @@ pub async fn serve(
                 sinks.publish(sample);
             }
         }
-        observe(engine, &event, &verdicts);
+        if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
+            return Some(why);
+        }
         if matches!(event, Event::Tick { .. }) {
             sinks.renew();
         }

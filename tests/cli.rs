@@ -4,11 +4,11 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{TestDir, TestUnit};
+use common::{TestDir, TestUnit, ends_within};
 use serialport::{SerialPort, TTYPort};
 
 fn program() -> Command {
@@ -69,19 +69,6 @@ fn help_and_version_end_well() {
         let output = run(args);
         assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");
     }
-}
-
-/// Waits for the end, not for longer than `limit`.
-fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
-    let started = Instant::now();
-    while started.elapsed() < limit {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    panic!("still running after {limit:?}");
 }
 
 fn terminate(child: &Child) {
@@ -181,4 +168,107 @@ fn a_port_held_by_another_program_is_waited_for_and_named() {
     while !log.next().expect("ended").unwrap().contains("is held by") {}
     terminate(&child);
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
+}
+
+/// No test waits longer than this for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn decode_and_replay_print_at_once_what_comes_and_end_with_whoever_reads_it() {
+    let recording = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/one-edge.rec")).unwrap();
+    let header = recording.lines().find(|line| line.starts_with("gnss2shm-recording")).unwrap().to_owned() + "\n";
+    let sentence = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n".as_slice();
+    for (verb, input, says) in [("decode", sentence, "GPRMC"), ("replay", header.as_bytes(), "gnss2shm-recording 1 ")] {
+        let mut child = program()
+            .arg(verb)
+            .args(["-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input).unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next().expect("ended").unwrap();
+        assert!(line.contains(says), "{verb}: {line}");
+        drop(lines);
+        // Its input is still open, and nothing more comes of it.
+        assert_eq!(ends_within(&mut child, PATIENCE), Some(0), "{verb}");
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(log.next().is_none(), "{verb} is not quiet");
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_simulation_prints_samples_alone_and_ends_with_whoever_reads_them() {
+    let unit = TestUnit::claim();
+    let mut child = program()
+        .args(["simulate", "--shm", &unit.unit.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().expect("ended").unwrap();
+    assert!(first.starts_with("Locked ") && first.ends_with(" off"), "{first}");
+    drop(lines);
+    assert_eq!(ends_within(&mut child, PATIENCE), Some(0));
+    let looked = run(&["shm", &unit.unit.to_string()]);
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("valid is 0"), "{looked:?}");
+}
+
+#[test]
+fn the_summary_of_a_simulation_counts_pulses_and_what_became_of_them() {
+    let unit = TestUnit::claim();
+    let (mut child, lines) = simulating(&unit, Stdio::null());
+    terminate(&child);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(ends_within(&mut child, PATIENCE), Some(0), "{rest:#?}");
+    let counts = rest.iter().find(|line| line.starts_with("pulses ")).expect("a summary");
+    let figures: Vec<u64> = counts.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
+    let [pulses, samples, 0, without] = figures[..] else { panic!("{counts}") };
+    let printed = 1 + rest.iter().filter(|line| line.ends_with(" off")).count() as u64;
+    assert_eq!((samples, pulses), (printed, samples + without), "{rest:#?}");
+}
+
+#[test]
+fn a_simulation_takes_the_conventions_as_run_does() {
+    let unit = TestUnit::claim();
+    let mut child = program()
+        .args(["simulate", "--witness", "off", "--conventions", "confirm", "--shm", &unit.unit.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next().expect("ended").unwrap().contains("Refusing: conventions = \"confirm\" is set") {}
+    terminate(&child);
+    assert!(log.any(|line| line.unwrap().contains("no sample came")));
+    assert_eq!(ends_within(&mut child, PATIENCE), Some(1));
+}
+
+#[test]
+fn the_end_of_standard_input_ends_the_program_by_name_and_the_recording_holds_all_of_it() {
+    let (unit, dir) = (TestUnit::claim(), TestDir::new("stdin-end"));
+    let file = dir.join("rec").to_str().unwrap().to_owned();
+    let mut child = program()
+        .args(["run", "--stdin", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string(), "--record", &file])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"$GPGSV,1,1,00*79\r\n").unwrap();
+    drop(stdin);
+    assert_eq!(ends_within(&mut child, PATIENCE), Some(69));
+    let log: Vec<_> = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+    let said = log.iter().filter(|line| line.contains("standard input has ended")).count();
+    assert!(said == 1 && log.last().unwrap().starts_with("gnss2shm: standard input has ended"), "{log:#?}");
+    let recording = fs::read_to_string(&file).unwrap();
+    assert!(recording.ends_with('\n') && recording.contains(" sentences-lost-stdin\n"), "{recording}");
+    assert!(run(&["replay", "--quiet", &file]).status.success());
+    let looked = run(&["shm", &unit.unit.to_string()]);
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("nothing was published"), "{looked:?}");
 }

@@ -5,6 +5,7 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel as line_channel};
@@ -65,7 +66,10 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve = daemon::serve(&mut engine, events, &mut sinks, record, |_, _, new| verdicts.extend(new));
+        let serve = daemon::serve(&mut engine, events, &mut sinks, record, |_, _, new| {
+            verdicts.extend(new);
+            ControlFlow::<()>::Continue(())
+        });
         // Half a second after a tick: what came since then is written by `finish` alone.
         let _ = tokio::time::timeout(Duration::from_millis(8_500), serve).await;
         source.abort();

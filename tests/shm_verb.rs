@@ -6,7 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use common::{TestUnit, sample, whole};
+use common::{TestUnit, ends_within, sample, whole};
 use gnss2shm::event::Leap;
 use gnss2shm::sink::shm::ShmSink;
 
@@ -80,4 +80,17 @@ fn watching_prints_each_new_sample_and_ends() {
 
     let (code, stderr, lines) = watch(&[], 2);
     assert_eq!((code, stderr.as_str(), lines.len()), (Some(0), "", 2), "a closed pipe ends it quietly");
+}
+
+#[test]
+fn watching_ends_with_whoever_reads_it_though_no_sample_comes() {
+    let unit = TestUnit::claim();
+    let _sink = ShmSink::open(unit.unit).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+        .args(["shm", &unit.unit.to_string(), "--watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(ends_within(&mut child, std::time::Duration::from_secs(60)), Some(0));
 }

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{NOBODY, TestDir, is_root};
+use common::{NOBODY, TestDir, ends_within, is_root};
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Reason, State, Verdict};
 use gnss2shm::status::Board;
@@ -129,6 +129,23 @@ fn the_verb_shows_follows_checks_and_waits() {
 
     let (code, text) = said(&verb(&socket).output().unwrap());
     assert!(code == Some(69) && text.contains("is not there: start") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn a_follower_ends_with_whoever_reads_it_though_nothing_changes() {
+    let daemon = Daemon::start("status-left");
+    for args in [&["--follow"][..], &["--follow", "--json"]] {
+        let mut follower = verb(&daemon.socket()).args(args).spawn().unwrap();
+        let mut lines = BufReader::new(follower.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        assert!(line.contains("Searching"), "{line}");
+        drop(lines);
+        assert_eq!(ends_within(&mut follower, Duration::from_secs(60)), Some(0));
+        let mut log = String::new();
+        follower.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert_eq!(log, "");
+    }
 }
 
 fn ended(child: &mut Child) -> Option<i32> {

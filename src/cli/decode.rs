@@ -24,11 +24,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut framer = Framer::default();
-    let (mut counts, mut taken, mut written) = (Counts::default(), 0, Ok(()));
+    let (mut counts, mut taken) = (Counts::default(), 0);
     args.file.read(|piece| {
         taken += piece.len() as i64;
         // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
         let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
+        let mut written = Ok(());
         framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| {
             let text = match found {
                 Found::Line(line) => counts.take(&line).then(|| if args.json { json(&line) } else { plain(&line) }),
@@ -43,9 +44,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 written = writeln!(out, "{text}");
             }
         });
-        written.is_ok()
+        // A receiver's lines are wanted as they come.
+        super::written(written.and_then(|()| out.flush()))
     })?;
-    super::written(written.and_then(|()| out.flush()))?;
     // The counts are a courtesy: where standard error is closed, they are not.
     let _ = counts.summary(framer.counts(), &mut io::stderr().lock());
     if counts.valid == 0 {

@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, stdin};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{ExitCode, Failure};
+use crate::sys::reader::await_input;
 
 /// Read at a time.
 const PIECE: usize = 64 * 1024;
@@ -38,8 +40,8 @@ impl fmt::Display for Input {
 }
 
 impl Input {
-    /// Hands over piece after piece to the end, or until `take` says no.
-    pub(super) fn read(&self, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Failure> {
+    /// Hands over piece after piece to the end, for as long as somebody reads standard output, or until `take` fails.
+    pub(super) fn read(&self, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         let cannot = |error: std::io::Error| {
             let code = match error.kind() {
                 ErrorKind::PermissionDenied => ExitCode::NoPermission,
@@ -47,16 +49,17 @@ impl Input {
             };
             Failure::new(code, format!("{self} cannot be read: {error}"))
         };
-        let mut from: Box<dyn Read> = match self {
-            Self::Stdin => Box::new(stdin().lock()),
-            Self::File(path) => Box::new(File::open(path).map_err(cannot)?),
+        let opened = match self {
+            Self::Stdin => stdin().as_fd().try_clone_to_owned().map(File::from),
+            Self::File(path) => File::open(path),
         };
+        let mut from = opened.map_err(cannot)?;
         let mut piece = vec![0; PIECE];
         loop {
+            super::while_read(await_input(&from))?;
             match from.read(&mut piece) {
                 Ok(0) => return Ok(()),
-                Ok(length) if take(piece.get(..length).unwrap_or_default()) => {}
-                Ok(_) => return Ok(()),
+                Ok(length) => take(piece.get(..length).unwrap_or_default())?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(cannot(error)),
             }

@@ -1,8 +1,11 @@
 //! The command line: one file a verb. A verb returns [`Failure`], the exit code's and the message's only way out.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 use clap::{Parser, Subcommand};
+
+use crate::sys::reader::Reader;
 
 mod decode;
 mod doctor;
@@ -54,9 +57,11 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The exit codes of sysexits(3) that are used, and 1.
+/// The exit codes of sysexits(3) that are used, and those below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
+    /// Whoever read standard output has seen enough.
+    Enough = 0,
     /// The command ran and its answer is no.
     No = 1,
     /// The command ran, and its answer is yes with reservations (of `doctor`).
@@ -115,12 +120,28 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     runtime.block_on(work)
 }
 
-/// What became of writing to standard output: whoever closed it has seen enough, anything else failed.
-fn written(result: std::io::Result<()>) -> Result<(), Failure> {
-    match result {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
+/// What became of writing to standard output. Whoever closed it has seen enough: that ends the command, and well.
+/// Anything else failed.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new(ExitCode::Enough, ""),
+        _ => Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")),
+    })
+}
+
+/// The same of a command that has more to do, or to answer by its exit code, than to print.
+fn shown(result: io::Result<()>) -> Result<(), Failure> {
+    match written(result) {
+        Err(Failure { code: ExitCode::Enough, .. }) => Ok(()),
+        written => written,
+    }
+}
+
+/// Ends the command where nobody reads standard output any more.
+fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
+    match seen {
+        Ok(Reader::There) => Ok(()),
+        Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
+        Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };
-        super::written(write!(std::io::stdout(), "{found}"))?;
+        super::shown(write!(std::io::stdout(), "{found}"))?;
         deliver(args, &found)
     })
 }
@@ -69,7 +69,7 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
             }
             None => format!("the {what}:\n\n{text}\n"),
         };
-        super::written(write!(std::io::stdout(), "{said}"))?;
+        super::shown(write!(std::io::stdout(), "{said}"))?;
     }
     Ok(())
 }

@@ -29,11 +29,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut replay = Replay::new(args, BufWriter::new(io::stdout().lock()));
     let mut reader = Reader::default();
     let mut damage = None;
-    args.file.read(|piece| {
-        damage = reader.push(piece, |item| replay.take(item)).err();
-        damage.is_none() && replay.written.is_ok()
-    })?;
     let wrong = |sentence| Err(Failure::new(ExitCode::Data, sentence));
+    let read = args.file.read(|piece| {
+        damage = reader.push(piece, |item| replay.take(item)).err();
+        damage.as_ref().map_or_else(|| replay.flush(), |damage| wrong(format!("{}: {damage}", args.file)))
+    });
+    if damage.is_none() {
+        read?;
+    }
     match (damage, reader.has_header(), reader.breaks_off()) {
         // What is no recording has no summary.
         (Some(damage), false, _) => wrong(format!("{}: {damage}", args.file)),
@@ -149,6 +152,11 @@ impl<'a, W: Write> Replay<'a, W> {
         if !self.args.quiet && self.written.is_ok() {
             self.written = writeln!(self.out, "{line}");
         }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let written = std::mem::replace(&mut self.written, Ok(()));
+        super::written(written.and_then(|()| self.out.flush()))
     }
 
     fn finish(mut self, end: End) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `gnss2shm run`: the real thing.
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +13,7 @@ use super::{ExitCode, Failure};
 use crate::config::{ConfigError, GPSD_UNITS, Given, Settings};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
-use crate::event::{Event, Verdict};
+use crate::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::recording::Header;
 use crate::service::Service;
 use crate::sink::Sinks;
@@ -118,6 +119,10 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
     let (mut service, mut summary) = (Service::new(pulse.heart()), Summary::default());
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
+        if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
+            // It cannot come back. Whoever started the pipeline can start it again, once he knows.
+            return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
+        }
         for verdict in verdicts {
             daemon::log(engine, verdict);
             summary.count(verdict);
@@ -134,9 +139,10 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
             change.send_replace(());
         }
+        ControlFlow::Continue(())
     };
     let ended = tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sinks, record, observe) => bug("every source"),
+        over = daemon::serve(&mut engine, events, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
         () = pulse.ended() => bug("the thread that reads the pulse"),
         _ = &mut receiver => bug("the task that reads the receiver"),
         () = stop.asked() => Ok(()),

@@ -4,12 +4,12 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::{ExitCode, Failure};
 use crate::duration::parse_span;
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
+use crate::sys::reader::{self, Reader};
 use crate::time::{Instant, NANOS, Span, Sys, UtcSecond};
 
 /// Between two looks of `--watch`; writers publish once a second.
@@ -141,7 +141,9 @@ fn watch(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Re
             }
             seen = Some(c.count);
         }
-        thread::sleep(TICK);
+        if reader::rest(TICK)? == Reader::Gone {
+            break;
+        }
     }
     Ok(Ok(()))
 }

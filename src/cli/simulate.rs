@@ -3,27 +3,40 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
+use crate::config::{Conventions, Witness};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::duration::parse_span;
 use crate::engine::{Config, Engine};
-use crate::event::{Event, Reason, Sample, State, Verdict};
+use crate::event::{Event, Reason, Sample, Verdict};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::simulator::live::Live;
 use crate::source::simulator::scenario::{Scenario, SimEdges};
+use crate::source::witness;
+use crate::sys::reader;
 use crate::time::Span;
+
+/// What --help says below the options.
+const HELP: &str = "\
+Standard output has a line for each sample, and at the end a summary; the log, on standard error, has a line for each
+change of state and says why no sample comes. The first comes some five seconds after the start.
+
+Exit status: 0 samples came and every one was right, 1 none came or one was wrong; others as in sysexits(3).";
 
 /// A sample further off than this is wrong.
 const WRONG: Span = Span::from_micros(10);
 
 #[derive(clap::Args, Debug)]
+#[command(after_help = HELP)]
 pub(super) struct Args {
     /// Time from the pulse to the first byte of its sentences
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = parse_span)]
@@ -64,12 +77,27 @@ pub(super) struct Args {
     /// Unit of chrony's SHM refclock to write to
     #[arg(long, value_name = "UNIT", default_value = "2")]
     shm: u8,
+    /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
+    #[arg(long, value_enum, value_name = "MODE")]
+    witness: Option<Witness>,
+    /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
+    #[arg(long, value_enum, value_name = "HOW")]
+    conventions: Option<Conventions>,
     /// End after this time, with a summary [default: at Ctrl-C]
     #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span)]
     time: Option<Span>,
 }
 
 impl Args {
+    fn engine(&self) -> Config {
+        let defaults = Config::default();
+        Config {
+            witness: self.witness.map_or(defaults.witness, Into::into),
+            conventions: self.conventions.map_or(defaults.conventions, Into::into),
+            ..defaults
+        }
+    }
+
     fn scenario(&self) -> Result<Scenario, Failure> {
         let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
         if self.width < Span::from_nanos(1) || self.width >= Span::SECOND {
@@ -112,10 +140,10 @@ fn permille(text: &str) -> Result<u32, String> {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let scenario = args.scenario()?;
     super::log::start(false);
-    super::on_runtime(simulate(scenario, args.shm, args.time))
+    super::on_runtime(simulate(scenario, args.engine(), args.shm, args.time))
 }
 
-async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<(), Failure> {
+async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Span>) -> Result<(), Failure> {
     let os = |error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}"));
     let mut stop = Stop::listen()?;
     let mut sinks = Sinks::from(ShmSink::open(unit)?);
@@ -127,29 +155,42 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let (delay, width) = (scenario.delay, scenario.width);
     let live = Live::start(scenario, sender.clone()).map_err(os)?;
-    say(&format!(
+    info!(
         "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that stamps \
          {edges}; samples go to SHM unit {unit}",
         live.device
-    ));
+    );
+    let witness = tokio::spawn(witness::run(sender.clone()));
     let serial =
         tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud: Baud::Rate(baud) }, None, sender));
     let mut tally = Tally::default();
-    let mut engine = Engine::new(Config::default());
+    let mut engine = Engine::new(config);
     let over = async {
         match time {
             Some(time) => tokio::time::sleep(Duration::from_nanos(time.nanos().unsigned_abs())).await,
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        () = daemon::serve(&mut engine, events, &mut sinks, |_| {}, |engine, event, verdicts| tally.observe(&live, engine, event, verdicts)) => {}
-        () = over => {}
-        () = stop.asked() => {}
-    }
+    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
+        tally.observe(&live, engine, verdicts);
+        match event {
+            Event::Tick { .. } => unless_left(),
+            _ => ControlFlow::Continue(()),
+        }
+    };
+    let ended = tokio::select! {
+        left = daemon::serve(&mut engine, events, &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
+        () = over => Ok(()),
+        () = stop.asked() => Ok(()),
+    };
     sinks.invalidate();
     serial.abort();
-    tally.summary(live.pulses())
+    witness.abort();
+    match ended {
+        Ok(()) => tally.summary(live.pulses()),
+        Err(_) if tally.wrong > 0 => Err(tally.were_wrong()),
+        Err(left) => Err(left),
+    }
 }
 
 /// What came of a simulation.
@@ -162,18 +203,17 @@ struct Tally {
     worst: Span,
     sum_of_squares: u128,
     rejected: BTreeMap<&'static str, u64>,
-    line_is_due: bool,
 }
 
 impl Tally {
-    fn observe(&mut self, live: &Live, engine: &Engine, event: &Event, verdicts: &[Verdict]) {
+    fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) {
         for verdict in verdicts {
+            daemon::log(engine, verdict);
             match verdict {
                 Verdict::Sample(sample) => {
                     let error = live.error(sample);
                     self.count(error);
                     say(&sample_line(engine, sample, error));
-                    self.line_is_due = false;
                 }
                 Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
                 Verdict::StateChanged { .. }
@@ -182,11 +222,6 @@ impl Tally {
                 | Verdict::RolledOver { .. }
                 | Verdict::WitnessOverruled { .. } => {}
             }
-        }
-        match event {
-            Event::Tick { .. } if self.line_is_due => say(&format!("{:<10} {}", engine.state(), waiting_for(engine))),
-            Event::Tick { .. } => self.line_is_due = true,
-            _ => {}
         }
     }
 
@@ -205,10 +240,17 @@ impl Tally {
 
     fn summary(&self, pulses: u64) -> Result<(), Failure> {
         let rms = (self.sum_of_squares / u128::from(self.judged.max(1))).isqrt();
-        say(&format!("pulses {pulses}, samples {}, wrong {}", self.samples, self.wrong));
+        let without = pulses.saturating_sub(self.samples);
+        say(&format!(
+            "pulses {pulses}, samples {}, wrong {}, pulses without a sample {without}",
+            self.samples, self.wrong
+        ));
+        if !self.rejected.is_empty() {
+            say("edges and sentences passed over (a pulse may have two edges):");
+        }
         for (reason, times) in &self.rejected {
             let sentence = Reason::ALL.iter().find(|r| r.key() == *reason).map_or("", |r| r.sentence());
-            say(&format!("  refused {times} x {reason}: {sentence}"));
+            say(&format!("  {times} x {reason}: {sentence}"));
         }
         if self.judged > 0 {
             say(&format!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos()));
@@ -216,11 +258,23 @@ impl Tally {
         match (self.samples, self.wrong) {
             (0, _) => Err(Failure::new(ExitCode::No, "no sample came")),
             (_, 0) => Ok(()),
-            (_, wrong) => Err(Failure::new(
-                ExitCode::No,
-                format!("{wrong} samples were wrong (outside the envelope that is known: see Limits in README.md)"),
-            )),
+            (_, _) => Err(self.were_wrong()),
         }
+    }
+
+    fn were_wrong(&self) -> Failure {
+        let wrong = self.wrong;
+        let sentence =
+            format!("{wrong} samples were wrong (outside the envelope that is known: see Limits in README.md)");
+        Failure::new(ExitCode::No, sentence)
+    }
+}
+
+/// Breaks off where nobody reads any more.
+fn unless_left() -> ControlFlow<Failure> {
+    match super::while_read(reader::rest(Duration::ZERO)) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(left) => ControlFlow::Break(left),
     }
 }
 
@@ -242,13 +296,4 @@ fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String 
         sample.label,
         sample.offset().nanos(),
     )
-}
-
-fn waiting_for(engine: &Engine) -> &'static str {
-    match engine.state() {
-        State::Measuring => "edges come; which one is on time is being found out",
-        State::Pairing => "it is known which edge is on time; its second is being found out",
-        State::Locked | State::Coasting => "waiting for the next on-time edge",
-        State::Searching(reason) | State::Refusing(reason) => reason.sentence(),
-    }
 }

@@ -1,6 +1,6 @@
 //! `gnss2shm status`: how a running `gnss2shm run` stands, by its status socket.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{ExitCode, Failure};
 use crate::duration::parse_span;
 use crate::status::snapshot::Snapshot;
+use crate::sys::reader::await_input;
 use crate::time::Span;
 
 /// Where the sockets of the service's instances are.
@@ -53,14 +54,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Ok(_) | Err(_) => std::thread::sleep(RETRY),
         }
     };
-    if !args.check {
-        args.print(&answer.0, !args.follow)?;
-    }
     if args.follow {
-        while let Some(now) = answer.1.next()? {
-            args.print(&now, false)?;
+        super::written(args.print(&answer.0, false))?;
+        while let Some(now) = answer.1.next_for_reader()? {
+            super::written(args.print(&now, false))?;
         }
         return Err(Failure::new(ExitCode::No, "it has ended"));
+    }
+    if !args.check {
+        super::shown(args.print(&answer.0, true))?;
     }
     let is_asked_for = args.check || args.wait_locked.is_some();
     if is_asked_for && !wanted(&answer.0) { Err(Failure::new(ExitCode::No, why(args, &answer.0))) } else { Ok(()) }
@@ -84,7 +86,7 @@ impl Args {
         }
     }
 
-    fn print(&self, now: &Snapshot, whole: bool) -> Result<(), Failure> {
+    fn print(&self, now: &Snapshot, whole: bool) -> io::Result<()> {
         let text = match (self.json, whole) {
             (true, _) => serde_json::to_string(now).unwrap_or_default(),
             (false, true) => now.to_string(),
@@ -94,7 +96,7 @@ impl Args {
             },
         };
         let mut out = std::io::stdout().lock();
-        super::written(writeln!(out, "{text}").and_then(|()| out.flush()))
+        writeln!(out, "{text}").and_then(|()| out.flush())
     }
 }
 
@@ -123,6 +125,14 @@ fn only_socket() -> Result<PathBuf, Failure> {
 pub(super) struct Lines(BufReader<UnixStream>);
 
 impl Lines {
+    /// The same, for as long as somebody reads standard output: until the next change of state may be days.
+    fn next_for_reader(&mut self) -> Result<Option<Snapshot>, Failure> {
+        if self.0.buffer().is_empty() {
+            super::while_read(await_input(self.0.get_ref()))?;
+        }
+        self.next()
+    }
+
     /// The next answer; none where the other side has ended.
     fn next(&mut self) -> Result<Option<Snapshot>, Failure> {
         let failed =

@@ -3,7 +3,7 @@
 use crate::engine::hearing::{HEARD_WITHIN, Receiver};
 use crate::engine::labeller::Labelling;
 use crate::engine::pulse_train::Pulse;
-use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER};
+use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER, PASSED_OVER_FOR};
 use crate::event::{Contradiction, Reason, State};
 use crate::time::UtcSecond;
 
@@ -30,7 +30,8 @@ impl Engine {
 
     pub(super) fn assess(&self) -> State {
         let input = self.assess_input();
-        match self.guard.held() {
+        let passed_over = self.passed_over.filter(|(since, _)| self.now - *since > PASSED_OVER_FOR);
+        match self.guard.held().or(passed_over.map(|(_, reason)| reason)) {
             Some(reason) if input.publishes() => State::Refusing(reason),
             Some(_) | None => input,
         }
@@ -73,8 +74,42 @@ impl Engine {
         }
     }
 
+    /// What is wrong besides the reason of the state: of pulse and receiver, each by itself.
+    pub fn besides(&self) -> Vec<Reason> {
+        let Some(said) = self.state.reason() else { return Vec::new() };
+        let is_said = |reason: Reason| match said {
+            Reason::NothingArrives => reason == Reason::NoBytes || reason == self.stamper.silent(),
+            said => reason == said,
+        };
+        let both = [self.pulse_alone(), self.receiver_alone()];
+        both.into_iter().flatten().filter(|reason| !is_said(*reason)).collect()
+    }
+
+    fn pulse_alone(&self) -> Option<Reason> {
+        let is_awaited = |since| self.now - since > HEARD_WITHIN;
+        match self.train.view(self.now) {
+            _ if self.pulse_lost => Some(self.stamper.lost()),
+            Pulse::Absent if self.is_undated() => Some(Reason::NoCrossTs),
+            Pulse::Absent => self.pulse_awaited_since.is_some_and(is_awaited).then(|| self.stamper.silent()),
+            Pulse::Refused(reason) => Some(reason),
+            Pulse::Measuring | Pulse::Settled(_) => None,
+        }
+    }
+
+    fn receiver_alone(&self) -> Option<Reason> {
+        match self.hearing.view(self.now) {
+            Receiver::Silent(Reason::Starting) | Receiver::Valid => None,
+            Receiver::Silent(reason) => Some(reason),
+            Receiver::Invalid(_) => Some(Reason::NoFix),
+        }
+    }
+
+    /// Whether edges wait in vain for a cross time stamp.
+    fn is_undated(&self) -> bool {
+        self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN)
+    }
+
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
-        let undated = self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN);
         match receiver {
             // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
             Receiver::Silent(reason) if self.pulse_lost && reason != Reason::Starting && !self.hearing.is_lost() => {
@@ -82,7 +117,7 @@ impl Engine {
             }
             Receiver::Invalid(_) if self.pulse_lost => Reason::NoFix,
             _ if self.pulse_lost => self.stamper.lost(),
-            _ if undated => Reason::NoCrossTs,
+            _ if self.is_undated() => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,

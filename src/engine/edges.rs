@@ -70,7 +70,7 @@ impl Engine {
                 self.on_pulse(front, index, miss, said);
             }
             Found::OffTime => {}
-            Found::Torn => said.push(Verdict::Rejected(Reason::TornPulse)),
+            Found::Torn => self.pass_over(front, Reason::TornPulse, said),
             Found::Unsettled => said.push(Verdict::Rejected(self.assess().reason().unwrap_or(Reason::NotYet))),
             Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
         }
@@ -98,10 +98,7 @@ impl Engine {
         let utc = label.base.plus(index);
         let at = match front.sys {
             Ok(at) => at,
-            Err(reason) => {
-                said.push(Verdict::Rejected(reason));
-                return;
-            }
+            Err(reason) => return self.pass_over(front, reason, said),
         };
         let at = if self.config.sawtooth { at + self.ublox.correction(utc, front.raw) } else { at };
         match self.guard.pass(self.now, utc, at, self.is_configured()) {
@@ -112,8 +109,16 @@ impl Engine {
                 return;
             }
         }
+        self.passed_over = None;
         let error = front.error + miss;
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+    }
+
+    /// No sample comes of this pulse, though everything else stands.
+    fn pass_over(&mut self, front: &Front, reason: Reason, said: &mut Vec<Verdict>) {
+        let since = self.passed_over.map_or(front.raw, |(since, _)| since);
+        self.passed_over = Some((since, reason));
+        said.push(Verdict::Rejected(reason));
     }
 
     /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.

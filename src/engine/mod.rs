@@ -41,6 +41,8 @@ use ublox::Ublox;
 
 /// An edge that still waits for the cross time stamp after it by then will hardly get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
+/// Pulses that are passed over one by one for longer than this are no exception any more.
+const PASSED_OVER_FOR: Span = Span::from_secs(10);
 /// A receiver that says it has no fix is counted on for this long.
 const NO_FIX_AFTER: Span = Span::from_secs(5);
 
@@ -70,6 +72,8 @@ pub struct Engine {
     pulse_awaited_since: Option<Instant<Raw>>,
     /// The second of the last pulse that was counted, whether it was published or not.
     last_counted: Option<UtcSecond>,
+    /// Since when every pulse was passed over for what it was itself, and for what the last one was.
+    passed_over: Option<(Instant<Raw>, Reason)>,
     state: State,
 }
 
@@ -95,6 +99,7 @@ impl Engine {
             pulse_lost: false,
             pulse_awaited_since: None,
             last_counted: None,
+            passed_over: None,
             state: State::Searching(Reason::Starting),
         }
     }
@@ -215,6 +220,10 @@ impl Engine {
     fn update_state(&mut self, said: &mut Vec<Verdict>) {
         let to = self.assess();
         if to != self.state {
+            // What keeps pulses from coming or from being labelled is another reason, and ends the row.
+            if matches!(to, State::Searching(_) | State::Measuring | State::Pairing) {
+                self.passed_over = None;
+            }
             said.push(Verdict::StateChanged { from: self.state, to });
             said.extend(self.figures(to).map(Verdict::Contradiction));
             self.state = to;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::pulse_train::OnTime;
-use crate::event::{Contradiction, Event, Leap, Sample, SourceChange, State, Verdict};
+use crate::event::{Contradiction, Event, Leap, Reason, Sample, SourceChange, State, Verdict};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use gate::{Gate, GateConfig};
-use snapshot::{GateView, PulseView, ReceiverView, SampleView, Snapshot};
+use snapshot::{GateView, PulseView, ReasonView, ReceiverView, SampleView, Snapshot};
 
 /// Where no descriptor is left for a client, the next one is looked at after this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,6 +45,7 @@ pub struct Board {
     state: State,
     since: Instant<Raw>,
     contradiction: Option<Contradiction>,
+    besides: Vec<Reason>,
     gate: Gate,
     receiver: Source,
     pulse: Source,
@@ -71,6 +72,7 @@ impl Board {
             state: engine.state(),
             since: now,
             contradiction: None,
+            besides: Vec::new(),
             gate: Gate::new(gate, now),
             receiver: Source::new(receiver),
             pulse: Source::new(pulse),
@@ -108,6 +110,7 @@ impl Board {
             }
         }
         self.gate.pass(raw_now(), self.state.publishes());
+        self.besides = engine.besides();
         self.last_time = engine.last_time();
         self.delay = engine.label().map(|label| label.delay);
         self.on_time = engine.on_time();
@@ -160,6 +163,7 @@ impl Board {
             reason: reason.map(|reason| reason.key().into()),
             sentence: reason.map(|reason| reason.sentence().into()),
             contradiction: self.contradiction.map(|figures| figures.to_string()),
+            besides: self.besides.iter().copied().map(ReasonView::from).collect(),
             gate: GateView { open: self.gate.is_open(), for_ms: ms(now - self.gate.since()) },
             receiver: ReceiverView {
                 source: self.receiver.name.clone(),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Reason;
 use crate::time::Span;
 
 /// How things stand. Ages and times are in ms, everything that is measured is in ns.
@@ -26,6 +27,9 @@ pub struct Snapshot {
     pub sentence: Option<String>,
     /// The two values that contradict each other, where that is the reason.
     pub contradiction: Option<String>,
+    /// What is wrong of pulse and receiver besides that reason.
+    #[serde(default)]
+    pub besides: Vec<ReasonView>,
     /// Whether programs that need the time may rely on it.
     pub gate: GateView,
     /// The receiver's half.
@@ -38,6 +42,21 @@ pub struct Snapshot {
     pub samples: u64,
     /// Pulses, edges and sentences not used so far, by reason.
     pub rejected: BTreeMap<String, u64>,
+}
+
+/// A reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonView {
+    /// Its short name.
+    pub reason: String,
+    /// Its sentence, for the operator.
+    pub sentence: String,
+}
+
+impl From<Reason> for ReasonView {
+    fn from(reason: Reason) -> Self {
+        Self { reason: reason.key().into(), sentence: reason.sentence().into() }
+    }
 }
 
 /// The gate.
@@ -122,6 +141,9 @@ impl fmt::Display for Snapshot {
         }
         if let Some(figures) = &self.contradiction {
             writeln!(f, "figures    {figures}")?;
+        }
+        for ReasonView { sentence, .. } in &self.besides {
+            writeln!(f, "besides    {sentence}")?;
         }
         match &self.sample {
             Some(SampleView { second, offset_ns, error_ns, leap, age_ms }) => writeln!(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::Config;
-use crate::event::{Bytes, Edge, Edges, Reason};
+use crate::event::{Bytes, Edge, Edges, Lost, Reason};
 
 #[test]
 fn a_board_shows_what_came_and_what_came_of_it() {
@@ -65,5 +65,45 @@ fn every_state_has_its_word() {
         board.state = state;
         assert_eq!(board.sync(), word);
         assert_eq!(state.publishes(), word != "FREERUN");
+    }
+}
+
+#[test]
+fn two_things_that_are_missing_are_both_named() {
+    let raw = raw_now();
+    for (pulse, receiver, seconds, reason, besides) in [
+        (SourceChange::PulseLost, SourceChange::SentencesLost(Lost::Device), 0, "phc-lost", &["serial-lost"][..]),
+        (SourceChange::PulseOpen(Edges::BothOrUnknown), SourceChange::SentencesOpen, 9, "nothing-arrives", &[]),
+        (
+            SourceChange::PulseOpen(Edges::BothOrUnknown),
+            SourceChange::SentencesLost(Lost::Device),
+            9,
+            "nothing-arrives",
+            &["serial-lost"],
+        ),
+        (
+            SourceChange::PpsOpen(Edges::BothOrUnknown),
+            SourceChange::SentencesLost(Lost::Server),
+            9,
+            "server-lost",
+            &["no-pps-edge"],
+        ),
+        (SourceChange::PpsLost, SourceChange::SentencesOpen, 9, "no-bytes", &["pps-lost"]),
+    ] {
+        let mut engine = Engine::new(Config::default());
+        let mut board = Board::new(&engine, String::new(), String::new(), GateConfig::default());
+        let changes = [pulse, receiver].map(|change| Event::Source { raw, change });
+        let later = Event::Tick { raw: raw + Span::from_secs(seconds) };
+        for event in changes.into_iter().chain([later]) {
+            let verdicts = engine.handle(&event);
+            board.update(&engine, &event, &verdicts);
+        }
+        let now = board.snapshot();
+        assert_eq!(now.reason.as_deref(), Some(reason));
+        assert_eq!(now.besides.iter().map(|view| view.reason.as_str()).collect::<Vec<_>>(), besides, "{reason}");
+        let shown = now.to_string();
+        for view in &now.besides {
+            assert!(shown.contains(&format!("\nbesides    {}\n", view.sentence)), "{shown}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod ioctl;
 pub mod listener;
 pub mod pps;
 pub mod ptp;
+pub mod reader;
 pub mod sysv_shm;
 pub mod tcp;
 pub mod tty;

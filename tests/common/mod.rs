@@ -12,8 +12,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
+use std::time::Duration;
 
 use gnss2shm::event::{Leap, Sample};
 use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
@@ -153,6 +154,19 @@ fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> 
         .current_dir("/")
         .output()
         .expect("setpriv: install Debian's package util-linux")
+}
+
+/// The exit code of a process that ends by itself, not after `limit`.
+pub fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
+    let started = std::time::Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    panic!("still running after {limit:?}");
 }
 
 /// Runs the program on this input. It may end before it has read everything.

@@ -1,7 +1,7 @@
 //! Which state follows from which input, and what is said of it.
 
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Announced, Contradiction, Event, Leap, Reason, State, Verdict};
+use gnss2shm::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
 use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario};
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
@@ -182,4 +182,34 @@ fn sentences_that_name_two_seconds_at_once_are_refused_with_both() {
         _ => None,
     });
     assert_eq!(figures.map(i64::abs), Some(2));
+}
+
+/// Locked means that samples are published: where the clocks can only be read badly, it lasts for ten seconds more.
+#[test]
+fn pulses_that_are_passed_over_one_after_the_other_are_a_state_with_a_reason() {
+    let mut timeline = Timeline::new(World::new(Scenario::default(), evening(), Instant::from_parts(1_000, 0)));
+    let [from, until, end] = [20, 50, 60].map(|second| timeline.world().pulse_number(second));
+    let (mut engine, mut states) = (Engine::new(Config::default()), Vec::new());
+    loop {
+        let event = match timeline.next_event() {
+            Event::CrossTs(cross) if (from..until).contains(&cross.raw) => {
+                let is_near = (cross.raw - from).nearest(Span::SECOND).1.abs() < ms(50);
+                Event::CrossTs(CrossTs { window: if is_near { ms(1) } else { cross.window }, ..cross })
+            }
+            event => event,
+        };
+        let at = event.head().0;
+        if at > end {
+            break;
+        }
+        for verdict in engine.handle(&event) {
+            match verdict {
+                Verdict::StateChanged { to, .. } => states.push((to, (at - from).nearest(Span::SECOND).0)),
+                Verdict::Sample(_) => assert!(at < from + ms(300) || at > until - ms(300), "a sample at {at:?}"),
+                _ => {}
+            }
+        }
+    }
+    let bad = State::Refusing(Reason::ErrorTooLarge);
+    assert_eq!(states.get(3..), Some(&[(bad, 10), (State::Locked, 30)][..]), "{states:?}");
 }

@@ -1,6 +1,5 @@
 //! Standard input. A thread of its own reads it, for it may be anything, and making it non-blocking would do so for
-//! everybody who shares it, the shell for one. Its end is final: seconds are counted on the pulse for the holdover, then
-//! nothing is published, and the program stays to say why.
+//! everybody who shares it, the shell for one. Its end is final, and whoever runs this ends, too.
 
 use std::convert::Infallible;
 use std::fs::{self, Metadata};
@@ -9,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::thread::Builder;
 
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info};
 
 use crate::event::{Event, Lost};
 use crate::source::error::SourceError;
@@ -65,11 +64,12 @@ pub(super) async fn follow(feed: &Feed) -> Result<Infallible, Closed> {
         let _ = ended.send(result);
     });
     match reader {
-        Ok(_) => match end.await {
-            Ok(Err(error)) => warn!("standard input cannot be read any more: {error}"),
-            Ok(Ok(())) | Err(_) => warn!("standard input has ended: no more sentences will come"),
-        },
-        Err(error) => warn!("no thread can be started to read standard input: {error}"),
+        Ok(_) => {
+            if let Ok(Err(why)) = end.await {
+                error!("standard input cannot be read any more: {why}");
+            }
+        }
+        Err(why) => error!("no thread can be started to read standard input: {why}"),
     }
     feed.lost(Lost::Stdin).await?;
     feed.closed().await;

@@ -62,6 +62,6 @@ scenario() {
 	calibrate >>/results/footprint
 	cost_of_simulate gnss2shm >>/results/footprint
 	cp /tmp/simulate.log /results/
-	check "simulate finds nothing wrong" grep -q "wrong 0" /tmp/simulate.log
+	check "simulate finds nothing wrong" grep -q "wrong 0," /tmp/simulate.log
 	check "the end" true
 }

@@ -94,6 +94,11 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'nothing is published'
+warn\t'it is said'
+off\t'it is not asked'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'they are assumed, unless the witness disagrees'
+confirm\t'they must be configured, or the witness must agree'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
