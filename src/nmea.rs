@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use crate::event::Bytes;
+use crate::foreign::{self, Foreign, Recogniser};
 use crate::time::{Date, Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
@@ -188,10 +189,16 @@ pub struct LineCounts {
     pub broken: u64,
     /// Sentences with a right checksum and a time or date that does not exist.
     pub malformed: u64,
-    /// Headers of u-blox's binary protocol (0xB5 0x62).
-    pub ubx: u64,
-    /// Frames of that protocol with a right checksum.
+    /// Frames of u-blox's binary protocol with a right checksum.
     pub frames: u64,
+    /// Frames of RTCM 3 with a right checksum.
+    pub rtcm: u64,
+    /// Blocks of Septentrio's SBF with a right checksum.
+    pub sbf: u64,
+    /// Messages of gpsd.
+    pub gpsd: u64,
+    /// Those of `bad_checksum` that are sentences in all else.
+    pub damaged: u64,
 }
 
 /// Cuts bytes into sentences and frames.
@@ -207,7 +214,7 @@ pub struct Framer {
     /// The burst of the last byte that was read as text.
     line_burst: Instant<Raw>,
     last_byte: Option<Instant<Raw>>,
-    previous: u8,
+    recogniser: Recogniser,
     counts: LineCounts,
 }
 
@@ -236,7 +243,7 @@ impl Default for Framer {
             burst_start: Instant::default(),
             line_burst: Instant::default(),
             last_byte: None,
-            previous: 0,
+            recogniser: Recogniser::default(),
             counts: LineCounts::default(),
         }
     }
@@ -272,8 +279,13 @@ impl Framer {
         self.burst_start = burst_start;
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
             self.counts.bytes += 1;
-            self.counts.ubx += u64::from((self.previous, byte) == (0xB5, 0x62));
-            self.previous = byte;
+            match self.recogniser.take(byte) {
+                Some(Foreign::Rtcm) => self.counts.rtcm += 1,
+                Some(Foreign::Sbf) => self.counts.sbf += 1,
+                Some(Foreign::Gpsd) => self.counts.gpsd += 1,
+                // Those are counted where they come to their end.
+                Some(Foreign::Ubx | Foreign::Damaged) | None => {}
+            }
             let byte = Held { byte, start, burst_start };
             if self.held.is_empty() && byte.byte != 0xB5 {
                 self.take(byte, &mut found);
@@ -371,20 +383,28 @@ impl Framer {
             first_byte,
             burst_start,
         });
-        self.counts.add(&read);
+        self.counts.add(text, &read);
         found(Found::Line(Line { text, first_byte, read }));
     }
 }
 
 impl LineCounts {
-    fn add(&mut self, read: &Result<Sentence, Refusal>) {
+    /// Whatever had a right checksum, and so was sent at the rate at which it was heard.
+    pub fn understood(&self) -> u64 {
+        self.sentences + self.frames + self.rtcm + self.sbf
+    }
+
+    fn add(&mut self, text: &str, read: &Result<Sentence, Refusal>) {
         match read {
             Ok(_) => self.sentences += 1,
             Err(Refusal::Time | Refusal::Date) => {
                 self.sentences += 1;
                 self.malformed += 1;
             }
-            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => self.bad_checksum += 1,
+            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => {
+                self.bad_checksum += 1;
+                self.damaged += u64::from(foreign::reads_like_a_sentence(text));
+            }
             Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
         }
     }
