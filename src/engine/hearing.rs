@@ -83,8 +83,7 @@ impl Hearing {
         if counts.sentences > self.counts.sentences {
             self.sentences.comes(now);
             self.foreign = None;
-        }
-        if let Some(foreign) = Foreign::between(&self.counts, &counts) {
+        } else if let Some(foreign) = Foreign::between(&self.counts, &counts) {
             // Of several that come by turns one is named, and not by turns.
             self.foreign = match self.foreign {
                 Some((at, other)) if other < foreign && now - at <= HEARD_WITHIN => Some((at, other)),

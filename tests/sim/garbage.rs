@@ -88,7 +88,7 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
         Box::new(move |_| bytes.clone()) as Box<dyn Fn(i64) -> Vec<u8>>
     };
     // What it is, from a line, from a stream.
-    let cases: [(&str, Box<dyn Fn(i64) -> Vec<u8>>, Reason, Reason); 31] = [
+    let cases: [(&str, Box<dyn Fn(i64) -> Vec<u8>>, Reason, Reason); 32] = [
         ("noise", Box::new(|n| noise(n, b"")), NoSentence, NotNmea),
         ("noise with u-blox's header", Box::new(|n| noise(n, b"\xB5\x62")), NoSentence, NotNmea),
         ("noise with RTCM's header", Box::new(|n| noise(n, b"\xD3\x00\x13")), NoSentence, NotNmea),
@@ -108,6 +108,16 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
         ),
         ("gpsd", same(GPSD), GpsdProtocol, GpsdProtocol),
         ("gpsd's greeting", Box::new(|n| if n == 0 { GPSD.to_vec() } else { vec![] }), GpsdProtocol, GpsdProtocol),
+        (
+            "gpsd's greeting and a sentence",
+            Box::new(move |n| match n {
+                0 => GPSD.to_vec(),
+                1 => sentence("GPGSV,1,1,00"),
+                _ => vec![],
+            }),
+            NoBytes,
+            NoBytes,
+        ),
         ("another greeting", Box::new(|n| if n == 0 { b"SSH-2.0-x\r\n".to_vec() } else { vec![] }), NoBytes, NoBytes),
         ("a frame and no more", Box::new(|n| if n == 0 { UBX.to_vec() } else { vec![] }), NoBytes, NoBytes),
         ("a web server's answer", same(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NoSentence, NotNmea),
