@@ -15,6 +15,9 @@ const BEFORE: i64 = 20;
 /// Time between two pieces of what comes.
 const PACE: Span = Span::from_millis(250);
 
+/// What comes in the piece of that number.
+type Pieces = Box<dyn Fn(i64) -> Vec<u8>>;
+
 /// UBX-ACK-ACK for CFG-MSG, from u-blox's interface description.
 const UBX: &[u8] = b"\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x38";
 /// Message 1005, from RTCM 10403.
@@ -85,10 +88,10 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
     let broken_frame = [&UBX[..9], b"\x39"].concat();
     let same = |bytes: &[u8]| {
         let bytes = bytes.to_vec();
-        Box::new(move |_| bytes.clone()) as Box<dyn Fn(i64) -> Vec<u8>>
+        Box::new(move |_| bytes.clone()) as Pieces
     };
     // What it is, from a line, from a stream.
-    let cases: [(&str, Box<dyn Fn(i64) -> Vec<u8>>, Reason, Reason); 32] = [
+    let cases: [(&str, Pieces, Reason, Reason); 32] = [
         ("noise", Box::new(|n| noise(n, b"")), NoSentence, NotNmea),
         ("noise with u-blox's header", Box::new(|n| noise(n, b"\xB5\x62")), NoSentence, NotNmea),
         ("noise with RTCM's header", Box::new(|n| noise(n, b"\xD3\x00\x13")), NoSentence, NotNmea),
@@ -110,11 +113,7 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
         ("gpsd's greeting", Box::new(|n| if n == 0 { GPSD.to_vec() } else { vec![] }), GpsdProtocol, GpsdProtocol),
         (
             "gpsd's greeting and a sentence",
-            Box::new(move |n| match n {
-                0 => GPSD.to_vec(),
-                1 => sentence("GPGSV,1,1,00"),
-                _ => vec![],
-            }),
+            Box::new(|n| if n == 0 { [GPSD, &sentence("GPGSV,1,1,00")].concat() } else { vec![] }),
             NoBytes,
             NoBytes,
         ),
