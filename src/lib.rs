@@ -22,6 +22,7 @@
 //! | to change | go to |
 //! |---|---|
 //! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::mention`] |
+//! | what bytes that are no sentences are called | [`foreign`] |
 //! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
 //! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
 //! | which second it is | [`engine::labeller`] |
@@ -54,6 +55,7 @@ pub mod doctor;
 pub mod duration;
 pub mod engine;
 pub mod event;
+pub mod foreign;
 pub mod nmea;
 pub mod probe;
 pub mod recording;

@@ -93,7 +93,7 @@ fn noise_and_a_wrong_baud_rate_are_named() {
 
 #[test]
 fn bad_checksums_are_named() {
-    is_named("checksum", b"$GPRMC,120000,A,1,N,2,E,0,0,201126,,,A*00\r\n", Reason::NoSentence);
+    is_named("checksum", b"$GPRMC,120000,A,1,N,2,E,0,0,201126,,,A*00\r\n", Reason::WrongChecksum);
 }
 
 #[test]
@@ -103,7 +103,9 @@ fn overlong_lines_are_named() {
 
 #[test]
 fn a_receiver_in_binary_mode_is_named() {
-    is_named("binary", b"\xB5\x62\x01\x07\x5C\x00\x00\x00", Reason::BinaryProtocol);
+    // UBX-ACK-ACK for CFG-MSG, from the interface description.
+    is_named("binary", b"\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x38", Reason::BinaryProtocol);
+    is_named("headers", b"\xB5\x62\x01\x07\x5C\x00\x00\x00", Reason::NoSentence);
 }
 
 #[test]

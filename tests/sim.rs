@@ -16,6 +16,8 @@
 mod envelope;
 #[path = "sim/faults.rs"]
 mod faults;
+#[path = "sim/garbage.rs"]
+mod garbage;
 #[path = "sim/harness.rs"]
 mod harness;
 #[path = "sim/pulses.rs"]

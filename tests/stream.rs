@@ -323,19 +323,128 @@ fn a_server_that_takes_the_connection_and_says_nothing_is_named() {
     on_runtime(is_named("silent", local(&listener), Reason::NoBytes));
 }
 
-#[test]
-fn a_server_that_says_a_byte_and_no_more_is_named() {
+/// A server that says this once and then nothing any more.
+fn greets(what: &str, greeting: &'static [u8], reason: Reason) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = local(&listener);
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let peer = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.write_all(b"$").unwrap();
+        stream.write_all(greeting).unwrap();
         let _ = stopped.recv();
     });
-    on_runtime(is_named("one byte", config, Reason::NoBytes));
+    on_runtime(is_named(what, config, reason));
     drop(stop);
     peer.join().unwrap();
+}
+
+#[test]
+fn a_server_that_says_a_byte_and_no_more_is_named() {
+    greets("one byte", b"$", Reason::NoBytes);
+}
+
+#[test]
+fn a_server_that_is_gpsd_is_named() {
+    let greeting = b"{\"class\":\"VERSION\",\"release\":\"3.22\",\"rev\":\"3.22\",\"proto_major\":3}\r\n";
+    greets("gpsd", greeting, Reason::GpsdProtocol);
+}
+
+#[test]
+fn a_server_that_takes_no_connection_any_more_is_named() {
+    on_runtime(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        // As many as the kernel takes in its stead; the next is not answered.
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+            waiting.push(stream);
+        }
+        let server = Server { host: "127.0.0.1".into(), port: address.port() };
+        is_named("backlog full", StreamConfig::Tcp(server), Reason::ServerLost).await;
+    });
+}
+
+#[test]
+#[ignore = "run by a_server_that_vanishes_is_named_and_connected_to_again"]
+fn vanish() {
+    let ip = |args: String| {
+        let status = Command::new("ip").args(args.split(' ')).status().expect("ip: install Debian's package iproute2");
+        assert!(status.success(), "ip {args}");
+    };
+    ip("link set lo up".into());
+    // Local addresses come before all other rules: now others may come before them.
+    ip("rule add pref 100 lookup local".into());
+    ip("rule del pref 0".into());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                while stream.write_all(b"$GPGSV,1,1,00*79\r\n").is_ok() {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            });
+        }
+    });
+    on_runtime(async move {
+        let (sender, mut events) = channel(1_024);
+        let _live = Live::start(Scenario { sentence_loss: 1_000, ..Scenario::default() }, sender.clone()).unwrap();
+        let config = StreamConfig::Tcp(Server { host: "127.0.0.1".into(), port });
+        let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
+        let mut engine = Engine::new(Config::default());
+        let mut began = Instant::now();
+        for (what, reason) in [
+            ("it speaks", Reason::NoTime),
+            ("it vanished", Reason::NoBytes),
+            ("it vanished for good", Reason::ServerLost),
+            ("it is back", Reason::NoTime),
+        ] {
+            until(
+                &mut engine,
+                &mut events,
+                what,
+                || {},
+                |verdict| {
+                    assert!(!matches!(verdict, Verdict::Sample(_)), "{what}: a sample came of this");
+                    matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
+                },
+            )
+            .await;
+            println!("{what}: {reason:?} after {:.1?}", began.elapsed());
+            match what {
+                "it speaks" => {
+                    // Nothing that the server sends arrives, not even a refusal.
+                    ip(format!("rule add pref 10 ipproto tcp sport {port} blackhole"));
+                    began = Instant::now();
+                }
+                "it vanished for good" => {
+                    ip("rule del pref 10".into());
+                    began = Instant::now();
+                }
+                _ => {}
+            }
+        }
+        source.abort();
+    });
+}
+
+/// In a network of its own, where packets can be made to disappear.
+#[test]
+fn a_server_that_vanishes_is_named_and_connected_to_again() {
+    if !common::is_root() {
+        println!("skipped: only root may have a network of its own");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.arg("--net").arg(std::env::current_exe().unwrap());
+    command.args(["vanish", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    let output = command.output().expect("unshare: install Debian's package util-linux");
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -89,8 +89,15 @@ impl Counts {
         for (key, times) in &self.refused {
             writeln!(out, "  refused {times} x {key}")?;
         }
-        if lines.ubx > 0 {
-            writeln!(out, "{} headers of u-blox's binary protocol, {} whole frames", lines.ubx, lines.frames)?;
+        for (frames, what) in [
+            (lines.frames, "frames of u-blox's binary protocol"),
+            (lines.sbf, "blocks of Septentrio's binary protocol"),
+            (lines.rtcm, "frames of RTCM 3"),
+            (lines.gpsd, "messages of gpsd"),
+        ] {
+            if frames > 0 {
+                writeln!(out, "{frames} {what}")?;
+            }
         }
         Ok(())
     }

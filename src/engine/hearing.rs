@@ -2,6 +2,7 @@
 
 use crate::engine::mention::Heard;
 use crate::event::{Lost, Reason};
+use crate::foreign::Foreign;
 use crate::nmea::LineCounts;
 use crate::time::{Instant, Raw, Span};
 
@@ -18,7 +19,10 @@ pub struct Hearing {
     /// When the line began to be busy without a pause.
     busy_since: Option<Instant<Raw>>,
     sentences: Stream,
-    ubx: Option<Instant<Raw>>,
+    /// What comes in place of sentences, where it is known, and when last.
+    foreign: Option<(Instant<Raw>, Foreign)>,
+    /// Of the last bytes; zero where no line paces them.
+    byte_time: Span,
     fraction: Option<Instant<Raw>>,
     impossible: Option<(Instant<Raw>, Reason)>,
     invalid: Option<Instant<Raw>>,
@@ -68,17 +72,23 @@ impl Hearing {
     pub fn device(&mut self, now: Instant<Raw>, lost: Option<Lost>) {
         self.lost = lost;
         self.started = Some(now);
+        self.foreign = None;
     }
 
-    /// Bytes came, in a burst that began then; `counts` is what came of all bytes so far.
-    pub fn bytes(&mut self, now: Instant<Raw>, burst_start: Instant<Raw>, counts: LineCounts) {
+    /// Bytes came, each so long on the line, in a burst that began then; `counts` is what came of all bytes so far.
+    pub fn bytes(&mut self, now: Instant<Raw>, byte_time: Span, burst_start: Instant<Raw>, counts: LineCounts) {
         self.bytes.comes(now);
+        self.byte_time = byte_time;
         self.busy_since = Some(burst_start);
         if counts.sentences > self.counts.sentences {
             self.sentences.comes(now);
-        }
-        if counts.ubx > self.counts.ubx {
-            self.ubx = Some(now);
+            self.foreign = None;
+        } else if let Some(foreign) = Foreign::between(&self.counts, &counts) {
+            // Of several that come by turns one is named, and not by turns.
+            self.foreign = match self.foreign {
+                Some((at, other)) if other < foreign && now - at <= HEARD_WITHIN => Some((at, other)),
+                Some(_) | None => Some((now, foreign)),
+            };
         }
         self.counts = counts;
     }
@@ -147,10 +157,18 @@ impl Hearing {
             }
             // Bytes that began to come meanwhile may still bring what is missing.
             _ if is_starting || self.bytes.began_at_start(self.started, now) => Receiver::Silent(Reason::Starting),
-            _ if !self.bytes.is_steady(now) => Receiver::Silent(Reason::NoBytes),
+            _ if !self.bytes.is_steady(now) => Receiver::Silent(match self.foreign {
+                // It says who it is and then waits to be asked.
+                Some((_, Foreign::Gpsd)) => Reason::GpsdProtocol,
+                Some(_) | None => Reason::NoBytes,
+            }),
             _ if lately(self.fraction) => Receiver::Silent(Reason::NoWholeSecond),
-            _ if !self.sentences.is_steady(now) && lately(self.ubx) => Receiver::Silent(Reason::BinaryProtocol),
-            _ if !self.sentences.is_steady(now) => Receiver::Silent(Reason::NoSentence),
+            _ if !self.sentences.is_steady(now) => Receiver::Silent(match self.foreign {
+                Some((at, foreign)) if lately(Some(at)) => foreign.reason(),
+                // What no line paces has no rate that could be wrong.
+                Some(_) | None if self.byte_time == Span::ZERO => Reason::NotNmea,
+                Some(_) | None => Reason::NoSentence,
+            }),
             // Times come, but seldom: there is too much between them.
             _ if self.mention.is_some() && self.busy_since.is_some_and(|since| now - since > HEARD_WITHIN) => {
                 Receiver::Silent(Reason::LineSaturated)

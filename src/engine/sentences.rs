@@ -16,7 +16,7 @@ impl Engine {
             Framed::Line(line) => messages.extend(line.read.map(Ok)),
             Framed::Frame(frame, _) => messages.push(Err(frame)),
         });
-        self.hearing.bytes(self.now, self.framer.burst_start(), self.framer.counts());
+        self.hearing.bytes(self.now, bytes.byte_time, self.framer.burst_start(), self.framer.counts());
         for message in &messages {
             match self.ublox.hear(self.now, message) {
                 Said::UtcUnknown => {

@@ -61,13 +61,23 @@ reasons! {
     /// gpsd has several receivers.
     GpsdDevicesSeveral = "gpsd-devices-several": "gpsd has several devices: name the one whose pulse this is (--gpsd HOST:PORT:DEVICE)",
     /// No byte.
-    NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences",
+    NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences, and with --tcp the port",
     /// Bytes, but not one valid sentence.
     NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate? Set the receiver's, or baud = \"auto\", and check that it sends NMEA",
+    /// The same of what no line paces.
+    NotNmea = "not-nmea": "what arrives is no NMEA 0183, which is lines of ASCII text from $ to a checksum: check what is sent here, and with --tcp the port",
+    /// Sentences, each without a right checksum.
+    WrongChecksum = "wrong-checksum": "sentences arrive, but their checksums are wrong or missing: turn checksums on in the receiver, and look for noise on its line, a second sender on it, or a program that changes the sentences",
     /// Binary protocol.
     BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA, or enable UBX-NAV-TIMEUTC (a gpsd that used it before may have switched it)",
+    /// Septentrio's binary protocol.
+    SbfProtocol = "sbf-protocol": "the receiver speaks Septentrio's binary protocol SBF: have it send NMEA on this port (RMC, or ZDA with GGA)",
+    /// Corrections alone.
+    RtcmOnly = "rtcm-only": "what arrives are RTCM 3 corrections, which do not say which second it is: have the receiver send NMEA here, too, or read the port where it does",
+    /// gpsd's protocol.
+    GpsdProtocol = "gpsd-protocol": "what arrives is gpsd's own protocol: use --gpsd HOST:PORT in place of --tcp, --fifo or --stdin",
     /// Sentences, but none with a time and a date.
-    NoTime = "no-time": "valid sentences arrive but none with UTC time and date: enable RMC, or ZDA with GGA",
+    NoTime = "no-time": "valid sentences arrive, but not all that makes a second certain (UTC time, its date, a fix): enable RMC, or ZDA with GGA",
     /// Time only of fractions of a second.
     NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix a second, aligned to UTC",
     /// The receiver says that it has no fix.

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use super::{LINE_MAX, Line, LineCounts, Refusal, Sentence, content};
 use crate::event::Bytes;
+use crate::foreign::{Foreign, Recogniser};
 use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
@@ -44,7 +45,7 @@ pub struct Framer {
     /// The burst of the last byte that was read as text.
     line_burst: Instant<Raw>,
     last_byte: Option<Instant<Raw>>,
-    previous: u8,
+    recogniser: Recogniser,
     counts: LineCounts,
 }
 
@@ -73,7 +74,7 @@ impl Default for Framer {
             burst_start: Instant::default(),
             line_burst: Instant::default(),
             last_byte: None,
-            previous: 0,
+            recogniser: Recogniser::default(),
             counts: LineCounts::default(),
         }
     }
@@ -109,8 +110,13 @@ impl Framer {
         self.burst_start = burst_start;
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
             self.counts.bytes += 1;
-            self.counts.ubx += u64::from((self.previous, byte) == (0xB5, 0x62));
-            self.previous = byte;
+            match self.recogniser.take(byte) {
+                Some(Foreign::Rtcm) => self.counts.rtcm += 1,
+                Some(Foreign::Sbf) => self.counts.sbf += 1,
+                Some(Foreign::Gpsd) => self.counts.gpsd += 1,
+                // Those are counted where they come to their end.
+                Some(Foreign::Ubx | Foreign::Damaged) | None => {}
+            }
             let byte = Held { byte, start, burst_start };
             if self.held.is_empty() && byte.byte != 0xB5 {
                 self.take(byte, &mut found);
@@ -208,7 +214,7 @@ impl Framer {
             first_byte,
             burst_start,
         });
-        self.counts.add(&read);
+        self.counts.add(text, &read);
         found(Found::Line(Line { text, first_byte, read }));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{LINE_MAX, Sentence};
+use crate::foreign;
 use crate::time::{Instant, Raw};
 
 /// A line that has come to its end.
@@ -84,21 +85,35 @@ pub struct LineCounts {
     pub broken: u64,
     /// Sentences with a right checksum and a time or date that does not exist.
     pub malformed: u64,
-    /// Headers of u-blox's binary protocol (0xB5 0x62).
-    pub ubx: u64,
-    /// Frames of that protocol with a right checksum.
+    /// Frames of u-blox's binary protocol with a right checksum.
     pub frames: u64,
+    /// Frames of RTCM 3 with a right checksum.
+    pub rtcm: u64,
+    /// Blocks of Septentrio's SBF with a right checksum.
+    pub sbf: u64,
+    /// Messages of gpsd.
+    pub gpsd: u64,
+    /// Those of `bad_checksum` that are sentences in all else.
+    pub damaged: u64,
 }
 
 impl LineCounts {
-    pub(super) fn add(&mut self, read: &Result<Sentence, Refusal>) {
+    /// Whatever had a right checksum, and so was sent at the rate at which it was heard.
+    pub fn understood(&self) -> u64 {
+        self.sentences + self.frames + self.rtcm + self.sbf
+    }
+
+    pub(super) fn add(&mut self, text: &str, read: &Result<Sentence, Refusal>) {
         match read {
             Ok(_) => self.sentences += 1,
             Err(Refusal::Time | Refusal::Date) => {
                 self.sentences += 1;
                 self.malformed += 1;
             }
-            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => self.bad_checksum += 1,
+            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => {
+                self.bad_checksum += 1;
+                self.damaged += u64::from(foreign::reads_like_a_sentence(text));
+            }
             Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
         }
     }

@@ -1,6 +1,7 @@
 //! What a port says: its rate, the sentences, who the receiver is, and whether it has a fix. Pure: bytes go in.
 
 use crate::event::Bytes;
+use crate::foreign::Foreign;
 use crate::nmea::{Found, Framer, Kind, LineCounts, Sentence, Validity};
 use crate::source::serial::RATES;
 use crate::ubx::Message;
@@ -61,9 +62,19 @@ impl Heard {
             }
             Found::Frame(frame, _) => self.frame(&frame.message, frame.sentence().as_ref()),
         });
+        let counts = framer.counts();
         // What was heard at a wrong rate says nothing of the right one.
-        if understood(framer.counts()) > understood(before) {
+        if counts.understood() > before.understood() {
             self.rate = rate(bytes);
+        }
+        match Foreign::between(&before, &counts) {
+            Some(Foreign::Rtcm) => self.kind("RTCM 3"),
+            Some(Foreign::Sbf) => {
+                self.maker = Some("Septentrio");
+                self.kind("SBF");
+            }
+            // Frames of u-blox have been looked at; the others say nothing of the receiver.
+            Some(Foreign::Ubx | Foreign::Gpsd | Foreign::Damaged) | None => {}
         }
         self.framer = framer;
     }
@@ -119,7 +130,7 @@ impl Heard {
 
     /// Whether a right sentence or frame was heard.
     pub fn is_understood(&self) -> bool {
-        understood(self.counts()) > 0
+        self.counts().understood() > 0
     }
 
     /// Whether a sentence that carries the time of day was heard.
@@ -152,11 +163,6 @@ impl Heard {
         let kinds = self.kinds.join(" ");
         self.talker.as_ref().map_or_else(|| kinds.clone(), |talker| format!("{talker}: {kinds}"))
     }
-}
-
-/// How much was understood.
-fn understood(counts: LineCounts) -> u64 {
-    counts.sentences + counts.frames
 }
 
 fn rate(bytes: &Bytes) -> Option<u32> {

@@ -36,8 +36,6 @@ const QUIET: Duration = Duration::from_millis(100);
 const GARBAGE: usize = 16;
 /// So many of them are enough where the burst is over.
 const SHORT_GARBAGE: usize = 2;
-/// Bytes of a listening in which a binary message is looked for.
-const KEPT: usize = 4_096;
 
 /// How long one rate is listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +46,13 @@ enum Patience {
     Thorough,
 }
 
-/// What was heard at the right rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
-    Nmea,
-    Ubx,
-}
-
 /// What came of listening at one rate.
 enum Listened {
-    Found(Speech),
-    Nothing { bytes: usize },
+    /// A right checksum.
+    Found,
+    Nothing {
+        bytes: usize,
+    },
     Gone,
 }
 
@@ -79,8 +73,13 @@ pub(super) async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Res
                 listened = true;
                 match listen(tty, rate, patience, feed).await? {
                     Listened::Gone => return Ok(None),
-                    Listened::Found(speech) => {
-                        report(device, rate, speech, &tried);
+                    Listened::Found => {
+                        let before = if tried.is_empty() {
+                            "at the first try".into()
+                        } else {
+                            format!("after {}", list(&tried))
+                        };
+                        info!("{device}: {rate} baud, by a right checksum, {before}; reading");
                         return Ok(Some(rate));
                     }
                     Listened::Nothing { bytes: 0 } => "silence".into(),
@@ -121,17 +120,6 @@ fn list(tried: &VecDeque<String>) -> String {
     tried.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn report(device: &str, rate: u32, speech: Speech, tried: &VecDeque<String>) {
-    let before = if tried.is_empty() { "at the first try".into() } else { format!("after {}", list(tried)) };
-    match speech {
-        Speech::Nmea => info!("{device}: {rate} baud, by a right checksum, {before}; reading"),
-        Speech::Ubx => warn!(
-            "{device}: {rate} baud, {before}, but the receiver speaks u-blox's binary protocol: switch its port to \
-             NMEA (a gpsd that used it before may have switched it: gpsctl -n)"
-        ),
-    }
-}
-
 async fn listen(tty: &Tty, rate: u32, patience: Patience, feed: &Feed) -> Result<Listened, Closed> {
     let mut buffer = vec![0; READ_MAX];
     sleep(SETTLE).await;
@@ -146,12 +134,13 @@ async fn listen(tty: &Tty, rate: u32, patience: Patience, feed: &Feed) -> Result
             Ok(_) => return Ok(Listened::Gone),
         };
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time(rate));
-        let heard = listening.hear(Instant::now(), &bytes);
+        listening.hear(Instant::now(), &bytes);
         feed.send(Event::Bytes(bytes)).await?;
-        match heard {
-            Some(speech) => return Ok(Listened::Found(speech)),
-            None if listening.is_garbage() => return Ok(Listened::Nothing { bytes: listening.bytes }),
-            None => {}
+        if listening.is_understood() {
+            return Ok(Listened::Found);
+        }
+        if listening.is_garbage() {
+            return Ok(Listened::Nothing { bytes: listening.bytes });
         }
     }
 }
@@ -161,7 +150,6 @@ struct Listening {
     began: Instant,
     patience: Patience,
     framer: Framer,
-    kept: Vec<u8>,
     bytes: usize,
     /// Bytes since the first burst that was listened to from its beginning, and those of them that are no text.
     whole: Option<usize>,
@@ -171,11 +159,10 @@ struct Listening {
 
 impl Listening {
     fn begin(began: Instant, patience: Patience) -> Self {
-        Self { began, patience, framer: Framer::default(), kept: Vec::new(), bytes: 0, whole: None, odd: 0, last: None }
+        Self { began, patience, framer: Framer::default(), bytes: 0, whole: None, odd: 0, last: None }
     }
 
-    /// Takes bytes; says what the receiver speaks, if they show it.
-    fn hear(&mut self, now: Instant, bytes: &Bytes) -> Option<Speech> {
+    fn hear(&mut self, now: Instant, bytes: &Bytes) {
         if now - self.last.unwrap_or(self.began) >= QUIET {
             self.whole.get_or_insert(0);
         }
@@ -185,13 +172,12 @@ impl Listening {
             *whole += bytes.data.len();
             self.odd += odd(bytes);
         }
-        let room = KEPT.saturating_sub(self.kept.len());
-        self.kept.extend(bytes.data.iter().take(room));
         self.framer.push(bytes, |_| {});
-        match self.framer.counts().sentences {
-            0 => has_ubx_message(&self.kept).then_some(Speech::Ubx),
-            _ => Some(Speech::Nmea),
-        }
+    }
+
+    /// Whether something had a right checksum: this is the rate. What it is that the receiver speaks, the engine says.
+    fn is_understood(&self) -> bool {
+        self.framer.counts().understood() > 0
     }
 
     /// A quarter of the bytes: the rates are a factor of 1.5 apart at least, which leaves little text.
@@ -223,21 +209,6 @@ fn odd(bytes: &Bytes) -> usize {
     bytes.data.iter().filter(|byte| !matches!(byte, b' '..=b'~' | b'\r' | b'\n')).count()
 }
 
-/// Whether one of u-blox's binary messages is in there, its checksum right.
-fn has_ubx_message(bytes: &[u8]) -> bool {
-    bytes.windows(2).enumerate().filter(|(_, pair)| pair == b"\xB5\x62").any(|(at, _)| {
-        let Some([class, id, low, high, rest @ ..]) = bytes.get(at + 2..) else { return false };
-        let length = usize::from(u16::from_le_bytes([*low, *high]));
-        let (Some(payload), Some(said)) = (rest.get(..length), rest.get(length..length + 2)) else { return false };
-        let (mut a, mut b) = (0_u8, 0_u8);
-        for byte in [class, id, low, high].into_iter().chain(payload) {
-            a = a.wrapping_add(*byte);
-            b = b.wrapping_add(a);
-        }
-        said == [a, b]
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,15 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_nmea_and_a_binary_message_is_named() {
-        let hear =
-            |data: &[u8]| Listening::begin(Instant::now(), Patience::Quick).hear(Instant::now(), &bytes(0, data));
-        assert_eq!(hear(b"\xF0\x80$GPGSV,1,1,00*79\r\n"), Some(Speech::Nmea));
-        assert_eq!(hear(b"$GPGSV,1,1,00*78\r\n"), None, "a wrong checksum");
+    fn the_rate_is_right_where_a_checksum_is() {
+        let is_heard = |data: &[u8]| {
+            let mut listening = Listening::begin(Instant::now(), Patience::Quick);
+            listening.hear(Instant::now(), &bytes(0, data));
+            listening.is_understood()
+        };
+        assert!(is_heard(b"\xF0\x80$GPGSV,1,1,00*79\r\n"));
+        assert!(!is_heard(b"$GPGSV,1,1,00*78\r\n"), "a wrong checksum");
         // UBX-ACK-ACK for CFG-MSG, from the interface description.
-        assert_eq!(hear(b"xx\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x38"), Some(Speech::Ubx));
-        assert_eq!(hear(b"xx\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x39"), None, "a wrong checksum");
-        assert_eq!(hear(b"\xB5\x62\x05\x01\xFF\xFF"), None, "cut off");
+        assert!(is_heard(b"xx\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x38"));
+        assert!(!is_heard(b"xx\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x39"), "a wrong checksum");
+        assert!(!is_heard(b"\xB5\x62\x05\x01\xFF\xFF"), "cut off");
+        assert!(!is_heard(b"\xB5\x62\xB5\x62\xB5\x62"), "headers");
     }
 
     #[test]

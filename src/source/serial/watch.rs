@@ -20,8 +20,7 @@ impl Watch {
     /// Takes bytes; whether they have been nothing but garbage for too long.
     pub(super) fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
         self.framer.push(bytes, |_| {});
-        let counts = self.framer.counts();
-        let valid = counts.sentences + counts.ubx;
+        let valid = self.framer.counts().understood();
         if valid != self.valid {
             self.valid = valid;
             self.garbage_since = None;
@@ -49,5 +48,8 @@ mod tests {
         assert!(!watch.hears_nothing_valid(&bytes(61_000, &[0x80; 50])));
         assert!(!watch.hears_nothing_valid(&bytes(66_000, &[0x80; 50])));
         assert!(watch.hears_nothing_valid(&bytes(66_001, &[0x80; 50])));
+        let mut watch = Watch::default();
+        assert!(!watch.hears_nothing_valid(&bytes(0, b"\xB5\x62 noise")));
+        assert!(watch.hears_nothing_valid(&bytes(5_001, b"\xB5\x62 noise")), "a header alone is not valid");
     }
 }
