@@ -50,6 +50,12 @@ impl Default for GpsdConfig {
     }
 }
 
+impl GpsdConfig {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str =
+        "a host and port, as in \"localhost:2947\", and a device, if need be: \"localhost:2947:/dev/ttyS0\"";
+}
+
 impl FromStr for GpsdConfig {
     type Err = String;
     /// `HOST:PORT` or `HOST:PORT:DEVICE`; a device begins with a slash.
