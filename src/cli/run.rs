@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Begin the next file of the recording at this size
-    #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size, requires = "record")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, default_value = "64MB", value_parser = parse_size, requires = "record")]
     record_size: u64,
     /// Say every sample and every rejection in the log
     #[arg(long)]

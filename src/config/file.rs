@@ -135,21 +135,17 @@ impl Reader<'_> {
 
     fn key(&mut self, table: Option<&'static str>, name: &Name<'_>, value: &Content<'_>) {
         let quoted = self.setting(name, value);
-        let is_table = value.get_ref().is_table();
         let known = KEYS.iter().find(|key| key.table == table && key.name() == *name.get_ref());
         match known.map(|key| (key, (key.read)(&mut self.given, &Written::from(value.get_ref())))) {
             Some((key, Ok(()))) => self.said.push((name.span().start, key, quoted)),
-            // The span of a table that is no value is its header's.
-            Some((_, Err(why))) => {
-                self.refuse(if is_table { name.span().start } else { value.span().start }, quoted, why);
-            }
+            Some((_, Err(why))) if is_header(name, value) => self.refuse(name.span().start, quoted, why),
+            Some((_, Err(why))) => self.refuse(value.span().start, quoted, why),
             None => {
-                let why = if is_table && table.is_none() {
-                    unknown::table(name.get_ref())
-                } else {
-                    unknown::key(table, name.get_ref())
-                };
-                self.refuse(name.span().start, quoted, why);
+                let at = name.span().start;
+                let is_table = table.is_none() && value.get_ref().is_table();
+                let name = name.get_ref();
+                let why = if is_table { unknown::table(name) } else { unknown::key(table, name) };
+                self.refuse(at, quoted, why);
             }
         }
     }
@@ -160,12 +156,17 @@ impl Reader<'_> {
 
     /// A setting as it stands in the file.
     fn setting(&self, name: &Name<'_>, value: &Content<'_>) -> String {
-        if value.get_ref().is_table() {
+        if is_header(name, value) {
             return line(self.text, name.span().start);
         }
         let slice = |span: Range<usize>| self.text.get(span).unwrap_or_default();
         clipped(&format!("{} = {}", slice(name.span()), slice(value.span())))
     }
+}
+
+/// Whether this is no value behind a key, but begins with a line in brackets: its span is then that line's.
+fn is_header(name: &Name<'_>, value: &Content<'_>) -> bool {
+    value.span().start < name.span().start
 }
 
 /// What is wrong where the text is no TOML: what the parser says, and of a key that there is, what it allows.
@@ -177,6 +178,9 @@ fn no_toml(text: &str, error: &toml::de::Error) -> Wrong {
             "this stands here for the second time: leave one out".to_owned()
         }
         why => {
+            let why = why
+                .replace("string values must be quoted, expected literal string", "text stands in quotes")
+                .replace(", expected ", ": allowed here is ");
             let said = quoted.split_once('=').map(|(name, _)| name.trim());
             let before = text.get(..at).unwrap_or_default();
             let header = before.lines().rev().find_map(|line| line.trim().strip_prefix('[')?.split(']').next());

@@ -78,6 +78,7 @@ pub(super) fn check(flags: &Given, rest: &Given, file: Option<&File>) -> Result<
                 others.push(said);
             }
         }
+        sources.sort_by_key(|source| source.place.map(|place| (place.line, place.column)));
         match sources.as_slice() {
             [] => {}
             [source] => {
@@ -101,8 +102,7 @@ fn too_many(kind: &Kind, sources: &[Said<'_>], file: Option<&File>) -> ConfigErr
         .collect();
     let why =
         format!("{} each name a {}, and only one can be used: leave all but one out", listed(&named, "and"), kind.name);
-    let last = sources.iter().filter_map(|source| source.place).max_by_key(|place| (place.line, place.column));
-    match (last, file) {
+    match (sources.last().and_then(|last| last.place), file) {
         (Some(place), Some(file)) => file.wrong(place, &why),
         _ => ConfigError::Options(why),
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
 use super::written::{Value, Written};
 use crate::source::gpsd::GpsdConfig;
@@ -115,7 +117,7 @@ settings! {
     /// A receiver on a serial port.
     serial: Serial {
         /// Serial port of the receiver
-        #[arg(id = "serial", long = "serial", value_name = "DEV")]
+        #[arg(id = "serial", long = "serial", value_name = "DEV", value_parser = NonEmptyStringValueParser::new())]
         device: String,
         /// Its rate in bits a second, or auto [default: 9600]
         #[arg(long, value_name = "N|auto", allow_hyphen_values = true)]
@@ -156,7 +158,7 @@ settings! {
     /// The PTP hardware clock that the pulse is wired to.
     phc: Phc {
         /// PTP hardware clock that the pulse is wired to: its network interface, PCI address or device
-        #[arg(id = "phc", long = "phc", value_name = "IFACE|PCI|/dev/ptpN")]
+        #[arg(id = "phc", long = "phc", value_name = "IFACE|PCI|/dev/ptpN", value_parser = NonEmptyStringValueParser::new())]
         device: String,
         /// Pin that the pulse is wired to [default: the one that has the channel, or the first]
         #[arg(long, value_name = "NAME|INDEX", allow_negative_numbers = true)]

@@ -4,6 +4,9 @@ use super::file::clipped;
 use super::listed;
 use super::tables::{KEYS, Key};
 
+/// What is longer is no slip of the fingers, and takes long to compare.
+const NAME_MAX: usize = 40;
+
 /// A scalar where a table should be.
 pub(super) fn no_table(table: &str) -> String {
     let keys: Vec<_> = keys(Some(table)).map(|key| format!("{} ({})", key.name(), (key.allowed)())).collect();
@@ -86,6 +89,9 @@ fn are(keys: &[String]) -> String {
 
 /// The one that was probably meant: few letters are different.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > NAME_MAX {
+        return None;
+    }
     let name = name.to_lowercase();
     known
         .map(|known| (strsim::damerau_levenshtein(&name, known), known))

@@ -64,7 +64,8 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        Ok(Self { server: server.parse()?, device })
+        let wrong = |_| format!("`{text}` is no host and port: allowed is {}", Self::ALLOWED);
+        Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }
 
