@@ -272,6 +272,12 @@ fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself(
         assert!(said.contains(&format!("invalid value '{value}' for '{option}")), "{said}");
         assert!(said.contains("allowed is "), "{said}");
     }
+    // What clap takes apart is of the types that the verbs ask for, else it panics.
+    for verb in
+        [&["simulate", "--phc-ppm", "-9", "--system-ppm", "-9", "--seed", "7"][..], &["shm", "7", "--poll", "-6"]]
+    {
+        Cli::try_parse_from(["gnss2shm"].iter().chain(verb)).unwrap_or_else(|why| panic!("{why}"));
+    }
     for [option, value] in [["--offset", "-25ns"], ["--delay", "-965ms"], ["--pin", "SDP0"], ["--witness", "off"]] {
         Cli::try_parse_from(["gnss2shm", "run", option, value]).unwrap_or_else(|why| panic!("{why}"));
     }

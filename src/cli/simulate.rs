@@ -42,10 +42,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "both")]
     edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
-    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-1_000..=1_000)))]
+    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-1_000_i64..=1_000)))]
     phc_ppm: i64,
     /// How much faster than UTC the system's oscillator runs
-    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-400..=400)))]
+    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-400_i64..=400)))]
     system_ppm: i64,
     /// Share of edges that are lost
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
