@@ -144,11 +144,11 @@ fn the_installed_settings_are_read_by_the_real_parser_and_comments_name_real_key
     assert!(in_force.lines().count() == default.lines().count() && in_force.contains("\ndelay ="), "{in_force}");
     for settings in [&default, &in_force] {
         let file = File::parse("default.toml", settings).unwrap_or_else(|why| panic!("{why}"));
-        assert_eq!(Settings::new(Given::default(), Some(file)).unwrap().shm, Some(0));
+        assert_eq!(Settings::new(Given::default(), Some(&file)).unwrap().shm, Some(0));
     }
     let manual = text("files/usr/share/man/man5/gnss2shm.toml.5");
     let example = manual.split(".EX\n").nth(1).unwrap().split(".EE").next().unwrap();
-    Settings::new(Given::default(), Some(File::parse("example", example).unwrap())).unwrap();
+    Settings::new(Given::default(), Some(&File::parse("example", example).unwrap())).unwrap();
 }
 
 /// What `key=` says in a unit, each time.

@@ -140,7 +140,9 @@ fn values_out_of_range_are_refused_with_the_range_and_the_last_one_within_is_tak
         for value in within {
             File::parse("x.toml", &setting(key, value).0).unwrap_or_else(|why| panic!("{why}"));
         }
-        beyond.iter().for_each(|value| is_refused(key, value));
+        for value in beyond {
+            is_refused(key, value);
+        }
     }
 }
 
@@ -251,9 +253,9 @@ fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself(
         ("run", "--holdover", "-1s"),
         ("run", "--gate-opens-after", "-1s"),
         ("run", "--gate-closes-after", "-1s"),
-        ("run", "--tcp", "x"),
-        ("run", "--gpsd", "x"),
-        ("run", "--metrics", "x"),
+        ("run", "--tcp", "-1"),
+        ("run", "--gpsd", "-1"),
+        ("run", "--metrics", "-1"),
         ("run", "--record-size", "-1"),
         ("simulate", "--baud", "-1"),
         ("simulate", "--seed", "-1"),
@@ -271,6 +273,19 @@ fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself(
         is_an_operators_sentence(said);
         assert!(said.contains(&format!("invalid value '{value}' for '{option}")), "{said}");
         assert!(said.contains("allowed is "), "{said}");
+    }
+    for (option, allowed) in [
+        ("--pps-capture", "both, assert, clear"),
+        ("--rollover", "refuse, correct"),
+        ("--witness", "block, warn, off"),
+        ("--conventions", "assume, confirm"),
+    ] {
+        let said = Cli::try_parse_from(["gnss2shm", "run", option, "-1"]).expect_err(option).to_string();
+        let names = said.contains(&format!("invalid value '-1' for '{option}"));
+        assert!(names && said.contains(&format!("[possible values: {allowed}]")), "{said}");
+    }
+    for option in ["--serial", "--phc", "--sock"] {
+        Cli::try_parse_from(["gnss2shm", "run", option, ""]).expect_err(option);
     }
     // What clap takes apart is of the types that the verbs ask for, else it panics.
     for verb in
@@ -361,7 +376,7 @@ fn what_is_no_file_of_settings_is_told_in_one_sentence() {
     ends(&["--config", dir.join("nowhere").to_str().unwrap()], 66, "nowhere cannot be read");
     ends(&["--config", &file("latin1", b"[serial]\n# \xe4\n")], 78, "latin1:2:3: the byte 0xe4 is no UTF-8 there");
     ends(&["--config", &file("utf16", b"\xff\xfe[\0")], 78, "utf16:1:1: the byte 0xff is no UTF-8");
-    ends(&["--config", &file("big", &[b'#'; 1_000_000])], 78, "big is longer than 256 KiB");
+    ends(&["--config", &file("big", "#".repeat(1_000_000).as_bytes())], 78, "big is longer than 256 KiB");
     ends(&["--config", &file("binary", &[0; 1_000])], 78, "key with no value: allowed here is `=`");
     ends(&["--config", "/dev/zero"], 78, "/dev/zero is longer than 256 KiB");
 }

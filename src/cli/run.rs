@@ -51,7 +51,7 @@ pub(super) struct Args {
 impl Args {
     fn settings(&self) -> Result<Settings, Failure> {
         let file = self.config.as_deref().map(File::read).transpose()?;
-        Ok(Settings::new(self.given.clone(), file)?)
+        Ok(Settings::new(self.given.clone(), file.as_ref())?)
     }
 }
 

@@ -17,15 +17,17 @@ use crate::status::gate::GateConfig;
 impl Settings {
     /// What is said on the command line, and where nothing is said, what the file says, and else defaults. A source on
     /// the command line replaces the file's.
-    pub fn new(flags: Given, file: Option<File>) -> Result<Self, ConfigError> {
-        let mut rest = file.as_ref().map(|file| file.given.clone()).unwrap_or_default();
+    pub fn new(flags: Given, file: Option<&File>) -> Result<Self, ConfigError> {
+        let mut rest = file.map(|file| file.given.clone()).unwrap_or_default();
         sources::replace(&flags, &mut rest);
-        sources::check(&flags, &rest, file.as_ref())?;
+        sources::check(&flags, &rest, file)?;
         let mut given = flags;
-        KEYS.iter().for_each(|key| (key.fill)(&mut given, &mut rest));
+        for key in KEYS {
+            (key.fill)(&mut given, &mut rest);
+        }
 
-        let receiver = receiver(&given).ok_or_else(|| sources::no_receiver(file.as_ref()))?;
-        let pulse = pulse(&given).ok_or_else(|| sources::no_pulse(file.as_ref()))?;
+        let receiver = receiver(&given).ok_or_else(|| sources::no_receiver(file))?;
+        let pulse = pulse(&given).ok_or_else(|| sources::no_pulse(file))?;
         let shm = match (given.shm.unit, &given.sock.path) {
             // gpsd writes its own samples, which are late, to units 0 to 7.
             (None, None) if matches!(receiver, ReceiverConfig::Gpsd(_)) => Some(GPSD_UNITS),

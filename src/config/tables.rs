@@ -104,13 +104,13 @@ settings! {
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         holdover: Duration,
         /// What to do with dates from before this release [default: refuse]
-        #[arg(long, value_enum, value_name = "HOW")]
+        #[arg(long, value_enum, value_name = "HOW", allow_negative_numbers = true)]
         rollover: Rollover,
         /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
-        #[arg(long, value_enum, value_name = "MODE")]
+        #[arg(long, value_enum, value_name = "MODE", allow_negative_numbers = true)]
         witness: Witness,
         /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
-        #[arg(long, value_enum, value_name = "HOW")]
+        #[arg(long, value_enum, value_name = "HOW", allow_negative_numbers = true)]
         conventions: Conventions,
     }
 
@@ -127,7 +127,7 @@ settings! {
     /// A receiver behind gpsd.
     gpsd: Gpsd {
         /// gpsd that has the receiver [default: localhost:2947]
-        #[arg(id = "gpsd", long = "gpsd", value_name = "HOST:PORT[:DEVICE]", num_args = 0..=1, default_missing_value = "localhost:2947")]
+        #[arg(id = "gpsd", long = "gpsd", value_name = "HOST:PORT[:DEVICE]", num_args = 0..=1, default_missing_value = "localhost:2947", allow_negative_numbers = true)]
         server: GpsdConfig,
         /// Its device, where it has several; on the command line a part of the server's name
         #[arg(skip)]
@@ -137,7 +137,7 @@ settings! {
     /// A receiver behind a TCP server.
     tcp: Tcp {
         /// TCP server that sends the receiver's sentences
-        #[arg(id = "tcp", long = "tcp", value_name = "HOST:PORT")]
+        #[arg(id = "tcp", long = "tcp", value_name = "HOST:PORT", allow_negative_numbers = true)]
         server: Server,
     }
 
@@ -174,7 +174,7 @@ settings! {
         #[arg(id = "pps", long = "pps", value_name = "/dev/ppsN")]
         device: PathBuf,
         /// Which of its edges to capture [default: both]
-        #[arg(id = "pps-capture", long = "pps-capture", value_enum, value_name = "EDGE")]
+        #[arg(id = "pps-capture", long = "pps-capture", value_enum, value_name = "EDGE", allow_negative_numbers = true)]
         capture: Capture,
     }
 
@@ -228,7 +228,7 @@ settings! {
     /// OpenMetrics over HTTP.
     metrics: Metrics {
         /// Serve OpenMetrics over HTTP at this loopback address
-        #[arg(id = "metrics", long = "metrics", value_name = "127.0.0.1:PORT")]
+        #[arg(id = "metrics", long = "metrics", value_name = "127.0.0.1:PORT", allow_negative_numbers = true)]
         listen: Loopback,
     }
 

@@ -9,7 +9,7 @@ use crate::source::stream::StreamConfig;
 use crate::time::Span;
 
 fn of_file(text: &str) -> Result<Settings, ConfigError> {
-    Settings::new(Given::default(), Some(File::parse("x.toml", text)?))
+    Settings::new(Given::default(), Some(&File::parse("x.toml", text)?))
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn settled(args: &[&str], file: &str) -> Result<Settings, ConfigError> {
         given: Given,
     }
     let args = <Args as clap::Parser>::try_parse_from(["gnss2shm"].iter().chain(args)).unwrap();
-    Settings::new(args.given, Some(File::parse("x.toml", file).unwrap()))
+    Settings::new(args.given, Some(&File::parse("x.toml", file).unwrap()))
 }
 
 const FILE: &str = "[serial]\ndevice = \"/dev/ttyS1\"\nbaud = 4800\n[phc]\ndevice = \"eth0\"\npin = 2";

@@ -75,10 +75,7 @@ fn homes(name: &str) -> Vec<Option<&'static str>> {
 }
 
 fn places(homes: &[Option<&str>]) -> String {
-    let place = |home: &Option<&str>| match home {
-        Some(table) => format!("[{table}]"),
-        None => "before the first table".to_owned(),
-    };
+    let place = |home: &Option<_>| home.map_or("before the first table".to_owned(), |table| format!("[{table}]"));
     let into = if homes.iter().any(Option::is_some) { "into " } else { "" };
     format!("{into}{}", listed(&homes.iter().map(place).collect::<Vec<_>>(), "or"))
 }

@@ -36,7 +36,7 @@ pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Fin
         _ => Finding::failure(ITEM, format!("{path} cannot be read: {error}"), "make it a file of text"),
     })?;
     let settings =
-        File::from_bytes(&path.to_string(), &bytes).and_then(|file| Settings::new(Given::default(), Some(file)));
+        File::from_bytes(&path.to_string(), &bytes).and_then(|file| Settings::new(Given::default(), Some(&file)));
     settings.map_err(|error| {
         Finding::failure(
             ITEM,

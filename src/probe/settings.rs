@@ -86,7 +86,7 @@ mod tests {
         ] {
             let text = toml(&receiver, &pulse, 8);
             let file = File::parse("found", &text).unwrap_or_else(|why| panic!("{why} in {text}"));
-            let read = Settings::new(Given::default(), Some(file)).unwrap();
+            let read = Settings::new(Given::default(), Some(&file)).unwrap();
             assert_eq!((read.receiver, read.pulse, read.shm), (receiver, PulseConfig::Phc(pulse), Some(8)), "{text}");
         }
     }
