@@ -34,6 +34,7 @@
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
+//! | a setting: its key, its option, what it may be | [`config`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
