@@ -11,6 +11,11 @@ const UNITS: [(&str, i64); 6] =
 /// The error is a sentence that names what was read. Refused are numbers without a unit, other units, values finer than
 /// a nanosecond and values beyond 292 years: nothing is rounded.
 pub fn parse_span(text: &str) -> Result<Span, String> {
+    parse_span_in("s", text)
+}
+
+/// The same; whoever forgot the unit is told to write this one.
+pub fn parse_span_in(natural: &str, text: &str) -> Result<Span, String> {
     let text = text.trim();
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -20,11 +25,11 @@ pub fn parse_span(text: &str) -> Result<Span, String> {
     let (number, unit) = unsigned.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
-        return Err(format!("`{text}` is not a length of time: write a number and a unit, as in 100ms, 1.5s or 2min"));
+        return Err(format!("`{text}` is not a length of time: write a number and a unit, as in 1{natural}"));
     }
     let unit = unit.trim_start();
     if unit.is_empty() {
-        return Err(format!("`{text}` has no unit: write {text}s for seconds or {text}ms for milliseconds"));
+        return Err(format!("`{text}` has no unit: write {text}{natural}"));
     }
     let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(format!("`{text}` has an unknown unit: ns, us, ms, s, min and h are known"));
@@ -70,6 +75,12 @@ mod tests {
         ] {
             assert_eq!(parse_span(text), Ok(Span::from_nanos(ns)), "{text}");
         }
+    }
+
+    #[test]
+    fn who_forgot_the_unit_is_told_the_natural_one() {
+        assert_eq!(parse_span_in("ns", "-25").unwrap_err(), "`-25` has no unit: write -25ns");
+        assert_eq!(parse_span("25").unwrap_err(), "`25` has no unit: write 25s");
     }
 
     #[test]

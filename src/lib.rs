@@ -40,6 +40,7 @@
 //! | the thread that owns either | [`source::thread`] |
 //! | the receiver and the NIC that are not there | [`source::simulator`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
+//! | a setting: its key, its option, what it may be | [`config`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |

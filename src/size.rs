@@ -6,6 +6,8 @@ const UNITS: [(&str, u64); 4] = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_
 /// The smallest file that is worth rotating, and the largest.
 const RANGE: std::ops::RangeInclusive<u64> = 100_000..=1_000_000_000_000;
 
+const ALLOWED: &str = "a size from 100kB to 1000GB, as in 500kB, 64MB or 1GB";
+
 /// Reads a whole number with its unit (B, kB, MB, GB): bytes, from 100kB to 1000GB.
 ///
 /// The error is a sentence that names what was read.
@@ -14,16 +16,16 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(end);
     let unit = unit.trim_start();
     if number.is_empty() {
-        return Err(format!("`{text}` is no size: write a whole number and a unit, as in 500kB, 64MB or 1GB"));
+        return Err(format!("`{text}` is no size: allowed is {ALLOWED}"));
     }
     if unit.is_empty() {
-        return Err(format!("`{text}` has no unit: write {text}MB for megabytes or {text}kB for kilobytes"));
+        return Err(format!("`{text}` has no unit: write {text}MB; allowed is {ALLOWED}"));
     }
     let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(format!("`{text}` has an unknown unit: B, kB, MB and GB are known"));
+        return Err(format!("`{text}` has an unknown unit: allowed is {ALLOWED}"));
     };
     let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale));
-    size.filter(|size| RANGE.contains(size)).ok_or_else(|| format!("`{text}` is out of range: from 100kB to 1000GB"))
+    size.filter(|size| RANGE.contains(size)).ok_or_else(|| format!("`{text}` is out of range: allowed is {ALLOWED}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use common::TestDir;
 use gnss2shm::cli::{Cli, ExitCode};
-use gnss2shm::config::Given;
+use gnss2shm::config::{File, Given, KEYS, Key, Settings};
 
 fn in_tree(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -107,24 +107,10 @@ fn every_exit_status_is_in_the_manual() {
     assert_eq!(said, [&[0], codes.map(|code| code as u8).as_slice()].concat());
 }
 
-/// The keys of the file, or of one of its tables: the parser names them all when it meets one that it does not know.
-/// `None` where that is no table.
-fn keys(table: Option<&str>) -> Option<Vec<String>> {
-    let header = table.map(|name| format!("[{name}]\n")).unwrap_or_default();
-    let (_, message) = Given::parse(&format!("{header}no-such-key = 1\n")).unwrap_err();
-    let (_, expected) = message.split_once("unknown field `no-such-key`, expected ")?;
-    Some(expected.split('`').skip(1).step_by(2).map(str::to_owned).collect())
-}
-
 #[test]
 fn the_manual_of_the_settings_has_every_key_and_invents_none() {
-    let mut known = BTreeSet::new();
-    for key in keys(None).unwrap() {
-        match keys(Some(&key)) {
-            Some(keys) => known.extend(keys.into_iter().map(|inner| format!("[{key}] {inner}"))),
-            None => _ = known.insert(key),
-        }
-    }
+    let place = |key: &Key| key.table.map_or_else(String::new, |table| format!("[{table}] "));
+    let known: BTreeSet<_> = KEYS.iter().map(|key| place(key) + &key.name()).collect();
     assert!(known.len() > 15 && known.contains("[serial] baud") && known.contains("holdover"), "{known:?}");
 
     let manual = text("files/usr/share/man/man5/gnss2shm.toml.5").replace("\\-", "-");
@@ -157,12 +143,12 @@ fn the_installed_settings_are_read_by_the_real_parser_and_comments_name_real_key
     let in_force = uncommented(&default);
     assert!(in_force.lines().count() == default.lines().count() && in_force.contains("\ndelay ="), "{in_force}");
     for settings in [&default, &in_force] {
-        let given = Given::parse(settings).unwrap_or_else(|(at, why)| panic!("default.toml:{at}: {why}"));
-        assert_eq!(given.settle().unwrap().shm, Some(0));
+        let file = File::parse("default.toml", settings).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(Settings::new(Given::default(), Some(&file)).unwrap().shm, Some(0));
     }
     let manual = text("files/usr/share/man/man5/gnss2shm.toml.5");
     let example = manual.split(".EX\n").nth(1).unwrap().split(".EE").next().unwrap();
-    Given::parse(example).unwrap().settle().unwrap();
+    Settings::new(Given::default(), Some(&File::parse("example", example).unwrap())).unwrap();
 }
 
 /// What `key=` says in a unit, each time.

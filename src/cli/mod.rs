@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
@@ -118,6 +120,13 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
     runtime.block_on(work)
+}
+
+/// A whole number of this range; else what is allowed.
+fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: &RangeInclusive<T>) -> Result<T, String> {
+    let refused =
+        || format!("`{text}` is refused: allowed is a whole number from {} to {}", range.start(), range.end());
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refused)
 }
 
 /// What became of writing to standard output. Whoever closed it has seen enough: that ends the command, and well.

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::{ExitCode, Failure};
-use crate::config::{ConfigError, GPSD_UNITS, Given, Settings};
+use crate::config::{ConfigError, File, GPSD_UNITS, Given, Settings};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::engine::Engine;
 use crate::event::{Event, Lost, Reason, SourceChange, Verdict};
@@ -33,7 +33,7 @@ use crate::summary::Summary;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Settings as TOML; options given here go before what it says
+    /// Settings as TOML; options given here go before what it says, and a receiver or pulse replaces the one it names
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Begin the next file of the recording at this size
-    #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size, requires = "record")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, default_value = "64MB", value_parser = parse_size, requires = "record")]
     record_size: u64,
     /// Say every sample and every rejection in the log
     #[arg(long)]
@@ -51,17 +51,8 @@ pub(super) struct Args {
 
 impl Args {
     fn settings(&self) -> Result<Settings, Failure> {
-        let flags = self.given.clone();
-        match &self.config {
-            None => Ok(flags.settle()?),
-            // What a file leaves out is the file's fault, not the command line's.
-            Some(path) => flags.before(Given::read(path)?).settle().map_err(|error| match error {
-                ConfigError::Missing(sentence) | ConfigError::Wrong(sentence) => {
-                    Failure::new(ExitCode::Config, format!("{}: {sentence}", path.display()))
-                }
-                error @ ConfigError::Unreadable(..) => error.into(),
-            }),
-        }
+        let file = self.config.as_deref().map(File::read).transpose()?;
+        Ok(Settings::new(self.given.clone(), file.as_ref())?)
     }
 }
 
@@ -183,8 +174,8 @@ impl From<ConfigError> for Failure {
         let code = match &error {
             ConfigError::Unreadable(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             ConfigError::Unreadable(..) => ExitCode::NoInput,
-            ConfigError::Wrong(_) => ExitCode::Config,
-            ConfigError::Missing(_) => ExitCode::Usage,
+            ConfigError::File(_) => ExitCode::Config,
+            ConfigError::Options(_) => ExitCode::Usage,
         };
         Self::new(code, error.to_string())
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{ExitCode, Failure};
+use crate::config::Unit;
 use crate::duration::parse_span;
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
 use crate::sys::reader::{self, Reader};
@@ -20,20 +21,21 @@ const TICKS_PER_CHECK: u32 = 100;
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Unit of the segment: its key is 0x4e545030 plus this number.
-    unit: u8,
+    #[arg(allow_negative_numbers = true)]
+    unit: Unit,
     /// Print a line for each new sample, until interrupted.
     #[arg(long)]
     watch: bool,
     /// End --watch after this time, as in 30s or 2min.
-    #[arg(long = "for", value_name = "TIME", requires = "watch", value_parser = positive_span)]
+    #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true, value_parser = positive_span)]
     limit: Option<Span>,
     /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
-    #[arg(long, default_value_t = 2, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = |poll: &str| super::whole(poll, &(i8::MIN..=i8::MAX)))]
     poll: i8,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let reader = ShmReader::open(args.unit)?;
+    let reader = ShmReader::open(args.unit.0)?;
     let mut out = io::stdout().lock();
     let printed = if args.watch { watch(&mut out, &reader, args) } else { show(&mut out, &reader, args) };
     match printed {
@@ -65,7 +67,7 @@ fn show(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Res
     let s = reader.found();
     let snapshot = reader.snapshot();
     let now = system_clock();
-    writeln!(out, "SHM unit {}, key {:#x}, {} bytes", args.unit, key(args.unit), s.size)?;
+    writeln!(out, "SHM unit {}, key {:#x}, {} bytes", args.unit.0, key(args.unit.0), s.size)?;
     writeln!(
         out,
         "owner      uid {} gid {}, mode {:04o}; creator uid {} gid {}",
@@ -130,7 +132,7 @@ fn watch(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Re
                 Ok(status) if !status.is_removed() => (),
                 Ok(_) | Err(_) => {
                     let message =
-                        format!("SHM unit {}: the segment was removed: restart gnss2shm and chronyd", args.unit);
+                        format!("SHM unit {}: the segment was removed: restart gnss2shm and chronyd", args.unit.0);
                     return Ok(Err(Failure::new(ExitCode::NoInput, message)));
                 }
             }

@@ -11,9 +11,9 @@ use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
-use crate::config::{Conventions, Witness};
+use crate::config::{Conventions, Unit, Witness};
 use crate::daemon::{self, EVENTS_QUEUED};
-use crate::duration::parse_span;
+use crate::duration::{parse_span, parse_span_in};
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Reason, Sample, Verdict};
 use crate::sink::Sinks;
@@ -39,25 +39,25 @@ const WRONG: Span = Span::from_micros(10);
 #[command(after_help = HELP)]
 pub(super) struct Args {
     /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = millis)]
     delay: Span,
     /// How far that time wanders
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = millis)]
     jitter: Span,
     /// Rate of the serial line in bits a second
-    #[arg(long, value_name = "N", default_value = "9600")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
     baud: Baud,
     /// Pulse width
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
     width: Span,
     /// Which edges the NIC time stamps
     #[arg(long, value_enum, default_value = "both")]
     edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
-    #[arg(long, value_name = "PPM", default_value = "12", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1_000..=1_000))]
+    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-1_000_i64..=1_000)))]
     phc_ppm: i64,
     /// How much faster than UTC the system's oscillator runs
-    #[arg(long, value_name = "PPM", default_value = "-7", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-400..=400))]
+    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-400_i64..=400)))]
     system_ppm: i64,
     /// Share of edges that are lost
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
@@ -69,14 +69,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     glitches: u32,
     /// How far the stamps of the edges scatter
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
     noise: Span,
     /// Seed of everything random
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = |seed: &str| super::whole(seed, &(0..=u64::MAX)))]
     seed: u64,
     /// Unit of chrony's SHM refclock to write to
-    #[arg(long, value_name = "UNIT", default_value = "2")]
-    shm: u8,
+    #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "2")]
+    shm: Unit,
     /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
     #[arg(long, value_enum, value_name = "MODE")]
     witness: Option<Witness>,
@@ -127,9 +127,17 @@ impl Args {
     }
 }
 
+fn millis(text: &str) -> Result<Span, String> {
+    parse_span_in("ms", text)
+}
+
+fn nanos(text: &str) -> Result<Span, String> {
+    parse_span_in("ns", text)
+}
+
 /// `5%` or `0.5%` as parts in a thousand.
 fn permille(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{text}` is no share: write a percentage from 0% to 100%, as in 5% or 0.5%");
+    let wrong = || format!("`{text}` is no share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%");
     let number = text.strip_suffix('%').ok_or_else(wrong)?;
     let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
     let (whole, tenth): (u32, u32) = (whole.parse().map_err(|_| wrong())?, tenth.parse().map_err(|_| wrong())?);
@@ -140,7 +148,7 @@ fn permille(text: &str) -> Result<u32, String> {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let scenario = args.scenario()?;
     super::log::start(false);
-    super::on_runtime(simulate(scenario, args.engine(), args.shm, args.time))
+    super::on_runtime(simulate(scenario, args.engine(), args.shm.0, args.time))
 }
 
 async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Span>) -> Result<(), Failure> {

@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     check: bool,
     /// Wait until it is locked (with --check: until programs may rely on the time), at most for this long
-    #[arg(long, value_name = "TIME", value_parser = parse_span, conflicts_with = "follow")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span, conflicts_with = "follow")]
     wait_locked: Option<Span>,
 }
 

@@ -1,25 +1,16 @@
-//! Values that settings have: each knows its range, and how it is written on the command line and in the file.
+//! Values that settings have: each knows its range, how it is written, and how to say so.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
-use serde::{Deserialize, de};
-
-use crate::duration::parse_span;
+use crate::duration::parse_span_in;
 use crate::engine::guard;
-use crate::source::gpsd::GpsdConfig;
-use crate::source::phc::Pin;
-use crate::source::serial::Baud;
-use crate::source::server::Server;
 use crate::time::Span;
 
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident = $engine:path { $($variant:ident: $says:literal),* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-        #[serde(rename_all = "kebab-case")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
         pub enum $name {
             $(#[doc = $says] $variant,)*
         }
@@ -54,23 +45,26 @@ choices! {
 }
 
 macro_rules! durations {
-    ($($(#[$doc:meta])* $name:ident: $range:expr, $says:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident in $natural:literal: $range:expr, $allowed:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(pub Span);
+
+        impl $name {
+            /// What an operator may write.
+            pub const ALLOWED: &'static str = $allowed;
+        }
 
         impl std::str::FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
                 let range: Range<Span> = $range;
-                let span = parse_span(text)?;
-                if range.contains(&span) { Ok(Self(span)) } else { Err(format!("`{text}` is out of range: {}", $says)) }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                from.deserialize_any(Written("a time with its unit, as in \"100ms\""))?.parse().map_err(D::Error::custom)
+                let span = parse_span_in($natural, text).map_err(|why| format!("{why}; allowed is {}", $allowed))?;
+                if range.contains(&span) {
+                    Ok(Self(span))
+                } else {
+                    Err(format!("`{text}` is out of range: allowed is {}", $allowed))
+                }
             }
         }
     )*};
@@ -78,31 +72,30 @@ macro_rules! durations {
 
 durations! {
     /// A pulse width: `"100ms"`.
-    Width: Span::from_nanos(1)..Span::SECOND, "a pulse is shorter than a second";
+    Width in "ms": Span::from_nanos(1)..Span::SECOND, "a time from 1ns to less than 1s, as in \"100ms\"";
     /// A sentence delay, negative where sentences name the next pulse.
-    Delay: Span::from_secs(-1)..Span::from_secs(5), "sentences come from 1 s before to 5 s after their pulse";
+    Delay in "ms": Span::from_secs(-1)..Span::from_secs(5), "a time from -1s to less than 5s, as in \"300ms\"";
     /// How long seconds are counted on the pulse alone.
-    Duration: Span::ZERO..Span::from_secs(86_401), "from 0s to 24h";
+    Duration in "s": Span::ZERO..Span::from_secs(86_401), "a time from 0s to 24h, as in \"60s\"";
     /// How late the pulse reaches the NIC, by cable and antenna: `"25ns"`; negative where it comes early.
-    Offset: Span::from_millis(-1)..Span::from_nanos(1_000_001), "cables and antennas delay a pulse by less than 1ms";
+    Offset in "ns": Span::from_millis(-1)..Span::from_nanos(1_000_001), "a time from -1ms to 1ms, as in \"25ns\"";
 }
 
 macro_rules! numbers {
-    ($($(#[$doc:meta])* $name:ident($int:ty): $says:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($int:ty): $allowed:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(pub $int);
 
+        impl $name {
+            /// What an operator may write.
+            pub const ALLOWED: &'static str = $allowed;
+        }
+
         impl std::str::FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
-                text.parse().map(Self).map_err(|_| format!("`{text}` is not {}", $says))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                from.deserialize_any(Written($says))?.parse().map_err(D::Error::custom)
+                text.parse().map(Self).map_err(|_| format!("`{text}` is refused: allowed is {}", $allowed))
             }
         }
     )*};
@@ -110,14 +103,19 @@ macro_rules! numbers {
 
 numbers! {
     /// A unit of the SHM refclock.
-    Unit(u8): "a unit, a whole number from 0 to 255";
+    Unit(u8): "a whole number from 0 to 255";
     /// A channel of external time stamps.
-    Channel(u32): "a channel, a whole number from 0";
+    Channel(u32): "a whole number from 0 to 4294967295";
 }
 
 /// The rate of the pulse: once a second. Nothing else can be labelled; whoever says another rate gets told so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate;
+
+impl Rate {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str = "1";
+}
 
 impl std::str::FromStr for Rate {
     type Err = String;
@@ -125,7 +123,9 @@ impl std::str::FromStr for Rate {
         match text.trim_end_matches("Hz").trim_end() {
             "1" => Ok(Self),
             _ => Err(format!(
-                "`{text}` is not 1 Hz: a sentence names one pulse a second, so set the receiver to one pulse a second"
+                "`{text}` is not 1 Hz: allowed is {}, for a sentence names one pulse a second, so set the receiver to one \
+                 pulse a second",
+                Self::ALLOWED
             )),
         }
     }
@@ -135,71 +135,24 @@ impl std::str::FromStr for Rate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loopback(pub SocketAddr);
 
+impl Loopback {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str =
+        "an address on loopback with its port, as in \"127.0.0.1:9123\" or \"[::1]:9123\"";
+}
+
 impl std::str::FromStr for Loopback {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| format!("`{text}` is no address and port: write it as in 127.0.0.1:9123 or [::1]:9123"))?;
+        let address: SocketAddr =
+            text.parse().map_err(|_| format!("`{text}` is no address and port: allowed is {}", Self::ALLOWED))?;
         if address.ip().is_loopback() {
             Ok(Self(address))
         } else {
             Err(format!(
-                "`{text}` is not on loopback: metrics are for this machine; let a proxy or a tunnel carry them further"
+                "`{text}` is not on loopback: allowed is {}; let a proxy or a tunnel carry metrics further",
+                Self::ALLOWED
             ))
         }
-    }
-}
-
-/// A string or a whole number, as it is written.
-struct Written(&'static str);
-
-impl Visitor<'_> for Written {
-    type Value = String;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
-    }
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-}
-
-macro_rules! written {
-    ($($type:ty: $says:literal;)*) => {$(
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                from.deserialize_any(Written($says))?.parse().map_err(D::Error::custom)
-            }
-        }
-    )*};
-}
-
-written! {
-    Baud: "a baud rate from 300 to 4000000, or \"auto\"";
-    Server: "a host and port, as in \"localhost:2947\"";
-    GpsdConfig: "a host and port, as in \"localhost:2947\"";
-    Loopback: "an address and port on loopback, as in \"127.0.0.1:9123\"";
-    Rate: "1, the only rate there is";
-}
-
-impl<'de> Deserialize<'de> for Pin {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct NameOrNumber;
-        impl Visitor<'_> for NameOrNumber {
-            type Value = Pin;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a pin's name, as in \"SDP0\", or its number")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Pin, E> {
-                name.parse().map_err(E::custom)
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Pin, E> {
-                u32::try_from(number).map(Pin::Index).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
-            }
-        }
-        from.deserialize_any(NameOrNumber)
     }
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{Finding, Instance, System};
-use crate::config::{Given, Settings};
+use crate::config::{File, Given, Settings};
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
 
@@ -26,7 +26,7 @@ pub(super) fn check(system: &System, instance: &Instance) -> (Option<Settings>, 
 /// The settings, or why there are none.
 pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Finding> {
     let path = instance.config.display();
-    let text = system.text(&instance.config).map_err(|error| match error.kind() {
+    let bytes = system.bytes(&instance.config).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => Finding::unseen(ITEM, format!("{path}, and the devices that it names")),
         ErrorKind::NotFound => Finding::failure(
             ITEM,
@@ -35,15 +35,15 @@ pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Fin
         ),
         _ => Finding::failure(ITEM, format!("{path} cannot be read: {error}"), "make it a file of text"),
     })?;
-    let wrong = |at: &str, what: &str| {
+    let settings =
+        File::from_bytes(&path.to_string(), &bytes).and_then(|file| Settings::new(Given::default(), Some(&file)));
+    settings.map_err(|error| {
         Finding::failure(
             ITEM,
-            format!("{path}{at}: {what}"),
+            error.to_string(),
             "correct it, as in gnss2shm.toml(5), and ask again: devices and refclock are not looked at",
         )
-    };
-    let given = Given::parse(&text).map_err(|(at, what)| wrong(&format!(":{at}"), &what))?;
-    given.settle().map_err(|error| wrong("", &error.to_string()))
+    })
 }
 
 /// The instances that can be asked for instead.

@@ -74,7 +74,12 @@ impl System {
 
     /// A file's text. Bytes that are no text are replaced: what is read here is judged by its words.
     pub fn text(&self, path: impl AsRef<Path>) -> io::Result<String> {
-        fs::read(self.at(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        self.bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A file as it is.
+    pub fn bytes(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+        fs::read(self.at(path))
     }
 
     /// A file of sysfs or procfs that holds one value; none where it cannot be read.

@@ -67,7 +67,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Given;
+    use crate::config::{File, Given, Settings};
     use crate::source::pulse::PulseConfig;
 
     #[test]
@@ -85,7 +85,8 @@ mod tests {
             (gpsd(None), phc("eth0", None)),
         ] {
             let text = toml(&receiver, &pulse, 8);
-            let read = Given::parse(&text).unwrap_or_else(|why| panic!("{why:?} in {text}")).settle().unwrap();
+            let file = File::parse("found", &text).unwrap_or_else(|why| panic!("{why} in {text}"));
+            let read = Settings::new(Given::default(), Some(&file)).unwrap();
             assert_eq!((read.receiver, read.pulse, read.shm), (receiver, PulseConfig::Phc(pulse), Some(8)), "{text}");
         }
     }

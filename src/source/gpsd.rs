@@ -49,6 +49,12 @@ impl Default for GpsdConfig {
     }
 }
 
+impl GpsdConfig {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str =
+        "a host and port, as in \"localhost:2947\", and a device, if need be: \"localhost:2947:/dev/ttyS0\"";
+}
+
 impl FromStr for GpsdConfig {
     type Err = String;
     /// `HOST:PORT` or `HOST:PORT:DEVICE`; a device begins with a slash.
@@ -57,7 +63,8 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        Ok(Self { server: server.parse()?, device })
+        let wrong = |_| format!("`{text}` is no host and port: allowed is {}", Self::ALLOWED);
+        Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }
 

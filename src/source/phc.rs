@@ -219,10 +219,22 @@ fn named(path: &Path) -> String {
     }
 }
 
+impl Pin {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str = "a pin's name, as in \"SDP0\", or its number from 0 on";
+}
+
 impl FromStr for Pin {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index))
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(index) => Ok(Self::Index(index)),
+            // No driver names a pin by such a number, or not at all.
+            Err(_) if text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) => {
+                Err(format!("`{text}` is no pin: allowed is {}", Self::ALLOWED))
+            }
+            Err(_) => Ok(Self::Name(text.to_owned())),
+        }
     }
 }
 

@@ -32,8 +32,7 @@ pub struct PpsConfig {
 }
 
 /// Which edges of a kernel PPS are captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Capture {
     /// Every edge that the device has
     #[default]

@@ -52,6 +52,9 @@ impl Default for Baud {
 }
 
 impl Baud {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str = "a whole number from 300 to 4000000, or \"auto\"";
+
     /// The rate to begin with.
     fn rate(self) -> u32 {
         match self {
@@ -67,7 +70,7 @@ impl FromStr for Baud {
         let rate = text.parse().ok().filter(|rate| (300..=4_000_000).contains(rate)).map(Self::Rate);
         match text {
             "auto" => Ok(Self::Auto),
-            _ => rate.ok_or_else(|| format!("`{text}` is no baud rate: from 300 to 4000000, or auto")),
+            _ => rate.ok_or_else(|| format!("`{text}` is no baud rate: allowed is {}", Self::ALLOWED)),
         }
     }
 }

@@ -12,10 +12,15 @@ pub struct Server {
     pub port: u16,
 }
 
+impl Server {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str = "a host and port, as in \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+}
+
 impl FromStr for Server {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no host and port: write it as in localhost:2947 or [2001:db8::1]:2947");
+        let wrong = || format!("`{text}` is no host and port: allowed is {}", Self::ALLOWED);
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let host = match host.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').ok_or_else(wrong)?,

@@ -55,6 +55,8 @@ scenario() {
 	check "a path to something else" refused 78 "/dev/null is not a PTP hardware clock" --phc /dev/null
 	check "a clock without time stamps" refused 69 "no external time stamps" --phc "$(ptp_named truth)"
 	check "an interface without a clock" refused 69 "lo has no PTP hardware clock" --phc lo
+	check "two receivers" refused 64 "serial and --gpsd each name a receiver" --gpsd --phc "$nic"
+	check "a pin without a PTP hardware clock" refused 64 "pin goes with --phc" --pps /dev/pps0 --pin SDP0
 	port=/dev/null
 	check "a serial port that is none" refused 78 "/dev/null is no serial port" --phc "$nic"
 	port=/dev/ttyS1

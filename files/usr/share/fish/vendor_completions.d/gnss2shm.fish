@@ -35,7 +35,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Look at 
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says, and a receiver or pulse replaces the one it names' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Its rate in bits a second, or auto [default: 9600]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that has the receiver [default: localhost:2947]' -r
