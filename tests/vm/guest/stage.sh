@@ -160,6 +160,21 @@ check_comes_back() {
 	check "$1: next sample after $took s" awk -v took="$took" 'BEGIN { exit took > 10 }'
 }
 
+# check_comes_and_goes PARAMETER DEVICE: checks for a simulated device that is taken away and given back twenty times.
+check_comes_and_goes() {
+	held=$(held_open)
+	times=0
+	while [ $times -lt 20 ]; do
+		times=$((times + 1))
+		sim "$1" 0
+		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $2 is not there"
+		had=$(count)
+		sim "$1" 1
+		check "$times: samples return" until_true 6 counted_since "$had"
+	done
+	check "nothing is left behind" test "$(held_open)" = "$held"
+}
+
 # What start_judge has seen until now: no sample may have been wrong.
 check_judge() {
 	killall -TERM judge
