@@ -28,8 +28,11 @@ sim() {
 # start_receiver [FAULTS...]: sentences on /dev/ttyS2, which is wired to /dev/ttyS1.
 start_receiver() {
 	start nmea-gen nmea-gen --tty /dev/ttyS2 --baud "$baud" --delay-ns "$delay_ns" \
-		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" "$@"
+		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
 }
+
+# How far the pulse is off its second at most, by a sawtooth that the receiver tells, ns. `sim` has to be told, too.
+sawtooth_ns=0
 
 # What a scenario may allow, ns: a sample that is not wrong yet, a system clock that is right.
 wrong_ns=10000 clock_limit_ns=1000

@@ -73,6 +73,11 @@ static int noise_ns = 0;
 module_param(noise_ns, int, 0644);
 MODULE_PARM_DESC(noise_ns, "time stamps are off by up to this, uniformly (run time)");
 
+static int sawtooth_ns = 0;
+module_param(sawtooth_ns, int, 0644);
+MODULE_PARM_DESC(sawtooth_ns, "pulses are off their second by up to this, as the receiver's clock has no tick there; "
+			      "nmea-gen knows by how much (run time)");
+
 static int loss = 0;
 module_param(loss, int, 0644);
 MODULE_PARM_DESC(loss, "edges lost, in 1/1000 (run time)");
@@ -187,6 +192,12 @@ static bool chance(int permille)
 	return (int)(prandom_u32_state(&random) % 1000) < permille;
 }
 
+/* How late the pulse of `second` is. guest/nmea-gen.c has the same line. */
+static s64 sawtooth(void)
+{
+	return second * 7 % (2 * sawtooth_ns + 1) - sawtooth_ns;
+}
+
 static void plan_second(void)
 {
 	struct edge stray = { prandom_u32_state(&random) % NSEC_PER_SEC, true };
@@ -194,9 +205,9 @@ static void plan_second(void)
 
 	planned = done = 0;
 	if (pulse) {
-		plan[planned++] = (struct edge){ 0, true };
+		plan[planned++] = (struct edge){ sawtooth(), true };
 		if (edges == 2)
-			plan[planned++] = (struct edge){ clamp(width_ns, 1, (int)NSEC_PER_SEC - 1), false };
+			plan[planned++] = (struct edge){ sawtooth() + clamp(width_ns, 1, (int)NSEC_PER_SEC - 1), false };
 	}
 	if (chance(glitch)) {
 		for (i = planned++; i > 0 && plan[i - 1].phase > stray.phase; i--)
