@@ -145,7 +145,7 @@ async fn simulate(scenario: Scenario, unit: u8, time: Option<Span>) -> Result<()
     tokio::select! {
         () = daemon::serve(&mut engine, events, &mut sinks, |_| {}, |engine, event, verdicts| tally.observe(&live, engine, event, verdicts)) => {}
         () = over => {}
-        () = stop.asked() => {}
+        _ = stop.asked() => {}
     }
     sinks.invalidate();
     serial.abort();

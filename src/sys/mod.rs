@@ -9,6 +9,7 @@ pub mod ethtool;
 pub mod eventfd;
 pub mod pps;
 pub mod ptp;
+pub mod signal;
 pub mod sysv_shm;
 pub mod tcp;
 pub mod tty;
