@@ -18,26 +18,26 @@ scenario() {
 	check "before it knows UTC there are no samples" publishes_nothing 5
 	check "it locks when it knows" until_true 25 says " Locked"
 	check "sentences and messages: samples come" publishes 5
-	worst_of 25
+	errors_of 25
 	plain=$worst
 	check "the pulse's sawtooth is in the samples: $plain ns" test "$plain" -ge 15
 
 	restart --sawtooth
 	check "corrected, it locks" until_true 15 says " Locked"
-	worst_of 25
-	check "corrected, they are better: $worst ns" better
+	errors_of 25
+	check "corrected, they are better: $median ns, $worst at worst" better
 
 	# Binary messages alone: pulses announced in UTC, and in GPS time.
 	receiver TIMEUTC,TIMTP
 	restart --sawtooth
 	check "messages alone: it locks" until_true 15 says " Locked"
-	worst_of 15
-	check "messages alone: they are as good: $worst ns" better
+	errors_of 15
+	check "messages alone: they are as good: $median ns, $worst at worst" better
 	receiver TIMEUTC,TIMELS,TIMTP --gps-base
 	restart --sawtooth
 	check "pulses in GPS time: it locks" until_true 15 says " Locked"
-	worst_of 15
-	check "pulses in GPS time: they are as good: $worst ns" better
+	errors_of 15
+	check "pulses in GPS time: they are as good: $median ns, $worst at worst" better
 
 	# None that names UTC.
 	receiver TIMEGPS,TIMTP
@@ -61,16 +61,17 @@ restart() { # options
 	start_gnss2shm "$@"
 }
 
-# worst_of SECONDS: the largest error, ns, in $worst, of the samples that the judge sees from now on.
-worst_of() {
+# errors_of SECONDS: the median and the largest error, ns, in $median and $worst, of the samples that come from now on.
+errors_of() {
 	had=$(wc -l </results/judge.log)
 	sleep "$1"
-	worst=$(awk -v had="$had" '
-		NR > had && $1 == "sample" { n++; error = $3 < 0 ? -$3 : $3; if (error > worst) worst = error }
-		END { print n ? worst + 0 : 1e9 }' /results/judge.log)
+	tail -n +$((had + 1)) /results/judge.log | awk '$1 == "sample" { print $3 < 0 ? -$3 : $3 }' | sort -n >/tmp/errors
+	worst=$(tail -n 1 /tmp/errors)
+	median=$(sed -n "$((($(wc -l </tmp/errors) + 1) / 2))p" /tmp/errors)
 }
 
-# By far: a wrong sign would double it, and a pulse mistaken for its neighbour leave a third of it.
+# By far, but for a pulse whose announcement was lost on a busy host: that one stays as it is. A wrong sign would double the
+# worst, the neighbour's correction leave a third of the sawtooth in every sample.
 better() {
-	[ $((worst * 4)) -lt "$plain" ]
+	[ $((median * 4)) -lt "$plain" ] && [ "$worst" -le $((plain + 4)) ]
 }
