@@ -224,7 +224,8 @@ gnss2shm publishes a sample only if it is sure of it, and says in one sentence w
 its short name, here:
 
 - `gnss2shm status` shows the state and its sentence; `Searching` means that something is missing, `Refusing` that
-  something cannot be trusted. The log has the same sentence once for every change of state.
+  something cannot be trusted. The log has the same sentence once for every change of state. Where pulse and receiver
+  are both at fault, `status` names the other one, too, as `besides`.
 - `gnss2shm status --json` has the short name under `reason`, the metric `gnss2shm_reason` as a label.
 - `gnss2shm status` ends in how many pulses, edges and sentences were not used, by short name, as the metric
   `gnss2shm_rejected_total` does. A few of them are no fault: each is one second without a sample.

@@ -6,13 +6,14 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{TestDir, TestUnit};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The watchdog's patience; it is fed four times within it.
@@ -23,16 +24,21 @@ struct Service {
     child: Child,
     socket: UnixDatagram,
     /// Kept open for the program to write to.
-    log: BufReader<std::process::ChildStderr>,
+    log: std::process::ChildStderr,
     _dir: TestDir,
     _unit: TestUnit,
 }
 
 impl Service {
     fn start(name: &str) -> Self {
+        Self::start_by(name, Command::new(PROGRAM))
+    }
+
+    /// `command` is the program, or starts it with these arguments.
+    fn start_by(name: &str, mut command: Command) -> Self {
         let (dir, unit) = (TestDir::new(name), TestUnit::claim());
         let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
+        let mut child = command
             .args(["run", "--serial", "/dev/ttyUSB99", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
             .env("NOTIFY_SOCKET", dir.join("notify"))
             .env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string())
@@ -42,7 +48,7 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let log = child.stderr.take().unwrap();
         Self { child, socket, log, _dir: dir, _unit: unit }
     }
 
@@ -67,6 +73,20 @@ impl Service {
             }
         }
         found.map(Option::unwrap)
+    }
+
+    fn kill(&self, signal: libc::c_int) {
+        // SAFETY: a signal to our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(self.id(), signal) }, 0);
+    }
+
+    /// Waits for its end, which has to be a good one, and gives what it logged.
+    fn ended_well(&mut self) -> String {
+        self.says(["STOPPING=1"]);
+        assert!(self.child.wait().unwrap().success());
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        log
     }
 
     fn id(&self) -> libc::pid_t {
@@ -97,14 +117,35 @@ fn systemd_learns_ready_state_alive_and_the_end() {
     for _ in 0..3 {
         service.says(["WATCHDOG=1"]);
     }
-    // SAFETY: a signal to our own child, which has not been waited for.
-    assert_eq!(unsafe { libc::kill(service.id(), libc::SIGTERM) }, 0);
-    service.says(["STOPPING=1"]);
-    assert!(service.child.wait().unwrap().success());
-    assert!(
-        (&mut service.log).lines().any(|line| line.unwrap().contains("Searching: ")),
-        "the log is on standard error"
-    );
+    service.kill(libc::SIGTERM);
+    assert!(service.ended_well().contains("Searching: "), "the log is on standard error");
+}
+
+#[test]
+fn a_signal_ends_it_and_the_log_says_which() {
+    for (signal, name) in [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT"), (libc::SIGHUP, "SIGHUP")] {
+        let mut service = Service::start(name);
+        service.says(["READY=1"]);
+        service.kill(signal);
+        let log = service.ended_well();
+        assert!(log.contains(&format!("{name} was sent: ending")), "{log}");
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", r#"trap "" HUP; exec "$0" "$@""#, PROGRAM]);
+    let mut service = Service::start_by("nohup", nohup);
+    service.says(["READY=1"]);
+    service.kill(libc::SIGHUP);
+    // The first may have been on its way; it lives for another two.
+    for _ in 0..3 {
+        service.says(["WATCHDOG=1"]);
+    }
+    service.kill(libc::SIGTERM);
+    let log = service.ended_well();
+    assert!(!log.contains("SIGHUP") && log.contains("SIGTERM was sent: ending"), "{log}");
 }
 
 /// One thread of the program, halted as a debugger does it, until this is dropped.

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let options = Options { serial: args.serial.clone(), phc: args.phc.clone(), gpsd: args.gpsd.clone() };
         let found = tokio::select! {
             found = search(&options) => found,
-            () = stop.asked() => {
+            _ = stop.asked() => {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };

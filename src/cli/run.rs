@@ -30,6 +30,7 @@ use crate::status::Board;
 use crate::status::metrics::MetricsServer;
 use crate::status::server::{StatusError, StatusServer};
 use crate::summary::Summary;
+use crate::sys::signal::is_ignored;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -136,7 +137,10 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         over = daemon::serve(&mut engine, events, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
         () = pulse.ended() => bug("the thread that reads the pulse"),
         _ = &mut receiver => bug("the task that reads the receiver"),
-        () = stop.asked() => Ok(()),
+        signal = stop.asked() => {
+            info!("{signal} was sent: ending");
+            Ok(())
+        }
     };
     service.stopping();
     sinks.invalidate();
@@ -148,24 +152,28 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
 }
 
 /// The signals that ask a process to end.
-pub(super) struct Stop(Vec<Signal>);
+pub(super) struct Stop(Vec<(&'static str, Signal)>);
 
 impl Stop {
+    /// SIGHUP stays ignored where it was at the start: under nohup(1) the terminal may go.
     pub(super) fn listen() -> Result<Self, Failure> {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>();
-        signals.map(Self).map_err(|error| Failure::new(ExitCode::Os, format!("signals cannot be handled: {error}")))
+        let os = |error| Failure::new(ExitCode::Os, format!("signals cannot be handled: {error}"));
+        let mut kinds = vec![("SIGTERM", SignalKind::terminate()), ("SIGINT", SignalKind::interrupt())];
+        if !is_ignored(SignalKind::hangup().as_raw_value()).map_err(os)? {
+            kinds.push(("SIGHUP", SignalKind::hangup()));
+        }
+        let signals = kinds.into_iter().map(|(name, kind)| Ok((name, signal(kind)?))).collect::<Result<_, _>>();
+        signals.map(Self).map_err(os)
     }
 
-    pub(super) async fn asked(&mut self) {
+    /// Waits for one, and gives its name.
+    pub(super) async fn asked(&mut self) -> &'static str {
         std::future::poll_fn(|context| {
-            if self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
+            let come =
+                self.0.iter_mut().find_map(|(name, signal)| signal.poll_recv(context).is_ready().then_some(*name));
+            come.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
         })
-        .await;
+        .await
     }
 }
 

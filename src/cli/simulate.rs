@@ -189,7 +189,7 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     let ended = tokio::select! {
         left = daemon::serve(&mut engine, events, &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
         () = over => Ok(()),
-        () = stop.asked() => Ok(()),
+        _ = stop.asked() => Ok(()),
     };
     sinks.invalidate();
     serial.abort();

@@ -13,6 +13,7 @@ pub mod listener;
 pub mod pps;
 pub mod ptp;
 pub mod reader;
+pub mod signal;
 pub mod sysv_shm;
 pub mod tcp;
 pub mod tty;

@@ -5,9 +5,13 @@
  * jitter; the rest follows at the pace of the baud rate, because QEMU's UART would deliver
  * everything at once. A burst longer than its second pushes the next one back, as on a real line.
  *
+ * The messages of u-blox receivers are among what it can say: PUBX,04, and in binary NAV-TIMEUTC, NAV-TIMEGPS, NAV-TIMELS
+ * and TIM-TP, which says how far off its second the next pulse will be.
+ *
  * Faults happen between two moments, in seconds after the start.
  */
 #include "truth.h"
+#include "ubx.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,12 +36,16 @@ static struct {
 	int64_t jump_at, jump_to; /* from this second on, this delay; never if jump_at < 0 */
 	struct period silent;    /* says nothing */
 	struct period invalid;   /* says the time, but declares it invalid */
+	struct period utc_unknown; /* reckons with one leap second less than there are, and says that they are its firmware's */
+	bool gps_base;           /* announces pulses in GPS time */
+	int64_t sawtooth;        /* ns that the pulse is off its second at most */
 	int corrupt;             /* bytes damaged, in 1/1000 */
 	int off;                 /* names a second that is wrong by this many */
 	int64_t leap_at;         /* the midnight before which truth is set back by 1 s; 0: none */
 	int leap_says;           /* in that second: 60, 59 or 0 */
 	const char *sentences;
-} opt = { "/dev/ttyS2", 9600, 0, NULL, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, 0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
+} opt = { "/dev/ttyS2", 9600, 0, NULL, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, {0, 0}, false, 0,
+	  0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
 
 static bool within(struct period p, int64_t t)
 {
@@ -73,10 +81,6 @@ static void sleep_until(int truth, int64_t ns)
 }
 
 /* ---- sentences ---- */
-
-struct civil {
-	int year, month, day, hour, minute, second;
-};
 
 static bool leap_year(int y)
 {
@@ -115,9 +119,17 @@ static struct civil named(int64_t second)
 	return c;
 }
 
-/* The part of a sentence between '$' and '*', or nothing if this type is not known. */
-static int body(char *out, size_t room, const char *type, struct civil c, bool valid)
+/* How late the pulse of this second is, ns. module/gnss2shm_sim.c has the same line. */
+static int64_t sawtooth(int64_t second)
 {
+	return second * 7 % (2 * opt.sawtooth + 1) - opt.sawtooth;
+}
+
+/* The part of a sentence between '$' and '*', or nothing if this type is not known. */
+static int body(char *out, size_t room, const char *type, const struct told *told)
+{
+	struct civil c = told->named;
+	bool valid = told->valid;
 	static const char where[] = "5231.2040,N,01324.6150,E";
 	char time[16], date[16];
 
@@ -143,13 +155,15 @@ static int body(char *out, size_t room, const char *type, struct civil c, bool v
 		return snprintf(out, room, "GPGSV,1,1,04,02,45,083,42,05,61,214,44,07,22,301,38,09,17,045,35");
 	if (!strcmp(type, "TXT"))
 		return snprintf(out, room, "GPTXT,01,01,02,gnss2shm simulated receiver");
+	if (!strcmp(type, "PUBX"))
+		return snprintf(out, room, "PUBX,04,%s,%s,%ld.00,%ld,%d%s,19,-2.660,21,", time, date, told->gps % WEEK,
+				told->gps / WEEK, told->leap_seconds, told->utc_known ? "" : "D");
 	return -1;
 }
 
-static size_t burst(char *out, size_t room, int64_t second, bool valid)
+static size_t burst(char *out, size_t room, const struct told *told)
 {
-	struct civil c = named(second);
-	size_t used = 0;
+	size_t used = 0, length;
 	char list[256], *rest = list, *type;
 
 	snprintf(list, sizeof(list), "%s", opt.sentences);
@@ -157,15 +171,19 @@ static size_t burst(char *out, size_t room, int64_t second, bool valid)
 		char text[100];
 		unsigned char sum = 0, *p;
 
-		if (body(text, sizeof(text), type, c, valid) < 0) {
-			fprintf(stderr, "no such sentence here: %s\n", type);
+		if (room - used < 120)
+			die("too many sentences");
+		if ((length = ubx_message((unsigned char *)out + used, type, told))) {
+			used += length;
+			continue;
+		}
+		if (body(text, sizeof(text), type, told) < 0) {
+			fprintf(stderr, "no such sentence or message here: %s\n", type);
 			exit(64);
 		}
 		for (p = (unsigned char *)text; *p; p++)
 			sum ^= *p;
 		used += snprintf(out + used, room - used, "$%s*%02X\r\n", text, sum);
-		if (used >= room)
-			die("too many sentences");
 	}
 	return used;
 }
@@ -301,7 +319,8 @@ static void options(int argc, char **argv)
 		{ "jitter-ns", 1, 0, 'j' }, { "sentences", 1, 0, 's' }, { "seed", 1, 0, 'S' },
 		{ "jump", 1, 0, 'J' },    { "silent", 1, 0, 'x' },  { "invalid", 1, 0, 'v' },
 		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { "heard-at", 1, 0, 'h' },
-		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' },
+		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' }, { "utc-unknown", 1, 0, 'u' },
+		{ "sawtooth-ns", 1, 0, 'w' }, { "gps-base", 0, 0, 'g' },
 		{ "heard-by", 1, 0, 'H' }, { 0, 0, 0, 0 },
 	};
 	int c;
@@ -321,6 +340,9 @@ static void options(int argc, char **argv)
 		case 'H': opt.heard_by = optarg; break;
 		case 'l': opt.leap_at = atoll(optarg); break;
 		case 'L': opt.leap_says = atoi(optarg); break;
+		case 'u': opt.utc_unknown = period_of(optarg); break;
+		case 'w': opt.sawtooth = atoll(optarg); break;
+		case 'g': opt.gps_base = true; break;
 		case 'o': opt.off = atoi(optarg); break;
 		case 'J':
 			if (sscanf(optarg, "%ld:%ld", &opt.jump_at, &opt.jump_to) == 2)
@@ -347,7 +369,13 @@ int main(int argc, char **argv)
 	for (next = first;; next++) {
 		int64_t t = next - first;
 		int64_t delay = opt.jump_at >= 0 && t >= opt.jump_at ? opt.jump_to : opt.delay;
-		size_t size = burst(bytes, sizeof(bytes), next, !within(opt.invalid, t)), i;
+		bool utc_known = !within(opt.utc_unknown, t);
+		struct told told = {
+			.named = named(next + !utc_known), .gps = next - GPS_EPOCH + LEAP_SECONDS, .valid = !within(opt.invalid, t),
+			.utc_known = utc_known, .leap_seconds = LEAP_SECONDS - !utc_known,
+			.pulses_in_gps_time = opt.gps_base, .next_pulse_late = sawtooth(next + 1),
+		};
+		size_t size = burst(bytes, sizeof(bytes), &told), i;
 
 		for (i = 0; i < size; i++)
 			if (drand48() * 1000 < opt.corrupt)

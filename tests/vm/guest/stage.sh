@@ -28,8 +28,11 @@ sim() {
 # start_receiver [FAULTS...]: sentences on /dev/ttyS2, which is wired to /dev/ttyS1.
 start_receiver() {
 	start nmea-gen nmea-gen --tty /dev/ttyS2 --baud "$baud" --delay-ns "$delay_ns" \
-		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" "$@"
+		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
 }
+
+# How far the pulse is off its second at most, by a sawtooth that the receiver tells, ns. `sim` has to be told, too.
+sawtooth_ns=0
 
 # What a scenario may allow, ns: a sample that is not wrong yet, a system clock that is right.
 wrong_ns=10000 clock_limit_ns=1000
@@ -158,6 +161,21 @@ check_comes_back() {
 	until_true 30 counted_since "$had" >/dev/null
 	took=$(awk -v from="$from" '{ printf "%.1f", $1 - from }' /proc/uptime)
 	check "$1: next sample after $took s" awk -v took="$took" 'BEGIN { exit took > 10 }'
+}
+
+# check_comes_and_goes PARAMETER DEVICE: checks for a simulated device that is taken away and given back twenty times.
+check_comes_and_goes() {
+	held=$(held_open)
+	times=0
+	while [ $times -lt 20 ]; do
+		times=$((times + 1))
+		sim "$1" 0
+		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $2 is not there"
+		had=$(count)
+		sim "$1" 1
+		check "$times: samples return" until_true 6 counted_since "$had"
+	done
+	check "nothing is left behind" test "$(held_open)" = "$held"
 }
 
 # What start_judge has seen until now: no sample may have been wrong.

@@ -15,7 +15,8 @@
  * as by an interrupt's handler that reads the system clock. An emulated machine would be late by
  * milliseconds now and then, which no real one is. So the handler's lateness is drawn (pps_late_ns), and
  * what the system clock showed by then is computed: it is a straight line between the reading
- * before the edge, 2 ms away at most, and the one after it.
+ * before the edge, 2 ms away at most, and the one after it. Where the reading before those two does not
+ * lie on it, the edge is lost.
  *
  * Parameters marked "run time" may be written under /sys/module/gnss2shm_sim/parameters.
  */
@@ -71,6 +72,11 @@ MODULE_PARM_DESC(width_ns, "from the rising to the falling edge (run time)");
 static int noise_ns = 0;
 module_param(noise_ns, int, 0644);
 MODULE_PARM_DESC(noise_ns, "time stamps are off by up to this, uniformly (run time)");
+
+static int sawtooth_ns = 0;
+module_param(sawtooth_ns, int, 0644);
+MODULE_PARM_DESC(sawtooth_ns, "pulses are off their second by up to this, as the receiver's clock has no tick there; "
+			      "nmea-gen knows by how much (run time)");
 
 static int loss = 0;
 module_param(loss, int, 0644);
@@ -179,11 +185,17 @@ static struct edge plan[3];                    /* the edges of `second`, in orde
 static int planned, done;
 static s64 second;                             /* of truth */
 static struct pps_device *pps;                 /* NULL while there is none */
-static struct system_time_snapshot before;     /* the timer's last look at the clocks */
+static struct system_time_snapshot earlier, before; /* the timer's last two looks at the clocks */
 
 static bool chance(int permille)
 {
 	return (int)(prandom_u32_state(&random) % 1000) < permille;
+}
+
+/* How late the pulse of `second` is. guest/nmea-gen.c has the same line. */
+static s64 sawtooth(void)
+{
+	return second * 7 % (2 * sawtooth_ns + 1) - sawtooth_ns;
 }
 
 static void plan_second(void)
@@ -193,9 +205,9 @@ static void plan_second(void)
 
 	planned = done = 0;
 	if (pulse) {
-		plan[planned++] = (struct edge){ 0, true };
+		plan[planned++] = (struct edge){ sawtooth(), true };
 		if (edges == 2)
-			plan[planned++] = (struct edge){ clamp(width_ns, 1, (int)NSEC_PER_SEC - 1), false };
+			plan[planned++] = (struct edge){ sawtooth() + clamp(width_ns, 1, (int)NSEC_PER_SEC - 1), false };
 	}
 	if (chance(glitch)) {
 		for (i = planned++; i > 0 && plan[i - 1].phase > stray.phase; i--)
@@ -219,26 +231,35 @@ static void deliver(s64 raw)
 			ptp_clock_event(nic_clock, &event);
 }
 
-/* Neither slewed faster than chronyd can, nor stepped. */
-static bool runs_evenly(s64 real, s64 raw)
+/* What the system clock gained on the counter within `part` of the time from one look at the clocks to the next. */
+static s64 gained(const struct system_time_snapshot *from, const struct system_time_snapshot *to, s64 part)
 {
-	s64 gained = real - raw;
+	s64 raw = to->raw - from->raw;
 
-	return (gained < 0 ? -gained : gained) < raw / 8 + 1000;
+	/* A step that would not fit in here is as good as one that does. */
+	return raw > 0 ? div64_s64(clamp(to->real - from->real - raw, -raw, raw) * part, raw) : 0;
 }
 
 /* The edge as the handler of an interrupt would have captured it. `now` is a look at the clocks after it. */
 static void capture(s64 raw, bool rising, const struct system_time_snapshot *now)
 {
-	s64 raw_span = now->raw - before.raw, real_span = now->real - before.real;
 	struct pps_event_time stamp = {};
-	s64 part, soonest = pps_late_ns / 6;
+	s64 part, gain, bent, soonest = pps_late_ns / 6;
 
-	/* The system clock was stepped around the edge: the interrupt is lost, as on which side of it cannot be told. */
-	if (!pps || raw_span <= 0 || !runs_evenly(real_span, raw_span))
+	if (!pps)
 		return;
 	part = raw - before.raw + soonest + prandom_u32_state(&random) % (u32)(pps_late_ns - soonest + 1);
-	stamp.ts_real = ktime_to_timespec64(before.real + part + (s64)div64_s64((real_span - raw_span) * part, raw_span));
+	gain = gained(&before, now, part);
+	bent = gain - gained(&earlier, &before, part);
+	/*
+	 * The system clock was stepped around the edge, or began or ended to be slewed, and `now` is late: what it
+	 * showed cannot be told, so the interrupt is lost.
+	 */
+	if (bent < -1000 || bent > 1000) {
+		pr_info("gnss2shm_sim: an edge for the PPS device is lost: the system clock is bent by %lld ns\n", bent);
+		return;
+	}
+	stamp.ts_real = ktime_to_timespec64(before.real + part + gain);
 	pps_event(pps, &stamp, rising ? PPS_CAPTUREASSERT : PPS_CAPTURECLEAR, NULL);
 }
 
@@ -277,6 +298,7 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 		done++;
 	}
 	wait = edge - raw;
+	earlier = before;
 	before = now;
 	spin_unlock_irqrestore(&lock, flags);
 
@@ -583,6 +605,7 @@ static int __init sim_init(void)
 		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
 	}
 	ktime_get_snapshot(&before);
+	earlier = before;
 	hrtimer_init(&timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	timer.function = tick;
 	hrtimer_start(&timer, ktime_get(), HRTIMER_MODE_ABS);

@@ -16,17 +16,7 @@ scenario() {
 	check "the clock becomes right" until_true 60 clock_is_right
 	check "samples come" publishes 5
 
-	held=$(held_open)
-	pulled=0
-	while [ $pulled -lt 20 ]; do
-		pulled=$((pulled + 1))
-		sim pps 0
-		check "$pulled: no device is named" until_true 3 said_times $pulled "Searching: the kernel PPS device is not there"
-		had=$(count)
-		sim pps 1
-		check "$pulled: samples return" until_true 6 counted_since "$had"
-	done
-	check "nothing is left behind" test "$(held_open)" = "$held"
+	check_comes_and_goes pps "kernel PPS device"
 	check "the kernel has one device" test "$(ls /sys/class/pps | wc -l)" = 1
 
 	step /dev/pps0 5000000

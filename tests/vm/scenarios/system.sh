@@ -61,6 +61,10 @@ scenario() {
 	kill -KILL "$pid"
 	check "a program that is killed is started again" until_true 40 is_another "$pid"
 	check "and locks again after that" until_true 60 is_locked
+	pid=$(main_pid)
+	kill -HUP "$pid"
+	check "one that is hung up is, too" until_true 40 is_another "$pid"
+	check "and locks again, too" until_true 60 is_locked
 	check "and chronyd goes on following" until_true 60 followed
 
 	echo 'wrong = 1' >/etc/gnss2shm/wrong.toml
