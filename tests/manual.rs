@@ -180,6 +180,24 @@ fn units_start_the_program_as_it_wants_to_be_started() {
     }
 }
 
+/// The drop-in of the readme for services that need the time.
+fn drop_in() -> String {
+    let readme = text("README.md");
+    readme.split("```ini\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_drop_in_for_services_that_need_the_time_is_the_manuals_and_asks_as_the_program_wants_to_be_asked() {
+    let drop_in = drop_in();
+    assert!(
+        text("tests/manual/program.roff").replace("\\-", "-").contains(&format!(".EX\n{drop_in}.EE\n")),
+        "{drop_in}"
+    );
+    let asks = said(&drop_in, "ExecCondition")[0];
+    let arguments = asks.strip_prefix("/usr/bin/").unwrap().split(' ');
+    Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{asks}: {error}"));
+}
+
 #[test]
 fn the_unit_keeps_the_segment_that_chronyd_reads() {
     let unit = text("files/usr/lib/systemd/system/gnss2shm@.service");
