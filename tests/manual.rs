@@ -163,6 +163,13 @@ fn the_installed_settings_are_read_by_the_real_parser_and_comments_name_real_key
     let manual = text("files/usr/share/man/man5/gnss2shm.toml.5");
     let example = manual.split(".EX\n").nth(1).unwrap().split(".EE").next().unwrap();
     Given::parse(example).unwrap().settle().unwrap();
+    let readme = text("README.md");
+    let shown = Given::parse(readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()).unwrap();
+    assert_eq!(
+        shown.settle().unwrap(),
+        Given::parse(&default).unwrap().settle().unwrap(),
+        "what it shows is the default"
+    );
 }
 
 /// What `key=` says in a unit, each time.
