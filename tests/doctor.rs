@@ -288,7 +288,35 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-config",
         |machine| machine.remove("/etc/gnss2shm"),
-        &[("configuration", Failure, "/etc/gnss2shm/default.toml is not there", "gnss2shm.toml(5)")],
+        &[("configuration", Failure, "there is none in /etc/gnss2shm", "`gnss2shm probe --write FILE`")],
+    );
+    planted(
+        "checkout",
+        |machine| {
+            machine.remove("/etc/gnss2shm");
+            machine.remove("/run/gnss2shm");
+            machine.remove("/usr/lib/systemd/system/gnss2shm@.service");
+            machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+            machine.process(700, 1, "ntpd", "ntpd -n");
+        },
+        &[
+            ("configuration", Failure, "there is none in /etc/gnss2shm", "install the package"),
+            ("service user", Warning, "neither gnss2shm@.service nor a user gnss2shm", "as root"),
+            ("rivals", Failure, "ntpd", "systemctl disable --now ntp"),
+        ],
+    );
+    planted(
+        "other-config",
+        |machine| {
+            machine.remove("/etc/gnss2shm/default.toml");
+            machine.write("/etc/gnss2shm/roof.toml", CONFIG);
+        },
+        &[(
+            "configuration",
+            Failure,
+            "/etc/gnss2shm/default.toml is not there",
+            "ask for an instance that there is: roof",
+        )],
     );
     planted(
         "typo",

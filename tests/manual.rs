@@ -148,7 +148,11 @@ fn the_installed_settings_are_read_by_the_real_parser_and_comments_name_real_key
     }
     let manual = text("files/usr/share/man/man5/gnss2shm.toml.5");
     let example = manual.split(".EX\n").nth(1).unwrap().split(".EE").next().unwrap();
-    Settings::new(Given::default(), Some(&File::parse("example", example).unwrap())).unwrap();
+    let settled = |text: &str| Settings::new(Given::default(), Some(&File::parse("example", text).unwrap())).unwrap();
+    settled(example);
+    let readme = text("README.md");
+    let shown = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(settled(shown), settled(&default), "what it shows is the default");
 }
 
 /// What `key=` says in a unit, each time.
@@ -164,6 +168,24 @@ fn units_start_the_program_as_it_wants_to_be_started() {
         let arguments = start.strip_prefix("/usr/bin/").unwrap().split(' ');
         Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{start}: {error}"));
     }
+}
+
+/// The drop-in of the readme for services that need the time.
+fn drop_in() -> String {
+    let readme = text("README.md");
+    readme.split("```ini\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_drop_in_for_services_that_need_the_time_is_the_manuals_and_asks_as_the_program_wants_to_be_asked() {
+    let drop_in = drop_in();
+    assert!(
+        text("tests/manual/program.roff").replace("\\-", "-").contains(&format!(".EX\n{drop_in}.EE\n")),
+        "{drop_in}"
+    );
+    let asks = said(&drop_in, "ExecCondition")[0];
+    let arguments = asks.strip_prefix("/usr/bin/").unwrap().split(' ');
+    Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{asks}: {error}"));
 }
 
 #[test]

@@ -110,6 +110,15 @@ fn the_page_is_open_metrics_to_the_letter_whatever_the_state() {
     assert_eq!(value(&begun, "gnss2shm_reason{reason=\"starting\"}"), Some(1.0));
     assert_eq!(value(&begun, "gnss2shm_offset_seconds"), None);
     assert_eq!(value(&board, "gnss2shm_state{state=\"Locked\"}"), Some(1.0));
+    for reason in Reason::ALL {
+        let series = format!("gnss2shm_rejected_total{{reason=\"{}\"}}", reason.key());
+        assert_eq!(value(&begun, &series), Some(0.0), "{series} before anything was rejected");
+        assert!(value(&board, &series).is_some(), "{series}");
+    }
+    let rejected = |of: &[openmetrics::Series]| -> f64 {
+        of.iter().filter(|s| s.name == "gnss2shm_rejected_total").map(|s| s.value).sum()
+    };
+    assert!(rejected(&board) > 10.0, "the recording has glitches: {}", rejected(&board));
     let width = value(&board, "gnss2shm_pulse_width_seconds").unwrap();
     assert!((width - 0.1).abs() < 1e-4, "{width} s: the recording's pulse has 100 ms");
     assert!(value(&board, "gnss2shm_samples_total").unwrap() > 10.0);

@@ -105,7 +105,8 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
         let config = SerialConfig { device: speaks.device(), baud: Baud::Rate(38_400) };
         assert_eq!(found.receiver, Some(ReceiverConfig::Serial(config)));
         let missing = found.missing().unwrap();
-        assert!(missing.contains("/dev/ptp4095 is not there") && missing.contains("says that it has"), "{missing}");
+        assert_eq!(missing, "no pulse could be looked for on /dev/ptp4095: the report says why and what to do");
+        assert!(report.contains("/dev/ptp4095 is not there"), "{report}");
     });
 }
 
@@ -161,21 +162,28 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
     });
 }
 
-fn probe(args: &[&str]) -> (Option<i32>, String) {
+/// Exit code, standard output, standard error.
+fn probe(args: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("probe").args(args).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
-fn without_hardware_the_answer_is_no_and_one_sentence_says_why() {
+fn without_hardware_the_answer_is_no_and_everything_is_said_once() {
     let dir = TestDir::new("probe-none");
     let made = dir.join("made.toml");
     let made = made.to_str().unwrap();
     let nothing = ["--serial", "/dev/nosuchport", "--phc", "nosuchif0", "--gpsd", "127.0.0.1:1", "--write", made];
-    let (code, said) = probe(&nothing);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, report, said) = probe(&nothing);
+    assert_eq!((code, said.lines().count()), (Some(1), 2), "what it does, and what is missing: {said}");
+    for fact in ["no network interface nosuchif0", "/dev/nosuchport is not there"] {
+        assert_eq!((report.matches(fact).count(), said.matches(fact).count()), (1, 0), "{report}{said}");
+    }
     let last = said.lines().last().unwrap();
-    assert!(last.contains("no network interface nosuchif0") && last.contains("/dev/nosuchport is not there"), "{said}");
+    for missing in ["no pulse could be looked for on nosuchif0", "no serial port could be listened to"] {
+        assert!(last.contains(missing), "{said}");
+    }
     assert!(fs::metadata(made).is_err(), "nothing was found, so nothing is written");
 }
 
@@ -185,7 +193,7 @@ fn a_file_that_exists_is_not_overwritten_and_that_is_said_at_once() {
     let file = dir.join("kept");
     fs::write(&file, "mine").unwrap();
     for option in ["--write", "--chrony"] {
-        let (code, said) = probe(&[option, file.to_str().unwrap()]);
+        let (code, _, said) = probe(&[option, file.to_str().unwrap()]);
         assert_eq!((code, said.lines().count()), (Some(73), 1), "{said}");
         assert!(said.contains("kept exists") && said.contains("--force"), "{said}");
     }

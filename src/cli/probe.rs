@@ -58,20 +58,21 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     let (Some(receiver), Some(pulse)) = (&found.receiver, &found.pulse) else { return Ok(()) };
     let unit = settings::unit(found);
     let files = [
-        (&args.write, "settings for gnss2shm run --config", settings::toml(receiver, pulse, unit)),
-        (&args.chrony, "line for chrony.conf", settings::chrony(unit)),
+        (&args.write, "settings", settings::toml(receiver, pulse, unit)),
+        (&args.chrony, "for chrony.conf", settings::chrony(unit)),
     ];
     for (path, what, text) in files {
         let said = match path {
             Some(path) => {
                 save(path, &text, args.force)?;
-                format!("the {what}: written to {}\n", path.display())
+                format!("{what}\n  written to {}\n", path.display())
             }
-            None => format!("the {what}:\n\n{text}\n"),
+            None => format!("{what}\n\n{text}\n"),
         };
         super::shown(write!(std::io::stdout(), "{said}"))?;
     }
-    Ok(())
+    let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
+    super::written(writeln!(std::io::stdout(), "next\n  {next}"))
 }
 
 fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {

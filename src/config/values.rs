@@ -138,7 +138,7 @@ pub struct Loopback(pub SocketAddr);
 impl Loopback {
     /// What an operator may write.
     pub const ALLOWED: &'static str =
-        "an address on loopback with its port, as in \"127.0.0.1:9123\" or \"[::1]:9123\"";
+        "an address on loopback with its port, as in \"127.0.0.1:9456\" or \"[::1]:9456\"";
 }
 
 impl std::str::FromStr for Loopback {

@@ -87,14 +87,25 @@ pub struct Account {
 pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
     let name = unit.last("User").unwrap_or("gnss2shm");
     let mut found = traps(unit);
-    if !unit.is_installed {
-        found.push(Finding::warning(
+    let user = user(system, name);
+    match (unit.is_installed, user) {
+        (true, _) => {}
+        (false, Some(_)) => found.push(Finding::warning(
             ITEM,
             format!("{UNIT} is not installed"),
             "install the package, or copy the unit to /etc/systemd/system",
-        ));
+        )),
+        // As in a checkout: one thing is missing, not two.
+        (false, None) => {
+            found.push(Finding::warning(
+                ITEM,
+                format!("there is neither {UNIT} nor a user {name}, so whether a service may use the devices is not looked at"),
+                "install the package, or start `gnss2shm run` yourself as root",
+            ));
+            return (None, found);
+        }
     }
-    let Some((uid, own)) = user(system, name) else {
+    let Some((uid, own)) = user else {
         found.push(Finding::failure(ITEM, format!("there is no user {name}"), USER_CURE));
         return (None, found);
     };

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{Finding, Instance, System};
+use super::{CONFIGURATIONS, Finding, Instance, System};
 use crate::config::{File, Given, Settings};
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
@@ -28,6 +28,13 @@ pub(super) fn read(system: &System, instance: &Instance) -> Result<Settings, Fin
     let path = instance.config.display();
     let bytes = system.bytes(&instance.config).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => Finding::unseen(ITEM, format!("{path}, and the devices that it names")),
+        // Nothing is installed, as in a checkout: no instance is missing by name.
+        ErrorKind::NotFound if instance.is_assumed(system) => Finding::failure(
+            ITEM,
+            format!("there is none in {CONFIGURATIONS}, so receiver, pulse and refclock are not looked at"),
+            "install the package and fill in the one that it brings, or have `gnss2shm probe --write FILE` make one; \
+             one that lies elsewhere is looked at with --config FILE",
+        ),
         ErrorKind::NotFound => Finding::failure(
             ITEM,
             format!("{path} is not there, so devices and refclock are not looked at"),

@@ -31,6 +31,8 @@ pub use system::System;
 
 /// Where the configurations of the service's instances are.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
+/// The instance whose configuration the package brings: drop-ins are looked for under this name where there is none.
+const ASSUMED: &str = "default";
 /// Where the unit has each of them answer.
 const SOCKETS: &str = "/run/gnss2shm";
 
@@ -107,7 +109,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The instance of this name, or of this configuration, or the only one.
+    /// The instance of this name, or of this configuration, or the only one, or the package's.
     ///
     /// # Errors
     /// There are several to choose from: their names.
@@ -117,12 +119,17 @@ impl Instance {
         let name = match named {
             Some(name) => name,
             None => match Self::all(system).as_slice() {
-                [] => "default".to_owned(),
+                [] => ASSUMED.to_owned(),
                 [only] => only.name.clone(),
                 several => return Err(several.iter().map(|instance| instance.name.clone()).collect()),
             },
         };
         Ok(Self { config: config.unwrap_or_else(|| Self::configured(&name)), name })
+    }
+
+    /// Whether nothing but the name that the package gives its own speaks for it.
+    fn is_assumed(&self, system: &System) -> bool {
+        self.name == ASSUMED && self.config == Self::configured(ASSUMED) && Self::all(system).is_empty()
     }
 
     /// Every instance that has a configuration.

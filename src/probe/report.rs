@@ -1,6 +1,6 @@
 //! What was found, for people: what there is, what was seen of it, and what is missing.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::figures::WIDEST;
 use super::heard::Fix;
@@ -8,6 +8,8 @@ use super::pins::{Saw, Tried};
 use super::survey::Able;
 use super::{Findings, Port, Searched};
 use crate::event::State;
+use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::SerialConfig;
 use crate::time::Span;
 
 impl fmt::Display for Findings {
@@ -47,19 +49,30 @@ fn clock(f: &mut fmt::Formatter<'_>, Searched { clock, pins, trouble }: &Searche
             writeln!(f, "  {node}{driver}{interface}: {pins}, {channels}, {method} cross time stamps")?;
         }
     }
-    pins.iter().try_for_each(|tried| writeln!(f, "    {}", seen_on(tried)))?;
+    alike(pins).iter().try_for_each(|(names, saw)| writeln!(f, "    {}: {saw}", names.join(", ")))?;
     trouble.iter().try_for_each(|why| writeln!(f, "    {why}"))
 }
 
+/// Neighbouring pins on which the same was seen, and what.
+fn alike(pins: &[Tried]) -> Vec<(Vec<String>, String)> {
+    let mut lines: Vec<(Vec<String>, String)> = Vec::new();
+    for (name, saw) in pins.iter().map(|tried| (name(tried), seen_on(tried))) {
+        match lines.last_mut() {
+            Some((names, said)) if *said == saw => names.push(name),
+            Some(_) | None => lines.push((vec![name], saw)),
+        }
+    }
+    lines
+}
+
 fn seen_on(tried: &Tried) -> String {
-    let pin = name(tried);
     match tried.saw {
-        Saw::Pulse => format!("{pin}: edges a second apart, on channel {}", tried.channel),
-        Saw::Edges(count) => format!("{pin}: {count} edges, but no pulse each second"),
-        Saw::Nothing => format!("{pin}: nothing"),
-        Saw::InUse => format!("{pin}: in use for something else, not touched"),
-        Saw::Refused => format!("{pin}: the driver does not let it time stamp edges"),
-        Saw::Untried => format!("{pin}: not tried"),
+        Saw::Pulse => format!("the pulse, on channel {}", tried.channel),
+        Saw::Edges(count) => format!("{count} edges, but no pulse each second"),
+        Saw::Nothing => "nothing".into(),
+        Saw::InUse => "in use for something else, not touched".into(),
+        Saw::Refused => "the driver does not let it time stamp edges".into(),
+        Saw::Untried => "not tried".into(),
     }
 }
 
@@ -69,7 +82,7 @@ fn name(Tried { pin, channel, .. }: &Tried) -> String {
 
 fn said_by(Port { device, left, heard }: &Port) -> String {
     if let Some(why) = left {
-        return format!("not listened to: {why}");
+        return format!("not listened to: {why}"); // which names the device
     }
     let rate = heard.rate().map_or("no rate".into(), |rate| format!("{rate} baud"));
     match (heard.is_understood(), heard.counts().bytes) {
@@ -119,12 +132,13 @@ impl Findings {
         writeln!(f, "  margins: {before} after the pulse that is named, {after} before the next")
     }
 
-    /// What is missing, in one sentence; nothing where receiver and pulse are paired.
+    /// What is missing and what to do, in one sentence that repeats nothing of the report above it; nothing where receiver
+    /// and pulse are paired.
     pub fn missing(&self) -> Option<String> {
         match (&self.pulse, &self.receiver, self.pairing.state()) {
             (Some(_), Some(_), State::Locked) => None,
             (None, None, _) => Some(format!("{}; and {}", self.no_pulse(), self.no_receiver())),
-            (None, Some(_), _) => Some(format!("{}{}", self.no_pulse(), self.fix())),
+            (None, Some(_), _) => Some(self.no_pulse()),
             (Some(_), None, _) => Some(self.no_receiver()),
             (Some(_), Some(_), state) => Some(state.reason().map_or_else(
                 || format!("receiver and pulse are there, but the engine came no further than {state}: try again, and if it stays so, record it with gnss2shm run --record"),
@@ -134,8 +148,9 @@ impl Findings {
     }
 
     fn no_pulse(&self) -> String {
-        let trouble =
-            self.clocks.iter().find_map(|searched| searched.trouble.as_ref().or(searched.clock.able.as_ref().err()));
+        let is_in_trouble = |searched: &&Searched| searched.trouble.is_some() || searched.clock.able.is_err();
+        let in_trouble: Vec<_> =
+            self.clocks.iter().filter(is_in_trouble).map(|searched| searched.clock.device.as_str()).collect();
         let tried: Vec<_> = (self.clocks.iter())
             .filter_map(|searched| {
                 let was_tried = |tried: &&Tried| matches!(tried.saw, Saw::Nothing | Saw::Edges(_));
@@ -143,23 +158,26 @@ impl Findings {
                 (!pins.is_empty()).then(|| format!("{} of {}", pins.join(", "), searched.clock.device))
             })
             .collect();
-        match (tried.as_slice(), trouble) {
-            ([], Some(trouble)) => trouble.clone(),
-            ([], None) if self.clocks.is_empty() => {
+        match (tried.as_slice(), in_trouble.as_slice()) {
+            ([], []) if self.clocks.is_empty() => {
                 "there is no PTP hardware clock: check that the NIC has one and that its driver is loaded".into()
             }
-            ([], None) => {
-                "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed".into()
+            ([], []) => "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed".into(),
+            ([], clocks) => {
+                format!("no pulse could be looked for on {}: the report says why and what to do", clocks.join(", "))
             }
             (tried, _) => format!(
-                "no pulse was seen on {}: check the pulse's wiring, its level, and that it is set to 1 Hz",
-                tried.join(" and ")
+                "no pulse was seen on {}: check the pulse's wiring, its level, and that it is set to 1 Hz{}",
+                tried.join(" and "),
+                self.fix()
             ),
         }
     }
 
+    /// What the receiver that was taken says of its fix.
     fn fix(&self) -> &'static str {
-        match self.ports.iter().find_map(|port| port.heard.fix()) {
+        let Some(ReceiverConfig::Serial(SerialConfig { device, .. })) = &self.receiver else { return "" };
+        match self.ports.iter().find(|port| port.device == *device).and_then(|port| port.heard.fix()) {
             Some(Fix::Valid) => "; the receiver says that it has a fix",
             Some(Fix::Invalid) => {
                 "; the receiver says that it has no fix, without which many give no pulse: check its antenna"
@@ -169,19 +187,16 @@ impl Findings {
     }
 
     fn no_receiver(&self) -> String {
-        let mut text = match self.ports.iter().filter(|port| port.left.is_none()).collect::<Vec<_>>().as_slice() {
+        let listened = self.ports.iter().filter(|port| port.left.is_none());
+        match listened.map(|port| port.device.as_str()).collect::<Vec<_>>().as_slice() {
             [] if self.ports.is_empty() => {
-                return "there is no serial port: plug the receiver in, and check that its driver is loaded".into();
+                "there is no serial port: plug the receiver in, and check that its driver is loaded".into()
             }
-            [] => "no serial port could be listened to".to_owned(),
-            ports => {
-                let said = ports.iter().map(|port| said_by(port)).collect::<Vec<_>>().join(", ");
-                format!("no receiver was understood: check its power, its wiring and that it sends NMEA ({said})")
-            }
-        };
-        for why in self.ports.iter().filter_map(|port| port.left.as_ref()) {
-            let _never_fails = write!(text, "; {why}");
+            [] => "no serial port could be listened to: the report says why and what to do".into(),
+            ports => format!(
+                "no receiver was understood on {}: check its power, its wiring and that it sends NMEA",
+                ports.join(", ")
+            ),
         }
-        text
     }
 }

@@ -1,6 +1,7 @@
 //! What was found, as the file for `gnss2shm run --config` and as the line for chrony.conf.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::Findings;
 use crate::config::GPSD_UNITS;
@@ -18,6 +19,27 @@ pub fn unit(found: &Findings) -> u8 {
 /// The line for chrony.conf.
 pub fn chrony(unit: u8) -> String {
     format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS\n")
+}
+
+/// What to do with both, in the order that has the SHM segment there before chronyd: where they were written to, if
+/// they were.
+pub fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
+    let run = match settings {
+        Some(path) => match instance(path) {
+            Some(name) => format!("systemctl enable --now gnss2shm@{name}"),
+            None => format!("gnss2shm run --config {}", path.display()),
+        },
+        None => "put the settings into a file (--write FILE does), run gnss2shm run --config FILE".into(),
+    };
+    let line = if chrony.is_some() { "" } else { "put the line into chrony.conf, " };
+    format!("{run}; then {line}restart chronyd")
+}
+
+/// The instance of the service that reads this file.
+fn instance(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let is_its = path.parent() == Some(Path::new("/etc/gnss2shm")) && path.extension().is_some_and(|end| end == "toml");
+    is_its.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// The settings, as TOML. Nothing is said that `run` finds out by itself.
@@ -89,6 +111,15 @@ mod tests {
             let read = Settings::new(Given::default(), Some(&file)).unwrap();
             assert_eq!((read.receiver, read.pulse, read.shm), (receiver, PulseConfig::Phc(pulse), Some(8)), "{text}");
         }
+    }
+
+    #[test]
+    fn what_comes_next_starts_the_instance_whose_settings_were_written() {
+        let next = |settings: &str| next(Some(Path::new(settings)), Some(Path::new("chrony.line")));
+        assert_eq!(next("/etc/gnss2shm/roof.toml"), "systemctl enable --now gnss2shm@roof; then restart chronyd");
+        assert_eq!(next("/tmp/roof.toml"), "gnss2shm run --config /tmp/roof.toml; then restart chronyd");
+        let by_hand = super::next(None, None);
+        assert!(by_hand.contains("--write FILE") && by_hand.contains("line into chrony.conf"), "{by_hand}");
     }
 
     #[test]

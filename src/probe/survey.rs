@@ -107,9 +107,8 @@ fn sentence(error: &PhcError) -> String {
 
 /// The ports that are named, else all that have hardware behind them.
 pub fn ports(named: &[String]) -> Vec<Found> {
-    let consoles = fs::read_to_string("/proc/consoles").unwrap_or_default();
     let devices = if named.is_empty() { hardware() } else { named.to_vec() };
-    devices.into_iter().map(|device| Found { leave: leave(&device, &consoles), device }).collect()
+    devices.into_iter().map(|device| Found { leave: leave(&device), device }).collect()
 }
 
 fn hardware() -> Vec<String> {
@@ -128,16 +127,11 @@ fn hardware() -> Vec<String> {
 }
 
 /// Why a port must not be touched.
-fn leave(device: &str, consoles: &str) -> Option<String> {
-    let node = fs::canonicalize(device).unwrap_or_else(|_| PathBuf::from(device));
-    let name = node.file_name().unwrap_or_default().to_string_lossy();
-    if consoles.lines().any(|line| line.split_whitespace().next() == Some(&name)) {
-        return Some(format!(
-            "{device} is the kernel's console: remove console={name} from its command line, if a receiver is there"
-        ));
-    }
-    let holders = holder::holders(device);
-    (!holders.is_empty()).then(|| holder::sentence(device, &holders))
+fn leave(device: &str) -> Option<String> {
+    holder::console(device).or_else(|| {
+        let holders = holder::holders(device);
+        (!holders.is_empty()).then(|| holder::sentence(device, &holders))
+    })
 }
 
 /// Names in a directory, in the order of their numbers; none where it cannot be read.
@@ -151,13 +145,6 @@ fn entries(directory: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_console_and_a_held_port_are_left_alone() {
-        let consoles = "ttyS0                -W- (EC  p a)    4:64\n";
-        assert!(leave("/dev/ttyS0", consoles).unwrap().contains("kernel's console"));
-        assert_eq!(leave("/dev/ttyS01", consoles), None);
-    }
 
     #[test]
     fn a_clock_that_is_none_says_so() {

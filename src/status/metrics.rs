@@ -23,6 +23,7 @@ use super::PAUSE;
 use super::server::SharedBoard;
 use super::snapshot::Snapshot;
 use crate::claim::{Claim, Rival};
+use crate::event::Reason;
 
 /// Connections at a time; whoever comes when they are all taken waits in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -150,7 +151,9 @@ impl Page<'_> {
         self.family("gnss2shm_state", "1 for the state that it is in", "state", &states, MetricType::Gauge)?;
         self.gauge("gnss2shm_gate_open", "1 while programs may rely on the time", Some(f64::from(gate.open)))?;
         self.counter("gnss2shm_samples", "Samples published", now.samples)?;
-        let rejected: Vec<_> = now.rejected.iter().map(|(reason, times)| (reason.as_str(), *times)).collect();
+        // Every reason from the start: a counter that begins with its first event shows no increase for that one.
+        let times = |reason: &Reason| (reason.key(), now.rejected.get(reason.key()).copied().unwrap_or(0));
+        let rejected: Vec<_> = Reason::ALL.iter().map(times).collect();
         self.family(
             "gnss2shm_rejected",
             "Pulses, edges and sentences not used",

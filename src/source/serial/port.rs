@@ -7,7 +7,7 @@ use std::path::Path;
 use tracing::warn;
 
 use super::class::{Class, class_of, is_gnss};
-use super::holder::{holders, list, sentence};
+use super::holder::{console, holders, list, sentence};
 use crate::source::error::SourceError;
 use crate::sys::bytes::ByteFile;
 use crate::sys::tty::{Exclusive, Tty, TtyError};
@@ -47,6 +47,9 @@ fn tty(device: &str, baud: u32) -> Result<Tty, SourceError> {
     let others = holders(device);
     if !others.is_empty() {
         warn!("{device} is also open in {}: what they read of it is lost here; stop them", list(&others));
+    }
+    if let Some(why) = console(device) {
+        warn!("{why}");
     }
     if let Ok(set) = tty.baud()
         && !is_near(set, baud)

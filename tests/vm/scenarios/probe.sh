@@ -100,7 +100,14 @@ scenario() {
 	check "the delay is found" delay_is_found
 	check "the console is left alone" found "/dev/ttyS0 is the kernel's console"
 	check "a port in use is left alone" found "/dev/ttyS2 is held by nmea-gen"
+	check "what comes next is said" found "  gnss2shm run --config /results/made/run.toml; then restart chronyd"
 	check "a file is not overwritten" refuses_to_overwrite
+
+	gnss2shm run --serial /dev/ttyS0 --phc "$nic" --shm 9 >/results/console.log 2>&1 &
+	pid=$!
+	check "run on the console is warned of it" until_true 10 grep -q "/dev/ttyS0 is the kernel's console" /results/console.log
+	kill $pid
+	wait $pid
 
 	start gnss2shm gnss2shm run --config /results/made/run.toml
 	start_chronyd "$(cat /results/made/chrony.line)"

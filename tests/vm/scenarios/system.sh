@@ -3,7 +3,7 @@
 machine=debian
 programs=
 judged=checks
-lasts=500
+lasts=560
 
 scenario() {
 	start_receiver
@@ -31,6 +31,16 @@ scenario() {
 	check "the journal has the state as a field" journal_has GNSS2SHM_STATE=Locked
 	check "waiting for the lock ends" systemctl start gnss2shm-wait@default
 	check "the gate opens" until_true 30 gnss2shm status --check
+	make_needy
+	check "what needs the time starts, with the drop-in of README.md" needy_starts
+	systemctl stop gnss2shm@default
+	sed -i 's/60s/2s/' /run/systemd/system/needy.service.d/time.conf
+	systemctl daemon-reload
+	check "and is skipped without it" needy_is_skipped
+	check "probe finds the same devices" gnss2shm probe --force --write /etc/gnss2shm/default.toml
+	systemctl start gnss2shm@default
+	check "and with what it wrote the service locks" until_true 60 is_locked
+	pid=$(main_pid)
 
 	# What it says of system calls that the unit forbids, it says with --debug alone: the next one gets that.
 	mkdir -p /run/systemd/system/gnss2shm@default.service.d
@@ -82,6 +92,25 @@ healthy() {
 	gnss2shm doctor >/results/doctor && return
 	grep -v '^ok' /results/doctor | tr '\n' ' '
 	return 1
+}
+
+# A service that must not start with a wrong time.
+make_needy() {
+	mkdir -p /run/systemd/system/needy.service.d
+	printf '[Service]\nType=oneshot\nExecStart=/bin/touch /run/needy\n' >/run/systemd/system/needy.service
+	sed -n '/^```ini$/,/^```$/{/^```/!p}' /usr/share/doc/gnss2shm/README.md >/run/systemd/system/needy.service.d/time.conf
+	systemctl daemon-reload
+}
+
+needy_starts() {
+	rm -f /run/needy
+	systemctl start needy && [ -e /run/needy ]
+}
+
+# It does not start, and that is no failure.
+needy_is_skipped() {
+	rm -f /run/needy
+	systemctl start needy && [ ! -e /run/needy ] && ! systemctl is-failed needy
 }
 
 is_locked() {
