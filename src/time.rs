@@ -22,8 +22,10 @@ pub use civil::Date;
 
 /// Nanoseconds in a second.
 pub const NANOS: i64 = 1_000_000_000;
+/// Seconds in a day, without a leap second.
+pub const DAY: i64 = 86_400;
 /// Seconds in a week.
-pub const WEEK: i64 = 7 * 86_400;
+pub const WEEK: i64 = 7 * DAY;
 
 /// A clock's name at the type level.
 pub trait Clock: Copy + Ord + fmt::Debug {}
@@ -173,17 +175,17 @@ impl UtcSecond {
     /// From the calendar and the time of day. `second` may be 60 only where a caller has decided what that means: it
     /// is counted as the next minute's first second here, as POSIX does.
     pub const fn from_civil(date: Date, second_of_day: u32) -> Self {
-        Self(date.days().saturating_mul(86_400).saturating_add(second_of_day as i64))
+        Self(date.days().saturating_mul(DAY).saturating_add(second_of_day as i64))
     }
 
     /// The calendar day.
     pub const fn date(self) -> Date {
-        Date::from_days(self.0.div_euclid(86_400))
+        Date::from_days(self.0.div_euclid(DAY))
     }
 
     /// Seconds since that day's midnight, 0 to 86,399.
     pub const fn second_of_day(self) -> u32 {
-        self.0.rem_euclid(86_400) as u32
+        self.0.rem_euclid(DAY) as u32
     }
 }
 

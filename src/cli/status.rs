@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::{ExitCode, Failure};
 use crate::duration::parse_span;
+use crate::status::SOCKETS;
 use crate::status::snapshot::Snapshot;
 use crate::sys::reader::await_input;
 use crate::time::Span;
 
-/// Where the sockets of the service's instances are.
-const SOCKETS: &str = "/run/gnss2shm";
 /// An answer that takes longer is none: it is written at once or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// A program that is not there yet is looked for this often.

@@ -9,13 +9,11 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::tables::{Given, KEYS, Key};
-use super::written::Written;
+use super::written::{Written, clipped};
 use super::{ConfigError, unknown};
 
 /// Settings that are longer are something else. Nothing bigger is read.
 const SIZE_MAX: u64 = 256 * 1024;
-/// As much is repeated of what is wrong.
-const QUOTED_MAX: usize = 80;
 
 /// What a file says.
 #[derive(Clone, Debug)]
@@ -205,14 +203,6 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-}
-
-/// Its beginning, where it is long.
-pub(super) fn clipped(text: &str) -> String {
-    match text.char_indices().nth(QUOTED_MAX) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 /// On one line, and without what a terminal would obey.

@@ -1,8 +1,8 @@
 //! What to say of a key or a table that there is not: where it belongs, or which one was meant.
 
-use super::file::clipped;
 use super::listed;
 use super::tables::{KEYS, Key};
+use super::written::clipped;
 
 /// What is longer is no slip of the fingers, and takes long to compare.
 const NAME_MAX: usize = 40;

@@ -16,6 +16,9 @@ use crate::source::server::Server;
 /// Nothing that is read from a text is longer: what is, is not repeated in an error.
 const TEXT_MAX: usize = 300;
 
+/// As much is repeated of what is wrong.
+const QUOTED_MAX: usize = 80;
+
 /// What stands behind the equals sign.
 pub(super) enum Written<'a> {
     /// In quotes.
@@ -37,6 +40,14 @@ impl<'a> From<&'a DeValue<'_>> for Written<'a> {
             DeValue::Boolean(truth) => Self::Truth(*truth),
             DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => Self::Other,
         }
+    }
+}
+
+/// Its beginning, where it is long.
+pub(super) fn clipped(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use super::chrony_conf::ChronyConf;
 use super::{Finding, System};
-use crate::time::Date;
+use crate::source::witness::TABLE;
+use crate::time::{DAY, Date};
 
-/// The table that the service reads, as tzdata ships it.
-const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
 /// From 1900, where NTP's seconds begin, to 1970.
 const NTP_EPOCH: i64 = 2_208_988_800;
-const DAY: i64 = 86_400;
 
 /// A version of the kernel: major and minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::config::Settings;
+use crate::status::SOCKETS;
 use account::{Account, Unit};
 use chrony_conf::ChronyConf;
 use processes::Processes;
@@ -33,8 +34,6 @@ pub use system::System;
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
 /// The instance whose configuration the package brings: drop-ins are looked for under this name where there is none.
 const ASSUMED: &str = "default";
-/// Where the unit has each of them answer.
-const SOCKETS: &str = "/run/gnss2shm";
 
 /// How an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -8,7 +8,7 @@
 
 use crate::event::Announced;
 use crate::nmea::{Kind, LeapSeconds, Sentence};
-use crate::time::{Instant, Raw, Span, UtcSecond, WEEK};
+use crate::time::{DAY, Instant, Raw, Span, UtcSecond, WEEK};
 use crate::ubx::{Frame, Message, TimTp, TimeBase};
 
 /// A message that stopped coming is believed for so long: with a fix, every satellite of GPS sends the leap seconds once
@@ -17,7 +17,7 @@ const UNKNOWN_FOR: Span = Span::from_secs(13 * 60);
 /// A pulse is announced within the second before it, a slow line allowed for.
 const ANNOUNCED_WITHIN: Span = Span::from_millis(1_500);
 /// 1970-01-01 was a Thursday; weeks begin on Sunday.
-const EPOCH_IN_WEEK: i64 = 4 * 86_400;
+const EPOCH_IN_WEEK: i64 = 4 * DAY;
 
 /// What a u-blox receiver says beside its seconds. Of any other receiver it knows nothing, and does nothing.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,11 +3,10 @@
 use crate::event::Bytes;
 use crate::foreign::Foreign;
 use crate::nmea::{Found, Framer, Kind, LineCounts, Sentence, Validity};
+use crate::source::feed::BITS_PER_BYTE;
 use crate::source::serial::RATES;
 use crate::ubx::Message;
 
-/// Start bit, eight data bits, stop bit.
-const BITS_PER_BYTE: i64 = 10;
 /// Kinds of sentences listed.
 const KINDS_KEPT: usize = 24;
 

@@ -20,8 +20,6 @@ const LAST_ROUND: Duration = Duration::from_millis(10_500);
 const TOLERANCE: Span = Span::from_millis(2);
 /// Edges remembered of a pin; with more than that in 2.5 s it is no pulse.
 const REMEMBERED: usize = 64;
-/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
-const DRAIN_READS: usize = 6;
 
 /// How long the end of the thread is waited for. It takes milliseconds, unless another program on a kernel before 6.7
 /// took the event that our read is waiting for.
@@ -153,14 +151,7 @@ impl Restorer {
     fn clear(&mut self, channel: u32) -> io::Result<()> {
         self.touched = true;
         let _it_may_be_off = self.ptp.disable_extts(channel);
-        let silent = EventFd::new()?;
-        for _ in 0..DRAIN_READS {
-            if self.ptp.wait(&silent, Duration::ZERO)? != Woken::Events {
-                break;
-            }
-            self.ptp.read()?;
-        }
-        Ok(())
+        self.ptp.drain()
     }
 
     fn arm(&self, pin: Option<&PinState>, channel: u32) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::time::Span;
 /// How long something missing is left alone before it is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// Start bit, eight data bits, stop bit.
-pub(super) const BITS_PER_BYTE: i64 = 10;
+pub(crate) const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what a terminal's buffer holds.
 pub(super) const READ_MAX: usize = 4096;
 /// How long bytes are left to gather: well below the silence between bursts that the framer looks for.

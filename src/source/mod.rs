@@ -1,7 +1,7 @@
 //! Where events come from. A source makes events and knows nothing of what becomes of them.
 
 pub mod error;
-mod feed;
+pub(crate) mod feed;
 pub mod gpsd;
 pub mod heartbeat;
 pub mod phc;

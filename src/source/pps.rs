@@ -67,7 +67,7 @@ impl KernelPps {
 
     fn find(config: &PpsConfig) -> Result<Self, SourceError> {
         let node = Node::find(&config.device)?;
-        let pps = Pps::open(&config.device).map_err(|error| setup::opening(&config.device, &error))?;
+        let pps = Pps::open(&config.device).map_err(|error| node::opening(&config.device, &error))?;
         let caps = pps.caps().map_err(|error| match error.raw_os_error() {
             Some(libc::ENOTTY | libc::EINVAL) => node::not_a_pps(&config.device),
             _ => setup::failed(&node, &error),

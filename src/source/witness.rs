@@ -8,17 +8,16 @@ use tracing::{debug, info, warn};
 use crate::event::{Announced, Event, Leap, Witness};
 use crate::sys::adjtimex::max_error;
 use crate::sys::clock::{raw_now, sys_now};
-use crate::time::Date;
+use crate::time::{DAY, Date};
 
 /// The kernel is asked this often; the engine forgets an answer after 30 s.
 const ASK: Duration = Duration::from_secs(8);
 /// The table is read anew after this many questions: some six hours.
 const READ_TABLE_EVERY: u32 = 2_700;
 /// The table as Debian and Fedora (tzdata) ship it: the IERS's list, in NTP's seconds since 1900.
-const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
+pub(crate) const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
 /// Days from 1900-01-01 to 1970-01-01.
 const NTP_EPOCH_DAYS: i64 = 25_567;
-const DAY: i64 = 86_400;
 
 /// Tells the engine what it finds, until the engine is gone.
 pub async fn run(events: Sender<Event>) {

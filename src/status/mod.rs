@@ -17,6 +17,9 @@ use crate::time::{Instant, Raw, Span, UtcSecond};
 use gate::{Gate, GateConfig};
 use snapshot::{GateView, PulseView, ReasonView, ReceiverView, SampleView, Snapshot};
 
+/// Where the unit has each of its instances answer.
+pub(crate) const SOCKETS: &str = "/run/gnss2shm";
+
 /// Where no descriptor is left for a client, the next one is looked at after this.
 const PAUSE: Duration = Duration::from_millis(100);
 

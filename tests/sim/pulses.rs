@@ -22,7 +22,7 @@ fn receivers_whose_sentences_follow_their_pulse_need_no_setting() {
     assert_eq!(models.len(), 5);
     for model in models {
         for seed in 0..10 {
-            let scenario = Scenario { seed, ..model.scenario() };
+            let scenario = Scenario { seed, ..Scenario::from(model) };
             run(Config::default(), &scenario, 100).assert_works(80, &format!("{}, seed {seed}", model.name));
         }
     }
@@ -34,7 +34,8 @@ fn receivers_whose_sentences_name_another_pulse_are_right_where_configured_and_e
     assert_eq!(models.len(), 5);
     for model in models {
         for seed in 0..5 {
-            let (scenario, context) = (Scenario { seed, ..model.scenario() }, format!("{}, seed {seed}", model.name));
+            let (scenario, context) =
+                (Scenario { seed, ..Scenario::from(model) }, format!("{}, seed {seed}", model.name));
             let configured = Config { delay: Some(model.delay()), ..Config::default() };
             run(configured, &scenario, 60).assert_works(40, &context);
             run(confirming(), &scenario, 60).assert_never_publishes(&context);

@@ -1,12 +1,12 @@
 //! When a leap second may come: around the end of June and of December, in UTC.
 
-use crate::time::UtcSecond;
+use crate::time::{DAY, UtcSecond};
 
 /// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
 pub fn in_leap_window(utc: UtcSecond) -> bool {
     let (_, month, day) = utc.date().ymd();
     match (month, day) {
-        (6, 30) | (12, 31) => utc.second_of_day() >= 86_400 - 5,
+        (6, 30) | (12, 31) => i64::from(utc.second_of_day()) >= DAY - 5,
         (7 | 1, 1) => utc.second_of_day() <= 5,
         _ => false,
     }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::setup;
 use crate::source::error::SourceError;
 
 /// A node that leads to a PPS device of a receiver.
@@ -30,7 +30,7 @@ impl Node {
     /// # Errors
     /// It is not there, it is something else, or its pulse is no receiver's.
     pub(super) fn find(path: &Path) -> Result<Self, SourceError> {
-        let found = fs::metadata(path).map_err(|error| setup::opening(path, &error))?;
+        let found = fs::metadata(path).map_err(|error| opening(path, &error))?;
         if !found.file_type().is_char_device() {
             return Err(not_a_pps(path));
         }
@@ -53,6 +53,24 @@ impl Node {
     pub(super) fn is_there(&self) -> bool {
         let now = fs::metadata(&self.path).map(|found| Identity { inode: found.ino(), device: found.rdev() });
         now.is_ok_and(|now| now == self.identity)
+    }
+}
+
+/// Opening the node failed.
+pub(super) fn opening(path: &Path, error: &io::Error) -> SourceError {
+    let path = path.display();
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => SourceError::NotThere(format!(
+            "{path} is not there: for a pulse on a serial port's DCD pin attach the line discipline (ldattach pps \
+             /dev/ttyS0), for one on a GPIO pin load pps-gpio, and check the number; it is waited for"
+        )),
+        Some(libc::EACCES | libc::EPERM) => SourceError::Denied(format!(
+            "{path} may not be opened for reading: add the user to the group that owns it (where that is root, a udev rule \
+             is needed: SUBSYSTEM==\"pps\", GROUP=\"clock\", MODE=\"0640\"), or run as root"
+        )),
+        _ => {
+            SourceError::Other(format!("{path} cannot be opened ({error}): look for its driver's messages with dmesg"))
+        }
     }
 }
 
@@ -116,6 +134,25 @@ mod tests {
         ] {
             let error = Node::find(Path::new(path)).unwrap_err();
             assert!(error.may_pass() == is_waited_for && error.to_string().contains(path), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_waited_for_and_every_error_names_its_cure() {
+        for (errno, may_pass, cure) in [
+            (libc::ENOENT, true, "ldattach pps /dev/ttyS0"),
+            (libc::ENXIO, true, "waited for"),
+            (libc::EACCES, false, "udev rule"),
+            (libc::EPERM, false, "run as root"),
+            (libc::EIO, false, "dmesg"),
+        ] {
+            let error = opening(Path::new("/dev/pps7"), &io::Error::from_raw_os_error(errno));
+            let sentence = error.to_string();
+            assert_eq!(error.may_pass(), may_pass, "{sentence}");
+            assert!(
+                sentence.contains("/dev/pps7") && sentence.contains(cure) && !sentence.ends_with('.'),
+                "{sentence}"
+            );
         }
     }
 

@@ -1,7 +1,6 @@
 //! Which edges to capture, and what is wrong where that cannot be, in the operator's words.
 
 use std::io;
-use std::path::Path;
 
 use super::node::Node;
 use super::{Capture, abi};
@@ -35,24 +34,6 @@ pub(super) fn check_offsets(node: &Node, params: &Params) -> Result<(), SourceEr
             "{node} has its time stamps shifted by {offset}, which another program asked for: stop that program, set its \
              offset to 0 and have it run once more, or load the port's driver anew"
         ))),
-    }
-}
-
-/// Opening the node failed.
-pub(super) fn opening(path: &Path, error: &io::Error) -> SourceError {
-    let path = path.display();
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => SourceError::NotThere(format!(
-            "{path} is not there: for a pulse on a serial port's DCD pin attach the line discipline (ldattach pps \
-             /dev/ttyS0), for one on a GPIO pin load pps-gpio, and check the number; it is waited for"
-        )),
-        Some(libc::EACCES | libc::EPERM) => SourceError::Denied(format!(
-            "{path} may not be opened for reading: add the user to the group that owns it (where that is root, a udev rule \
-             is needed: SUBSYSTEM==\"pps\", GROUP=\"clock\", MODE=\"0640\"), or run as root"
-        )),
-        _ => {
-            SourceError::Other(format!("{path} cannot be opened ({error}): look for its driver's messages with dmesg"))
-        }
     }
 }
 
@@ -115,22 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_waited_for_and_every_error_names_its_cure() {
-        for (errno, may_pass, cure) in [
-            (libc::ENOENT, true, "ldattach pps /dev/ttyS0"),
-            (libc::ENXIO, true, "waited for"),
-            (libc::EACCES, false, "udev rule"),
-            (libc::EPERM, false, "run as root"),
-            (libc::EIO, false, "dmesg"),
-        ] {
-            let error = opening(Path::new("/dev/pps7"), &io::Error::from_raw_os_error(errno));
-            let sentence = error.to_string();
-            assert_eq!(error.may_pass(), may_pass, "{sentence}");
-            assert!(
-                sentence.contains("/dev/pps7") && sentence.contains(cure) && !sentence.ends_with('.'),
-                "{sentence}"
-            );
-        }
+    fn a_setting_that_takes_a_privilege_names_it() {
         let error = setting(&node(), &io::Error::from_raw_os_error(libc::EPERM));
         assert!(matches!(&error, SourceError::Denied(sentence) if sentence.contains("CAP_SYS_TIME")), "{error}");
     }

@@ -1,7 +1,6 @@
 //! What a receiver sends, and how its delay spreads.
 
 use crate::source::simulator::random::Random;
-use crate::source::simulator::scenario::Scenario;
 use crate::time::{NANOS, Span, UtcSecond};
 
 /// How the sentence delay spreads about its mean. Nothing lies beyond the greatest deviation; a constant delay is one
@@ -82,12 +81,6 @@ impl Model {
         let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
         let bytes = self.sentences.first().map_or(0, |sentence| sentence.text(shown).len() as i64);
         self.end - Span::from_nanos(10 * NANOS / i64::from(self.baud)).times(bytes)
-    }
-
-    /// Such a receiver at work.
-    pub fn scenario(&self) -> Scenario {
-        let Self { jitter, spread, baud, sentences, .. } = *self;
-        Scenario { delay: self.delay(), jitter, spread, baud, sentences: sentences.to_vec(), ..Scenario::default() }
     }
 }
 

@@ -78,6 +78,14 @@ impl Default for Scenario {
     }
 }
 
+/// Such a receiver at work.
+impl From<&Model> for Scenario {
+    fn from(model: &Model) -> Self {
+        let Model { jitter, spread, baud, sentences, .. } = *model;
+        Self { delay: model.delay(), jitter, spread, baud, sentences: sentences.to_vec(), ..Self::default() }
+    }
+}
+
 /// Which way the pulse goes, and which of its ends is on time. With both edges stamped, [`Self::ActiveHigh`] and
 /// [`Self::ActiveLow`] look the same, and [`Self::EndsOnTime`] looks like a pulse that starts a width early, or like one
 /// on time that is active for the rest of the second. With the rising edge stamped alone, what does not rise on time is
