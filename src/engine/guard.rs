@@ -48,18 +48,18 @@ pub struct Guard {
     announced: Option<Announced>,
     /// By the receiver.
     announced_by_receiver: Option<Announced>,
-    standing: Standing,
+    influence: Influence,
     /// Why the last pulse was held back, and the figures of that.
     held: Option<(Reason, Option<Contradiction>)>,
 }
 
-/// Whether the system clock may follow us already.
+/// Whose the system clock may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum Influence {
     /// Nothing was published: whoever synchronises the system clock, it is not us.
-    Unpublished,
+    None,
     /// Published; the system clock follows us and is no witness any more.
-    Published,
+    Ours,
 }
 
 /// What the gate says of a pulse.
@@ -82,7 +82,7 @@ impl Guard {
             witness: None,
             announced: None,
             announced_by_receiver: None,
-            standing: Standing::Unpublished,
+            influence: Influence::None,
             held: None,
         }
     }
@@ -112,9 +112,9 @@ impl Guard {
     pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
         let max_error = witness.max_error.filter(|&error| error <= WITNESS_WORTH)?;
-        match (self.standing, self.mode) {
-            (Standing::Published, _) | (_, WitnessMode::Off) => None,
-            (Standing::Unpublished, WitnessMode::Block | WitnessMode::Warn) => Some(max_error.max(WITNESS_FLOOR)),
+        match (self.influence, self.mode) {
+            (Influence::Ours, _) | (_, WitnessMode::Off) => None,
+            (Influence::None, WitnessMode::Block | WitnessMode::Warn) => Some(max_error.max(WITNESS_FLOOR)),
         }
     }
 
@@ -138,9 +138,9 @@ impl Guard {
     /// conventions are settled by settings. A pulse that passes counts as published.
     pub fn pass(&mut self, now: Instant<Raw>, utc: UtcSecond, at: Instant<Sys>, configured: bool) -> Passage {
         let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
-        let passage = match (self.standing, self.witness(now), self.conventions) {
-            (Standing::Published, _, _) => Passage::Open,
-            (Standing::Unpublished, Some(max_error), _) if offset.abs() > max_error => match self.mode {
+        let passage = match (self.influence, self.witness(now), self.conventions) {
+            (Influence::Ours, _, _) => Passage::Open,
+            (Influence::None, Some(max_error), _) if offset.abs() > max_error => match self.mode {
                 WitnessMode::Block => {
                     let contradiction = Contradiction::Witness { named: utc, sys: at, max_error };
                     self.held = Some((Reason::WitnessDisagrees, Some(contradiction)));
@@ -148,14 +148,14 @@ impl Guard {
                 }
                 WitnessMode::Warn | WitnessMode::Off => Passage::Overruled(offset),
             },
-            (Standing::Unpublished, None, Conventions::Confirm) if !configured => {
+            (Influence::None, None, Conventions::Confirm) if !configured => {
                 self.held = Some((Reason::Unconfirmed, None));
                 return Passage::Held(Reason::Unconfirmed);
             }
-            (Standing::Unpublished, _, _) => Passage::Open,
+            (Influence::None, _, _) => Passage::Open,
         };
         self.held = None;
-        self.standing = Standing::Published;
+        self.influence = Influence::Ours;
         passage
     }
 
