@@ -1,13 +1,14 @@
 //! The program as systemd meets it: a socket that it tells its state to, and the watchdog it feeds only while all of it
 //! lives. This test is the service manager.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(unsafe_code)] // one thread of the program is halted from outside
+#![allow(unsafe_code)] // signals, and one thread of the program is halted from outside
 
 mod common;
 
 use std::fs;
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,19 @@ struct Service {
 
 impl Service {
     fn start(name: &str) -> Self {
-        Self::start_by(name, Command::new(PROGRAM))
+        Self::start_with(name, libc::SIG_DFL)
     }
 
-    /// `command` is the program, or starts it with these arguments.
-    fn start_by(name: &str, mut command: Command) -> Self {
-        let (dir, unit) = (TestDir::new(name), TestUnit::claim());
+    /// With this for SIGHUP, whatever the tests were started with: under nohup it would be ignored.
+    fn start_with(name: &str, hangup: libc::sighandler_t) -> Self {
+        let (dir, unit, mut command) = (TestDir::new(name), TestUnit::claim(), Command::new(PROGRAM));
+        // SAFETY: signal(2) may be called between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                libc::signal(libc::SIGHUP, hangup);
+                Ok(())
+            });
+        }
         let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
         let mut child = command
             .args(["run", "--serial", "/dev/ttyUSB99", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
@@ -134,9 +142,7 @@ fn a_signal_ends_it_and_the_log_says_which() {
 
 #[test]
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
-    let mut nohup = Command::new("sh");
-    nohup.args(["-c", r#"trap "" HUP; exec "$0" "$@""#, PROGRAM]);
-    let mut service = Service::start_by("nohup", nohup);
+    let mut service = Service::start_with("nohup", libc::SIG_IGN);
     service.says(["READY=1"]);
     service.kill(libc::SIGHUP);
     // The first may have been on its way; it lives for another two.
