@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use common::{NOBODY, TestDir, ends_within, is_root};
 use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Reason, State, Verdict};
+use gnss2shm::event::{Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::status::Board;
 use gnss2shm::status::gate::GateConfig;
 use gnss2shm::status::metrics::MetricsServer;
 use gnss2shm::status::server::{SharedBoard, StatusError, StatusServer};
 use gnss2shm::status::snapshot::Snapshot;
 use gnss2shm::sys::clock::raw_now;
-use gnss2shm::time::Span;
+use gnss2shm::time::{Instant as TimeOf, Span, UtcSecond};
 use tokio::sync::watch;
 
 /// Both servers on a thread of their own, and a hand on the state.
@@ -68,7 +68,10 @@ impl Daemon {
     }
 
     fn turn(&mut self, to: State) {
-        let changed = [Verdict::StateChanged { from: self.state, to }];
+        let at = TimeOf::default();
+        let sample = Sample { label: UtcSecond::from_posix(0), at, error: Span::ZERO, leap: Leap::None };
+        let mut changed = vec![Verdict::StateChanged { from: self.state, to }];
+        changed.extend(to.publishes().then_some(Verdict::Sample(sample)));
         self.state = to;
         assert!(self.board.lock().unwrap().update(&self.engine, &Event::Tick { raw: raw_now() }, &changed));
         self.change.as_ref().unwrap().send_replace(());

@@ -28,16 +28,20 @@ impl Engine {
         }
     }
 
-    pub(super) fn assess(&self) -> State {
-        let input = self.assess_input();
+    /// Where the engine stands, its input being like this: it publishes from the first sample on.
+    pub(super) fn assess(&self, input: State) -> State {
         let passed_over = self.passed_over.filter(|(since, _)| self.now - *since > PASSED_OVER_FOR);
-        match self.guard.held().or(passed_over.map(|(_, reason)| reason)) {
-            Some(reason) if input.publishes() => State::Refusing(reason),
-            Some(_) | None => input,
+        match (self.guard.held().or(passed_over.map(|(_, reason)| reason)), self.state) {
+            _ if !input.publishes() => input,
+            (Some(reason), _) => State::Refusing(reason),
+            (None, _) if self.has_published => input,
+            // What was the matter is over as soon as a pulse shows it.
+            (None, State::Refusing(reason)) => State::Refusing(reason),
+            (None, _) => State::Pairing,
         }
     }
 
-    /// Where the engine stands by its input alone, before the gate.
+    /// Where the engine stands by its input alone, before the guard.
     pub(super) fn assess_input(&self) -> State {
         // A device that is gone is missing at once; what it stamped before it went away is of no use.
         let pulse = if self.pulse_lost { Pulse::Absent } else { self.train.view(self.now) };

@@ -71,7 +71,7 @@ impl Engine {
             }
             Found::OffTime => {}
             Found::Torn => self.pass_over(front, Reason::TornPulse, said),
-            Found::Unsettled => said.push(Verdict::Rejected(self.assess().reason().unwrap_or(Reason::NotYet))),
+            Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
             Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
         }
     }
@@ -109,7 +109,8 @@ impl Engine {
                 return;
             }
         }
-        self.passed_over = None;
+        (self.has_published, self.passed_over) = (true, None);
+        self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
         let error = front.error + miss;
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }

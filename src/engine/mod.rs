@@ -72,6 +72,8 @@ pub struct Engine {
     pulse_awaited_since: Option<Instant<Raw>>,
     /// The second of the last pulse that was counted, whether it was published or not.
     last_counted: Option<UtcSecond>,
+    /// Whether a sample came since pulse and receiver agree.
+    has_published: bool,
     /// Since when every pulse was passed over for what it was itself, and for what the last one was.
     passed_over: Option<(Instant<Raw>, Reason)>,
     state: State,
@@ -99,6 +101,7 @@ impl Engine {
             pulse_lost: false,
             pulse_awaited_since: None,
             last_counted: None,
+            has_published: false,
             passed_over: None,
             state: State::Searching(Reason::Starting),
         }
@@ -218,12 +221,12 @@ impl Engine {
     }
 
     fn update_state(&mut self, said: &mut Vec<Verdict>) {
-        let to = self.assess();
+        let input = self.assess_input();
+        if !input.publishes() {
+            (self.has_published, self.passed_over) = (false, None);
+        }
+        let to = self.assess(input);
         if to != self.state {
-            // What keeps pulses from coming or from being labelled is another reason, and ends the row.
-            if matches!(to, State::Searching(_) | State::Measuring | State::Pairing) {
-                self.passed_over = None;
-            }
             said.push(Verdict::StateChanged { from: self.state, to });
             said.extend(self.figures(to).map(Verdict::Contradiction));
             self.state = to;

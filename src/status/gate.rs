@@ -18,6 +18,9 @@ impl Default for GateConfig {
     }
 }
 
+/// A longer time than this between two samples is a pause.
+const PAUSE: Span = Span::from_millis(2_500);
+
 /// The gate.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate {
@@ -25,26 +28,33 @@ pub struct Gate {
     is_open: bool,
     /// Since when it is as it is.
     since: Instant<Raw>,
-    /// Since when the state is one that would turn it.
-    turning: Option<Instant<Raw>>,
+    /// The first of the samples that came without a pause, and the last.
+    samples: Option<(Instant<Raw>, Instant<Raw>)>,
 }
 
 impl Gate {
     /// A gate that is closed.
     pub fn new(config: GateConfig, now: Instant<Raw>) -> Self {
-        Self { config, is_open: false, since: now, turning: None }
+        Self { config, is_open: false, since: now, samples: None }
+    }
+
+    /// A sample is published.
+    pub fn sample(&mut self, now: Instant<Raw>) {
+        let first = self.samples.filter(|(_, last)| now - *last <= PAUSE).map_or(now, |(first, _)| first);
+        self.samples = Some((first, now));
     }
 
     /// Time passes, in a state that publishes or does not.
     pub fn pass(&mut self, now: Instant<Raw>, publishes: bool) {
-        if publishes == self.is_open {
-            self.turning = None;
-            return;
-        }
-        let turning = *self.turning.get_or_insert(now);
-        let after = if publishes { self.config.opens_after } else { self.config.closes_after };
-        if now - turning >= after {
-            (self.is_open, self.since, self.turning) = (publishes, now, None);
+        let Some((first, last)) = self.samples else { return };
+        let flows = publishes && now - last <= PAUSE;
+        let turns = if self.is_open {
+            !flows && now - last >= self.config.closes_after
+        } else {
+            flows && now - first >= self.config.opens_after
+        };
+        if turns {
+            (self.is_open, self.since) = (!self.is_open, now);
         }
     }
 
@@ -63,43 +73,44 @@ impl Gate {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_turns_only_after_its_time_and_a_short_change_turns_nothing() {
-        let at = |s: i64| Instant::<Raw>::from_parts(s, 0);
-        let config = GateConfig { opens_after: Span::from_secs(5), closes_after: Span::from_secs(3) };
-        let mut gate = Gate::new(config, at(0));
-        // second, publishes, open after it
-        for (s, publishes, open) in [
-            (1, true, false),
-            (5, true, false),
-            (6, true, true),
-            (10, false, true),
-            (12, false, true),
-            (13, true, true), // back within its time
-            (14, false, true),
-            (16, false, true),
-            (17, false, false),
-            (18, true, false),
-            (22, true, false),
-            (22, false, false), // begins anew
-            (23, true, false),
-            (27, true, false),
-            (28, true, true),
-        ] {
-            gate.pass(at(s), publishes);
-            assert_eq!(gate.is_open(), open, "at {s} s");
+    fn at(ms: i64) -> Instant<Raw> {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    /// When it turned, of samples each second but for these; the state says nothing but when told so.
+    fn turns(config: GateConfig, has_sample: impl Fn(i64) -> bool, publishes: impl Fn(i64) -> bool) -> Vec<i64> {
+        let (mut gate, mut turned) = (Gate::new(config, at(0)), vec![]);
+        for ms in (0..60_000).step_by(100) {
+            let was = gate.is_open();
+            if ms % 1_000 == 0 && has_sample(ms / 1_000) {
+                gate.sample(at(ms));
+            }
+            gate.pass(at(ms), publishes(ms / 1_000));
+            if gate.is_open() != was {
+                assert_eq!(gate.since(), at(ms));
+                turned.push(ms);
+            }
         }
-        assert_eq!(gate.since(), at(28));
+        turned
     }
 
     #[test]
-    fn without_hysteresis_it_follows_the_state() {
-        let at = |s: i64| Instant::<Raw>::from_parts(s, 0);
+    fn it_turns_only_after_its_time_and_a_short_loss_turns_nothing() {
+        let config = GateConfig { opens_after: Span::from_secs(5), closes_after: Span::from_secs(8) };
+        let turns = |has_sample: fn(i64) -> bool| turns(config, has_sample, |_| true);
+        assert_eq!(turns(|_| false), [0_i64; 0], "a state that promises samples is none");
+        assert_eq!(turns(|s| s >= 2), [7_000]);
+        assert_eq!(turns(|s| s >= 2 && s != 4 && s != 20), [7_000], "one lost");
+        assert_eq!(turns(|s| s >= 2 && !(4..6).contains(&s)), [11_000], "a pause: it begins anew");
+        assert_eq!(turns(|s| s >= 2 && !(20..27).contains(&s)), [7_000], "back within its time");
+        assert_eq!(turns(|s| s >= 2 && !(20..40).contains(&s)), [7_000, 27_000, 45_000]);
+    }
+
+    #[test]
+    fn it_follows_a_state_that_says_that_no_more_come() {
         let config = GateConfig { opens_after: Span::ZERO, closes_after: Span::ZERO };
-        let mut gate = Gate::new(config, at(0));
-        for (s, publishes) in [(1, true), (2, false), (3, true)] {
-            gate.pass(at(s), publishes);
-            assert_eq!(gate.is_open(), publishes);
-        }
+        assert_eq!(turns(config, |s| s != 10, |s| s != 10), [0, 10_000, 11_000]);
+        let config = GateConfig { closes_after: Span::from_millis(1_500), ..config };
+        assert_eq!(turns(config, |s| s < 10, |s| s < 10), [0, 10_500]);
     }
 }

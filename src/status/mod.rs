@@ -103,6 +103,7 @@ impl Board {
                 Verdict::Sample(sample) => {
                     self.samples += 1;
                     self.sample = Some((*sample, raw_now()));
+                    self.gate.sample(raw_now());
                 }
                 Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
                 Verdict::StateChanged { to, .. } => {

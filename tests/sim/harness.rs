@@ -59,8 +59,16 @@ pub fn run_from(first: UtcSecond, config: Config, scenario: &Scenario, seconds: 
                 return outcome;
             }
         }
-        for verdict in engine.handle(&event) {
-            match verdict {
+        let verdicts = engine.handle(&event);
+        for (verdict, next) in verdicts.iter().zip(verdicts.iter().skip(1).map(Some).chain([None])) {
+            match *verdict {
+                // Nobody is told that samples are published before one is.
+                Verdict::StateChanged { from, to } if to.publishes() && !from.publishes() => {
+                    assert!(
+                        matches!(next, Some(Verdict::Sample(_))),
+                        "second {second}: {from:?} to {to:?}, {verdicts:?}"
+                    );
+                }
                 Verdict::Sample(sample) => {
                     let error = timeline.error(&sample);
                     outcome.samples.push(Judged { sample, second, error });
