@@ -45,7 +45,7 @@
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
-//! | commands and their options, the configuration file | [`cli`], [`config`], [`duration`], [`size`] |
+//! | commands and their options, how times and sizes are written | [`cli`], [`duration`], [`size`] |
 //! | what only one process may have, and who has it | [`claim`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod claim;

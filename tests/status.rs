@@ -221,7 +221,8 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     // Another's by now: it stays, also when we end.
     let other = UnixListener::bind(daemon.dir.join("other")).unwrap();
     std::fs::rename(daemon.dir.join("other"), &socket).unwrap();
-    drop(other.accept().unwrap()); // it was asked whether it lives
+    other.set_nonblocking(true).unwrap();
+    until(|| other.accept().is_ok(), "it is not asked whether it lives");
     daemon.change = None;
     daemon.thread.take().unwrap().join().unwrap();
     assert!(UnixStream::connect(&socket).is_ok());

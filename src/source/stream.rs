@@ -19,7 +19,7 @@ use crate::event::Event;
 pub enum StreamConfig {
     /// A server that sends NMEA.
     Tcp(Server),
-    /// A FIFO, or a character device that is no tty, such as `/dev/gnss0`.
+    /// A FIFO.
     Fifo(PathBuf),
     /// Standard input.
     Stdin,
