@@ -1,9 +1,10 @@
 //! What comes that is no sentence: the one place where it gets its name. A name is given for what noise cannot look
-//! like: a whole frame with a right checksum, or words. The header of a frame alone is none: any noise has its two bytes.
+//! like: a whole frame with a right checksum, or words. The header of a frame alone is none: any noise has its two
+//! bytes.
 //!
 //! This is a small table of what users meet, and no catalogue. The frames of u-blox are cut out by
-//! [`crate::nmea::Framer`], for they are read; of the others it is only asked whether they come. What a `Recogniser` may
-//! miss is a frame that begins within what looked like another one: those that come again are found.
+//! [`crate::nmea::Framer`], for they are read; of the others it is only asked whether they come. What a `Recogniser`
+//! may miss is a frame that begins within what looked like another one: those that come again are found.
 
 use crate::event::Reason;
 

@@ -358,6 +358,11 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             "",
             "nothing.toml: no receiver is given: name it in [serial], [gpsd], [tcp], [fifo] or [stdin]",
         ),
+        (
+            "devices.toml",
+            "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
+            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device, /dev/a: leave one of the two out",
+        ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
         ("no-pulse.toml", "[serial]\ndevice = \"x\"", "no-pulse.toml: no pulse is given: name it in [phc] or [pps]"),
     ] {

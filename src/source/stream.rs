@@ -1,5 +1,5 @@
-//! The receiver's bytes from a TCP connection, a FIFO or standard input. Nothing paces them: a sentence is dated when it
-//! is read. What ends is waited for, except standard input, whose end is final.
+//! The receiver's bytes from a TCP connection, a FIFO or standard input. Nothing paces them: a sentence is dated when
+//! it is read. What ends is waited for, except standard input, whose end is final.
 
 mod fifo;
 mod stdin;
