@@ -38,13 +38,13 @@ enum Verb {
     Probe(probe::Args),
     /// Run with an invented receiver and NIC, and hold every sample against the truth.
     Simulate(simulate::Args),
-    /// Give a recording of `run --record` to the engine again and print what comes of it.
+    /// Feed a recording of `run --record` to the engine again, and print what comes of it.
     Replay(replay::Args),
-    /// Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused.
+    /// Print which time each sentence in a receiver's raw bytes names, or why it is refused.
     Decode(decode::Args),
     /// Look at a SHM segment as chronyd would, without consuming what is in it.
     Shm(shm::Args),
-    /// Say how a running `gnss2shm run` stands
+    /// Show the state of a running `gnss2shm run`
     Status(status::Args),
     /// Look for what is wrong with an installed system, and name the cure
     Doctor(doctor::Args),

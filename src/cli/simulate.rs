@@ -30,7 +30,7 @@ use tally::Tally;
 /// What --help says below the options.
 const HELP: &str = "\
 Standard output has a line for each sample, and at the end a summary; the log, on standard error, has a line for each
-change of state and says why no sample comes. The first comes some five seconds after the start.
+change of state and says why no sample comes. The first sample comes about five seconds after the start.
 
 Exit status: 0 samples came and every one was right, 1 none came or one was wrong; others as in sysexits(3).";
 

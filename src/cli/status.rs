@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// Print JSON, one line an answer
     #[arg(long)]
     json: bool,
-    /// Go on with a line for each change of state
+    /// Keep running, and print a line for each change of state
     #[arg(long)]
     follow: bool,
     /// Print nothing; end with 0 if programs may rely on the time, else with 1
