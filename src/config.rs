@@ -1,6 +1,5 @@
 //! Settings, from the command line and from a file. A wrong one is refused at start, with its place in the file; what
 //! is in here afterwards can be used as it is.
-
 //!
 //! One direction: [`Given`] says which settings there are; a [`File`] is read into one, the command line is the other;
 //! [`Settings::new`] refuses what contradicts itself and puts defaults where nothing is said.

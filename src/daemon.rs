@@ -1,4 +1,5 @@
-//! Wires sources to the engine and the engine to its sinks. Whoever calls it makes the sources and watches the verdicts.
+//! Wires sources to the engine and the engine to its sinks. Whoever calls it makes the sources and watches the
+//! verdicts.
 
 use std::ops::ControlFlow;
 
@@ -66,7 +67,8 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
         Verdict::Contradiction(figures) => warn!("{figures}"),
         Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
         Verdict::WitnessOverruled { offset } => warn!(
-            "the system clock is synchronised and disagrees by {offset}; publishing all the same, because witness is \"warn\""
+            "the system clock is synchronised and disagrees by {offset}; publishing all the same, because \
+             witness is \"warn\""
         ),
         Verdict::Sample(sample) => debug!(
             label = %sample.label,

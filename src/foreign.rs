@@ -1,12 +1,12 @@
 //! What comes that is no sentence: the one place where it gets its name. A name is given for what noise cannot look
-//! like: a whole frame with a right checksum, or words. The header of a frame alone is none: any noise has its two bytes.
+//! like: a whole frame with a right checksum, or words. The header of a frame alone is none: any noise has its two
+//! bytes.
 //!
 //! This is a small table of what users meet, and no catalogue. The frames of u-blox are cut out by
-//! [`crate::nmea::Framer`], for they are read; of the others it is only asked whether they come. What a `Recogniser` may
-//! miss is a frame that begins within what looked like another one: those that come again are found.
+//! [`crate::nmea::Framer`], for they are read; of the others it is only asked whether they come. What a `Recogniser`
+//! may miss is a frame that begins within what looked like another one: those that come again are found.
 
 use crate::event::Reason;
-use crate::nmea::LineCounts;
 
 /// The longest SBF block that is believed; what receivers send is shorter.
 const SBF_MAX: u16 = 8_192;
@@ -31,19 +31,6 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// What came between two counts of one framer.
-    pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
-        [
-            (before.frames, now.frames, Self::Ubx),
-            (before.sbf, now.sbf, Self::Sbf),
-            (before.rtcm, now.rtcm, Self::Rtcm),
-            (before.gpsd, now.gpsd, Self::Gpsd),
-            (before.damaged, now.damaged, Self::Damaged),
-        ]
-        .into_iter()
-        .find_map(|(before, now, foreign)| (now > before).then_some(foreign))
-    }
-
     /// Why there are no samples where nothing else comes.
     pub const fn reason(self) -> Reason {
         match self {

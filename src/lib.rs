@@ -10,8 +10,8 @@
 //! ```
 //! One direction, no way back. [`source`]s only make [`event::Event`]s; the [`engine`] turns events into
 //! [`event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
-//! Imports point the same way: cli → daemon, probe, doctor → source, sink, status → sys, and engine → nmea, ubx → event →
-//! [`mod@time`].
+//! Imports point the same way: cli → daemon, probe, doctor → source, sink, status → sys, and engine → nmea, ubx →
+//! event → [`mod@time`].
 //!
 //! In `gnss2shm run`, one thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks
 //! for. Everything else is one tokio current-thread runtime, but for the thread that writes a recording, because a disk
@@ -45,7 +45,7 @@
 //! | what `gnss2shm status` and the metrics show | [`status`] |
 //! | what systemd is told | [`service`] |
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
-//! | commands and their options, the configuration file | [`cli`], [`config`], [`duration`], [`size`] |
+//! | commands and their options, how times and sizes are written | [`cli`], [`duration`], [`size`] |
 //! | what only one process may have, and who has it | [`claim`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod claim;

@@ -1,8 +1,8 @@
 //! Bytes to frames to [`Sentence`]s, strictly: what passes here has a right checksum and a time and date that exist.
 //!
-//! The [`Framer`] cuts bytes into lines and dates them. Lines are taken apart by the `nmea` crate. Times and dates are read
-//! in `content`, because that crate's reader accepts `nan` and `+8+3+5` for a time and rejects second 60, which is a real
-//! one.
+//! The [`Framer`] cuts bytes into lines and dates them. Lines are taken apart by the `nmea` crate. Times and dates are
+//! read in `content`, because that crate's reader accepts `nan` and `+8+3+5` for a time and rejects second 60, which
+//! is a real one.
 
 mod content;
 mod framer;

@@ -25,8 +25,8 @@ impl Service {
         Self { is_ready: false, watchdog }
     }
 
-    /// The event loop is here. The first time means that every source is being served, though a device may still be waited
-    /// for: readiness is not a lock, for a receiver may need minutes and nothing else should be held up by it.
+    /// The event loop is here. The first time means that every source is being served, though a device may still be
+    /// waited for: readiness is not a lock, for a receiver may need minutes and nothing else should be held up by it.
     /// From then on the watchdog is fed, while the thread that reads the pulse lives, too.
     pub fn turn(&mut self) {
         if !self.is_ready {

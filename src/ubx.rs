@@ -2,8 +2,8 @@
 //! here they are recognised and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-TIMEUTC,
 //! NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside.
 //!
-//! A frame is 0xB5 0x62, class, id, length of the payload (two bytes, the lower first), payload, and Fletcher's checksum
-//! in two bytes over everything from the class on. All numbers in a payload have their lowest byte first.
+//! A frame is 0xB5 0x62, class, id, length of the payload (two bytes, the lower first), payload, and Fletcher's
+//! checksum in two bytes over everything from the class on. All numbers in a payload have their lowest byte first.
 
 use crate::event::{Announced, Leap};
 use crate::nmea::{Kind, Sentence, TimeOfDay, Validity};

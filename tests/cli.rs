@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
-use common::{TestDir, TestUnit, ends_within};
+use common::{TestDir, TestUnit, ends_within, in_time};
 use serialport::{SerialPort, TTYPort};
 
 fn program() -> Command {
@@ -87,15 +87,22 @@ fn devices_that_are_not_there_are_waited_for_said_once_and_sigterm_ends_it_well(
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     // The last of the three to come is the state, some seconds after the start.
-    while !said.iter().any(|line: &String| line.contains("Searching")) {
-        said.push(log.next().unwrap().unwrap());
-    }
+    in_time(&child, || {
+        while !said.iter().any(|line: &String| line.contains("Searching")) {
+            said.push(log.next().expect("ended").unwrap());
+        }
+    });
     terminate(&child);
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
     said.extend(log.map(Result::unwrap));
     for device in ["/dev/ttyUSB99", "/dev/ptp99"] {
         assert_eq!(said.iter().filter(|line| line.contains(device)).count(), 1, "{said:#?}");
     }
+}
+
+/// Waits for a line of this program that has this in it.
+fn comes(child: &Child, lines: &mut Lines<impl BufRead>, what: &str) {
+    in_time(child, || while !lines.next().expect("ended").unwrap().contains(what) {});
 }
 
 /// A simulation on this unit that has published, and what it goes on to print.
@@ -107,7 +114,7 @@ fn simulating(unit: &TestUnit, stderr: Stdio) -> (Child, Lines<BufReader<ChildSt
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    comes(&child, &mut lines, " off");
     (child, lines)
 }
 
@@ -130,8 +137,8 @@ fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
     refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, &holder);
     unit.remove_segment();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !log.next().expect("ended").unwrap().contains("made anew") {}
-    while !lines.next().expect("ended").unwrap().contains(" off") {}
+    comes(&child, &mut log, "made anew");
+    comes(&child, &mut lines, " off");
     assert!(run(&["shm", &unit.unit.to_string()]).status.success());
     terminate(&child);
     let _rest: Vec<_> = lines.collect();
@@ -165,7 +172,7 @@ fn a_port_held_by_another_program_is_waited_for_and_named() {
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !log.next().expect("ended").unwrap().contains("is held by") {}
+    comes(&child, &mut log, "is held by");
     terminate(&child);
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
 }
@@ -190,7 +197,7 @@ fn decode_and_replay_print_at_once_what_comes_and_end_with_whoever_reads_it() {
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().expect("ended").unwrap();
+        let line = in_time(&child, || lines.next().expect("ended").unwrap());
         assert!(line.contains(says), "{verb}: {line}");
         drop(lines);
         // Its input is still open, and nothing more comes of it.
@@ -211,7 +218,7 @@ fn a_simulation_prints_samples_alone_and_ends_with_whoever_reads_them() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next().expect("ended").unwrap();
+    let first = in_time(&child, || lines.next().expect("ended").unwrap());
     assert!(first.starts_with("Locked ") && first.ends_with(" off"), "{first}");
     drop(lines);
     assert_eq!(ends_within(&mut child, PATIENCE), Some(0));
@@ -237,13 +244,13 @@ fn the_summary_of_a_simulation_counts_pulses_and_what_became_of_them() {
 fn a_simulation_takes_the_conventions_as_run_does() {
     let unit = TestUnit::claim();
     let mut child = program()
-        .args(["simulate", "--witness", "off", "--conventions", "confirm", "--shm", &unit.unit.to_string()])
+        .args(["simulate", "--conventions", "confirm", "--shm", &unit.unit.to_string()])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !log.next().expect("ended").unwrap().contains("Refusing: conventions = \"confirm\" is set") {}
+    comes(&child, &mut log, "Refusing: conventions = \"confirm\" is set");
     terminate(&child);
     assert!(log.any(|line| line.unwrap().contains("no sample came")));
     assert_eq!(ends_within(&mut child, PATIENCE), Some(1));

@@ -165,9 +165,9 @@ fn whoever_forgot_a_unit_is_told_the_natural_one() {
 #[test]
 fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant() {
     for (text, at, what) in [
-        ("width = \"1ms\"", "1:1", "width belongs into [pulse]"),
-        ("[serial]\nwidth = \"1ms\"", "2:1", "width belongs into [pulse], not into [serial]"),
-        ("device = \"x\"", "1:1", "device belongs into [serial], [gpsd], [phc] or [pps]"),
+        ("width = \"1ms\"", "1:1", "width belongs in [pulse]"),
+        ("[serial]\nwidth = \"1ms\"", "2:1", "width belongs in [pulse], not in [serial]"),
+        ("device = \"x\"", "1:1", "device belongs in [serial], [gpsd], [phc] or [pps]"),
         ("[pulse]\nholdover = \"1s\"", "2:1", "holdover belongs before the first table"),
         (
             "shm = 300",
@@ -176,11 +176,11 @@ fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant(
         ),
         ("[[serial]]\ndevice = \"x\"", "1:3", "`[[serial]]`: allowed is a table, [serial] on a line of its own"),
         ("[holdover]", "1:2", "allowed is a time from 0s to 24h"),
-        ("[width]", "1:2", "width is no table, but a key, and belongs into [pulse]"),
+        ("[width]", "1:2", "width is no table, but a key, and belongs in [pulse]"),
         ("[seriel]", "1:2", "did you mean [serial]?"),
         ("[nothing-like-it]", "1:2", "allowed are [serial], [gpsd]"),
         ("[serial]\nbuad = 9600", "2:1", "device and baud are allowed: did you mean baud?"),
-        ("[serial]\nwitdh = \"1ms\"", "2:1", "did you mean width, which belongs into [pulse]?"),
+        ("[serial]\nwitdh = \"1ms\"", "2:1", "did you mean width, which belongs in [pulse]?"),
         ("[sentences]\ntrust_zda = true", "2:1", "did you mean trust-zda?"),
         ("[serial]\nnothing-like-it = 1", "2:1", "where device and baud are allowed"),
         ("hold-over = \"1s\"", "1:1", "did you mean holdover?"),
@@ -198,9 +198,9 @@ fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant(
 #[test]
 fn what_is_no_toml_is_told_in_one_sentence_with_what_is_allowed_of_a_key_that_there_is() {
     for (text, at, what) in [
-        ("[pulse]\nwidth = 100ms", "2:9", "text stands in quotes; allowed is a time from 1ns to less than 1s"),
-        ("[serial]\nbaud = 9600\nbaud = 4800", "3:1", "`baud = 4800`: this stands here for the second time"),
-        ("[serial]\n[serial]", "2:2", "`[serial]`: this stands here for the second time"),
+        ("[pulse]\nwidth = 100ms", "2:9", "text must be in quotes; allowed is a time from 1ns to less than 1s"),
+        ("[serial]\nbaud = 9600\nbaud = 4800", "3:1", "`baud = 4800`: this is given twice"),
+        ("[serial]\n[serial]", "2:2", "`[serial]`: this is given twice"),
         ("\u{feff}witness = 1", "1:11", "`witness = 1`"),
         ("[serial]\r\nbaud = 1\r\n", "2:8", "`baud = 1`"),
         ("[serial]\nbaud = \"a\\nb\\u001b[1m\"", "2:8", "no baud rate"),
@@ -357,6 +357,11 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             "nothing.toml",
             "",
             "nothing.toml: no receiver is given: name it in [serial], [gpsd], [tcp], [fifo] or [stdin]",
+        ),
+        (
+            "devices.toml",
+            "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
+            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device, /dev/a: leave one of the two out",
         ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
         ("no-pulse.toml", "[serial]\ndevice = \"x\"", "no-pulse.toml: no pulse is given: name it in [phc] or [pps]"),

@@ -224,7 +224,8 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     // Another's by now: it stays, also when we end.
     let other = UnixListener::bind(daemon.dir.join("other")).unwrap();
     std::fs::rename(daemon.dir.join("other"), &socket).unwrap();
-    drop(other.accept().unwrap()); // it was asked whether it lives
+    other.set_nonblocking(true).unwrap();
+    until(|| other.accept().is_ok(), "it is not asked whether it lives");
     daemon.change = None;
     daemon.thread.take().unwrap().join().unwrap();
     assert!(UnixStream::connect(&socket).is_ok());
@@ -276,7 +277,11 @@ fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
     let id = NOBODY.to_string();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program).args(["status", "--socket"]);
-    let (code, text) = said(&command.arg(closed.join("s")).output().unwrap());
+    command.arg(closed.join("s")).args(["--wait-locked", "1h"]).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let code = ends_within(&mut child, Duration::from_secs(60)); // no waiting mends it
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(code == Some(77) && text.contains("may not be reached") && text.contains("namei -l"), "{text}");
 }
 

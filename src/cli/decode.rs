@@ -1,5 +1,5 @@
-//! `gnss2shm decode`: what a receiver says of time, message by message, from its bytes as they came: which time each names,
-//! whether it vouches for it, or why it is refused.
+//! `gnss2shm decode`: what a receiver says of time, message by message, from its bytes as they came: which time each
+//! names, whether it vouches for it, or why it is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

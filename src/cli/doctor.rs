@@ -10,7 +10,7 @@ use crate::status::snapshot::Snapshot;
 /// What --help says below the options.
 const HELP: &str = "\
 Each line is an item: ok, or warning or FAILURE with what is wrong, and after a semicolon the cure.
-Nothing is changed, and no device is opened. What only root may look at is said, where others ask.
+Nothing is changed, and no device is opened. What only root may look at is named where somebody else asks.
 
 Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).";
 

@@ -34,8 +34,9 @@ pub(super) fn start(debug: bool) {
     };
 }
 
-/// journald, if it is at the other end of standard error: `JOURNAL_STREAM` is its device and inode then (`systemd.exec(5)`).
-/// A service whose standard error was sent elsewhere still has the variable, and wants its log there.
+/// journald, if it is at the other end of standard error: `JOURNAL_STREAM` is its device and inode then
+/// (`systemd.exec(5)`). A service whose standard error was sent elsewhere still has the variable, and wants its log
+/// there.
 fn journald() -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata()).ok()?;

@@ -36,15 +36,15 @@ enum Verb {
     Run(Box<run::Args>),
     /// Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf.
     Probe(probe::Args),
-    /// Do so with an invented receiver and NIC, and hold every sample against the truth.
+    /// Run with an invented receiver and NIC, and hold every sample against the truth.
     Simulate(simulate::Args),
-    /// Give a recording of `run --record` to the engine again and print what comes of it.
+    /// Feed a recording of `run --record` to the engine again, and print what comes of it.
     Replay(replay::Args),
-    /// Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused.
+    /// Print which time each sentence in a receiver's raw bytes names, or why it is refused.
     Decode(decode::Args),
     /// Look at a SHM segment as chronyd would, without consuming what is in it.
     Shm(shm::Args),
-    /// Say how a running `gnss2shm run` stands
+    /// Show the state of a running `gnss2shm run`
     Status(status::Args),
     /// Look for what is wrong with an installed system, and name the cure
     Doctor(doctor::Args),
@@ -59,9 +59,22 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The exit codes of sysexits(3) that are used, and those below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitCode {
+macro_rules! exit_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// The exit codes of sysexits(3) that are used, and those below.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ExitCode {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl ExitCode {
+            /// Every exit code, in the order of the enum.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+exit_codes! {
     /// Whoever read standard output has seen enough.
     Enough = 0,
     /// The command ran and its answer is no.

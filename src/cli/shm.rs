@@ -27,10 +27,11 @@ pub(super) struct Args {
     #[arg(long)]
     watch: bool,
     /// End --watch after this time, as in 30s or 2min.
-    #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true, value_parser = positive_span)]
+    #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true)]
+    #[arg(value_parser = positive_span)]
     limit: Option<Span>,
     /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
-    #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = |poll: &str| super::whole(poll, &(i8::MIN..=i8::MAX)))]
+    #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = poll)]
     poll: i8,
 }
 
@@ -42,6 +43,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Ok(result) => result,
         Err(error) => super::written(Err(error)),
     }
+}
+
+fn poll(text: &str) -> Result<i8, String> {
+    super::whole(text, &(i8::MIN..=i8::MAX))
 }
 
 fn positive_span(text: &str) -> Result<Span, String> {

@@ -1,8 +1,6 @@
 //! `gnss2shm simulate`: the main job without hardware. The receiver and the NIC are invented, everything after them is
 //! the real thing; every sample is held against the invented truth.
 
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -15,7 +13,7 @@ use crate::config::{Conventions, Unit, Witness};
 use crate::daemon::{self, EVENTS_QUEUED};
 use crate::duration::{parse_span, parse_span_in};
 use crate::engine::{Config, Engine};
-use crate::event::{Event, Reason, Sample, Verdict};
+use crate::event::{Event, Verdict};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
@@ -25,15 +23,16 @@ use crate::source::witness;
 use crate::sys::reader;
 use crate::time::Span;
 
+mod tally;
+
+use tally::Tally;
+
 /// What --help says below the options.
 const HELP: &str = "\
 Standard output has a line for each sample, and at the end a summary; the log, on standard error, has a line for each
-change of state and says why no sample comes. The first comes some five seconds after the start.
+change of state and says why no sample comes. The first sample comes about five seconds after the start.
 
 Exit status: 0 samples came and every one was right, 1 none came or one was wrong; others as in sysexits(3).";
-
-/// A sample further off than this is wrong.
-const WRONG: Span = Span::from_micros(10);
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
@@ -54,10 +53,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "both")]
     edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
-    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-1_000_i64..=1_000)))]
+    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = phc_ppm)]
     phc_ppm: i64,
     /// How much faster than UTC the system's oscillator runs
-    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = |ppm: &str| super::whole(ppm, &(-400_i64..=400)))]
+    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = system_ppm)]
     system_ppm: i64,
     /// Share of edges that are lost
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
@@ -72,14 +71,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
     noise: Span,
     /// Seed of everything random
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = |seed: &str| super::whole(seed, &(0..=u64::MAX)))]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = seed)]
     seed: u64,
     /// Unit of chrony's SHM refclock to write to
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "2")]
     shm: Unit,
-    /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
-    #[arg(long, value_enum, value_name = "MODE")]
-    witness: Option<Witness>,
+    /// What to do when the real system clock is synchronised and disagrees with the first label
+    #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
+    witness: Witness,
     /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
     #[arg(long, value_enum, value_name = "HOW")]
     conventions: Option<Conventions>,
@@ -92,7 +91,8 @@ impl Args {
     fn engine(&self) -> Config {
         let defaults = Config::default();
         Config {
-            witness: self.witness.map_or(defaults.witness, Into::into),
+            // The invented oscillator runs away from the real one (--system-ppm), which may be known to microseconds.
+            witness: self.witness.into(),
             conventions: self.conventions.map_or(defaults.conventions, Into::into),
             ..defaults
         }
@@ -125,6 +125,18 @@ impl Args {
             ..Scenario::default()
         })
     }
+}
+
+fn phc_ppm(text: &str) -> Result<i64, String> {
+    super::whole(text, &(-1_000..=1_000))
+}
+
+fn system_ppm(text: &str) -> Result<i64, String> {
+    super::whole(text, &(-400..=400))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    super::whole(text, &(0..=u64::MAX))
 }
 
 fn millis(text: &str) -> Result<Span, String> {
@@ -196,85 +208,8 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     witness.abort();
     match ended {
         Ok(()) => tally.summary(live.pulses()),
-        Err(_) if tally.wrong > 0 => Err(tally.were_wrong()),
+        Err(_) if tally.is_any_wrong() => Err(tally.were_wrong()),
         Err(left) => Err(left),
-    }
-}
-
-/// What came of a simulation.
-#[derive(Debug, Default)]
-struct Tally {
-    samples: u64,
-    /// Samples whose second exists, so that they have an error.
-    judged: u64,
-    wrong: u64,
-    worst: Span,
-    sum_of_squares: u128,
-    rejected: BTreeMap<&'static str, u64>,
-}
-
-impl Tally {
-    fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) {
-        for verdict in verdicts {
-            daemon::log(engine, verdict);
-            match verdict {
-                Verdict::Sample(sample) => {
-                    let error = live.error(sample);
-                    self.count(error);
-                    say(&sample_line(engine, sample, error));
-                }
-                Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
-                Verdict::StateChanged { .. }
-                | Verdict::Contradiction(_)
-                | Verdict::Relabelled { .. }
-                | Verdict::RolledOver { .. }
-                | Verdict::WitnessOverruled { .. } => {}
-            }
-        }
-    }
-
-    fn count(&mut self, error: Option<Span>) {
-        self.samples += 1;
-        match error {
-            Some(error) => {
-                self.judged += 1;
-                self.worst = self.worst.max(error.abs());
-                self.sum_of_squares += u128::from(error.nanos().unsigned_abs()).pow(2);
-                self.wrong += u64::from(error.abs() > WRONG);
-            }
-            None => self.wrong += 1,
-        }
-    }
-
-    fn summary(&self, pulses: u64) -> Result<(), Failure> {
-        let rms = (self.sum_of_squares / u128::from(self.judged.max(1))).isqrt();
-        let without = pulses.saturating_sub(self.samples);
-        say(&format!(
-            "pulses {pulses}, samples {}, wrong {}, pulses without a sample {without}",
-            self.samples, self.wrong
-        ));
-        if !self.rejected.is_empty() {
-            say("edges and sentences passed over (a pulse may have two edges):");
-        }
-        for (reason, times) in &self.rejected {
-            let sentence = Reason::ALL.iter().find(|r| r.key() == *reason).map_or("", |r| r.sentence());
-            say(&format!("  {times} x {reason}: {sentence}"));
-        }
-        if self.judged > 0 {
-            say(&format!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos()));
-        }
-        match (self.samples, self.wrong) {
-            (0, _) => Err(Failure::new(ExitCode::No, "no sample came")),
-            (_, 0) => Ok(()),
-            (_, _) => Err(self.were_wrong()),
-        }
-    }
-
-    fn were_wrong(&self) -> Failure {
-        let wrong = self.wrong;
-        let sentence =
-            format!("{wrong} samples were wrong (outside the envelope that is known: see Limits in README.md)");
-        Failure::new(ExitCode::No, sentence)
     }
 }
 
@@ -284,24 +219,4 @@ fn unless_left() -> ControlFlow<Failure> {
         Ok(()) => ControlFlow::Continue(()),
         Err(left) => ControlFlow::Break(left),
     }
-}
-
-/// Prints a line; where nobody reads any more, there is nobody to tell.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {
-    let edge = match engine.on_time().and_then(|on_time| on_time.width) {
-        Some(width) => format!("before {width:>8}"),
-        None => "on its own".into(),
-    };
-    let delay = engine.label().map(|label| label.delay).unwrap_or_default();
-    let truth = error.map_or("NO SUCH PULSE".into(), |error| format!("{:+} ns off", error.nanos()));
-    format!(
-        "{:<10} {}  edge {edge}  delay {delay:>8}  offset {:>+8} ns  {truth}",
-        engine.state(),
-        sample.label,
-        sample.offset().nanos(),
-    )
 }

@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// Print JSON, one line an answer
     #[arg(long)]
     json: bool,
-    /// Go on with a line for each change of state
+    /// Keep running, and print a line for each change of state
     #[arg(long)]
     follow: bool,
     /// Print nothing; end with 0 if programs may rely on the time, else with 1
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline);
         match asked {
             Ok((now, rest)) if is_over || wanted(&now) => break (now, rest),
-            Err(failure) if is_over => return Err(failure),
+            Err(failure) if is_over || !may_pass(&failure) => return Err(failure),
             Ok(_) | Err(_) => std::thread::sleep(RETRY),
         }
     };
@@ -65,6 +65,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let is_asked_for = args.check || args.wait_locked.is_some();
     if is_asked_for && !wanted(&answer.0) { Err(Failure::new(ExitCode::No, why(args, &answer.0))) } else { Ok(()) }
+}
+
+/// Whether waiting may cure it: nobody names an instance or grants a right meanwhile.
+fn may_pass(failure: &Failure) -> bool {
+    !matches!(failure.code, ExitCode::Usage | ExitCode::NoPermission)
 }
 
 /// Why the answer is no; nothing where the exit code is all that was asked for.

@@ -172,12 +172,10 @@ fn no_toml(text: &str, error: &toml::de::Error) -> Wrong {
     let at = error.span().unwrap_or_default().start;
     let quoted = line(text, at);
     let why = match error.message().replace('\n', "; ") {
-        duplicate if duplicate.starts_with("duplicate key") => {
-            "this stands here for the second time: leave one out".to_owned()
-        }
+        duplicate if duplicate.starts_with("duplicate key") => "this is given twice: leave one out".to_owned(),
         why => {
             let why = why
-                .replace("string values must be quoted, expected literal string", "text stands in quotes")
+                .replace("string values must be quoted, expected literal string", "text must be in quotes")
                 .replace(", expected ", ": allowed here is ");
             let said = quoted.split_once('=').map(|(name, _)| name.trim());
             let before = text.get(..at).unwrap_or_default();

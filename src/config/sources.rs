@@ -89,7 +89,23 @@ pub(super) fn check(flags: &Given, rest: &Given, file: Option<&File>) -> Result<
             several => return Err(too_many(&kind, several, file)),
         }
     }
-    Ok(())
+    one_device(rest, file)
+}
+
+/// gpsd's device may be a part of the server's name, or a key of its own, which options replace: not two devices.
+fn one_device(rest: &Given, file: Option<&File>) -> Result<(), ConfigError> {
+    let in_server = rest.gpsd.server.as_ref().and_then(|server| server.device.as_ref());
+    match (in_server, &rest.gpsd.device, file) {
+        (Some(in_server), Some(device), Some(file)) if in_server != device => {
+            let is_it = |place: &&Place| place.key.table == Some("gpsd") && place.key.name() == "device";
+            let why = format!("server names another device, {in_server}: leave one of the two out");
+            Err(file.places.iter().find(is_it).map_or_else(
+                || ConfigError::File(format!("{}: {device}: {why}", file.name)),
+                |place| file.wrong(place, &why),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn too_many(kind: &Kind, sources: &[Said<'_>], file: Option<&File>) -> ConfigError {

@@ -127,7 +127,8 @@ settings! {
     /// A receiver behind gpsd.
     gpsd: Gpsd {
         /// gpsd that has the receiver [default: localhost:2947]
-        #[arg(id = "gpsd", long = "gpsd", value_name = "HOST:PORT[:DEVICE]", num_args = 0..=1, default_missing_value = "localhost:2947", allow_negative_numbers = true)]
+        #[arg(id = "gpsd", long = "gpsd", value_name = "HOST:PORT[:DEVICE]", allow_negative_numbers = true)]
+        #[arg(num_args = 0..=1, default_missing_value = "localhost:2947")]
         server: GpsdConfig,
         /// Its device, where it has several; on the command line a part of the server's name
         #[arg(skip)]
@@ -158,7 +159,8 @@ settings! {
     /// The PTP hardware clock that the pulse is wired to.
     phc: Phc {
         /// PTP hardware clock that the pulse is wired to: its network interface, PCI address or device
-        #[arg(id = "phc", long = "phc", value_name = "IFACE|PCI|/dev/ptpN", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(id = "phc", long = "phc", value_name = "IFACE|PCI|/dev/ptpN")]
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         device: String,
         /// Pin that the pulse is wired to [default: the one that has the channel, or the first]
         #[arg(long, value_name = "NAME|INDEX", allow_negative_numbers = true)]

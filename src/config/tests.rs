@@ -118,7 +118,7 @@ fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
             &["--gpsd", "localhost:2947:/dev/ttyS0"],
             ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: Some("/dev/ttyS0".into()) }),
         ),
-        (&["--tcp", "localhost:2947"], ReceiverConfig::Stream(StreamConfig::Tcp(local))),
+        (&["--tcp", "localhost:2947"], ReceiverConfig::Stream(StreamConfig::Tcp(local.clone()))),
         (&["--fifo", "/run/nmea"], ReceiverConfig::Stream(StreamConfig::Fifo("/run/nmea".into()))),
         (&["--stdin"], ReceiverConfig::Stream(StreamConfig::Stdin)),
     ] {
@@ -127,6 +127,11 @@ fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
     // What the file says of its own goes with it, what goes with the new one stays.
     let serial = SerialConfig { device: "/dev/ttyS2".into(), baud: Baud::Rate(4_800) };
     assert_eq!(settled(&["--serial", "/dev/ttyS2"], FILE).unwrap().receiver, ReceiverConfig::Serial(serial));
+    // One device said twice is one, and an option replaces both.
+    let twice = "[gpsd]\nserver = \"localhost:2947:/dev/a\"\ndevice = \"/dev/a\"\n[phc]\ndevice = \"eth0\"";
+    let gpsd = |device: &str| ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: Some(device.into()) });
+    assert_eq!(settled(&[], twice).unwrap().receiver, gpsd("/dev/a"));
+    assert_eq!(settled(&["--gpsd", "localhost:2947:/dev/b"], twice).unwrap().receiver, gpsd("/dev/b"));
     let pps = PpsConfig { device: "/dev/pps0".into(), capture: Capture::Both };
     assert_eq!(settled(&["--pps", "/dev/pps0"], FILE).unwrap().pulse, PulseConfig::Pps(pps));
 }

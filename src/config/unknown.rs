@@ -41,7 +41,7 @@ pub(super) fn key(table: Option<&str>, name: &str) -> String {
             [None] => ": write it above the first line in brackets".to_owned(),
             _ => ": write it below the right one of them".to_owned(),
         };
-        return format!("{said} belongs {}, not {}{cure}", places(&homes), place.replacen("in ", "into ", 1));
+        return format!("{said} belongs {}, not {place}{cure}", places(&homes));
     }
     let here: Vec<_> = keys(table).map(Key::name).collect();
     let everywhere: Vec<_> = KEYS.iter().map(Key::name).collect();
@@ -52,7 +52,7 @@ pub(super) fn key(table: Option<&str>, name: &str) -> String {
         Some(near) => format!(": did you mean {near}, which belongs {}?", places(&self::homes(near))),
         None if table.is_none() => match nearest(name, tables().into_iter()) {
             Some(table) => format!(": did you mean the table [{table}]?"),
-            None => ", and all others stand in their table, as in gnss2shm.toml(5)".to_owned(),
+            None => ", and every other key goes in its table, as in gnss2shm.toml(5)".to_owned(),
         },
         None => String::new(),
     };
@@ -76,8 +76,8 @@ fn homes(name: &str) -> Vec<Option<&'static str>> {
 
 fn places(homes: &[Option<&str>]) -> String {
     let place = |home: &Option<_>| home.map_or("before the first table".to_owned(), |table| format!("[{table}]"));
-    let into = if homes.iter().any(Option::is_some) { "into " } else { "" };
-    format!("{into}{}", listed(&homes.iter().map(place).collect::<Vec<_>>(), "or"))
+    let within = if homes.iter().any(Option::is_some) { "in " } else { "" };
+    format!("{within}{}", listed(&homes.iter().map(place).collect::<Vec<_>>(), "or"))
 }
 
 fn are(keys: &[String]) -> String {

@@ -28,19 +28,19 @@ macro_rules! choices {
 choices! {
     /// What is done with a receiver whose week number rolled over.
     Rollover = guard::Rollover {
-        Refuse: "its dates are refused",
-        Correct: "multiples of 1024 weeks are added"
+        Refuse: "refuse them",
+        Correct: "add multiples of 1024 weeks to them"
     }
     /// What is done when the system clock disagrees with the first label.
     Witness = guard::WitnessMode {
-        Block: "nothing is published",
-        Warn: "it is said",
-        Off: "it is not asked"
+        Block: "publish nothing",
+        Warn: "publish, and warn in the log",
+        Off: "do not ask it"
     }
     /// What is done about the two conventions that no wire can contradict.
     Conventions = guard::Conventions {
-        Assume: "they are assumed, unless the witness disagrees",
-        Confirm: "they must be configured, or the witness must agree"
+        Assume: "assume them, unless the witness disagrees",
+        Confirm: "publish nothing until both are configured, or the witness agrees"
     }
 }
 

@@ -126,7 +126,9 @@ macro_rules! in_quotes {
             fn read(written: &Written<'_>) -> Result<Self, String> {
                 match written {
                     Written::Text(text) if !text.is_empty() => Ok(Self::from(*text)),
-                    Written::Text(_) | Written::Number(_) | Written::Truth(_) | Written::Other => Err(not_allowed::<Self>()),
+                    Written::Text(_) | Written::Number(_) | Written::Truth(_) | Written::Other => {
+                        Err(not_allowed::<Self>())
+                    }
                 }
             }
         }

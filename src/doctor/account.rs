@@ -99,7 +99,10 @@ pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
         (false, None) => {
             found.push(Finding::warning(
                 ITEM,
-                format!("there is neither {UNIT} nor a user {name}, so whether a service may use the devices is not looked at"),
+                format!(
+                    "there is neither {UNIT} nor a user {name}, so whether a service may use the devices is not \
+                     looked at"
+                ),
                 "install the package, or start `gnss2shm run` yourself as root",
             ));
             return (None, found);

@@ -1,5 +1,6 @@
 //! What chronyd's configuration says of refclocks and leap seconds, its included files read as well. Source:
-//! chrony.conf(5). Comments and lines that are about something else are passed over; whether they are right is chronyd's to say.
+//! chrony.conf(5). Comments and lines that are about something else are passed over; whether they are right is
+//! chronyd's to say.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -20,7 +20,8 @@ const CLOCK_SETTERS: [(&str, &str); 4] = [
 
 pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<Finding> {
     let mut found = setters(patient);
-    // Where the service runs, it is a gnss2shm that has port and clock; else it is one that keeps the service from them.
+    // Where the service runs, it is a gnss2shm that has port and clock; else it is one that keeps the service from
+    // them.
     let runs = settings.is_some_and(|settings| patient.system.has(service::socket(patient, settings)));
     let rivals: Vec<_> = patient.processes.seen.iter().filter(|process| !runs || process.name != "gnss2shm").collect();
     if let Some(ReceiverConfig::Serial(serial)) = settings.map(|settings| &settings.receiver) {

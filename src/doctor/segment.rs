@@ -108,7 +108,10 @@ fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
     match patient.processes.chronyd().map(|chronyd| (chronyd, has(chronyd))) {
         Some((chronyd, Some(false))) => found.push(Finding::failure(
             ITEM,
-            format!("{chronyd} does not have unit {unit} attached: it reads a segment that was removed, or an old chrony.conf"),
+            format!(
+                "{chronyd} does not have unit {unit} attached: it reads a segment that was removed, or an old \
+                 chrony.conf"
+            ),
             "run `systemctl restart chrony` (elsewhere: chronyd)",
         )),
         Some((_, None)) => found.push(Finding::unseen(ITEM, format!("who has unit {unit} attached"))),

@@ -30,8 +30,8 @@ pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Vec<Finding> {
             ));
         }
         Ok(node) => {
-            let cure = "chronyd makes it root's: write `ExecStartPost=+chmod 0666` with its path below [Service] with `systemctl \
-                        edit chrony`, and restart chrony";
+            let cure = "chronyd makes it root's: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
+                        `systemctl edit chrony`, and restart chrony";
             found.extend(
                 patient.account.as_ref().and_then(|account| account.check(system, ITEM, READ_WRITE, &node, cure)),
             );

@@ -32,7 +32,7 @@ reasons! {
     /// Just started.
     Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither half gives anything.
-    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power, and both its wires: the sentences' and the pulse's",
+    NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check that the receiver has power, and both of its wires, the one for sentences and the one for the pulse",
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.
@@ -73,17 +73,17 @@ reasons! {
     /// Septentrio's binary protocol.
     SbfProtocol = "sbf-protocol": "the receiver speaks Septentrio's binary protocol SBF: have it send NMEA on this port (RMC, or ZDA with GGA)",
     /// Corrections alone.
-    RtcmOnly = "rtcm-only": "what arrives are RTCM 3 corrections, which do not say which second it is: have the receiver send NMEA here, too, or read the port where it does",
+    RtcmOnly = "rtcm-only": "RTCM 3 corrections arrive, which do not say which second it is: have the receiver send NMEA here as well, or read the port where it does",
     /// gpsd's protocol.
     GpsdProtocol = "gpsd-protocol": "what arrives is gpsd's own protocol: use --gpsd HOST:PORT in place of --tcp, --fifo or --stdin",
     /// Sentences, but none with a time and a date.
-    NoTime = "no-time": "valid sentences arrive, but not all that makes a second certain (UTC time, its date, a fix): enable RMC, or ZDA with GGA",
+    NoTime = "no-time": "valid sentences arrive, but not all that it takes to be sure of the second (UTC time, its date, a fix): enable RMC, or ZDA with GGA",
     /// Time only of fractions of a second.
     NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix a second, aligned to UTC",
     /// The receiver says that it has no fix.
     NoFix = "no-fix": "the receiver says that it has no valid fix: check its antenna, or wait for it to start",
     /// The receiver says that it does not know UTC.
-    UtcUnknown = "utc-unknown": "the receiver does not know UTC's leap seconds yet and reckons with those that its firmware was made with: they are waited for (up to 12.5 minutes after a cold start)",
+    UtcUnknown = "utc-unknown": "the receiver does not know UTC's leap seconds yet and uses those that its firmware was built with: waiting for it to receive them (up to 12.5 minutes after a cold start)",
 
     // The pulse cannot be trusted.
     /// Edges without a period.
@@ -111,9 +111,9 @@ reasons! {
     /// Sentences contradict the count.
     LabelDissent = "label-dissent": "the sentences name another second than the pulses counted: waiting until they agree; if that lasts, check that only one receiver is heard",
     /// A date before this program was written.
-    DateTooEarly = "date-too-early": "the sentences' date lies before this program was made: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
+    DateTooEarly = "date-too-early": "the sentences' date is before this program was made: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
     /// A date that lies too far ahead.
-    DateTooLate = "date-too-late": "the sentences' date lies more than 19 years after this program was made: the receiver's week number is wrong, so restart it and let it find a fix, or update its firmware",
+    DateTooLate = "date-too-late": "the sentences' date is more than 19 years after this program was made: the receiver's week number is wrong, so restart it and let it find a fix, or update its firmware",
     /// The configured delay does not fit.
     DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
     /// A leap second may be happening.

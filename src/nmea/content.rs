@@ -1,4 +1,5 @@
-//! One line to what it says: checksum, kind, time, date, validity. Strict: a time or date that does not exist is refused.
+//! One line to what it says: checksum, kind, time, date, validity. Strict: a time or date that does not exist is
+//! refused.
 
 use nmea::SentenceType;
 

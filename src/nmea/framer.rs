@@ -4,10 +4,10 @@
 //! each byte before it was on the line one byte time earlier. It also knows where a burst began: after a silence on
 //! the line. It never fails: what it cannot use, it counts. What it holds back is bounded.
 //!
-//! Frames of u-blox's binary protocol may come in between. From their first byte on, bytes are held back until the frame
-//! is complete and its checksum right: then it is taken whole, whatever its payload looks like. Where it turns out to be
-//! none, because its checksum is wrong, its length cannot be or the line falls silent in it, the bytes held back are
-//! read as text, so that no sentence among them is lost.
+//! Frames of u-blox's binary protocol may come in between. From their first byte on, bytes are held back until the
+//! frame is complete and its checksum right: then it is taken whole, whatever its payload looks like. Where it turns
+//! out to be none, because its checksum is wrong, its length cannot be or the line falls silent in it, the bytes held
+//! back are read as text, so that no sentence among them is lost.
 
 use std::collections::VecDeque;
 

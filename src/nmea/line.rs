@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{LINE_MAX, Sentence};
-use crate::foreign;
+use crate::foreign::{self, Foreign};
 use crate::time::{Instant, Raw};
 
 /// A line that has come to its end.
@@ -116,5 +116,20 @@ impl LineCounts {
             }
             Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
         }
+    }
+}
+
+impl Foreign {
+    /// What came between two counts of one framer.
+    pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
+        [
+            (before.frames, now.frames, Self::Ubx),
+            (before.sbf, now.sbf, Self::Sbf),
+            (before.rtcm, now.rtcm, Self::Rtcm),
+            (before.gpsd, now.gpsd, Self::Gpsd),
+            (before.damaged, now.damaged, Self::Damaged),
+        ]
+        .into_iter()
+        .find_map(|(before, now, foreign)| (now > before).then_some(foreign))
     }
 }

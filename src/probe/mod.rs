@@ -1,6 +1,7 @@
 //! Finds receiver and pulse on a machine of which nothing is known: lists the clocks and ports, listens on every port
-//! at every rate, tries every pin, and has the engine judge what was found. It decides nothing about time: which edge is
-//! on time and whether all is well is what [`Engine`](crate::engine::Engine) says of the events of the real sources.
+//! at every rate, tries every pin, and has the engine judge what was found. It decides nothing about time: which edge
+//! is on time and whether all is well is what [`Engine`](crate::engine::Engine) says of the events of the real
+//! sources.
 //!
 //! Ports that somebody else has are left alone, pins are left as they were found.
 

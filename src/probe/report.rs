@@ -113,7 +113,8 @@ impl Findings {
                 let rest = Span::SECOND - width;
                 writeln!(
                     f,
-                    "  on time: the edge that starts these {width}, for the other part of the second is {rest}; if your receiver's pulse is the longer part, set width"
+                    "  on time: the edge that starts these {width}, for the other part of the second is \
+                     {rest}; if your receiver's pulse is the longer part, set width"
                 )
             }
             Some(None) => writeln!(f, "  on time: the only edge that the NIC time stamps"),
@@ -132,8 +133,8 @@ impl Findings {
         writeln!(f, "  margins: {before} after the pulse that is named, {after} before the next")
     }
 
-    /// What is missing and what to do, in one sentence that repeats nothing of the report above it; nothing where receiver
-    /// and pulse are paired.
+    /// What is missing and what to do, in one sentence that repeats nothing of the report above it; nothing where
+    /// receiver and pulse are paired.
     pub fn missing(&self) -> Option<String> {
         match (&self.pulse, &self.receiver, self.pairing.state()) {
             (Some(_), Some(_), State::Locked) => None,
@@ -141,7 +142,12 @@ impl Findings {
             (None, Some(_), _) => Some(self.no_pulse()),
             (Some(_), None, _) => Some(self.no_receiver()),
             (Some(_), Some(_), state) => Some(state.reason().map_or_else(
-                || format!("receiver and pulse are there, but the engine came no further than {state}: try again, and if it stays so, record it with gnss2shm run --record"),
+                || {
+                    format!(
+                        "receiver and pulse are there, but the engine came no further than {state}: try again, and \
+                         if it stays so, record it with gnss2shm run --record"
+                    )
+                },
                 |reason| reason.to_string(),
             )),
         }

@@ -145,7 +145,8 @@ impl Search {
         let node = searched.clock.node.display();
         if let [first, ..] = able.readers.as_slice() {
             searched.trouble = Some(format!(
-                "{node} is in use by {first}: stop it, for its pins cannot be tried beside another program that reads time stamps"
+                "{node} is in use by {first}: stop it, for its pins cannot be tried beside another program that \
+                 reads time stamps"
             ));
             return;
         }

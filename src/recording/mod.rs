@@ -1,5 +1,5 @@
-//! Recordings: everything the engine was given, as text that a person can follow and `gnss2shm replay` can repeat. Pure:
-//! text in, events out; files are the business of `sink::record` and of the command line.
+//! Recordings: everything the engine was given, as text that a person can follow and `gnss2shm replay` can repeat.
+//! Pure: text in, events out; files are the business of `sink::record` and of the command line.
 //!
 //! A recording is a header line and then one event a line, in the order in which the engine got them; the same header
 //! and events give the same verdicts. Blank lines and lines that begin with `#` mean nothing and may stand anywhere.

@@ -1,7 +1,8 @@
 //! chrony's SOCK refclock: a datagram for each sample to a Unix socket that chronyd makes.
 //!
 //! [`SockSink`] never waits. Each sample is sent to the path, not to a connection, so that a chronyd that was restarted
-//! gets the next one; what cannot be sent is dropped, for the next sample is better. Source: chrony's `refclock_sock.c`.
+//! gets the next one; what cannot be sent is dropped, for the next sample is better. Source: chrony's
+//! `refclock_sock.c`.
 
 mod error;
 mod wire;

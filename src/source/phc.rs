@@ -31,8 +31,8 @@ pub use resolve::resolve;
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhcConfig {
-    /// A network interface, the address of a PCI device (whatever has a colon), or a path to a node (whatever has a slash:
-    /// `/dev/ptpN` or a link to it).
+    /// A network interface, the address of a PCI device (whatever has a colon), or a path to a node (whatever has a
+    /// slash: `/dev/ptpN` or a link to it).
     pub device: String,
     /// The pin; without one, the pin that has the channel already, else the first one, if it is free.
     pub pin: Option<Pin>,

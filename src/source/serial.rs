@@ -143,8 +143,8 @@ async fn wait_for(device: &str, baud: u32, said: &SourceError) -> Result<Port, S
     }
 }
 
-/// Finds the receiver's rate, again whenever it changed, and hands on what is read until the device is gone. Returns the
-/// rate that it had last.
+/// Finds the receiver's rate, again whenever it changed, and hands on what is read until the device is gone. Returns
+/// the rate that it had last.
 async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, feed: &Feed) -> Result<u32, Closed> {
     loop {
         let Some(found) = autobaud::find(tty, device, baud, feed).await? else { return Ok(baud) };

@@ -1,5 +1,5 @@
-//! The receiver's bytes from a TCP connection, a FIFO or standard input. Nothing paces them: a sentence is dated when it
-//! is read. What ends is waited for, except standard input, whose end is final.
+//! The receiver's bytes from a TCP connection, a FIFO or standard input. Nothing paces them: a sentence is dated when
+//! it is read. What ends is waited for, except standard input, whose end is final.
 
 mod fifo;
 mod stdin;
@@ -19,7 +19,7 @@ use crate::event::Event;
 pub enum StreamConfig {
     /// A server that sends NMEA.
     Tcp(Server),
-    /// A FIFO, or a character device that is no tty, such as `/dev/gnss0`.
+    /// A FIFO.
     Fifo(PathBuf),
     /// Standard input.
     Stdin,

@@ -1,5 +1,6 @@
 //! The one thread that owns the device with the edges, a PHC or a kernel PPS: asking either for edges blocks. It waits
-//! for a device that is gone. Everything it finds goes into a channel. What is done with an open device is the device's.
+//! for a device that is gone. Everything it finds goes into a channel. What is done with an open device is the
+//! device's.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! What this machine knows of time besides: whether the system clock is synchronised, and which leap second is announced.
+//! What this machine knows of time besides: whether the system clock is synchronised, and which leap second is
+//! announced.
 
 use std::time::Duration;
 

@@ -152,7 +152,7 @@ impl StatusServer {
             Err(error) => {
                 let error = error.to_string();
                 if *said != error {
-                    warn!("{error}; the one before was removed, and it is tried again");
+                    warn!("{error}; the old one was removed, trying again");
                     *said = error;
                 }
             }

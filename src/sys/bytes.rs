@@ -17,8 +17,8 @@ pub struct ByteFile {
 }
 
 impl ByteFile {
-    /// Opens `path` for reading only. A FIFO opens at once, whether anybody writes to it or not. Must be called within a
-    /// tokio runtime.
+    /// Opens `path` for reading only. A FIFO opens at once, whether anybody writes to it or not. Must be called within
+    /// a tokio runtime.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         Self::watch(options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?)

@@ -1,4 +1,5 @@
-//! Reads the system's clocks (`clock_gettime(2)`). The sources stamp what they capture with them; the engine never does.
+//! Reads the system's clocks (`clock_gettime(2)`). The sources stamp what they capture with them; the engine never
+//! does.
 
 use crate::time::{Instant, Raw, Span, Sys};
 

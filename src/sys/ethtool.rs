@@ -54,8 +54,8 @@ pub fn phc_index(interface: &str) -> io::Result<Option<u32>> {
     for (to, from) in request.ifr_name.iter_mut().zip(name) {
         *to = *from as libc::c_char;
     }
-    // SAFETY: SIOCETHTOOL reads an ifreq whose name ends in NUL and, for this command, writes one ethtool_ts_info through
-    // its data pointer; both are ours and outlive the call.
+    // SAFETY: SIOCETHTOOL reads an ifreq whose name ends in NUL and, for this command, writes one ethtool_ts_info
+    // through its data pointer; both are ours and outlive the call.
     if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) } < 0 {
         let error = io::Error::last_os_error();
         return if error.raw_os_error() == Some(libc::EOPNOTSUPP) { Ok(None) } else { Err(error) };

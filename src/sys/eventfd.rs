@@ -53,8 +53,8 @@ pub(super) fn readable(fd: RawFd) -> libc::pollfd {
     libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
 
-/// `poll(2)`: what was seen of each descriptor within `time` (rounded up to milliseconds). A signal ends it with nothing
-/// seen, as if the time were over.
+/// `poll(2)`: what was seen of each descriptor within `time` (rounded up to milliseconds). A signal ends it with
+/// nothing seen, as if the time were over.
 pub(super) fn poll<const N: usize>(mut fds: [libc::pollfd; N], time: Duration) -> io::Result<[libc::c_short; N]> {
     let ms = i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
     // SAFETY: the array is ours, N long, and poll writes only the `revents` within it.

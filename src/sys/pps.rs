@@ -77,9 +77,9 @@ impl Pps {
         unsafe { ioctl(&self.0, abi::SETPARAMS, &raw mut params) }
     }
 
-    /// The last edges, after the next one has come; `None` where none came within `timeout`. An edge that came since the
-    /// last call does not end the wait: ask with a timeout of zero first, which answers at once. So does any timeout
-    /// below a tick of the kernel, at most 10 ms.
+    /// The last edges, after the next one has come; `None` where none came within `timeout`. An edge that came since
+    /// the last call does not end the wait: ask with a timeout of zero first, which answers at once. So does any
+    /// timeout below a tick of the kernel, at most 10 ms.
     pub fn fetch(&self, timeout: Duration) -> io::Result<Option<Fetched>> {
         let sec = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let nsec = i32::try_from(timeout.subsec_nanos()).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Only `source::phc` and `probe` call it; what
-//! an error means and which reading is the best is decided there.
+//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Only `source::phc` and `probe` call it;
+//! what an error means and which reading is the best is decided there.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -108,7 +108,8 @@ impl Ptp {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }
 
-    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its own.
+    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its
+    /// own.
     pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
         let mut channel: c_uint = channel;
         // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
@@ -156,8 +157,8 @@ impl Ptp {
         Ok(())
     }
 
-    /// All three clocks at once (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` where the driver has it not, `ENODEV` also where
-    /// the kernel's clock source is not the counter that the hardware latches.
+    /// All three clocks at once (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` where the driver has it not, `ENODEV` also
+    /// where the kernel's clock source is not the counter that the hardware latches.
     pub fn sys_offset_precise(&self) -> io::Result<Precise> {
         let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
         let mut offset =

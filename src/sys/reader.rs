@@ -1,5 +1,5 @@
-//! The other end of standard output. Whoever reads a pipe may leave long before the next line is due; poll(2) says so at
-//! once, a write only then.
+//! The other end of standard output. Whoever reads a pipe may leave long before the next line is due; poll(2) says so
+//! at once, a write only then.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
-/// Has the kernel ask the other host after `idle` seconds of silence whether it is still there, three times, `interval` seconds
-/// apart (tcp(7)). Without an answer the connection ends with `ETIMEDOUT`.
+/// Has the kernel ask the other host after `idle` seconds of silence whether it is still there, three times,
+/// `interval` seconds apart (tcp(7)). Without an answer the connection ends with `ETIMEDOUT`.
 pub fn keep_alive(socket: &impl AsFd, idle: c_int, interval: c_int) -> io::Result<()> {
     for (level, option, value) in [
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),

@@ -1,4 +1,5 @@
-//! A serial port as an asynchronous byte source: raw, eight data bits, no parity, one stop bit, ours alone, at any rate.
+//! A serial port as an asynchronous byte source: raw, eight data bits, no parity, one stop bit, ours alone, at any
+//! rate.
 
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_ushort};
 use std::fs::OpenOptions;

@@ -24,7 +24,8 @@ fn read(hex: &str) -> Message {
     Message::read(&frame)
 }
 
-/// The frame with other bytes at this place of its payload, and the checksum that belongs to them: an encoder of its own.
+/// The frame with other bytes at this place of its payload, and the checksum that belongs to them: an encoder of its
+/// own.
 fn with(hex: &str, at: usize, other: &[u8]) -> Message {
     let mut frame = bytes(hex);
     frame[6 + at..6 + at + other.len()].copy_from_slice(other);

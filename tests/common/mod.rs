@@ -14,6 +14,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use gnss2shm::event::{Leap, Sample};
@@ -167,6 +168,22 @@ pub fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
     }
     child.kill().unwrap();
     panic!("still running after {limit:?}");
+}
+
+/// What `work` finds, which reads what this program prints. A program that does not print it within a minute is killed:
+/// then its output ends, and the test fails and does not hang.
+pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
+    let (working, is_over) = mpsc::channel::<()>();
+    let pid = child.id().to_string();
+    let watch = std::thread::spawn(move || {
+        if is_over.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        }
+    });
+    let found = work();
+    drop(working);
+    watch.join().unwrap();
+    found
 }
 
 /// Runs the program on this input. It may end before it has read everything.

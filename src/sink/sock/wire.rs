@@ -65,8 +65,8 @@ pub(super) fn datagram(sample: &Sample) -> [u8; SIZE] {
     .bytes()
 }
 
-/// The only floating point there is, because chrony's protocol has it. A picosecond at an offset of an hour; a quarter of a
-/// microsecond at one of decades, which chronyd steps away before it measures on.
+/// The only floating point there is, because chrony's protocol has it. A picosecond at an offset of an hour; a quarter
+/// of a microsecond at one of decades, which chronyd steps away before it measures on.
 #[allow(clippy::cast_precision_loss)] // as said
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9

@@ -1,5 +1,5 @@
-//! When a burst began on gpsd's serial line, of which only the ends of its sentences are seen here. The pace of the line
-//! is measured: the bit rate that gpsd names means nothing on USB.
+//! When a burst began on gpsd's serial line, of which only the ends of its sentences are seen here. The pace of the
+//! line is measured: the bit rate that gpsd names means nothing on USB.
 
 use crate::nmea::SILENCE;
 use crate::source::feed::BITS_PER_BYTE;

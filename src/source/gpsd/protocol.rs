@@ -1,7 +1,8 @@
-//! What gpsd says, a line at a time (`gpsd_json(5)`): only what is used here. Classes and fields that are not known pass.
+//! What gpsd says, a line at a time (`gpsd_json(5)`): only what is used here. Classes and fields that are not known
+//! pass.
 //!
-//! `gpsd_proto` knows `VERSION`, `TPV` and `SKY`. It has no `TOFF`, and fails on a device at 115200 baud or one that was
-//! unplugged, so those are read here.
+//! `gpsd_proto` knows `VERSION`, `TPV` and `SKY`. It has no `TOFF`, and fails on a device at 115200 baud or one that
+//! was unplugged, so those are read here.
 
 use serde::Deserialize;
 use serde_json::Value;

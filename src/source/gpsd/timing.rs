@@ -5,8 +5,9 @@
 //! Where it stays away (gpsd ships no time from ptys, nor while a receiver's time lies behind what it was) the
 //! receiver's own sentences, which gpsd passes on, stand in; and where those stay away, too, `TPV`'s time.
 //!
-//! gpsd may be wrong about UTC by a second while it does not know the leap seconds (`TPV` has no `leapseconds` then, but
-//! never has it from an NMEA receiver): that looks like any receiver that does not know them, and is left to the engine.
+//! gpsd may be wrong about UTC by a second while it does not know the leap seconds (`TPV` has no `leapseconds` then,
+//! but never has it from an NMEA receiver): that looks like any receiver that does not know them, and is left to the
+//! engine.
 
 use crate::event::{Bytes, Event, Report, Says};
 use crate::time::{Instant, Raw, Span, UtcSecond};

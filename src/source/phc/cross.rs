@@ -16,8 +16,8 @@ const READINGS: u32 = 5;
 /// what is left are tens of nanoseconds, of which no driver tells us.
 const PRECISE_WINDOW: Span = Span::from_nanos(100);
 
-/// Failures in a row after which precise cross time stamps are given up: some machines' `PCIe` roots offer them and then
-/// answer none.
+/// Failures in a row after which precise cross time stamps are given up: some machines' `PCIe` roots offer them and
+/// then answer none.
 const PRECISE_PATIENCE: u32 = 5;
 
 /// How the PHC is compared with the system's clocks.

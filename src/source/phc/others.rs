@@ -1,5 +1,6 @@
 //! Other programs that read the same PHC. Before Linux 6.7 all of them share one queue, and whoever reads an edge takes
-//! it away from the rest: then part of the pulse's edges is missing, at random. That is noticed here, and who it may be.
+//! it away from the rest: then part of the pulse's edges is missing, at random. That is noticed here, and who it may
+//! be.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,8 +16,8 @@ use crate::time::{Instant, Phc, Span};
 
 /// Edges after which it is judged whether some are missing.
 const JUDGED: usize = 20;
-/// Of these, so many follow another edge by a second where part of them is missing: half where every other is taken, all
-/// where none is, and hardly any where it is no pulse.
+/// Of these, so many follow another edge by a second where part of them is missing: half where every other is taken,
+/// all where none is, and hardly any where it is no pulse.
 const THINNED: Range<usize> = 3..15;
 /// A second on the PHC, give or take this: more than any PHC is off by, and any stamp.
 const TOLERANCE: Span = Span::from_millis(2);

@@ -147,8 +147,8 @@ fn is_class(device: &Path) -> Option<bool> {
 /// The clock that a virtual clock was made from by a number in `n_vclocks`: the parent of a PHC is the NIC, that of a
 /// virtual clock is a PHC (the kernel's `ptp_clock_register`, Linux 5.14).
 ///
-/// A PHC that has virtual clocks is a good one for us: it time stamps as ever, and the kernel lets nobody set or steer it
-/// (`EBUSY`), unless the hardware has a counter of its own for the virtual ones.
+/// A PHC that has virtual clocks is a good one for us: it time stamps as ever, and the kernel lets nobody set or steer
+/// it (`EBUSY`), unless the hardware has a counter of its own for the virtual ones.
 fn made_from(device: &Path) -> Option<String> {
     let parent = device.join("device");
     is_class(&parent)?.then_some(())?;

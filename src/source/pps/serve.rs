@@ -15,8 +15,8 @@ use crate::time::Span;
 
 /// The shortest time between two cross time stamps: noise on the line gives thousands of edges a second.
 const CROSS_GAP: Span = Span::from_millis(10);
-/// This long without an edge, and the device is opened anew: where its node does not go with it, nothing else tells that
-/// it is gone.
+/// This long without an edge, and the device is opened anew: where its node does not go with it, nothing else tells
+/// that it is gone.
 const WATCHDOG: Span = Span::from_secs(3);
 
 impl Device for KernelPps {

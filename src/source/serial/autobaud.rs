@@ -29,8 +29,8 @@ const WHOLE_BURST: Duration = Duration::from_millis(1_350);
 const TO_ITS_END: Duration = Duration::from_millis(1_200);
 /// After a pause this long a burst is over.
 const PAUSE: Duration = Duration::from_millis(150);
-/// After this the next byte begins a burst. One that is listened to from its middle may be garbage at the right rate, too,
-/// for there is no telling where a byte begins.
+/// After this the next byte begins a burst. One that is listened to from its middle may be garbage at the right rate,
+/// too, for there is no telling where a byte begins.
 const QUIET: Duration = Duration::from_millis(100);
 /// So many bytes that are no text, and a quarter of all of them, are the wrong rate, even amid a burst.
 const GARBAGE: usize = 16;
@@ -56,8 +56,8 @@ enum Listened {
     Gone,
 }
 
-/// Listens until the receiver's rate is found, at `last` first. `None`: the device is gone. All that is read goes to the
-/// engine, which says what is missing meanwhile.
+/// Listens until the receiver's rate is found, at `last` first. `None`: the device is gone. All that is read goes to
+/// the engine, which says what is missing meanwhile.
 pub(super) async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Result<Option<u32>, Closed> {
     let order: Vec<u32> = std::iter::once(last).chain(RATES.into_iter().filter(|&rate| rate != last)).collect();
     info!("{device}: looking for the receiver's rate, beginning with {last} baud");

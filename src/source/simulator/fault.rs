@@ -52,8 +52,8 @@ pub enum FaultKind {
     PhcRate(i64),
     /// The PHC's rate changes every second, each time by up to this many parts per billion.
     PhcWalk(i64),
-    /// The NIC is reset when it begins: the PHC jumps to the system time, and stamps no edge until the source, which has
-    /// missed edges for 3 s, arms it again.
+    /// The NIC is reset when it begins: the PHC jumps to the system time, and stamps no edge until the source, which
+    /// has missed edges for 3 s, arms it again.
     NicReset,
     /// The system clock is stepped by this much when it begins.
     SysStep(Span),

@@ -87,9 +87,9 @@ impl From<&Model> for Scenario {
 }
 
 /// Which way the pulse goes, and which of its ends is on time. With both edges stamped, [`Self::ActiveHigh`] and
-/// [`Self::ActiveLow`] look the same, and [`Self::EndsOnTime`] looks like a pulse that starts a width early, or like one
-/// on time that is active for the rest of the second. With the rising edge stamped alone, what does not rise on time is
-/// off by the width, and no edge shows it.
+/// [`Self::ActiveLow`] look the same, and [`Self::EndsOnTime`] looks like a pulse that starts a width early, or like
+/// one on time that is active for the rest of the second. With the rising edge stamped alone, what does not rise on
+/// time is off by the width, and no edge shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polarity {
     /// Rises on time, falls a width later.

@@ -140,7 +140,8 @@ fn attempts_that_fail_push_no_older_recording_out() {
     for n in 1..=9 {
         files.write(&tick(n));
     }
-    // What stands in the way of the next file and cannot be moved: nothing is there to make way, and no file can be made.
+    // What stands in the way of the next file and cannot be moved: nothing is there to make way, and no file can be
+    // made.
     fs::rename(dir.0.join("rec"), dir.0.join("aside")).unwrap();
     std::os::unix::fs::symlink("/nonexistent/rec", dir.0.join("rec")).unwrap();
     for n in 1..=9 {

@@ -77,7 +77,7 @@ impl Session<'_> {
     /// The device that was followed is not there.
     pub(super) fn lost(&mut self, path: &str, at: Instant<Raw>, acts: &mut Vec<Act>) {
         self.followed = None;
-        let sentence = format!("{} does not get at {path}", self.name);
+        let sentence = format!("{} cannot open {path}", self.name);
         self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
     }
 

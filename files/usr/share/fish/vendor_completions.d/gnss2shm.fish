@@ -28,11 +28,11 @@ complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s h -l help -d 'Print h
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s V -l version -d 'Print version'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Run with an invented receiver and NIC, and hold every sample against the truth'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again, and print what comes of it'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print which time each sentence in a receiver\'s raw bytes names, or why it is refused'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says, and a receiver or pulse replaces the one it names' -r -F
@@ -59,13 +59,13 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Se
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'The gate opens when samples have come for this long without a pause [default: 10s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-after -d 'It closes when none has come for this long [default: 10s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'How long seconds are counted on the pulse alone when sentences stop [default: 60s]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'What to do with dates from before this release [default: refuse]' -r -f -a "refuse\t'its dates are refused'
-correct\t'multiples of 1024 weeks are added'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'nothing is published'
-warn\t'it is said'
-off\t'it is not asked'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'they are assumed, unless the witness disagrees'
-confirm\t'they must be configured, or the witness must agree'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'What to do with dates from before this release [default: refuse]' -r -f -a "refuse\t'refuse them'
+correct\t'add multiples of 1024 weeks to them'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'publish nothing'
+warn\t'publish, and warn in the log'
+off\t'do not ask it'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
+confirm\t'publish nothing until both are configured, or the witness agrees'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
@@ -94,11 +94,11 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'nothing is published'
-warn\t'it is said'
-off\t'it is not asked'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'they are assumed, unless the witness disagrees'
-confirm\t'they must be configured, or the witness must agree'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronised and disagrees with the first label' -r -f -a "block\t'publish nothing'
+warn\t'publish, and warn in the log'
+off\t'do not ask it'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
+confirm\t'publish nothing until both are configured, or the witness agrees'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
@@ -113,7 +113,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d '
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d 'Status socket, as given to `gnss2shm run --status`' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait until it is locked (with --check: until programs may rely on the time), at most for this long' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line an answer'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Go on with a line for each change of state'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Keep running, and print a line for each change of state'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, else with 1'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
@@ -121,10 +121,10 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Pr
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Do so with an invented receiver and NIC, and hold every sample against the truth'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Give a recording of `run --record` to the engine again and print what comes of it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print what time each sentence of a receiver names, from its bytes as they came, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Run with an invented receiver and NIC, and hold every sample against the truth'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again, and print what comes of it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print which time each sentence in a receiver\'s raw bytes names, or why it is refused'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Say how a running `gnss2shm run` stands'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
