@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -72,6 +72,12 @@ impl Drop for Run {
     }
 }
 
+/// A free port that stays so: nobody else uses this process's address, of all those of loopback.
+fn port_of_ours() -> String {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    TcpListener::bind(SocketAddr::from(([127, high + 1, middle, low], 0))).unwrap().local_addr().unwrap().to_string()
+}
+
 /// A receiver that is waited for: said when everything else is open.
 const ABSENT: [&str; 2] = ["--serial", "/dev/nonexistent"];
 
@@ -80,7 +86,7 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     let dir = TestDir::new("rivals");
     let path = |name| dir.join(name).to_str().unwrap().to_owned();
     let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = port_of_ours();
     let (one, other) = (TestUnit::claim(), TestUnit::claim());
     for (option, value, refused) in [
         ("--record", &record, "records to it, and each would rotate the other's files away"),
