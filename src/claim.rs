@@ -1,5 +1,6 @@
-//! What only one process may have: a unit, a recording, a refclock's socket. A second one would spoil the work of the
-//! first, and neither would notice. The sinks and the servers of [`status`](crate::status) claim theirs before they begin.
+//! What only one process may have: a unit, a recording, a socket's path, a channel of a PHC. A second one would spoil the
+//! work of the first, and neither would notice. The sinks, the status socket and the [PHC](crate::source::phc) claim
+//! theirs before they touch it; at a port of its own for metrics a claim only says whose it is.
 
 use std::fmt;
 use std::fs;
@@ -11,11 +12,14 @@ use std::path::{self, Path, PathBuf};
 
 use crate::sys::listener;
 
+/// Links that lead to links, at most: as many as the kernel follows, `path_resolution(7)`.
+const LINKS: usize = 40;
+
 /// The right to something until it is dropped: a socket's name outside the file system, which only one process on this
 /// machine (or in this network namespace) can have, whichever user's. The kernel lets go of it even after kill -9.
 #[derive(Debug)]
 pub struct Claim {
-    _name: UnixListener,
+    _names: Vec<UnixListener>,
 }
 
 /// Why there is no claim.
@@ -30,23 +34,44 @@ pub enum ClaimError {
 impl Claim {
     /// Claims what this names.
     pub fn take(name: &str) -> Result<Self, ClaimError> {
-        let address = address(name).map_err(ClaimError::Os)?;
-        match UnixListener::bind_addr(&address) {
-            Ok(name) => Ok(Self { _name: name }),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(ClaimError::Taken(Rival::with(name))),
-            Err(error) => Err(ClaimError::Os(error)),
-        }
+        Ok(Self { _names: vec![bind(name)?] })
     }
 
     /// Claims a path for this purpose, by whichever links it is reached and whether anything is there or not.
     pub fn take_path(purpose: &str, path: &Path) -> Result<Self, ClaimError> {
         // A path may be longer than a socket's name.
-        Self::take(&format!("{purpose}-{:016x}", fnv1a(place(path).as_os_str().as_bytes())))
+        let name = |place: &PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
+        let names = places(path).iter().map(|place| bind(&name(place))).collect::<Result<_, _>>()?;
+        Ok(Self { _names: names })
     }
+}
+
+fn bind(name: &str) -> Result<UnixListener, ClaimError> {
+    let address = address(name).map_err(ClaimError::Os)?;
+    UnixListener::bind_addr(&address).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => ClaimError::Taken(Rival::with(name)),
+        _ => ClaimError::Os(error),
+    })
 }
 
 fn address(name: &str) -> io::Result<SocketAddr> {
     SocketAddr::from_abstract_name(format!("gnss2shm-{name}"))
+}
+
+/// The path and where it leads to, if it is a link, and so on: each, because a recording renames the link itself, and a
+/// socket is reached by either.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let mut places = vec![place(path)];
+    while let Some(last) = places.last()
+        && let (Some(directory), Ok(leads_to)) = (last.parent(), fs::read_link(last))
+    {
+        let next = place(&directory.join(leads_to));
+        if places.contains(&next) || places.len() > LINKS {
+            break;
+        }
+        places.push(next);
+    }
+    places
 }
 
 /// The name itself in its real directory: a recording is renamed and a socket removed, so what is there does not count.
@@ -68,7 +93,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 pub struct Rival {
     /// Its number, where it can be known.
     pub pid: Option<u32>,
-    /// The name of its program, unless it is this one's.
+    /// The name of its program, where it can be known: that of another user's may be hidden, proc(5).
     program: Option<String>,
     /// The instance of the service that it is.
     service: Option<String>,
@@ -80,7 +105,7 @@ impl Rival {
         let read = |file| pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/{file}")).ok());
         Self {
             pid,
-            program: read("comm").map(|name| name.trim_end().to_owned()).filter(|name| name != "gnss2shm"),
+            program: read("comm").map(|name| name.trim_end().to_owned()),
             service: read("cgroup").as_deref().and_then(instance).map(str::to_owned),
         }
     }
@@ -93,7 +118,11 @@ impl Rival {
 
 impl fmt::Display for Rival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.program.as_deref().unwrap_or("another gnss2shm"))?;
+        f.write_str(match self.program.as_deref() {
+            Some("gnss2shm") => "another gnss2shm",
+            Some(program) => program,
+            None => "another program",
+        })?;
         match (self.pid, &self.service) {
             (Some(pid), Some(service)) => write!(f, " (pid {pid}, {service})"),
             (Some(pid), None) => write!(f, " (pid {pid})"),
@@ -126,6 +155,27 @@ mod tests {
         let _others = (claim("real/other").unwrap(), Claim::take_path("tested", &dir.join("real/it")).unwrap());
         drop(held);
         claim("link/it").unwrap();
+        // A link at the end, whether it leads anywhere or not, and a circle of them.
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, dir.join(at)).unwrap();
+        link("link/it", "short");
+        link("short", "shorter");
+        for there in [false, true] {
+            if there {
+                fs::write(dir.join("real/it"), "").unwrap();
+            }
+            for (first, second) in [("real/it", "shorter"), ("shorter", "link/it"), ("shorter", "short")] {
+                let _held = claim(first).unwrap();
+                assert!(matches!(claim(second), Err(ClaimError::Taken(_))), "{first} {second}");
+            }
+            // What a recording does with a link that it was given: the name stays its own.
+            let _held = claim("shorter").unwrap();
+            fs::rename(dir.join("shorter"), dir.join("shorter.1")).unwrap();
+            assert!(matches!(claim("shorter"), Err(ClaimError::Taken(_))));
+            fs::rename(dir.join("shorter.1"), dir.join("shorter")).unwrap();
+        }
+        link("round", "and");
+        link("and", "round");
+        claim("round").unwrap();
         fs::remove_dir_all(dir).unwrap();
     }
 
@@ -145,9 +195,11 @@ mod tests {
             program: program.map(str::to_owned),
             service: instance(cgroup).map(str::to_owned),
         };
-        assert_eq!(rival(None, service).to_string(), "another gnss2shm (pid 812, gnss2shm@default.service)");
-        assert_eq!(rival(None, "0::/user.slice/session-3.scope\n").to_string(), "another gnss2shm (pid 812)");
+        let (ours, session) = (Some("gnss2shm"), "0::/user.slice/session-3.scope\n");
+        assert_eq!(rival(ours, service).to_string(), "another gnss2shm (pid 812, gnss2shm@default.service)");
+        assert_eq!(rival(ours, session).to_string(), "another gnss2shm (pid 812)");
         assert_eq!(rival(Some("socat"), "").to_string(), "socat (pid 812)");
-        assert_eq!(Rival::new(None).to_string(), "another gnss2shm");
+        assert_eq!(rival(None, session).to_string(), "another program (pid 812)");
+        assert_eq!(Rival::new(None).to_string(), "another program");
     }
 }

@@ -17,7 +17,7 @@ use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Verdict};
 use gnss2shm::recording::{Header, Item, Reader};
 use gnss2shm::sink::Sinks;
-use gnss2shm::sink::record::Recorder;
+use gnss2shm::sink::record::{Place, Recorder};
 use gnss2shm::sink::shm::ShmSink;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
@@ -55,7 +55,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
     let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut recorder = Recorder::open(file.clone(), u64::MAX, Header::new(config)).unwrap();
+        let mut recorder = Recorder::open(Place::claim(file.clone()).unwrap(), u64::MAX, Header::new(config)).unwrap();
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
         let live = Live::start(scenario, sender.clone()).unwrap();
         let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };

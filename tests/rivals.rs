@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,8 +25,12 @@ struct Run {
 
 impl Run {
     fn start(unit: u8, args: &[&str]) -> Self {
+        Self::with("/dev/ptp99", unit, args)
+    }
+
+    fn with(phc: &str, unit: u8, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-            .args(["run", "--phc", "/dev/ptp99", "--shm", &unit.to_string()])
+            .args(["run", "--phc", phc, "--shm", &unit.to_string()])
             .args(args)
             .stderr(Stdio::piped())
             .spawn()
@@ -72,6 +76,12 @@ impl Drop for Run {
     }
 }
 
+/// A free port that stays so: nobody else uses this process's address, of all those of loopback.
+fn port_of_ours() -> String {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    TcpListener::bind(SocketAddr::from(([127, high + 1, middle, low], 0))).unwrap().local_addr().unwrap().to_string()
+}
+
 /// A receiver that is waited for: said when everything else is open.
 const ABSENT: [&str; 2] = ["--serial", "/dev/nonexistent"];
 
@@ -80,7 +90,7 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     let dir = TestDir::new("rivals");
     let path = |name| dir.join(name).to_str().unwrap().to_owned();
     let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = port_of_ours();
     let (one, other) = (TestUnit::claim(), TestUnit::claim());
     for (option, value, refused) in [
         ("--record", &record, "records to it, and each would rotate the other's files away"),
@@ -91,7 +101,8 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
         let args = [&ABSENT[..], &[option, value.as_str()]].concat();
         let first = Run::start(one.unit, &args);
         first.said("waiting for it");
-        let (code, said) = Run::start(other.unit, &args).ended();
+        // An interface without a PHC: it would be said, had it been asked for one.
+        let (code, said) = Run::with("lo", other.unit, &args).ended();
         let holder = format!("another gnss2shm (pid {})", first.pid());
         assert!(said.contains(value.as_str()) && said.contains(&holder) && said.contains(refused), "{option}: {said}");
         assert_eq!(code, Some(69), "{option}: {said}");
@@ -101,7 +112,7 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     assert!(!Path::new(&format!("{record}.2")).exists(), "the one that was refused has made no file");
     let first = Run::start(one.unit, &ABSENT);
     first.said("waiting for it");
-    let (code, said) = Run::start(one.unit, &ABSENT).ended();
+    let (code, said) = Run::with("lo", one.unit, &ABSENT).ended();
     let holder = format!("another gnss2shm (pid {}) writes to it", first.pid());
     assert!(code == Some(69) && said.contains(&holder), "{said}");
 }
@@ -141,4 +152,18 @@ fn the_reader_of_a_fifo_is_named_to_the_next_which_waits_for_its_end() {
     assert!(said.contains(&format!("by gnss2shm (pid {}), and", first.pid())), "{said}");
     drop(first);
     second.said("reading /");
+}
+
+#[test]
+fn a_start_that_the_phc_ends_makes_no_file_of_a_recording_and_rotates_none() {
+    let (dir, unit) = (TestDir::new("rivals-phc"), TestUnit::claim());
+    let record = dir.join("rec");
+    fs::write(&record, "before").unwrap();
+    let args = [&ABSENT[..], &["--record", record.to_str().unwrap()]].concat();
+    let (code, said) = Run::with("lo", unit.unit, &args).ended();
+    assert!(code == Some(69) && said.contains("lo has no PTP hardware clock"), "{said}");
+    assert_eq!(
+        (fs::read_to_string(&record).unwrap().as_str(), fs::read_dir(dir.path()).unwrap().count()),
+        ("before", 1)
+    );
 }

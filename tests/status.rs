@@ -200,7 +200,11 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
     assert!(
         matches!(StatusServer::bind(&path), Err(StatusError::InUse(_, rival)) if rival.pid == Some(std::process::id()))
     );
+    // Nor is its path free while it makes a socket anew that somebody removed.
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(StatusServer::bind(&path), Err(StatusError::InUse(..))) && !path.exists());
     drop(server);
+    drop(StatusServer::bind(&path).unwrap());
     assert!(!path.exists());
     std::fs::write(&path, "mine").unwrap();
     assert!(matches!(StatusServer::bind(&path), Err(StatusError::NotASocket(_))));

@@ -132,7 +132,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
-    runtime.block_on(work)
+    let ended = runtime.block_on(work);
+    // Looking up a server's name blocks a thread for as long as the resolver pleases.
+    runtime.shutdown_background();
+    ended
 }
 
 /// A whole number of this range; else what is allowed.
@@ -165,5 +168,33 @@ fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
         Ok(Reader::There) => Ok(()),
         Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
         Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_end_waits_for_no_thread_that_is_blocked() {
+        let (release, blocked) = channel::<()>();
+        let (began, has_begun) = channel();
+        let (ended, has_ended) = channel();
+        std::thread::spawn(move || {
+            let work = async {
+                tokio::task::spawn_blocking(move || {
+                    began.send(()).unwrap();
+                    blocked.recv()
+                });
+                has_begun.recv().unwrap();
+                Ok(())
+            };
+            ended.send(on_runtime(work)).unwrap();
+        });
+        assert_eq!(has_ended.recv_timeout(Duration::from_secs(60)), Ok(Ok(())));
+        drop(release);
     }
 }

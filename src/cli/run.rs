@@ -17,7 +17,7 @@ use crate::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::recording::Header;
 use crate::service::Service;
 use crate::sink::Sinks;
-use crate::sink::record::{OpenError, Recorder};
+use crate::sink::record::{OpenError, Place, Recorder};
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::{SockError, SockSink};
 use crate::size::parse_size;
@@ -72,10 +72,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     // Everything is tried once before anything runs: what is wrong ends the process here, what is not there yet is
-    // waited for by its source.
+    // waited for by its source. First what another instance may have, so that one which is refused leaves its PHC and
+    // port alone; last the recording, so that one which is refused rotates no file away.
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
-    let pulse = Pulse::open(settings.pulse)?;
-    let receiver = Receiver::open(settings.receiver)?;
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let metrics = match settings.metrics {
         Some(address) => {
@@ -88,8 +87,11 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         shm: settings.shm.map(ShmSink::open).transpose()?,
         sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
     };
+    let place = record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
+    let pulse = Pulse::open(settings.pulse)?;
+    let receiver = Receiver::open(settings.receiver)?;
     let header = Header::new(settings.engine);
-    let mut recorder = record.map(|(path, size)| Recorder::open(path, size, header)).transpose()?;
+    let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
 
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let mut pulse = pulse
@@ -227,7 +229,7 @@ impl From<PhcError> for Failure {
         use PhcErrorKind as Kind;
         let code = match error.kind() {
             Kind::NotAClock | Kind::NoSuchChannel | Kind::NoSuchPin | Kind::PinInUse => ExitCode::Config,
-            Kind::NoClock | Kind::NoTimeStamps | Kind::Refused => ExitCode::Unavailable,
+            Kind::NoClock | Kind::NoTimeStamps | Kind::Refused | Kind::Taken => ExitCode::Unavailable,
             Kind::Permission => ExitCode::NoPermission,
             Kind::NotThere => ExitCode::NoInput,
             Kind::Failed => ExitCode::Os,

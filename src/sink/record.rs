@@ -5,7 +5,6 @@
 //! What could not be written is counted, and the recording says at that place how much is missing.
 
 use std::fmt::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::recording::Header;
 mod files;
 
 use files::Files;
-pub use files::{KEPT, OpenError};
+pub use files::{KEPT, OpenError, Place};
 
 /// Text is handed over when there is this much, or at a tick.
 const CHUNK: usize = 32 * 1024;
@@ -54,10 +53,10 @@ impl fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording in `path`. A file that is there already becomes `path.1`, and so on; a file that would grow
+    /// Begins a recording in this place. A file that is there already becomes `FILE.1`, and so on; a file that would grow
     /// beyond `size` bytes makes way for the next. Where the disk is full, the recording begins when there is room.
-    pub fn open(path: PathBuf, size: u64, header: Header) -> Result<Self, OpenError> {
-        let mut files = Files::open(path, size.max(SIZE_MIN), header)?;
+    pub fn open(place: Place, size: u64, header: Header) -> Result<Self, OpenError> {
+        let mut files = Files::open(place, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
         let (farewell, ended) = channel();
         let work = move || {

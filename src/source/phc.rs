@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::info;
 
+use crate::claim::Claim;
 use crate::event::{CrossTs, Edge, Edges};
 use crate::sys::clock::raw_now;
 use crate::sys::eventfd::EventFd;
@@ -16,6 +17,7 @@ use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
 use cross::CrossReader;
 use others::Others;
 
+mod claims;
 mod cross;
 mod error;
 mod others;
@@ -59,6 +61,8 @@ pub struct Phc {
     grant: Request,
     cross: CrossReader,
     others: Others,
+    /// Held until pin and channel are given back.
+    _claims: Vec<Claim>,
 }
 
 impl Phc {
@@ -82,10 +86,12 @@ impl Phc {
         let cross = CrossReader::detect(&ptp, &caps).map_err(|error| failed("cannot be read", &error))?;
         let queue = ptp.only_channel(config.channel);
         let queue = queue.map_err(|error| failed("cannot be told which channel to queue", &error))?;
-        let others = Others::new(path, queue);
+        // Nothing that another process uses has been touched so far.
+        let claims = claims::take(&path, config.channel, pin_before.as_ref(), queue)?;
+        let (channel, others) = (config.channel, Others::new(path, queue));
 
         // From here on pin and channel are given back whatever happens.
-        let mut phc = Self { ptp, clock, channel: config.channel, pin_before, grant: Request::Loose, cross, others };
+        let mut phc = Self { ptp, clock, channel, pin_before, grant: Request::Loose, cross, others, _claims: claims };
         phc.arm()?;
         // Edges of unknown age.
         phc.ptp

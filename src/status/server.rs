@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{Board, PAUSE};
-use crate::claim::Rival;
+use crate::claim::{Claim, ClaimError, Rival};
 use crate::sys::listener;
 
 /// Clients that stay connected, at most. Whoever comes when it is full gets his line and is let go.
@@ -42,6 +42,8 @@ pub struct StatusServer {
     listener: UnixListener,
     /// What was made at the path; none where it was gone at once.
     made: Option<Identity>,
+    /// Held while the path is ours: of two who find a socket left behind, the slower would remove the faster's.
+    _claim: Claim,
 }
 
 /// A socket in the file system: its device and its inode.
@@ -56,7 +58,7 @@ fn socket_at(path: &Path) -> Option<Identity> {
 /// Why there can be no status socket.
 #[derive(Debug)]
 pub enum StatusError {
-    /// Another process answers there.
+    /// Another process answers there, or is about to.
     InUse(PathBuf, Rival),
     /// Something else is there.
     NotASocket(PathBuf),
@@ -83,6 +85,15 @@ impl std::error::Error for StatusError {}
 impl StatusServer {
     /// Listens at this path. A socket that a killed process left behind is replaced. Everybody on this machine may read.
     pub fn bind(path: &Path) -> Result<Self, StatusError> {
+        let claim = Claim::take_path("status", path).map_err(|error| match error {
+            ClaimError::Taken(rival) => StatusError::InUse(path.to_owned(), rival),
+            ClaimError::Os(error) => StatusError::Io(path.to_owned(), error),
+        })?;
+        let listener = Self::listen(path)?;
+        Ok(Self { path: path.to_owned(), listener, made: socket_at(path), _claim: claim })
+    }
+
+    fn listen(path: &Path) -> Result<UnixListener, StatusError> {
         let cannot = |error| StatusError::Io(path.to_owned(), error);
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => return Err(StatusError::NotASocket(path.to_owned())),
@@ -101,7 +112,7 @@ impl StatusServer {
         }
         let listener = UnixListener::bind(path).map_err(cannot)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(cannot)?;
-        Ok(Self { path: path.to_owned(), listener, made: socket_at(path) })
+        Ok(listener)
     }
 
     /// Serves clients until nobody can change the state any more.
@@ -143,9 +154,9 @@ impl StatusServer {
         if self.made.is_some() && socket_at(&self.path) == self.made {
             return;
         }
-        match Self::bind(&self.path) {
-            Ok(anew) => {
-                *self = anew;
+        match Self::listen(&self.path) {
+            Ok(listener) => {
+                (self.listener, self.made) = (listener, socket_at(&self.path));
                 said.clear();
                 warn!("the status socket {} was removed and is made anew", self.path.display());
             }

@@ -53,6 +53,31 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
+/// Where a recording will be, while nobody else may record there. Nothing is touched yet.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    claim: Claim,
+}
+
+impl Place {
+    /// Claims this path.
+    ///
+    /// # Errors
+    /// It names something that is no file, or another process has claimed it.
+    pub fn claim(path: PathBuf) -> Result<Self, OpenError> {
+        match fs::metadata(&path) {
+            Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
+            Ok(_) | Err(_) => {}
+        }
+        match Claim::take_path("record", &path) {
+            Ok(claim) => Ok(Self { path, claim }),
+            Err(ClaimError::Taken(rival)) => Err(OpenError::Taken(path, rival)),
+            Err(ClaimError::Os(error)) => Err(OpenError::NoName(error)),
+        }
+    }
+}
+
 /// The file that grows, and those before it.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -84,15 +109,8 @@ enum Recording {
 }
 
 impl Files {
-    pub(super) fn open(path: PathBuf, limit: u64, header: Header) -> Result<Self, OpenError> {
-        match fs::metadata(&path) {
-            Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
-            Ok(_) | Err(_) => {}
-        }
-        let claim = Claim::take_path("record", &path).map_err(|error| match error {
-            ClaimError::Taken(rival) => OpenError::Taken(path.clone(), rival),
-            ClaimError::Os(error) => OpenError::NoName(error),
-        })?;
+    pub(super) fn open(place: Place, limit: u64, header: Header) -> Result<Self, OpenError> {
+        let Place { path, claim } = place;
         let state = Recording::Runs;
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, state, _claim: claim };
         match files.next_file() {

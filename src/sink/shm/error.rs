@@ -196,7 +196,7 @@ mod tests {
             (ShmError::Denied { unit: 0, access: Access::Read, uid: 998, status: None }, vec!["as root"]),
             (ShmError::TooSmall { unit: 0, status }, vec!["owner uid 0", "96 bytes", "ipcrm -M 0x4e545030"]),
             (ShmError::Stranger { unit: 0, status }, vec!["uid 998", "mode 0640", "ipcrm -M 0x4e545030"]),
-            (ShmError::Taken { unit: 0, rival: Rival::default() }, vec!["another gnss2shm", "--shm"]),
+            (ShmError::Taken { unit: 0, rival: Rival::default() }, vec!["another program", "--shm"]),
             (
                 ShmError::Os { unit: 0, call: "shmget", source: io::Error::from_raw_os_error(libc::ENOSPC) },
                 vec!["shmget", "ipcs -l"],

@@ -32,6 +32,8 @@ pub enum PhcErrorKind {
     PinInUse,
     /// The driver refuses this pin or this channel.
     Refused,
+    /// Another process uses this pin or this channel.
+    Taken,
     /// The node may not be opened.
     Permission,
 }
@@ -88,6 +90,7 @@ impl PhcError {
             | PhcErrorKind::NoSuchPin
             | PhcErrorKind::PinInUse
             | PhcErrorKind::Refused
+            | PhcErrorKind::Taken
             | PhcErrorKind::Permission => true,
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::class::name_of;
 
-/// A process that has the port open.
+/// A process that has it open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pid: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    fn new(pid: u32) -> Self {
+    pub(crate) fn new(pid: u32) -> Self {
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         Self { pid, command: command.trim_end().to_owned() }
     }
@@ -58,7 +58,10 @@ impl fmt::Display for Holder {
 /// The other processes that have this device open. Of other users' processes only root sees that.
 pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
-    let has_open = |pid: &u32| fds(*pid).any(|fd| fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number));
+    // What is elsewhere may be on a server that does not answer: asking for more than its name would block.
+    let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
+    let is_it = |fd: &Path| is_device(fd) && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number);
+    let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd));
     pids().filter(has_open).map(Holder::new).collect()
 }
 
@@ -70,7 +73,7 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 }
 
 /// What a process has open; nothing where only root may know.
-fn fds(pid: u32) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn fds(pid: u32) -> impl Iterator<Item = PathBuf> {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     open.map(|fd| fd.path())
 }
@@ -87,13 +90,14 @@ impl File {
     pub(crate) fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|meta| Self { device: meta.dev(), inode: meta.ino() })
     }
+}
 
-    /// This process, if it has it open for reading and not for writing. Of other users' processes only root sees that.
-    pub(crate) fn reader(self, pid: u32) -> Option<Holder> {
-        // The mode of the link is that of the descriptor, proc_pid_fd(5).
-        let reads = |fd: &Path| fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400);
-        fds(pid).any(|fd| Self::of(&fd) == Some(self) && reads(&fd)).then(|| Holder::new(pid))
-    }
+/// Whether a descriptor of [`fds`] is open for reading and not for writing, and at this path, which is canonical. Only
+/// the link is looked at: what it leads to may be on a server that does not answer.
+pub(crate) fn reads(fd: &Path, path: &Path) -> bool {
+    // The mode of the link is that of the descriptor, proc_pid_fd(5).
+    fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400)
+        && fs::read_link(fd).is_ok_and(|name| name == path)
 }
 
 /// The process that has it locked, whoever's it is.

@@ -16,13 +16,15 @@ use tracing::{info, warn};
 use crate::event::{Bytes, Event, Lost};
 use crate::source::error::SourceError;
 use crate::source::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now};
-use crate::source::serial::holder;
+use crate::source::serial::holder::{self, Holder};
 use crate::sys::bytes::ByteFile;
 use crate::sys::flock;
 use crate::time::Span;
 
 /// How often it is looked whether another program reads it, too.
 const LOOK: Duration = Duration::from_secs(60);
+/// Descriptors of a process that are looked at before others get their turn.
+const AT_ONCE: usize = 64;
 
 /// Looks whether this is a FIFO, without opening it: a writer that found a reader and lost it again would be ended.
 pub(super) fn check(path: &Path) -> Result<(), SourceError> {
@@ -62,8 +64,9 @@ fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, SourceError>
 fn held(path: &Path) -> String {
     let shown = path.display();
     let holder = holder::locker(path).or_else(|| {
-        let readers = holder::File::of(path).map(|file| holder::pids().filter_map(move |pid| file.reader(pid)));
-        readers?.next()
+        let real = fs::canonicalize(path).ok()?;
+        let mut readers = holder::pids().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
+        readers.next().map(Holder::new)
     });
     let (who, cure) = match holder {
         Some(holder) => (holder.to_string(), "stop it".into()),
@@ -79,13 +82,10 @@ fn held(path: &Path) -> String {
 async fn watch_for_others(path: &Path) -> Infallible {
     let mut said = String::new();
     loop {
-        let mut others = Vec::new();
-        if let Some(file) = holder::File::of(path) {
-            for pid in holder::pids() {
-                others.extend(file.reader(pid));
-                yield_now().await; // there may be many, and bytes are dated when they are read
-            }
-        }
+        let others = match fs::canonicalize(path) {
+            Ok(real) => readers(&real).await,
+            Err(_) => Vec::new(),
+        };
         let now = holder::list(&others);
         if !others.is_empty() && now != said {
             warn!("{} is also read by {now}: what they read of it is lost here; stop them", path.display());
@@ -93,6 +93,24 @@ async fn watch_for_others(path: &Path) -> Infallible {
         said = now;
         sleep(LOOK).await;
     }
+}
+
+/// The other processes that only read it. There may be many descriptors, and bytes are dated when they are read.
+async fn readers(real: &Path) -> Vec<Holder> {
+    let mut readers = Vec::new();
+    for pid in holder::pids() {
+        yield_now().await;
+        for (n, fd) in holder::fds(pid).enumerate() {
+            if n % AT_ONCE == AT_ONCE - 1 {
+                yield_now().await;
+            }
+            if holder::reads(&fd, real) {
+                readers.push(Holder::new(pid));
+                break;
+            }
+        }
+    }
+    readers
 }
 
 /// What a program that writes is found by.

@@ -27,6 +27,9 @@ scenario() {
 	check "it locks by PCI address beside a virtual clock" until_true 15 says " Locked"
 	check "the log says which clock that is" says "device=\"pci-$pci\".*$nic (sim igb)"
 	check "samples come" publishes 5
+	check "a second instance is refused before it touches the clock" \
+		refused 69 "another gnss2shm (pid $(pidof gnss2shm))" --phc "$nic" --shm 5
+	check "and costs the first nothing" publishes 5
 	echo 0 >"$sys/n_vclocks"
 
 	# Not a reader, so not to blame.

@@ -29,7 +29,7 @@ impl Dir {
     }
 
     fn files(&self, limit: u64) -> Files {
-        Files::open(self.0.join("rec"), limit, Header::default()).unwrap()
+        open(self.0.join("rec"), limit).unwrap()
     }
 
     /// Part, ticks and gaps of a file.
@@ -64,6 +64,10 @@ fn room_for_two(dir: &Dir) -> u64 {
     head + 2 * tick(1).text.len() as u64
 }
 
+fn open(path: PathBuf, limit: u64) -> Result<Files, OpenError> {
+    Files::open(Place::claim(path)?, limit, Header::default())
+}
+
 #[test]
 fn a_full_file_makes_way_and_the_four_before_it_are_kept_each_with_its_header() {
     let dir = Dir::new();
@@ -87,12 +91,12 @@ fn nobody_else_records_to_a_file_before_and_after_it_made_way() {
     let dir = Dir::new();
     let mut files = dir.files(room_for_two(&dir));
     for names in [&["rec"][..], &["rec", "rec.1"]] {
-        let refused = Files::open(dir.0.join("rec"), u64::MAX, Header::default());
+        let refused = open(dir.0.join("rec"), u64::MAX);
         let Err(OpenError::Taken(_, rival)) = &refused else { panic!("{refused:?}") };
         assert_eq!((rival.pid, dir.names()), (Some(std::process::id()), names.iter().map(|&n| n.into()).collect()));
         (1..=3).for_each(|n| files.write(&tick(n)));
     }
-    let refused = Files::open(dir.0.join(".").join("rec"), u64::MAX, Header::default()).unwrap_err().to_string();
+    let refused = open(dir.0.join(".").join("rec"), u64::MAX).unwrap_err().to_string();
     assert!(refused.contains("rotate the other's files away"), "{refused}");
     drop(files);
     dir.files(u64::MAX);
@@ -153,8 +157,8 @@ fn attempts_that_fail_push_no_older_recording_out() {
 
 #[test]
 fn what_is_no_regular_file_is_refused_at_the_start() {
-    let refused = Files::open("/dev/null".into(), u64::MAX, Header::default());
+    let refused = open("/dev/null".into(), u64::MAX);
     assert!(matches!(refused, Err(OpenError::NotAFile(_))), "{refused:?}");
-    let refused = Files::open("/nonexistent/rec".into(), u64::MAX, Header::default());
+    let refused = open("/nonexistent/rec".into(), u64::MAX);
     assert!(matches!(refused, Err(OpenError::File(..))), "{refused:?}");
 }
