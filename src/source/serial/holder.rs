@@ -72,7 +72,7 @@ pub(crate) fn holders(device: &str) -> Vec<Holder> {
         .collect()
 }
 
-/// The arguments of a process, each ended by a zero byte, proc_pid_cmdline(5).
+/// The arguments of a process, each ended by a zero byte, `proc_pid_cmdline(5)`.
 fn command_line(pid: u32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).into_owned()
