@@ -448,7 +448,7 @@ fn a_server_that_vanishes_is_named_and_connected_to_again() {
 }
 
 #[test]
-fn a_server_that_closes_every_connection_is_not_hurried() {
+fn a_server_that_closes_every_connection_after_a_line_is_not_hurried() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = local(&listener);
     on_runtime(async move {
@@ -458,7 +458,9 @@ fn a_server_that_closes_every_connection_is_not_hurried() {
         let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
         let five = async {
             for _ in 0..6 {
-                drop(listener.accept().await.unwrap());
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.writable().await.unwrap();
+                stream.try_write(b"$GPGSV,1,1,00*79\r\n").unwrap();
             }
         };
         let began = Instant::now();
@@ -498,7 +500,7 @@ fn what_is_no_fifo_is_refused() {
     let dir = TestDir::new("no-fifo");
     let file = dir.join("file");
     File::create(&file).unwrap();
-    for (path, words) in [(file, "mkfifo"), ("/dev/null".into(), "--serial /dev/null")] {
+    for (path, words) in [(file, "name another path"), ("/dev/null".into(), "--serial /dev/null")] {
         let refused = Source::open(ReceiverConfig::Stream(StreamConfig::Fifo(path))).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
     }

@@ -156,6 +156,7 @@ async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, f
                     feed.send(event).await?;
                 }
                 Act::Say(sentence) => info!("{sentence}"),
+                Act::Warn(sentence) => warn!("{sentence}"),
                 Act::Ask(request) => match timeout(PATIENCE, stream.write_all(request.as_bytes())).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => return Ok(Over { why: format!("{name} is gone: {error}"), useful }),

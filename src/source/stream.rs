@@ -1,6 +1,7 @@
 //! The receiver's bytes from a TCP connection, a FIFO or standard input. Nothing paces them: a sentence is dated when
 //! it is read. What ends is waited for, except standard input, whose end is final.
 
+mod brief;
 mod fifo;
 mod stdin;
 mod tcp;

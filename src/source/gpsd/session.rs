@@ -29,6 +29,8 @@ pub(super) enum Act {
     Tell(Event),
     /// The operator should know.
     Say(String),
+    /// The operator should do something about it.
+    Warn(String),
     /// The conversation is over: it is not worth going on, for this reason.
     End(String),
 }

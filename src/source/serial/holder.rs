@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::class::name_of;
 
+/// The number of the line discipline that stamps a port's pulse, linux/tty.h.
+const N_PPS: u8 = 18;
+
 /// A process that has it open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
@@ -55,14 +58,31 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The other processes that have this device open. Of other users' processes only root sees that.
+/// The other processes that have this device open and may read of it. Of other users' processes only root sees that.
 pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
     // What is elsewhere may be on a server that does not answer: asking for more than its name would block.
     let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
     let is_it = |fd: &Path| is_device(fd) && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number);
     let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd));
-    pids().filter(has_open).map(Holder::new).collect()
+    let holders = pids().filter(has_open).map(|pid| (pid, Holder::new(pid)));
+    holders
+        .filter(|(pid, holder)| !only_stamps(holder.command(), &command_line(*pid)))
+        .map(|(_, holder)| holder)
+        .collect()
+}
+
+/// The arguments of a process, each ended by a zero byte, `proc_pid_cmdline(5)`.
+fn command_line(pid: u32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+/// Whether this is ldattach(8) with the line discipline that stamps the port's pulse: it keeps the port open and reads
+/// nothing of it.
+fn only_stamps(command: &str, line: &str) -> bool {
+    let is_pps = |arg: &str| arg.eq_ignore_ascii_case("pps") || arg.parse() == Ok(N_PPS);
+    command == "ldattach" && line.split('\0').skip(1).any(is_pps)
 }
 
 /// The other processes.
@@ -166,6 +186,21 @@ mod tests {
         assert_eq!((by(8, 1, 131), by(0x103, 0x1a, 131)), (Some(812), Some(7)));
         assert_eq!((by(8, 1, 132), by(8, 2, 131)), (None, None));
         assert_eq!(locked_by("garbage\n1: FLOCK", File { device: 0, inode: 0 }), None);
+    }
+
+    #[test]
+    fn an_ldattach_that_stamps_the_pulse_is_no_holder_and_any_other_is() {
+        for (command, line, only) in [
+            ("ldattach", "ldattach\0pps\0/dev/ttyS0\0", true),
+            ("ldattach", "/usr/sbin/ldattach\0-d\0-s\x009600\0PPS\0/dev/ttyS0\0", true),
+            ("ldattach", "ldattach\x0018\0/dev/ttyS0\0", true),
+            ("ldattach", "ldattach\0gsm0710\0/dev/pps\0", false),
+            ("ldattach", "pps\0tty\0/dev/ttyS0\0", false),
+            ("ldattach", "", false),
+            ("cat", "cat\0pps\0", false),
+        ] {
+            assert_eq!(only_stamps(command, line), only, "{command}: {line:?}");
+        }
     }
 
     #[test]

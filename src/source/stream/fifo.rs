@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::event::{Bytes, Event, Lost};
+use super::brief::{self, Said};
+use crate::event::{Bytes, Lost};
 use crate::source::error::SourceError;
-use crate::source::feed::{self, Closed, Feed, READ_MAX, RETRY, bytes_now};
+use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::source::serial::holder::{self, Holder};
 use crate::sys::bytes::ByteFile;
 use crate::sys::flock;
@@ -34,7 +35,7 @@ pub(super) fn check(path: &Path) -> Result<(), SourceError> {
         Ok(meta) if meta.file_type().is_char_device() => {
             Err(SourceError::Wrong(format!("{shown} is a device and no FIFO: give it as --serial {shown}")))
         }
-        Ok(_) => Err(SourceError::Wrong(format!("{shown} is no FIFO: make one with mkfifo {shown}"))),
+        Ok(_) => Err(SourceError::Wrong(format!("{shown} is there and is no FIFO: name another path"))),
         Err(error) => Err(failed(path, &error)),
     }
 }
@@ -123,7 +124,8 @@ enum Writer {
 
 /// Waits for a writer, reads until the last one has closed, and opens the FIFO anew.
 pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Closed> {
-    let mut said = None;
+    let (mut said, mut told) = (Said::default(), None);
+    let sentence = format!("reading {}", path.display());
     // Kept until the next one is open: a writer that found a reader and lost it again would be ended.
     let mut file: Option<ByteFile> = None;
     loop {
@@ -135,16 +137,15 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
                 }
                 let file = file.insert(opened);
                 if let Some(writer) = written(file).await {
-                    info!("reading {}", path.display());
-                    feed.opened().await?;
-                    if let Writer::Spoke(bytes) = writer {
-                        feed.send(Event::Bytes(bytes)).await?;
-                    }
+                    let first = match writer {
+                        Writer::Silent => None,
+                        Writer::Spoke(bytes) => Some(bytes),
+                    };
                     tokio::select! {
-                        ended = feed::pump(feed, file) => { ended?; }
+                        ended = brief::pump(feed, file, first, &mut said, &sentence) => { ended?; }
                         never = watch_for_others(path) => match never {},
                     }
-                    said = None;
+                    told = None;
                 }
                 (nobody(path), Lost::Writer)
             }
@@ -154,10 +155,10 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
                 (error.to_string(), if matches!(error, SourceError::Busy(_)) { Lost::Held } else { Lost::Writer })
             }
         };
-        if said.as_ref() != Some(&why) {
-            warn!("{why}; it is waited for");
+        said.lose(&format!("{why}; it is waited for"));
+        if told != Some(lost) {
             feed.lost(lost).await?;
-            said = Some(why);
+            told = Some(lost);
         }
     }
 }

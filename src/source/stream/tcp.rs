@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
 
+use super::brief::{self, Said};
 use crate::event::Lost;
-use crate::source::feed::{self, Closed, Feed, RETRY};
+use crate::source::feed::{Closed, Feed, RETRY};
 use crate::source::server::Server;
 use crate::sys::bytes::ByteFile;
 use crate::sys::tcp::keep_alive;
@@ -23,25 +23,23 @@ const KEEP_ALIVE: (i32, i32) = (10, 5);
 
 /// Connects, reads to the end, and connects again.
 pub(super) async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
-    let mut said = None;
+    let (mut said, mut is_told) = (Said::default(), false);
     let mut pause = AT_FIRST;
     loop {
         let why = match connect(server).await {
             Ok(file) => {
-                info!("connected to {server}");
-                feed.opened().await?;
-                let end = feed::pump(feed, &file).await?;
-                // Who takes a connection only to close it is not hurried.
-                pause = if end.heard { AT_FIRST } else { pause };
-                said = None;
-                end.error.map_or("closed the connection".into(), |error| format!("is lost: {error}"))
+                is_told = false;
+                let ended = brief::pump(feed, &file, None, &mut said, &format!("connected to {server}")).await?;
+                // Who takes a connection only to close it, or says no more than a word, is not hurried.
+                pause = if ended.lived && ended.end.heard { AT_FIRST } else { pause };
+                ended.end.error.map_or("closed the connection".into(), |error| format!("is lost: {error}"))
             }
             Err(why) => why,
         };
-        if said.as_ref() != Some(&why) {
-            warn!("{server} {why}; it is tried again");
+        said.lose(&format!("{server} {why}; it is tried again"));
+        if !is_told {
             feed.lost(Lost::Server).await?;
-            said = Some(why);
+            is_told = true;
         }
         sleep(pause).await;
         pause = (pause * 2).min(RETRY);

@@ -26,11 +26,7 @@ impl Session<'_> {
         let fitting: Vec<_> = devices.iter().filter(fits).collect();
         match fitting.as_slice() {
             [] => {
-                let has = list(devices);
-                let sentence = match self.wanted {
-                    Some(wanted) => format!("{} does not have {wanted}, but {has}", self.name),
-                    None => format!("{} has no receiver, but {has}", self.name),
-                };
+                let sentence = format!("{} {}", self.name, missing(self.wanted, devices));
                 self.no_device(SourceChange::SentencesLost(Lost::GpsdDevice), sentence, at, acts);
             }
             [device] => {
@@ -83,15 +79,26 @@ impl Session<'_> {
 
     fn no_device(&mut self, change: SourceChange, sentence: String, at: Instant<Raw>, acts: &mut Vec<Act>) {
         if self.verdict.as_ref() != Some(&sentence) {
-            acts.push(Act::Say(format!("{sentence}; waiting")));
+            acts.push(Act::Warn(format!("{sentence}; it is waited for")));
             acts.push(Act::Tell(Event::Source { raw: at, change }));
             self.verdict = Some(sentence);
         }
     }
 }
 
+/// What gpsd has instead of a receiver, and what to do.
+fn missing(wanted: Option<&str>, devices: &[Device]) -> String {
+    match (wanted, devices) {
+        (None, []) => "has no device: give it the receiver's, as with `gpsdctl add`".into(),
+        (None, devices) => format!("has {}, which is no receiver: give it one, as with `gpsdctl add`", list(devices)),
+        (Some(wanted), []) => format!("has no device: give it {wanted}, as with `gpsdctl add {wanted}`"),
+        (Some(wanted), devices) => {
+            format!("has {}, not {wanted}: give it that, or name the one that it has", list(devices))
+        }
+    }
+}
+
 /// The names of devices, for a sentence.
 fn list<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
-    let names: Vec<_> = devices.into_iter().map(|device| device.path.as_str()).collect();
-    if names.is_empty() { "none at all".into() } else { names.join(", ") }
+    devices.into_iter().map(|device| device.path.as_str()).collect::<Vec<_>>().join(", ")
 }
