@@ -678,24 +678,8 @@ fn faults_of_segment_and_socket_are_found() {
 }
 
 #[test]
-fn faults_of_chrony_are_found() {
-    use Level::{Failure, Warning};
-    planted(
-        "no-chronyd",
-        |machine| [500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
-        &[("chronyd", Failure, "does not run", "systemctl enable --now chrony")],
-    );
-    planted(
-        "no-chrony",
-        |machine| machine.remove("/etc/chrony"),
-        &[("chrony.conf", Failure, "neither", "install the package chrony")],
-    );
-    let at = "/etc/chrony/conf.d/gnss2shm.conf:1";
-    planted(
-        "no-line",
-        |machine| machine.refclock("# refclock SHM 0"),
-        &[("chrony.conf", Failure, "no line `refclock SHM 0`", "in /etc/chrony/conf.d/gnss2shm.conf and restart")],
-    );
+fn the_line_for_chrony_has_the_precision_of_the_pulses_stamps() {
+    use Level::Failure;
     let no_line = |machine: &mut Machine| machine.refclock("# none");
     let shm = "SHM 0 poll 2 dpoll -1 filter 5 precision";
     for (name, is_pps, precision) in [("precision-phc", false, "1e-7"), ("precision-pps", true, "2e-5")] {
@@ -720,6 +704,27 @@ fn faults_of_chrony_are_found() {
             machine.mode("/run/chrony.gnss.sock", 0o666);
         },
         &[("chrony.conf", Failure, "no line `refclock SOCK", "sock poll 2 filter 5 precision 2e-5 refid GNSS`")],
+    );
+}
+
+#[test]
+fn faults_of_chrony_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "no-chronyd",
+        |machine| [500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
+        &[("chronyd", Failure, "does not run", "systemctl enable --now chrony")],
+    );
+    planted(
+        "no-chrony",
+        |machine| machine.remove("/etc/chrony"),
+        &[("chrony.conf", Failure, "neither", "install the package chrony")],
+    );
+    let at = "/etc/chrony/conf.d/gnss2shm.conf:1";
+    planted(
+        "no-line",
+        |machine| machine.refclock("# refclock SHM 0"),
+        &[("chrony.conf", Failure, "no line `refclock SHM 0`", "in /etc/chrony/conf.d/gnss2shm.conf and restart")],
     );
     planted(
         "other-unit",
