@@ -158,6 +158,13 @@ impl Machine {
         self.write("/etc/gnss2shm/default.toml", &CONFIG.replace(from, to));
     }
 
+    /// The pulse goes to a kernel PPS device.
+    fn with_pps(&mut self) {
+        self.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
+        self.node("/dev/pps0");
+        self.write("/sys/class/pps/pps0/name", "serial0");
+    }
+
     fn source(&self, state: char, reach: u32) {
         self.write(SOURCES, &format!("^,*,192.0.2.1,2,6,377,1,0,0,0\n#,{state},GNSS,0,2,{reach},3,0,0,0\n"));
     }
@@ -275,10 +282,11 @@ fn other_healthy_systems_are_ok_too() {
         drop(std::os::unix::net::UnixDatagram::bind(&path).unwrap());
         machine.mode("/run/chrony.gnss.sock", 0o666);
     });
-    is_ok("pps", |machine| {
-        machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
-        machine.node("/dev/pps0");
-        machine.write("/sys/class/pps/pps0/name", "serial0");
+    is_ok("pps", Machine::with_pps);
+    is_ok("pps-by-ldattach", |machine| {
+        machine.with_pps();
+        machine.process(700, 1, "ldattach", "ldattach pps /dev/ttyS0");
+        machine.open(700, 3, "/dev/ttyS0");
     });
 }
 
@@ -525,6 +533,15 @@ fn rivals_are_found() {
         };
         planted(name, plant, &[("rivals", Failure, "(process 700) has /dev/ttyS0 open", cure)]);
     }
+    // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
+    planted(
+        "ldattach",
+        |machine| {
+            machine.process(700, 1, "ldattach", "ldattach slip /dev/ttyS0");
+            machine.open(700, 3, "/dev/ttyS0");
+        },
+        &[("rivals", Failure, "ldattach (process 700) has /dev/ttyS0 open", "kill 700")],
+    );
     let gpsd = |machine: &mut Machine| {
         machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -F /run/gpsd.sock /dev/ttyS0");
         machine.open(700, 0, "/dev/ttyS0");
@@ -657,6 +674,36 @@ fn faults_of_segment_and_socket_are_found() {
             ("SOCK socket", Failure, "AppArmor", "/run/chrony.NAME.sock"),
             ("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666"),
         ],
+    );
+}
+
+#[test]
+fn the_line_for_chrony_has_the_precision_of_the_pulses_stamps() {
+    use Level::Failure;
+    let no_line = |machine: &mut Machine| machine.refclock("# none");
+    let shm = "SHM 0 poll 2 dpoll -1 filter 5 precision";
+    for (name, is_pps, precision) in [("precision-phc", false, "1e-7"), ("precision-pps", true, "2e-5")] {
+        let line = format!("`refclock {shm} {precision} refid GNSS`").leak();
+        let plant = |machine: &mut Machine| {
+            if is_pps {
+                machine.with_pps();
+            }
+            no_line(machine);
+        };
+        planted(name, plant, &[("chrony.conf", Failure, "no line `refclock SHM 0`", line)]);
+    }
+    planted(
+        "precision-pps-sock",
+        |machine| {
+            machine.with_pps();
+            let path = "/etc/gnss2shm/default.toml";
+            let text = machine.system.text(path).unwrap();
+            machine.write(path, &text.replace("[shm]\nunit = 0", "[sock]\npath = \"/run/chrony.gnss.sock\""));
+            no_line(machine);
+            drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/chrony.gnss.sock")).unwrap());
+            machine.mode("/run/chrony.gnss.sock", 0o666);
+        },
+        &[("chrony.conf", Failure, "no line `refclock SOCK", "sock poll 2 filter 5 precision 2e-5 refid GNSS`")],
     );
 }
 
@@ -812,6 +859,19 @@ fn instances_are_found_by_name_by_file_or_alone() {
     machine.write("/etc/gnss2shm/b.toml", "");
     machine.write("/etc/gnss2shm/b.toml.dpkg-old", "");
     assert_eq!(find(None, None), Err(vec!["b".to_owned(), "default".to_owned()]));
+}
+
+#[test]
+fn a_path_is_no_instance() {
+    let machine = Machine::healthy("path-for-name");
+    // It would be read, were the name taken for a part of a path.
+    machine.write("/etc/x.toml", CONFIG);
+    for name in ["../x", "/etc/gnss2shm/default", "a/b"] {
+        let found = examine(&machine.system, &Instance::find(&machine.system, Some(name), None).unwrap());
+        let lines = lines(&found);
+        assert!(found.len() == 1 && worst(&found) == Level::Failure, "{lines}");
+        assert!(lines.contains(&format!("{name} is no name of an instance")) && lines.contains("--config"), "{lines}");
+    }
 }
 
 #[test]

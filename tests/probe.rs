@@ -131,7 +131,12 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
         assert_eq!(settings::unit(&found), 8);
         let device = Some("/dev/ttyACM7".to_owned());
         assert_eq!(found.receiver, Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..gpsd })));
-        assert!(found.to_string().contains("/dev/nosuchport is not there"), "{found}");
+        let report = found.to_string();
+        assert!(report.contains("/dev/nosuchport is not there"), "{report}");
+        assert!(report.contains("gpsd\n  127.0.0.1:") && report.contains(": /dev/ttyACM7\n"), "{report}");
+        // As on a machine whose NICs have no clock.
+        let missing = Findings { clocks: vec![], ..found }.missing().unwrap();
+        assert!(missing.starts_with("there is no PTP hardware clock") && missing.contains("--pps"), "{missing}");
     });
 }
 
@@ -177,7 +182,8 @@ fn without_hardware_the_answer_is_no_and_everything_is_said_once() {
     let nothing = ["--serial", "/dev/nosuchport", "--phc", "nosuchif0", "--gpsd", "127.0.0.1:1", "--write", made];
     let (code, report, said) = probe(&nothing);
     assert_eq!((code, said.lines().count()), (Some(1), 2), "what it does, and what is missing: {said}");
-    for fact in ["no network interface nosuchif0", "/dev/nosuchport is not there"] {
+    for fact in ["no network interface nosuchif0", "/dev/nosuchport is not there", "127.0.0.1:1: no gpsd has answered"]
+    {
         assert_eq!((report.matches(fact).count(), said.matches(fact).count()), (1, 0), "{report}{said}");
     }
     let last = said.lines().last().unwrap();

@@ -3,6 +3,7 @@
 use super::chrony_conf::Refclock;
 use super::{Finding, Instance, Patient, configuration};
 use crate::config::Settings;
+use crate::source::pulse::PulseConfig;
 
 const LINE: &str = "chrony.conf";
 const SOURCE: &str = "chrony source";
@@ -35,7 +36,7 @@ pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> 
         let ours: Vec<_> = conf.refclocks.iter().filter(|clock| clock.reads_unit(unit)).collect();
         match ours.as_slice() {
             [] if may_be_elsewhere => {}
-            [] => found.push(no_line(patient, unit, &path.display().to_string())),
+            [] => found.push(no_line(patient, unit, precision(settings), &path.display().to_string())),
             [line] => lines.push(*line),
             [first, second, ..] => found.push(Finding::failure(
                 LINE,
@@ -52,7 +53,8 @@ pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> 
                 LINE,
                 format!("{} has no line `refclock SOCK {socket}`", path.display()),
                 format!(
-                    "write `refclock SOCK {socket} poll 2 filter 5 precision 1e-7 refid GNSS` there and restart chronyd"
+                    "write `refclock SOCK {socket} poll 2 filter 5 precision {} refid GNSS` there and restart chronyd",
+                    precision(settings)
                 ),
             )),
         }
@@ -68,7 +70,15 @@ pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> 
     found
 }
 
-fn no_line(patient: &Patient<'_>, unit: u8, path: &str) -> Finding {
+/// What README has the lines say: the kernel's stamps of a PPS device are far from a PHC's.
+fn precision(settings: &Settings) -> &'static str {
+    match settings.pulse {
+        PulseConfig::Phc(_) => "1e-7",
+        PulseConfig::Pps(_) => "2e-5",
+    }
+}
+
+fn no_line(patient: &Patient<'_>, unit: u8, precision: &str, path: &str) -> Finding {
     let others: Vec<_> = Instance::all(patient.system)
         .iter()
         .filter(|other| other.config != patient.instance.config && other.is_started(patient.system))
@@ -85,7 +95,7 @@ fn no_line(patient: &Patient<'_>, unit: u8, path: &str) -> Finding {
             ),
         ),
         None => {
-            let line = format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS");
+            let line = format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision {precision} refid GNSS");
             let file = patient.chrony.directories.iter().find(|directory| patient.system.has(directory));
             let file = file.map_or_else(|| path.to_owned(), |directory| format!("{directory}/gnss2shm.conf"));
             let says = format!("{path} has no line `refclock SHM {unit}`");

@@ -9,6 +9,18 @@ use crate::source::receiver::ReceiverConfig;
 
 const ITEM: &str = "configuration";
 
+/// What is wrong with a name that would lead out of the directories that it is looked up in.
+pub(super) fn no_name(instance: &Instance) -> Option<Finding> {
+    let name = &instance.name;
+    name.contains('/').then(|| {
+        Finding::failure(
+            ITEM,
+            format!("{name} is no name of an instance, for it has a slash, so nothing is looked at"),
+            "name it as in gnss2shm@NAME.service, or its file with --config FILE",
+        )
+    })
+}
+
 /// The settings, if they can be used.
 pub(super) fn check(system: &System, instance: &Instance) -> (Option<Settings>, Vec<Finding>) {
     match read(system, instance) {

@@ -171,6 +171,9 @@ struct Patient<'a> {
 
 /// Looks at everything, in the order in which it should be put right.
 pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
+    if let Some(refused) = configuration::no_name(instance) {
+        return vec![refused];
+    }
     let (settings, mut found) = configuration::check(system, instance);
     let unit = Unit::read(system, instance);
     let (account, user) = account::check(system, &unit);

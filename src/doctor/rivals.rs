@@ -72,7 +72,7 @@ fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding
     let Ok(node) = patient.system.real(device) else { return vec![] };
     let tty = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut found, mut is_unseen) = (vec![], false);
-    for process in rivals {
+    for process in rivals.iter().filter(|process| !attaches_pps(process)) {
         let has_it = process.has_open(patient.system, &node);
         is_unseen |= has_it.is_none();
         let named = process
@@ -100,6 +100,11 @@ fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding
         ));
     }
     found
+}
+
+/// `ldattach pps` keeps the port open, so that its pulse reaches the kernel's PPS device, and reads nothing of it.
+fn attaches_pps(process: &Process) -> bool {
+    process.name == "ldattach" && ["pps", "PPS", "18"].iter().any(|discipline| process.is_told(discipline))
 }
 
 fn is_usb(tty: &str) -> bool {

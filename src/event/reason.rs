@@ -61,7 +61,7 @@ reasons! {
     /// gpsd has several receivers.
     GpsdDevicesSeveral = "gpsd-devices-several": "gpsd has several devices: name the one whose pulse this is (--gpsd HOST:PORT:DEVICE)",
     /// No byte.
-    NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power and its wiring, or the program that sends its sentences, and with --tcp the port",
+    NoBytes = "no-bytes": "nothing arrives from the receiver: check that it has power, its wiring, and the port or the program that its sentences come from",
     /// Bytes, but not one valid sentence.
     NoSentence = "no-sentence": "bytes arrive but no valid sentence: wrong baud rate? Set the receiver's, or baud = \"auto\", and check that it sends NMEA",
     /// The same of what no line paces.

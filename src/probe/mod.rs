@@ -46,7 +46,9 @@ pub struct Findings {
     pub clocks: Vec<Searched>,
     /// The ports, and what they said.
     pub ports: Vec<Port>,
-    /// The gpsd of this machine.
+    /// Where a gpsd was asked for.
+    pub asked: GpsdConfig,
+    /// The gpsd that answered there.
     pub gpsd: Option<Gpsd>,
     /// The receiver that was taken.
     pub receiver: Option<ReceiverConfig>,

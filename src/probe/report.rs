@@ -20,10 +20,12 @@ impl fmt::Display for Findings {
         writeln!(f, "serial ports")?;
         none_of(f, self.ports.is_empty())?;
         self.ports.iter().try_for_each(|port| writeln!(f, "  {}", said_by(port)))?;
-        if let Some(gpsd) = &self.gpsd {
-            let devices = if gpsd.devices.is_empty() { "no device".to_owned() } else { gpsd.devices.join(", ") };
-            writeln!(f, "gpsd\n  {}: {devices}", gpsd.server.server)?;
-        }
+        let said = match &self.gpsd {
+            Some(gpsd) if gpsd.devices.is_empty() => "no device".to_owned(),
+            Some(gpsd) => gpsd.devices.join(", "),
+            None => "no gpsd has answered".to_owned(),
+        };
+        writeln!(f, "gpsd\n  {}: {said}", self.asked.server)?;
         self.pulse(f)?;
         self.delay(f)
     }
@@ -166,9 +168,15 @@ impl Findings {
             .collect();
         match (tried.as_slice(), in_trouble.as_slice()) {
             ([], []) if self.clocks.is_empty() => {
-                "there is no PTP hardware clock: check that the NIC has one and that its driver is loaded".into()
+                "there is no PTP hardware clock: check that the NIC has one and that its driver is loaded, or wire the \
+                 pulse to a kernel PPS device, which is not looked for here (gnss2shm run --pps /dev/ppsN)"
+                    .into()
             }
-            ([], []) => "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed".into(),
+            ([], []) => {
+                "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed, or a kernel \
+                 PPS device, which is not looked for here (gnss2shm run --pps /dev/ppsN)"
+                    .into()
+            }
             ([], clocks) => {
                 format!("no pulse could be looked for on {}: the report says why and what to do", clocks.join(", "))
             }

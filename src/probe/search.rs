@@ -84,6 +84,7 @@ impl Search {
             found: Findings {
                 clocks: clocks.map(|clock| Searched { clock, pins: Vec::new(), trouble: None }).collect(),
                 ports: Vec::new(),
+                asked: options.gpsd.clone(),
                 gpsd: None,
                 receiver: None,
                 pulse: None,

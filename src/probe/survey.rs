@@ -1,6 +1,7 @@
 //! What there is: PTP hardware clocks and serial ports, as the kernel lists them. Opens no serial port, sets nothing.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::source::phc::{Method, PhcError, best_method, resolve};
@@ -128,10 +129,23 @@ fn hardware() -> Vec<String> {
 
 /// Why a port must not be touched.
 fn leave(device: &str) -> Option<String> {
-    holder::console(device).or_else(|| {
+    let no_port = || is_no_port(device).then(|| format!("{device} is no serial port: give the name of a tty device"));
+    no_port().or_else(|| holder::console(device)).or_else(|| {
         let holders = holder::holders(device);
         (!holders.is_empty()).then(|| holder::sentence(device, &holders))
     })
+}
+
+/// Whether it is there and is certainly none, by what the kernel says of its number: to open it would touch it. A pseudo
+/// terminal is in no class.
+fn is_no_port(device: &str) -> bool {
+    let Ok(meta) = fs::metadata(device) else { return false };
+    if !meta.file_type().is_char_device() {
+        return true;
+    }
+    let (major, minor) = (libc::major(meta.rdev()), libc::minor(meta.rdev()));
+    let class = fs::canonicalize(format!("/sys/dev/char/{major}:{minor}/subsystem"));
+    class.is_ok_and(|class| !["tty", "gnss"].iter().any(|known| class.ends_with(known)))
 }
 
 /// Names in a directory, in the order of their numbers; none where it cannot be read.
@@ -152,5 +166,16 @@ mod tests {
         let said: Vec<_> = found.iter().map(|clock| clock.able.as_ref().unwrap_err().as_str()).collect();
         assert!(said[0].contains("/dev/null is not a PTP hardware clock"), "{said:?}");
         assert!(said[1].contains("nosuchif0"), "{said:?}");
+    }
+
+    #[test]
+    fn what_is_no_serial_port_is_not_said_to_be_held() {
+        let _holder = fs::File::open("/dev/null").unwrap();
+        for device in ["/dev/null", "/dev/zero", "/proc/self/exe", "/tmp"] {
+            let said = leave(device).unwrap();
+            assert!(said.contains("is no serial port") && !said.contains("held"), "{said}");
+        }
+        assert_eq!(leave("/dev/nosuchport"), None, "who opens it says more");
+        assert!(!is_no_port("/dev/tty"));
     }
 }
