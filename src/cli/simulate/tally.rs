@@ -125,3 +125,18 @@ fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String 
         sample.offset().nanos(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_wrong_is_said_of_one_and_of_several() {
+        let mut tally = Tally::default();
+        for says in ["1 sample was wrong (", "2 samples were wrong ("] {
+            tally.count(None);
+            let said = tally.were_wrong().message;
+            assert!(said.starts_with(says), "{said}");
+        }
+    }
+}
