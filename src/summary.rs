@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::event::Verdict;
+use crate::event::{State, Verdict};
 
 /// Ticks of the event loop, a second each, from one summary to the next.
 const TICKS: u32 = 600;
@@ -34,6 +34,14 @@ impl Summary {
     pub fn tick(&mut self) -> Option<Self> {
         self.ticks += 1;
         (self.ticks >= TICKS).then(|| std::mem::take(self))
+    }
+
+    /// The whole line: the state, why nothing is published in it, and the summary.
+    pub fn line(&self, state: State) -> String {
+        match state.reason() {
+            Some(reason) => format!("{state}: {reason}; {self}"),
+            None => format!("{state}: {self}"),
+        }
     }
 }
 
@@ -72,6 +80,20 @@ mod tests {
                 .map(|summary| summary.to_string())
                 .collect();
             assert_eq!(said, [says]);
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_published_it_says_why() {
+        let summary = Summary { ticks: TICKS, ..Summary::default() };
+        for (state, says) in [
+            (State::Locked, "Locked: 0 samples in 600 s, rejected: nothing".to_owned()),
+            (
+                State::Searching(Reason::Stray),
+                format!("Searching: {}; 0 samples in 600 s, rejected: nothing", Reason::Stray.sentence()),
+            ),
+        ] {
+            assert_eq!(summary.line(state), says);
         }
     }
 }

@@ -55,6 +55,8 @@ fn wrong_settings_end_the_process_at_once_with_a_sysexits_code_and_a_sentence() 
         (&["run", "--serial", "/dev/ttyS0", "--phc", "/dev/null"], 78, "/dev/null"),
         (&["run", "--serial", &plain, "--phc", "/dev/ptp99"], 78, "is no serial port"),
         (&["run", "--serial", "/dev/null", "--phc", "/dev/ptp99"], 78, "is no serial port"),
+        (&["run", "--stdin", "--phc", "/dev/ptp99", "--status", &"x".repeat(108)], 78, "a path of 1 to 107 bytes"),
+        (&["status", "--socket", &"x".repeat(108)], 64, "a path of 1 to 107 bytes"),
         (&["simulate", "--width", "1s"], 64, "--width"),
         (&["simulate", "--loss", "7"], 64, "no share"),
         (&["shm", "255"], 66, "255"),
@@ -147,7 +149,7 @@ fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
 
 #[test]
 fn a_log_or_an_output_that_cannot_be_written_ends_nothing_by_a_panic() {
-    for (stdout, stderr, code) in [("/dev/null", "/dev/full", 0), ("/dev/full", "/dev/null", 0)] {
+    for (stdout, stderr, code) in [("/dev/null", "/dev/full", 0), ("/dev/full", "/dev/null", 71)] {
         let unit = TestUnit::claim();
         let open = |path| fs::OpenOptions::new().write(true).open(path).unwrap();
         let status = program()
@@ -158,6 +160,50 @@ fn a_log_or_an_output_that_cannot_be_written_ends_nothing_by_a_panic() {
             .unwrap();
         assert_eq!(status.code(), Some(code), "{stdout} {stderr}");
     }
+}
+
+#[test]
+fn a_simulation_whose_lines_cannot_be_written_says_so() {
+    let unit = TestUnit::claim();
+    let child = program()
+        .args(["simulate", "--for", "1min", "--shm", &unit.unit.to_string()])
+        .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let last = said.lines().last().unwrap_or_default();
+    assert!(output.status.code() == Some(71) && last.contains("standard output cannot be written"), "{said}");
+}
+
+#[test]
+fn decode_refuses_a_recording_and_names_the_verb_for_it() {
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/one-edge.rec");
+    let replay = "this is a recording: use gnss2shm replay";
+    let dir = TestDir::new("decode-recording");
+    let newer = dir.join("newer");
+    fs::write(&newer, "gnss2shm-recording 99\n1 \"$GPRMC\"\n").unwrap();
+    for file in [recording, newer.to_str().unwrap()] {
+        refuses(&["decode", file], 65, replay);
+    }
+    // On standard input its header may come in pieces.
+    let mut child = program().arg("decode").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for piece in ["# made by hand\n\ngnss2shm", "-recording 1 program=", "0.1.0\n"] {
+        stdin.write_all(piece.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let output = in_time_ended(child);
+    drop(stdin);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said), (Some(65), format!("gnss2shm: standard input: {replay}\n")));
+}
+
+/// Of a child that ends by itself.
+fn in_time_ended(mut child: Child) -> Output {
+    ends_within(&mut child, PATIENCE);
+    child.wait_with_output().unwrap()
 }
 
 #[test]

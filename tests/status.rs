@@ -18,7 +18,7 @@ use gnss2shm::event::{Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::status::Board;
 use gnss2shm::status::gate::GateConfig;
 use gnss2shm::status::metrics::MetricsServer;
-use gnss2shm::status::server::{SharedBoard, StatusError, StatusServer};
+use gnss2shm::status::server::{FOLLOWERS, SharedBoard, StatusError, StatusServer};
 use gnss2shm::status::snapshot::Snapshot;
 use gnss2shm::sys::clock::raw_now;
 use gnss2shm::time::{Instant as TimeOf, Span, UtcSecond};
@@ -117,6 +117,7 @@ fn the_verb_shows_follows_checks_and_waits() {
     assert!(code == Some(1) && text.contains("gnss2shm: Searching: "), "{text}");
 
     let mut follower = verb(&socket).args(["--json", "--follow"]).spawn().unwrap();
+    let mut log = follower.stderr.take().unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap());
     assert_eq!(snapshot(&mut lines).state, "Searching");
     let waiter = verb(&socket).args(["--wait-locked", "1min", "--json"]).spawn().unwrap();
@@ -129,6 +130,9 @@ fn the_verb_shows_follows_checks_and_waits() {
     assert_eq!(snapshot(&mut lines).sync, "HOLDOVER");
     drop(daemon);
     assert_eq!(ended(&mut follower), Some(1), "a follower learns of the end");
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "gnss2shm: gnss2shm run has ended\n");
 
     let (code, text) = said(&verb(&socket).output().unwrap());
     assert!(code == Some(69) && text.contains("is not there: start") && text.lines().count() == 1, "{text}");
@@ -149,6 +153,36 @@ fn a_follower_ends_with_whoever_reads_it_though_nothing_changes() {
         follower.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         assert_eq!(log, "");
     }
+}
+
+#[test]
+fn a_follower_too_many_is_told_so_and_not_that_it_has_ended() {
+    let daemon = Daemon::start("status-full");
+    let _followers: Vec<_> = (0..FOLLOWERS)
+        .map(|_| {
+            let client = UnixStream::connect(daemon.socket()).unwrap();
+            assert_eq!(snapshot(&mut BufReader::new(&client)).state, "Searching");
+            client
+        })
+        .collect();
+    let (code, text) = said(&verb(&daemon.socket()).arg("--follow").output().unwrap());
+    assert!(code == Some(1) && text.contains("32 follow already") && !text.contains("has ended"), "{text}");
+}
+
+#[test]
+fn one_who_does_not_answer_hangs_and_a_stranger_is_named_by_path() {
+    let dir = TestDir::new("status-hangs");
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let (code, text) = said(&verb(&socket).output().unwrap());
+    let says =
+        format!("the status socket {} gives no answer within 5 s: gnss2shm hangs or is stopped", socket.display());
+    assert!(code == Some(69) && text.contains(&says) && text.lines().count() == 1, "{text}");
+    drop(listener.accept().unwrap());
+    let child = verb(&socket).spawn().unwrap();
+    listener.accept().unwrap().0.write_all(b"220 mail\n").unwrap();
+    let (code, text) = said(&child.wait_with_output().unwrap());
+    assert!(code == Some(69) && text.contains(&format!("{} gives no answer that", socket.display())), "{text}");
 }
 
 fn ended(child: &mut Child) -> Option<i32> {
@@ -210,6 +244,9 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
     assert!(matches!(StatusServer::bind(&path), Err(StatusError::NotASocket(_))));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     assert!(matches!(StatusServer::bind(&dir.path().join("none/s")), Err(StatusError::Io(..))));
+    for no_name in ["", &"x".repeat(108)] {
+        assert!(matches!(StatusServer::bind(Path::new(no_name)), Err(StatusError::NoName(_))), "{no_name}");
+    }
 }
 
 #[test]
@@ -287,6 +324,23 @@ fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(code == Some(77) && text.contains("may not be reached") && text.contains("namei -l"), "{text}");
+}
+
+#[test]
+fn a_port_for_metrics_that_only_root_may_have_is_no_permission() {
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if !is_root() || first.trim().parse::<u16>().unwrap() <= 80 {
+        return println!("skipped: only root can start a process as another user, and port 80 must not be everybody's");
+    }
+    let dir = TestDir::new("metrics-denied");
+    let program = dir.path().join("gnss2shm");
+    std::fs::copy(env!("CARGO_BIN_EXE_gnss2shm"), &program).unwrap();
+    let id = NOBODY.to_string();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program);
+    command.args(["run", "--stdin", "--phc", "/dev/ptp99", "--metrics", "127.0.0.1:80"]).stdin(Stdio::null());
+    let (code, text) = said(&command.output().unwrap());
+    assert!(code == Some(77) && text.contains("127.0.0.1:80") && text.contains("from 1024 on"), "{text}");
 }
 
 fn get(at: SocketAddr, request: &str) -> String {

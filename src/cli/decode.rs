@@ -8,10 +8,17 @@ use std::io::{self, BufWriter, Write};
 use super::{ExitCode, Failure, Input};
 use crate::event::{Bytes, Leap};
 use crate::nmea::{Found, Framer, Kind, LeapSeconds, Line, LineCounts, Sentence, TimeOfDay, Validity};
+use crate::recording;
 use crate::time::{Instant, Raw, Span};
 use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
 
+/// What --help says below the options.
+const HELP: &str = "\
+Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, and two kinds of sentences
+that agree on the second.";
+
 #[derive(clap::Args, Debug)]
+#[command(after_help = HELP)]
 pub(super) struct Args {
     /// Bytes of a receiver as they came; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -25,7 +32,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut framer = Framer::default();
     let (mut counts, mut taken) = (Counts::default(), 0);
+    let mut first_line = FirstLine::default();
     args.file.read(|piece| {
+        if first_line.is_recordings(piece) {
+            let sentence = format!("{}: this is a recording: use gnss2shm replay", args.file);
+            return Err(Failure::new(ExitCode::Data, sentence));
+        }
         taken += piece.len() as i64;
         // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
         let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
@@ -53,6 +65,25 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ExitCode::No, format!("{} holds no sentence with a valid time", args.file)));
     }
     Ok(())
+}
+
+/// Looks for the header of a recording: the sentences in it are cut into pieces.
+#[derive(Default)]
+struct FirstLine {
+    reader: recording::Reader,
+    has_come: bool,
+}
+
+impl FirstLine {
+    /// Whether what has come so far begins as a recording does, of whatever version.
+    fn is_recordings(&mut self, piece: &[u8]) -> bool {
+        if self.has_come {
+            return false;
+        }
+        let damage = self.reader.push(piece, |_| {}).err();
+        self.has_come = damage.is_some();
+        damage.map_or(self.reader.has_header(), |damage| damage.what != recording::What::NoHeader)
+    }
 }
 
 /// Sentences about time by what they are worth, lines by why they are not used.

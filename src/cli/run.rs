@@ -27,7 +27,7 @@ use crate::source::pulse::{Pulse, PulseError};
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
 use crate::status::Board;
-use crate::status::metrics::MetricsServer;
+use crate::status::metrics::{MetricsError, MetricsServer};
 use crate::status::server::{StatusError, StatusServer};
 use crate::summary::Summary;
 use crate::sys::signal::is_ignored;
@@ -77,10 +77,7 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let metrics = match settings.metrics {
-        Some(address) => {
-            let bound = MetricsServer::bind(address).await;
-            Some(bound.map_err(|error| Failure::new(ExitCode::Unavailable, error.to_string()))?)
-        }
+        Some(address) => Some(MetricsServer::bind(address).await?),
         None => None,
     };
     let mut sinks = Sinks {
@@ -127,7 +124,7 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         if matches!(event, Event::Tick { .. }) {
             service.turn();
             if let Some(summary) = summary.tick() {
-                info!("{}: {summary}", engine.state());
+                info!("{}", summary.line(engine.state()));
             }
         }
         if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
@@ -242,9 +239,19 @@ impl From<StatusError> for Failure {
     fn from(error: StatusError) -> Self {
         let code = match &error {
             StatusError::InUse(..) => ExitCode::Unavailable,
-            StatusError::NotASocket(_) => ExitCode::Config,
+            StatusError::NoName(_) | StatusError::NotASocket(_) => ExitCode::Config,
             StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             StatusError::Io(..) => ExitCode::CannotCreate,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<MetricsError> for Failure {
+    fn from(error: MetricsError) -> Self {
+        let code = match &error {
+            MetricsError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
+            MetricsError::InUse(..) | MetricsError::Io(..) => ExitCode::Unavailable,
         };
         Self::new(code, error.to_string())
     }

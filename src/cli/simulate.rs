@@ -192,11 +192,12 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
         }
     };
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
-        tally.observe(&live, engine, verdicts);
-        match event {
-            Event::Tick { .. } => unless_left(),
-            _ => ControlFlow::Continue(()),
-        }
+        let said = tally.observe(&live, engine, verdicts).and_then(|()| match event {
+            // Breaks off where nobody reads any more.
+            Event::Tick { .. } => super::while_read(reader::rest(Duration::ZERO)),
+            _ => Ok(()),
+        });
+        said.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     };
     let ended = tokio::select! {
         left = daemon::serve(&mut engine, events, &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
@@ -210,13 +211,5 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
         Ok(()) => tally.summary(live.pulses()),
         Err(_) if tally.is_any_wrong() => Err(tally.were_wrong()),
         Err(left) => Err(left),
-    }
-}
-
-/// Breaks off where nobody reads any more.
-fn unless_left() -> ControlFlow<Failure> {
-    match super::while_read(reader::rest(Duration::ZERO)) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(left) => ControlFlow::Break(left),
     }
 }

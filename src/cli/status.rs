@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{ExitCode, Failure};
 use crate::duration::parse_span;
 use crate::status::SOCKETS;
+use crate::status::server::FOLLOWERS;
 use crate::status::snapshot::Snapshot;
 use crate::sys::reader::await_input;
 use crate::time::Span;
@@ -32,7 +33,8 @@ pub(super) struct Args {
     /// Keep running, and print a line for each change of state
     #[arg(long)]
     follow: bool,
-    /// Print nothing; end with 0 if programs may rely on the time, else with 1
+    /// Print nothing; end with 0 if programs may rely on the time, with 1 if not, and with 69 and a line on standard
+    /// error if nothing answers
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     check: bool,
     /// Wait until it is locked (with --check: until programs may rely on the time), at most for this long
@@ -58,7 +60,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         while let Some(now) = answer.1.next_for_reader()? {
             super::written(args.print(&now, false))?;
         }
-        return Err(Failure::new(ExitCode::No, "it has ended"));
+        // Asked once more, who has not ended answers.
+        let is_there = args.path().and_then(|path| ask(&path)).is_ok();
+        return Err(Failure::new(ExitCode::No, if is_there { let_go() } else { "gnss2shm run has ended".into() }));
     }
     if !args.check {
         super::shown(args.print(&answer.0, true))?;
@@ -70,6 +74,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 /// Whether waiting may cure it: nobody names an instance or grants a right meanwhile.
 fn may_pass(failure: &Failure) -> bool {
     !matches!(failure.code, ExitCode::Usage | ExitCode::NoPermission)
+}
+
+/// Why a follower hears no more of one who answers.
+fn let_go() -> String {
+    format!(
+        "gnss2shm run answers, but lets this one follow no further: {FOLLOWERS} follow already, its output was not read \
+         in time, or run was started anew"
+    )
 }
 
 /// Why the answer is no; nothing where the exit code is all that was asked for.
@@ -126,29 +138,38 @@ fn only_socket() -> Result<PathBuf, Failure> {
 }
 
 /// The lines that come.
-pub(super) struct Lines(BufReader<UnixStream>);
+pub(super) struct Lines {
+    from: BufReader<UnixStream>,
+    path: PathBuf,
+}
 
 impl Lines {
     /// The same, for as long as somebody reads standard output: until the next change of state may be days.
     fn next_for_reader(&mut self) -> Result<Option<Snapshot>, Failure> {
-        if self.0.buffer().is_empty() {
-            super::while_read(await_input(self.0.get_ref()))?;
+        if self.from.buffer().is_empty() {
+            super::while_read(await_input(self.from.get_ref()))?;
         }
         self.next()
     }
 
     /// The next answer; none where the other side has ended.
     fn next(&mut self) -> Result<Option<Snapshot>, Failure> {
+        let path = self.path.display();
         let failed =
-            |why: &str| Failure::new(ExitCode::Unavailable, format!("the status socket gives no answer: {why}"));
+            |why: &str| Failure::new(ExitCode::Unavailable, format!("the status socket {path} gives no {why}"));
         let mut line = String::new();
-        match self.0.read_line(&mut line) {
+        match self.from.read_line(&mut line) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
-            Err(error) => return Err(failed(&error.to_string())),
+            // What the time that a socket waits ends with.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let seconds = ANSWERS_WITHIN.as_secs();
+                return Err(failed(&format!("answer within {seconds} s: gnss2shm hangs or is stopped")));
+            }
+            Err(error) => return Err(failed(&format!("answer: {error}"))),
         }
         let said = serde_json::from_str(&line);
-        said.map(Some).map_err(|error| failed(&format!("another version's? ({error})")))
+        said.map(Some).map_err(|error| failed(&format!("answer that can be read: another version's? ({error})")))
     }
 }
 
@@ -156,6 +177,7 @@ impl Lines {
 fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
     let code = match error.kind() {
         ErrorKind::PermissionDenied => ExitCode::NoPermission,
+        ErrorKind::InvalidInput => ExitCode::Usage,
         _ => ExitCode::Unavailable,
     };
     let instance = if path.parent() == Some(Path::new(SOCKETS)) { path.file_stem() } else { None };
@@ -167,6 +189,7 @@ fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
     };
     let is_socket = std::fs::metadata(path).map(|found| found.file_type().is_socket());
     let why = match (error.kind(), is_socket) {
+        (ErrorKind::InvalidInput, _) => "can have no such name: give a path of 1 to 107 bytes".into(),
         (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => format!("is not there: {start}"),
         // What connecting to any other file ends with, too.
         (ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied, Ok(false)) => {
@@ -192,8 +215,8 @@ pub(super) fn ask(path: &Path) -> Result<(Snapshot, Lines), Failure> {
     let failed = |error| unanswered(path, &error);
     let stream = UnixStream::connect(path).map_err(failed)?;
     stream.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(failed)?;
-    let mut lines = Lines(BufReader::new(stream));
+    let mut lines = Lines { from: BufReader::new(stream), path: path.to_owned() };
     let first = lines.next()?.ok_or_else(|| failed(ErrorKind::ConnectionReset.into()))?;
-    lines.0.get_ref().set_read_timeout(None).map_err(failed)?; // changes of state come when they come
+    lines.from.get_ref().set_read_timeout(None).map_err(failed)?; // changes of state come when they come
     Ok((first, lines))
 }

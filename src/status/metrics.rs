@@ -61,6 +61,9 @@ impl fmt::Display for MetricsError {
                  it); end that one, or give another port",
                 at.port()
             ),
+            Self::Io(at, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                write!(f, "metrics cannot be served at {at}: {error}; give a port that is not root's, from 1024 on")
+            }
             Self::Io(at, error) => write!(f, "metrics cannot be served at {at}: {error}"),
         }
     }

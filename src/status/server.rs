@@ -20,7 +20,7 @@ use crate::claim::{Claim, ClaimError, Rival};
 use crate::sys::listener;
 
 /// Clients that stay connected, at most. Whoever comes when it is full gets his line and is let go.
-const FOLLOWERS: usize = 32;
+pub const FOLLOWERS: usize = 32;
 /// How often it is looked whether the socket still has its name.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -60,6 +60,8 @@ fn socket_at(path: &Path) -> Option<Identity> {
 pub enum StatusError {
     /// Another process answers there, or is about to.
     InUse(PathBuf, Rival),
+    /// No socket can have this path.
+    NoName(PathBuf),
     /// Something else is there.
     NotASocket(PathBuf),
     /// It cannot be made.
@@ -72,6 +74,11 @@ impl fmt::Display for StatusError {
             Self::InUse(path, rival) => {
                 write!(f, "{} is answered by {rival}: give each its own status socket", path.display())
             }
+            Self::NoName(path) => write!(
+                f,
+                "the status socket cannot be {}: give a path of 1 to 107 bytes, as in /run/gnss2shm/default.sock",
+                path.display()
+            ),
             Self::NotASocket(path) => {
                 write!(f, "{} is there and is no socket: choose another path for the status socket", path.display())
             }
@@ -85,6 +92,9 @@ impl std::error::Error for StatusError {}
 impl StatusServer {
     /// Listens at this path. A socket that a killed process left behind is replaced. Everybody on this machine may read.
     pub fn bind(path: &Path) -> Result<Self, StatusError> {
+        if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
+            return Err(StatusError::NoName(path.to_owned()));
+        }
         let claim = Claim::take_path("status", path).map_err(|error| match error {
             ClaimError::Taken(rival) => StatusError::InUse(path.to_owned(), rival),
             ClaimError::Os(error) => StatusError::Io(path.to_owned(), error),

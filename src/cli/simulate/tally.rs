@@ -1,9 +1,9 @@
 //! What came of a simulation: a line for each sample, and the summary.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{self, ExitCode, Failure};
 use crate::daemon;
 use crate::engine::Engine;
 use crate::event::{Reason, Sample, Verdict};
@@ -26,15 +26,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts, prints and logs what the engine said.
-    pub(super) fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) {
+    /// Counts, prints and logs what the engine said; an error where it cannot be printed.
+    pub(super) fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) -> Result<(), Failure> {
+        let mut said = Ok(());
         for verdict in verdicts {
             daemon::log(engine, verdict);
             match verdict {
                 Verdict::Sample(sample) => {
                     let error = live.error(sample);
                     self.count(error);
-                    say(&sample_line(engine, sample, error));
+                    said = said.and(say(&sample_line(engine, sample, error)));
                 }
                 Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
                 Verdict::StateChanged { .. }
@@ -44,6 +45,7 @@ impl Tally {
                 | Verdict::WitnessOverruled { .. } => {}
             }
         }
+        cli::written(said)
     }
 
     fn count(&mut self, error: Option<Span>) {
@@ -59,29 +61,35 @@ impl Tally {
         }
     }
 
-    /// Prints the sum; an error where no sample came or one was wrong.
+    /// Prints the sum; an error where one was wrong, it cannot be printed, or no sample came.
     pub(super) fn summary(&self, pulses: u64) -> Result<(), Failure> {
+        // Whoever reads no more of it has the answer in the exit code.
+        let said = cli::shown(self.say_sum(pulses));
+        match (self.samples, self.wrong) {
+            (0, _) => said.and(Err(Failure::new(ExitCode::No, "no sample came"))),
+            (_, 0) => said,
+            (_, _) => Err(self.were_wrong()),
+        }
+    }
+
+    fn say_sum(&self, pulses: u64) -> io::Result<()> {
         let rms = (self.sum_of_squares / u128::from(self.judged.max(1))).isqrt();
         let without = pulses.saturating_sub(self.samples);
         say(&format!(
             "pulses {pulses}, samples {}, wrong {}, pulses without a sample {without}",
             self.samples, self.wrong
-        ));
+        ))?;
         if !self.rejected.is_empty() {
-            say("edges and sentences passed over (a pulse may have two edges):");
+            say("edges and sentences passed over (a pulse may have two edges):")?;
         }
         for (reason, times) in &self.rejected {
             let sentence = Reason::ALL.iter().find(|r| r.key() == *reason).map_or("", |r| r.sentence());
-            say(&format!("  {times} x {reason}: {sentence}"));
+            say(&format!("  {times} x {reason}: {sentence}"))?;
         }
         if self.judged > 0 {
-            say(&format!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos()));
+            say(&format!("error against the simulated truth: worst {} ns, RMS {rms} ns", self.worst.nanos()))?;
         }
-        match (self.samples, self.wrong) {
-            (0, _) => Err(Failure::new(ExitCode::No, "no sample came")),
-            (_, 0) => Ok(()),
-            (_, _) => Err(self.were_wrong()),
-        }
+        Ok(())
     }
 
     pub(super) fn is_any_wrong(&self) -> bool {
@@ -90,16 +98,17 @@ impl Tally {
 
     /// Why the answer is no.
     pub(super) fn were_wrong(&self) -> Failure {
-        let wrong = self.wrong;
-        let sentence =
-            format!("{wrong} samples were wrong (outside the envelope that is known: see Limits in README.md)");
+        let wrong = match self.wrong {
+            1 => "1 sample was".to_owned(),
+            several => format!("{several} samples were"),
+        };
+        let sentence = format!("{wrong} wrong (outside the envelope that is known: see Limits in README.md)");
         Failure::new(ExitCode::No, sentence)
     }
 }
 
-/// Prints a line; where nobody reads any more, there is nobody to tell.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }
 
 fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {
@@ -115,4 +124,19 @@ fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String 
         sample.label,
         sample.offset().nanos(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_wrong_is_said_of_one_and_of_several() {
+        let mut tally = Tally::default();
+        for says in ["1 sample was wrong (", "2 samples were wrong ("] {
+            tally.count(None);
+            let said = tally.were_wrong().message;
+            assert!(said.starts_with(says), "{said}");
+        }
+    }
 }

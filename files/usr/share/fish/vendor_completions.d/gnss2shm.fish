@@ -114,7 +114,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d '
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait until it is locked (with --check: until programs may rely on the time), at most for this long' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line an answer'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Keep running, and print a line for each change of state'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, else with 1'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, with 1 if not, and with 69 and a line on standard error if nothing answers'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object a line'
