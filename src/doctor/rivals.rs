@@ -7,6 +7,7 @@ use super::processes::Process;
 use super::{Finding, Patient, service};
 use crate::config::Settings;
 use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::holder::only_stamps;
 
 const ITEM: &str = "rivals";
 
@@ -72,7 +73,8 @@ fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding
     let Ok(node) = patient.system.real(device) else { return vec![] };
     let tty = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut found, mut is_unseen) = (vec![], false);
-    for process in rivals.iter().filter(|process| !attaches_pps(process)) {
+    for process in rivals.iter().filter(|process| !only_stamps(&process.name, process.args.iter().map(String::as_str)))
+    {
         let has_it = process.has_open(patient.system, &node);
         is_unseen |= has_it.is_none();
         let named = process
@@ -100,11 +102,6 @@ fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding
         ));
     }
     found
-}
-
-/// `ldattach pps` keeps the port open, so that its pulse reaches the kernel's PPS device, and reads nothing of it.
-fn attaches_pps(process: &Process) -> bool {
-    process.name == "ldattach" && ["pps", "PPS", "18"].iter().any(|discipline| process.is_told(discipline))
 }
 
 fn is_usb(tty: &str) -> bool {

@@ -67,7 +67,7 @@ pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd));
     let holders = pids().filter(has_open).map(|pid| (pid, Holder::new(pid)));
     holders
-        .filter(|(pid, holder)| !only_stamps(holder.command(), &command_line(*pid)))
+        .filter(|(pid, holder)| !only_stamps(holder.command(), command_line(*pid).split('\0')))
         .map(|(_, holder)| holder)
         .collect()
 }
@@ -79,10 +79,10 @@ fn command_line(pid: u32) -> String {
 }
 
 /// Whether this is ldattach(8) with the line discipline that stamps the port's pulse: it keeps the port open and reads
-/// nothing of it.
-fn only_stamps(command: &str, line: &str) -> bool {
+/// nothing of it. The arguments begin with its name.
+pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>) -> bool {
     let is_pps = |arg: &str| arg.eq_ignore_ascii_case("pps") || arg.parse() == Ok(N_PPS);
-    command == "ldattach" && line.split('\0').skip(1).any(is_pps)
+    command == "ldattach" && args.skip(1).any(is_pps)
 }
 
 /// The other processes.
@@ -199,7 +199,7 @@ mod tests {
             ("ldattach", "", false),
             ("cat", "cat\0pps\0", false),
         ] {
-            assert_eq!(only_stamps(command, line), only, "{command}: {line:?}");
+            assert_eq!(only_stamps(command, line.split('\0')), only, "{command}: {line:?}");
         }
     }
 
