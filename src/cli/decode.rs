@@ -14,8 +14,8 @@ use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
 
 /// What --help says below the options.
 const HELP: &str = "\
-Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, and two kinds of sentences
-that agree on the second.";
+Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
+second without a fix, and several seconds that agree.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
