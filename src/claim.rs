@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{self, Path, PathBuf};
 
+use crate::processes;
 use crate::sys::listener;
 
 /// Links that lead to links, at most: as many as the kernel follows, `path_resolution(7)`.
@@ -102,11 +103,11 @@ pub struct Rival {
 impl Rival {
     /// The process with this number.
     pub fn new(pid: Option<u32>) -> Self {
-        let read = |file| pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/{file}")).ok());
+        let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
         Self {
             pid,
-            program: read("comm").map(|name| name.trim_end().to_owned()),
-            service: read("cgroup").as_deref().and_then(instance).map(str::to_owned),
+            program: pid.and_then(processes::program),
+            service: cgroup.as_deref().and_then(instance).map(str::to_owned),
         }
     }
 

@@ -59,6 +59,7 @@ pub mod event;
 pub mod foreign;
 pub mod nmea;
 pub mod probe;
+mod processes;
 pub mod recording;
 pub mod service;
 pub mod sink;

@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::{ExitCode, Failure};
 use crate::config::Unit;
 use crate::duration::parse_span;
+use crate::processes;
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
+use crate::sys::clock::sys_now;
 use crate::sys::reader::{self, Reader};
 use crate::time::{Instant, NANOS, Span, Sys, UtcSecond};
 
@@ -71,7 +72,7 @@ impl From<ShmError> for Failure {
 fn show(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
     let s = reader.found();
     let snapshot = reader.snapshot();
-    let now = system_clock();
+    let now = sys_now();
     writeln!(out, "SHM unit {}, key {:#x}, {} bytes", args.unit.0, key(args.unit.0), s.size)?;
     writeln!(
         out,
@@ -157,7 +158,7 @@ fn watch(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Re
 
 /// One sample. That `valid` is 0 is no finding here: it is what a chronyd at work leaves.
 fn line(out: &mut impl Write, c: &Contents, poll: i8) -> io::Result<()> {
-    let now = system_clock();
+    let now = sys_now();
     let second = UtcSecond::from_posix(c.clock_nanos().div_euclid(NANOS));
     write!(out, "{second} offset {:+} ns, age {}, leap {}", c.offset().nanos(), now - c.receive(), c.fields.leap)?;
     for finding in Snapshot::Whole(*c).findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
@@ -167,17 +168,12 @@ fn line(out: &mut impl Write, c: &Contents, poll: i8) -> io::Result<()> {
     out.flush()
 }
 
-fn system_clock() -> Instant<Sys> {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(); // a clock before 1970 counts as 1970
-    Instant::from_parts(since.as_secs() as i64, since.subsec_nanos() as i64)
-}
-
 /// `pid 812 (chronyd)`. Pid 0 stands for a process of another PID namespace.
 fn process(pid: i32) -> String {
-    match fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) => format!("pid {pid} ({})", name.trim_end()),
-        Err(_) if pid == 0 => "nobody, or a process outside this container".to_owned(),
-        Err(_) => format!("pid {pid} (gone)"),
+    match u32::try_from(pid).ok().and_then(processes::program) {
+        Some(name) => format!("pid {pid} ({name})"),
+        None if pid == 0 => "nobody, or a process outside this container".to_owned(),
+        None => format!("pid {pid} (gone)"),
     }
 }
 
@@ -189,20 +185,15 @@ fn attached(status: &Status) -> String {
         return ": neither chronyd nor a writer is there".to_owned();
     }
     let id = status.id.to_string();
-    let maps = |dir: &Path| fs::read_to_string(dir.join("maps")).unwrap_or_default();
+    let maps = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let is_it = |map: &str| {
         let mut column = map.split_whitespace().skip(4);
         column.next() == Some(&id) && column.next().is_some_and(|name| name.starts_with("/SYSV"))
     };
-    let me = std::process::id().to_string();
-    let mut users = Vec::new();
-    for dir in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let pid = dir.file_name().to_string_lossy().into_owned();
-        if pid != me && pid.parse::<u32>().is_ok() && maps(&dir.path()).lines().any(is_it) {
-            let name = fs::read_to_string(dir.path().join("comm")).unwrap_or_default();
-            users.push(format!("{} {pid}", name.trim_end()));
-        }
-    }
+    let users: Vec<_> = processes::others()
+        .filter(|&pid| maps(pid).lines().any(is_it))
+        .map(|pid| format!("{} {pid}", processes::program(pid).unwrap_or_default()))
+        .collect();
     if users.is_empty() { String::new() } else { format!(": {}", users.join(", ")) }
 }
 

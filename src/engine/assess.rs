@@ -30,9 +30,11 @@ impl Engine {
 
     /// Where the engine stands, its input being like this: it publishes from the first sample on.
     pub(super) fn assess(&self, input: State) -> State {
+        if !input.publishes() {
+            return input;
+        }
         let passed_over = self.passed_over.filter(|(since, _)| self.now - *since > PASSED_OVER_FOR);
         match (self.guard.held().or(passed_over.map(|(_, reason)| reason)), self.state) {
-            _ if !input.publishes() => input,
             (Some(reason), _) => State::Refusing(reason),
             (None, _) if self.has_published => input,
             // What was the matter is over as soon as a pulse shows it.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::class::name_of;
+use crate::processes;
 
 /// The number of the line discipline that stamps a port's pulse, linux/tty.h.
 const N_PPS: u8 = 18;
@@ -20,8 +21,7 @@ pub(crate) struct Holder {
 
 impl Holder {
     pub(crate) fn new(pid: u32) -> Self {
-        let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        Self { pid, command: command.trim_end().to_owned() }
+        Self { pid, command: processes::program(pid).unwrap_or_default() }
     }
 
     /// The name of its program.
@@ -65,7 +65,7 @@ pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
     let is_it = |fd: &Path| is_device(fd) && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number);
     let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd));
-    let holders = pids().filter(has_open).map(|pid| (pid, Holder::new(pid)));
+    let holders = processes::others().filter(has_open).map(|pid| (pid, Holder::new(pid)));
     holders
         .filter(|(pid, holder)| !only_stamps(holder.command(), command_line(*pid).split('\0')))
         .map(|(_, holder)| holder)
@@ -83,13 +83,6 @@ fn command_line(pid: u32) -> String {
 pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>) -> bool {
     let is_pps = |arg: &str| arg.eq_ignore_ascii_case("pps") || arg.parse() == Ok(N_PPS);
     command == "ldattach" && args.skip(1).any(is_pps)
-}
-
-/// The other processes.
-pub(crate) fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|&pid| pid != std::process::id())
 }
 
 /// What a process has open; nothing where only root may know.

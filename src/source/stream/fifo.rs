@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::brief::{self, Said};
 use crate::event::{Bytes, Lost};
+use crate::processes;
 use crate::source::error::SourceError;
 use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::source::serial::holder::{self, Holder};
@@ -66,7 +67,7 @@ fn held(path: &Path) -> String {
     let shown = path.display();
     let holder = holder::locker(path).or_else(|| {
         let real = fs::canonicalize(path).ok()?;
-        let mut readers = holder::pids().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
+        let mut readers = processes::others().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
         readers.next().map(Holder::new)
     });
     let (who, cure) = match holder {
@@ -99,7 +100,7 @@ async fn watch_for_others(path: &Path) -> Infallible {
 /// The other processes that only read it. There may be many descriptors, and bytes are dated when they are read.
 async fn readers(real: &Path) -> Vec<Holder> {
     let mut readers = Vec::new();
-    for pid in holder::pids() {
+    for pid in processes::others() {
         yield_now().await;
         for (n, fd) in holder::fds(pid).enumerate() {
             if n % AT_ONCE == AT_ONCE - 1 {
