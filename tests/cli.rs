@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
-use common::{TestDir, TestUnit, ends_within, in_time};
+use common::{TestDir, TestUnit, ends_within, in_time, piped};
 use serialport::{SerialPort, TTYPort};
 
 fn program() -> Command {
@@ -232,14 +232,7 @@ fn decode_and_replay_print_at_once_what_comes_and_end_with_whoever_reads_it() {
     let header = recording.lines().find(|line| line.starts_with("gnss2shm-recording")).unwrap().to_owned() + "\n";
     let sentence = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n".as_slice();
     for (verb, input, says) in [("decode", sentence, "GPRMC"), ("replay", header.as_bytes(), "gnss2shm-recording 1 ")] {
-        let mut child = program()
-            .arg(verb)
-            .args(["-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = piped(&[verb, "-"]);
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -154,6 +154,21 @@ async fn until_sample(engine: &mut Engine, events: &mut Receiver<Event>, live: &
     .await;
 }
 
+/// Until this is the reason why nothing is published; nothing may be until then.
+async fn until_named(engine: &mut Engine, events: &mut Receiver<Event>, what: &str, reason: Reason) {
+    until(
+        engine,
+        events,
+        what,
+        || {},
+        |verdict| {
+            assert!(!matches!(verdict, Verdict::Sample(_)), "{what}: a sample came of this");
+            matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
+        },
+    )
+    .await;
+}
+
 /// Descriptors, threads, tasks, and memory in KiB that this process has.
 fn belongings() -> [usize; 4] {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -291,17 +306,7 @@ async fn is_named(what: &str, config: StreamConfig, reason: Reason) {
     let _live = Live::start(silent, sender.clone()).unwrap();
     let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
     let mut engine = Engine::new(Config::default());
-    until(
-        &mut engine,
-        &mut events,
-        what,
-        || {},
-        |verdict| {
-            assert!(!matches!(verdict, Verdict::Sample(_)), "{what}: a sample came of this");
-            matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
-        },
-    )
-    .await;
+    until_named(&mut engine, &mut events, what, reason).await;
     source.abort();
 }
 
@@ -402,17 +407,7 @@ fn vanish() {
             ("it vanished for good", Reason::ServerLost),
             ("it is back", Reason::NoTime),
         ] {
-            until(
-                &mut engine,
-                &mut events,
-                what,
-                || {},
-                |verdict| {
-                    assert!(!matches!(verdict, Verdict::Sample(_)), "{what}: a sample came of this");
-                    matches!(verdict, Verdict::StateChanged { to: State::Searching(named), .. } if *named == reason)
-                },
-            )
-            .await;
+            until_named(&mut engine, &mut events, what, reason).await;
             println!("{what}: {reason:?} after {:.1?}", began.elapsed());
             match what {
                 "it speaks" => {

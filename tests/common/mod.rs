@@ -186,15 +186,15 @@ pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
     found
 }
 
+/// The program with all three of its streams in our hands.
+pub fn piped(args: &[&str]) -> Child {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
+    program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Runs the program on this input. It may end before it has read everything.
 pub fn run_with_input(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = piped(args);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
