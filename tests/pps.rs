@@ -94,11 +94,11 @@ fn run(seconds: i64, changes: &[Change], late: i64, away: &[std::ops::Range<i64>
     let source = |raw: i64, change| Event::Source { raw: Instant::from_nanos(raw), change };
     let begin = pulse(-1) + 500 * MS;
     add(begin, source(begin, SourceChange::SentencesOpen));
-    add(begin, source(begin, SourceChange::PpsOpen(Edges::BothOrUnknown)));
+    add(begin, source(begin, SourceChange::PpsOpen(Edges::Both)));
     let is_away = |second: i64| away.iter().any(|away| away.contains(&second));
     for second in away.iter().flat_map(|away| [away.start, away.end]).filter(|second| *second < seconds) {
         let raw = pulse(second) - 400 * MS;
-        let change = if is_away(second) { SourceChange::PpsLost } else { SourceChange::PpsOpen(Edges::BothOrUnknown) };
+        let change = if is_away(second) { SourceChange::PpsLost } else { SourceChange::PpsOpen(Edges::Both) };
         add(raw, source(raw, change));
     }
     let mut pulses = Vec::new();

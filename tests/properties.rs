@@ -30,9 +30,9 @@ fn event() -> impl Strategy<Value = Event> {
         Just(SourceChange::SentencesOpen),
         Just(SourceChange::SentencesLost(Lost::Device)),
         Just(SourceChange::PulseOpen(Edges::RisingOnly)),
-        Just(SourceChange::PulseOpen(Edges::BothOrUnknown)),
+        Just(SourceChange::PulseOpen(Edges::Unknown)),
         Just(SourceChange::PulseLost),
-        Just(SourceChange::PpsOpen(Edges::BothOrUnknown)),
+        Just(SourceChange::PpsOpen(Edges::Both)),
         Just(SourceChange::PpsLost),
     ];
     let announced = (any::<i32>(), any::<bool>()).prop_map(|(days, insert)| Announced {

@@ -88,7 +88,7 @@ impl PulseTrain {
     pub fn new(width: Option<Span>) -> Self {
         Self {
             width,
-            promise: Edges::BothOrUnknown,
+            promise: Edges::Unknown,
             witness: None,
             tracks: Vec::new(),
             loose: VecDeque::new(),

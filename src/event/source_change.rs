@@ -58,12 +58,14 @@ impl Lost {
     }
 }
 
-/// Which edges the driver promised when it granted external time stamps. The engine counts the edges all the same; the
-/// promise only decides how long a lone edge is watched before it is believed.
+/// Which edges the driver grants, as far as that is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edges {
-    /// A strict request for the rising edge alone was granted, or a kernel PPS device captures one edge alone.
+    /// The on-time edge alone: the driver has granted a strict request for it, or is known to stamp no other.
     RisingOnly,
-    /// Both edges were asked for, or the driver promised nothing.
-    BothOrUnknown,
+    /// Both: the driver has granted a strict request for both, or is known to stamp both whatever is asked. One edge
+    /// alone means that the other one is lost.
+    Both,
+    /// Nothing is certain: one edge alone proves nothing.
+    Unknown,
 }

@@ -101,11 +101,13 @@ words! { SourceChange:
     (Self::SentencesLost(Lost::GpsdDevice)) = "gpsd-device-lost",
     (Self::SentencesLost(Lost::GpsdDevices)) = "gpsd-devices-several",
     (Self::PulseOpen(Edges::RisingOnly)) = "pulse-open-rising-only",
-    (Self::PulseOpen(Edges::BothOrUnknown)) = "pulse-open-both-or-unknown",
+    (Self::PulseOpen(Edges::Both)) = "pulse-open-both",
+    (Self::PulseOpen(Edges::Unknown)) = "pulse-open-both-or-unknown",
     (Self::PulseLost) = "pulse-lost",
     (Self::PulseRearmed) = "pulse-rearmed",
     (Self::PpsOpen(Edges::RisingOnly)) = "pps-open-one-edge",
-    (Self::PpsOpen(Edges::BothOrUnknown)) = "pps-open-both-or-unknown",
+    (Self::PpsOpen(Edges::Both)) = "pps-open-both",
+    (Self::PpsOpen(Edges::Unknown)) = "pps-open-both-or-unknown",
     (Self::PpsLost) = "pps-lost",
 }
 

@@ -130,7 +130,8 @@ impl Phc {
     fn edges(&self) -> Edges {
         match self.grant {
             Request::StrictRising => Edges::RisingOnly,
-            Request::StrictBoth | Request::Loose => Edges::BothOrUnknown,
+            Request::StrictBoth => Edges::Both,
+            Request::Loose => Edges::Unknown,
         }
     }
 

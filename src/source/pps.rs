@@ -82,7 +82,7 @@ impl KernelPps {
 
     /// What is known about the edges that come.
     fn edges(&self) -> Edges {
-        if self.edges == setup::BOTH { Edges::BothOrUnknown } else { Edges::RisingOnly }
+        if self.edges == setup::BOTH { Edges::Both } else { Edges::RisingOnly }
     }
 
     /// The edges since the last call; waits for one, but not for long.
@@ -112,7 +112,7 @@ impl KernelPps {
 
     fn log(&self) {
         let captures = match self.edges() {
-            Edges::BothOrUnknown => "both edges",
+            Edges::Both | Edges::Unknown => "both edges",
             Edges::RisingOnly if self.edges.0 == abi::CAPTURE_ASSERT => "assert edges",
             Edges::RisingOnly => "clear edges",
         };

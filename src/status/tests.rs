@@ -9,7 +9,7 @@ fn a_board_shows_what_came_and_what_came_of_it() {
     let mut board = Board::new(&engine, "/dev/ttyS0".into(), "eth0".into(), closed_at_once);
     let raw = raw_now();
     let open = |change| Event::Source { raw, change };
-    assert!(!board.update(&engine, &open(SourceChange::PulseOpen(Edges::BothOrUnknown)), &[]));
+    assert!(!board.update(&engine, &open(SourceChange::PulseOpen(Edges::Unknown)), &[]));
     board.update(&engine, &open(SourceChange::PulseRearmed), &[]);
     board.update(&engine, &Event::Edge(Edge { phc: Instant::default(), read_at: raw }), &[]);
     board.update(&engine, &Event::Bytes(Bytes { read_at: raw, byte_time: Span::ZERO, data: (*b"$").into() }), &[]);
@@ -73,16 +73,16 @@ fn two_things_that_are_missing_are_both_named() {
     let raw = raw_now();
     for (pulse, receiver, seconds, reason, besides) in [
         (SourceChange::PulseLost, SourceChange::SentencesLost(Lost::Device), 0, "phc-lost", &["serial-lost"][..]),
-        (SourceChange::PulseOpen(Edges::BothOrUnknown), SourceChange::SentencesOpen, 9, "nothing-arrives", &[]),
+        (SourceChange::PulseOpen(Edges::Unknown), SourceChange::SentencesOpen, 9, "nothing-arrives", &[]),
         (
-            SourceChange::PulseOpen(Edges::BothOrUnknown),
+            SourceChange::PulseOpen(Edges::Unknown),
             SourceChange::SentencesLost(Lost::Device),
             9,
             "nothing-arrives",
             &["serial-lost"],
         ),
         (
-            SourceChange::PpsOpen(Edges::BothOrUnknown),
+            SourceChange::PpsOpen(Edges::Unknown),
             SourceChange::SentencesLost(Lost::Server),
             9,
             "server-lost",

@@ -53,7 +53,7 @@ impl PulseTrain {
     fn choose_lone(&self, lone: &Track) -> Choice {
         let needed = match self.promise {
             Edges::RisingOnly => LONE_HITS_PROMISED,
-            Edges::BothOrUnknown => LONE_HITS,
+            Edges::Both | Edges::Unknown => LONE_HITS,
         };
         let on_time = |width| Choice::OnTime(OnTime { track: lone.id(), width });
         match lone.usual_tail() {

@@ -17,7 +17,7 @@ impl Bench {
     }
 
     fn both() -> Self {
-        Self::new(None, Edges::BothOrUnknown)
+        Self::new(None, Edges::Unknown)
     }
 
     fn front(&mut self, at: i64, tail: Tail) -> Found {
@@ -90,7 +90,7 @@ fn gaps_of_about_half_a_second_are_refused() {
 fn a_configured_width_decides_and_one_that_fits_neither_gap_is_an_error_by_name() {
     let ms = Span::from_millis;
     let view = |configured, phases: &[i64]| {
-        let mut bench = Bench::new(Some(ms(configured)), Edges::BothOrUnknown);
+        let mut bench = Bench::new(Some(ms(configured)), Edges::Unknown);
         bench.seconds(0, 6, phases);
         (bench.view(), bench.settled())
     };

@@ -124,7 +124,7 @@ impl SimEdges {
     /// What such a NIC's driver promises.
     pub fn promise(self) -> Edges {
         match self {
-            Self::Both => Edges::BothOrUnknown,
+            Self::Both => Edges::Both,
             Self::One => Edges::RisingOnly,
         }
     }
