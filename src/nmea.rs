@@ -8,8 +8,7 @@ mod content;
 mod framer;
 mod line;
 
-pub(crate) use framer::SILENCE;
-pub use framer::{Found, Framer};
+pub use framer::{Burst, Found, Framer};
 pub use line::{Line, LineCounts, Refusal};
 
 use crate::time::{Date, Instant, Raw};
@@ -28,10 +27,12 @@ pub struct Sentence {
     pub date: Option<Date>,
     /// What it says of its own worth.
     pub validity: Validity,
-    /// When its first byte began on the line.
+    /// When its first byte began on the line, if the bytes came at the pace that the port is set to.
     pub first_byte: Instant<Raw>,
-    /// When the burst that it is part of began; not after `first_byte`.
-    pub burst_start: Instant<Raw>,
+    /// When the read returned that brought its first byte.
+    pub read_at: Instant<Raw>,
+    /// How many bytes that read brought.
+    pub read: usize,
 }
 
 /// The sentences that carry time; all others are `Other`.
@@ -54,6 +55,27 @@ pub enum Kind {
     TimeUtc,
     /// Anything else.
     Other,
+}
+
+impl Kind {
+    /// Whether it says by itself which second it is, and whether that is valid.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::Rmc | Self::TimeUtc)
+    }
+
+    /// A number of its own.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Rmc => 0,
+            Self::Gga => 1,
+            Self::Gns => 2,
+            Self::Gll => 3,
+            Self::Zda => 4,
+            Self::Clock(_) => 5,
+            Self::TimeUtc => 6,
+            Self::Other => 7,
+        }
+    }
 }
 
 /// The leap seconds that a receiver reckons with, GPS time minus UTC.

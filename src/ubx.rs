@@ -42,8 +42,10 @@ pub struct Frame {
     pub message: Message,
     /// When its first byte began on the line.
     pub first_byte: Instant<Raw>,
-    /// When the burst that it is part of began; not after `first_byte`.
-    pub burst_start: Instant<Raw>,
+    /// When the read returned that brought its first byte.
+    pub read_at: Instant<Raw>,
+    /// How many bytes that read brought.
+    pub read: usize,
 }
 
 /// What a frame says.
@@ -152,11 +154,11 @@ impl Message {
 impl Frame {
     /// Its time as a sentence's, if it names one. What NAV-TIMEUTC says of UTC is not in it.
     pub fn sentence(&self) -> Option<Sentence> {
-        let Self { message: Message::TimeUtc(TimeUtc { time, date, validity, .. }), first_byte, burst_start } = *self
+        let Self { message: Message::TimeUtc(TimeUtc { time, date, validity, .. }), first_byte, read_at, read } = *self
         else {
             return None;
         };
-        Some(Sentence { kind: Kind::TimeUtc, time, date, validity, first_byte, burst_start })
+        Some(Sentence { kind: Kind::TimeUtc, time, date, validity, first_byte, read_at, read })
     }
 }
 

@@ -1,133 +1,278 @@
-//! From the NIC's edges to samples: each edge waits until it can be dated, fronts go to the pulse train, and the on-time
-//! one becomes a sample if everything else stands.
+//! Which edge is on time. Edges of the last seconds are folded by the second; what repeats is a *track*, and the gaps
+//! between tracks say what the pulse looks like. The convention or a setting says where it starts.
+//!
+//! Nothing is remembered beyond the window: every answer is a function of the edges in it. Every edge that arrived
+//! counts, however well it could be dated. Parity means nothing: an edge belongs to a track because it meets its phase.
 
-use crate::engine::Engine;
-use crate::engine::clock_map::{Dating, Era};
-use crate::engine::front::{Front, Taken};
-use crate::engine::guard::{Passage, in_leap_window, is_past_leap_window};
-use crate::engine::hearing::HEARD_WITHIN;
-use crate::engine::pulse_train::Found;
-use crate::event::{CrossTs, Edge, Reason, Sample, Verdict};
-use crate::time::{Instant, Span, UtcSecond};
+use std::collections::VecDeque;
 
-/// Edges that wait for the cross time stamp after them. The kernel's queue holds 128.
-const PENDING_KEPT: usize = 128;
+use crate::engine::clock_map::Dated;
+use crate::event::{Contradiction, Edges as Grant, Reason};
+use crate::time::{Instant, Raw, Span};
+use tracks::Track;
 
-impl Engine {
-    pub(super) fn on_edge(&mut self, edge: Edge, said: &mut Vec<Verdict>) {
-        if self.pending.len() == PENDING_KEPT {
-            self.pending.pop_front();
-            said.push(Verdict::Rejected(Reason::StaleEdge));
-        }
-        self.pending.push_back(edge);
+pub(super) use tracks::per;
+
+mod tracks;
+
+/// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
+pub(super) const CLUSTER: Span = Span::from_micros(50);
+/// The window: how long an edge is evidence, and how many clusters are kept.
+const WINDOW: Span = Span::from_secs(12);
+const KEPT: usize = 64;
+/// Three seconds in a row without an edge: a track is not seen any more, a pulse is absent.
+pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
+/// Seconds in which both edges must have been seen before they are a pair, and hits that make a lone edge's track.
+const TO_SETTLE: usize = 3;
+/// How long the other edge of a pair is waited for before it counts as lost.
+const LOST_AFTER: Span = Span::from_secs(5);
+/// From here on to a second less it the two gaps are too alike for the convention.
+const AMBIGUOUS_FROM: Span = Span::from_millis(450);
+/// Where both gaps miss the configured width by the same, but for this, it does not tell them apart.
+const AS_NEAR: Span = Span::from_millis(1);
+/// By so much the one of two edges has to be nearer than the other to where sentences put the pulse.
+const CLEARLY_NEARER: Span = Span::from_millis(100);
+/// Tracks nearer to each other than this are one edge that wanders.
+const ONE_PLACE: Span = Span::from_millis(1);
+/// Edges for this long, and no track: noise.
+const NOISE_AFTER: Span = Span::from_secs(8);
+
+/// Edges that came in one place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cluster {
+    pub(super) first: Dated,
+    pub(super) edges: usize,
+    pub(super) width: Span,
+}
+
+/// The edges of the last seconds.
+#[derive(Clone, Debug)]
+pub struct Edges {
+    width: Option<Span>,
+    grant: Grant,
+    clusters: VecDeque<Cluster>,
+    last: Option<Instant<Raw>>,
+    /// Since when edges come without a longer pause.
+    since: Instant<Raw>,
+    pulse: Pulse,
+}
+
+/// The on-time edge, as found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnTime {
+    /// The measured width of the pulse; `None` where only one edge is seen.
+    pub width: Option<Span>,
+    /// When it came last.
+    pub(super) last: Instant<Raw>,
+    /// When it came first within the window.
+    pub(super) since: Instant<Raw>,
+    /// The second on `CLOCK_MONOTONIC_RAW`.
+    pub(super) period: Span,
+}
+
+/// How far the pulse is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// No edge for some seconds.
+    Absent,
+    /// Edges come; the on-time one is not settled.
+    Measuring,
+    /// The on-time edge is known.
+    Settled(OnTime),
+    /// The edges cannot be trusted, and the gaps that show it.
+    Refused(Reason, Option<Contradiction>),
+}
+
+/// What an edge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The on-time edge, and how far it lies from where the one before it puts it.
+    OnTime(Dated, Span),
+    /// An edge of a pulse whose on-time edge is not settled.
+    Unsettled,
+    /// The other edge.
+    OffTime,
+    /// In the on-time place, but with fewer edges than usual so far, or with more: a short pulse is not complete.
+    Torn,
+    /// On no track.
+    Stray,
+    /// Not later than the edge before it: delivered again.
+    Stale,
+}
+
+/// What tells apart two edges that are about half a second apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hint {
+    /// How far the system clock may be off, where it is an independent check.
+    pub(super) system: Option<Span>,
+    /// Where the configured delay puts the pulse that the last sentences name.
+    pub(super) sentences: Option<Instant<Raw>>,
+    /// When the on-time edge came last, where sentences have confirmed its second.
+    pub(super) confirmed: Option<Instant<Raw>>,
+}
+
+impl Edges {
+    /// No edge so far; `width` is the configured pulse width.
+    pub fn new(width: Option<Span>) -> Self {
+        let start = Instant::default();
+        let (clusters, pulse) = (VecDeque::new(), Pulse::Absent);
+        Self { width, grant: Grant::Unknown, clusters, last: None, since: start, pulse }
     }
 
-    pub(super) fn on_cross_ts(&mut self, cross: CrossTs, said: &mut Vec<Verdict>) {
-        let pending = self.pending.len();
-        if self.clock_map.add(cross) == Era::New {
-            // Edges read before this moment may be stamped in the old era or the new one.
-            self.pending.retain(|edge| edge.read_at > cross.raw);
-            let dropped = pending - self.pending.len();
-            said.extend(std::iter::repeat_n(Verdict::Rejected(self.stamper.stepped()), dropped));
+    /// What the driver grants.
+    pub fn grant(&mut self, grant: Grant) {
+        self.grant = grant;
+    }
+
+    /// Forgets all edges.
+    pub fn reset(&mut self) {
+        *self = Self { grant: self.grant, ..Self::new(self.width) };
+    }
+
+    /// Takes an edge. They come in the order of their timestamps.
+    pub fn add(&mut self, edge: Dated, hint: Hint) -> Found {
+        if self.last.is_some_and(|last| edge.raw <= last) {
+            return Found::Stale;
         }
-        for _ in 0..self.pending.len() {
-            let Some(edge) = self.pending.pop_front() else { break };
-            match self.clock_map.date(edge.phc) {
-                Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
-                Dating::TooNew | Dating::TooOld => said.push(Verdict::Rejected(Reason::StaleEdge)),
-                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped())),
-                // It was read before it came: stamped before the clock was set back.
-                Dating::Dated(dated) if dated.raw > edge.read_at + dated.error => {
-                    said.push(Verdict::Rejected(self.stamper.stepped()));
+        if self.last.is_none_or(|last| edge.raw - last > SEEN_WITHIN) {
+            self.since = edge.raw;
+        }
+        self.last = Some(edge.raw);
+        match self.clusters.back_mut() {
+            Some(open) if edge.raw - open.first.raw <= CLUSTER => {
+                open.edges += 1;
+                open.width = edge.raw - open.first.raw;
+            }
+            _ => {
+                if self.clusters.len() == KEPT {
+                    self.clusters.pop_front();
                 }
-                Dating::Dated(dated) => match self.fronts.add(dated.stamped_within(self.stamper.error())) {
-                    Taken::Began(Some(front)) => self.on_front(&front, said),
-                    Taken::Began(None) | Taken::Joined => {}
-                    Taken::Stale => said.push(Verdict::Rejected(Reason::StaleEdge)),
-                },
+                self.clusters.push_back(Cluster { first: edge, edges: 1, width: Span::ZERO });
             }
         }
+        self.clusters.retain(|cluster| edge.raw - cluster.first.raw <= WINDOW);
+        self.judge(edge.raw, hint)
     }
 
-    pub(super) fn complete_front(&mut self, said: &mut Vec<Verdict>) {
-        // The next edge may still wait for a cross time stamp: only the time of the last one is known to have passed.
-        if let Some(front) = self.clock_map.latest().and_then(|latest| self.fronts.complete(latest)) {
-            self.on_front(&front, said);
+    /// How far the pulse is understood at `now`.
+    pub fn view(&self, now: Instant<Raw>) -> Pulse {
+        match (self.pulse, self.last) {
+            (_, None) => Pulse::Absent,
+            (_, Some(last)) if now - last > SEEN_WITHIN => Pulse::Absent,
+            // A pair's other edge may lag behind by most of a second: a pulse that stops is absent, not measured again.
+            (Pulse::Settled(on_time), _) if now - on_time.last > SEEN_WITHIN + Span::SECOND => Pulse::Measuring,
+            (pulse, Some(_)) => pulse,
         }
     }
 
-    fn on_front(&mut self, front: &Front, said: &mut Vec<Verdict>) {
-        // Whatever is said of the system clock is said of the true second.
-        let front = &Front { sys: front.sys.map(|at| at - self.config.offset), ..*front };
-        self.train.witness(self.guard.witness(self.now));
-        let found = self.train.add(front);
-        if let Some(track) = self.train.on_time() {
-            self.labeller.follow(track);
-        }
-        match found {
-            Found::OnTime { index, miss } => {
-                self.ask_witness(front, index);
-                self.on_pulse(front, index, miss, said);
+    fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
+        let tracks = tracks::fold(&self.clusters);
+        let seen: Vec<&Track> = tracks.iter().filter(|track| now - track.last() <= SEEN_WITHIN).collect();
+        self.pulse = self.choose(now, &seen, hint);
+        let newest = |track: &&&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
+        let Some(track) = seen.iter().find(newest) else { return Found::Stray };
+        let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
+        match self.clusters.back() {
+            Some(newest) if track.last() == on_time.last => {
+                if newest.edges == track.usual() {
+                    Found::OnTime(newest.first, track.miss())
+                } else {
+                    Found::Torn
+                }
             }
-            Found::OffTime => {}
-            Found::Torn => self.pass_over(front, Reason::TornPulse, said),
-            Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
-            Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
+            _ => Found::OffTime,
         }
     }
 
-    /// Which second this pulse is by the system clock, where that is an independent witness.
-    fn ask_witness(&mut self, front: &Front, index: i64) {
-        let (Some(max_error), Ok(sys)) = (self.guard.witness(self.now), front.sys) else { return };
-        let (second, off) = (sys - Instant::default()).nearest(Span::SECOND);
-        if off.abs() <= max_error
-            && let Some(track) = self.train.on_time()
-        {
-            self.labeller.witness(UtcSecond::from_posix(second.saturating_sub(index)), track);
+    fn choose(&self, now: Instant<Raw>, seen: &[&Track], hint: Hint) -> Pulse {
+        match *seen {
+            [] if now - self.since > NOISE_AFTER => Pulse::Refused(Reason::Noise, None),
+            [] => Pulse::Measuring,
+            [lone] => self.choose_lone(now, lone),
+            [a, b] if a.seconds_shared(b) >= TO_SETTLE => self.choose_of_pair(a, b, hint),
+            [_, _] => Pulse::Measuring,
+            [..] => Pulse::Refused(why_too_many(seen), None),
         }
     }
 
-    /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, front: &Front, index: i64, miss: Span, said: &mut Vec<Verdict>) {
-        self.mind_leap_window(index);
-        let state = self.assess_input();
-        let (true, Some(label)) = (state.publishes(), self.label()) else {
-            said.push(Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)));
-            return;
+    /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
+    fn choose_lone(&self, now: Instant<Raw>, lone: &Track) -> Pulse {
+        match (lone.usual(), self.grant) {
+            (2, _) => {
+                let (width, misfit) = (lone.width(), |width: Span| (lone.width() - width).abs() > closeness(width));
+                if self.width.is_some_and(misfit) {
+                    Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, width)))
+                } else {
+                    Pulse::Settled(lone.on_time(Some(width)))
+                }
+            }
+            (1, Grant::RisingOnly) => Pulse::Settled(lone.on_time(None)),
+            (1, _) if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),
+            (1, Grant::Unknown) => Pulse::Refused(Reason::LoneEdge, None),
+            _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            _ => Pulse::Refused(Reason::Ringing, None),
+        }
+    }
+
+    /// Two edges a second: the on-time one starts the configured width, or else the shorter gap.
+    fn choose_of_pair(&self, a: &Track, b: &Track, hint: Hint) -> Pulse {
+        let (from_a, from_b) = (a.gap_to(b), b.gap_to(a));
+        let is_first = match self.width {
+            None if from_a.min(from_b) >= AMBIGUOUS_FROM => hint.choose(a, b),
+            None => Some(from_a < from_b),
+            Some(width) => {
+                let (miss_a, miss_b) = ((from_a - width).abs(), (from_b - width).abs());
+                if miss_a.min(miss_b) > closeness(width) {
+                    return Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(a, from_a)));
+                }
+                if (miss_a - miss_b).abs() <= AS_NEAR { hint.choose(a, b) } else { Some(miss_a < miss_b) }
+            }
         };
-        let utc = label.base.plus(index);
-        let at = match front.sys {
-            Ok(at) => at,
-            Err(reason) => return self.pass_over(front, reason, said),
+        let (on_time, width) = match is_first {
+            Some(true) => (a, from_a),
+            Some(false) => (b, from_b),
+            None => return Pulse::Refused(Reason::AmbiguousWidth, Some(self.gaps(a, from_a))),
         };
-        let at = if self.config.sawtooth { at + self.ublox.correction(utc, front.raw) } else { at };
-        match self.guard.pass(self.now, utc, at, self.is_configured()) {
-            Passage::Open => {}
-            Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),
-            Passage::Held(reason) => {
-                said.push(Verdict::Rejected(reason));
-                return;
-            }
+        match on_time.usual() {
+            1 => Pulse::Settled(on_time.on_time(Some(width))),
+            _ => Pulse::Refused(Reason::Ringing, None),
         }
-        (self.has_published, self.passed_over) = (true, None);
-        self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
-        let error = front.error + miss;
-        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }
 
-    /// No sample comes of this pulse, though everything else stands.
-    fn pass_over(&mut self, front: &Front, reason: Reason, said: &mut Vec<Verdict>) {
-        let since = self.passed_over.map_or(front.raw, |(since, _)| since);
-        self.passed_over = Some((since, reason));
-        said.push(Verdict::Rejected(reason));
-    }
-
-    /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
-    fn mind_leap_window(&mut self, index: i64) {
-        let Some(utc) = self.labeller.counted(index) else { return };
-        let last = self.last_counted.replace(utc).unwrap_or(utc);
-        if in_leap_window(utc) || is_past_leap_window(last, utc) {
-            self.labeller.enter_leap_window(self.guard.expected_change(utc));
-        }
+    fn gaps(&self, track: &Track, gap: Span) -> Contradiction {
+        Contradiction::Width { configured: self.width, measured: [gap, track.period() - gap] }
     }
 }
+
+impl Hint {
+    /// Whether the first of two edges is on time, where one of them fits and the other does not.
+    fn choose(self, a: &Track, b: &Track) -> Option<bool> {
+        let by_system = self.system.and_then(|max_error| {
+            let agrees = |track: &Track| track.sys_phase().is_some_and(|phase| phase.abs() <= max_error);
+            (agrees(a) != agrees(b)).then(|| agrees(a))
+        });
+        let nearer = |at: Instant<Raw>| {
+            let (from_a, from_b) = (a.distance(at), b.distance(at));
+            ((from_a - from_b).abs() > CLEARLY_NEARER).then_some(from_a < from_b)
+        };
+        let [by_sentences, by_count] = [self.sentences, self.confirmed].map(|at| at.and_then(nearer));
+        by_sentences.or(by_system).or(by_count)
+    }
+}
+
+/// How near a measured width must be to the configured one: to 5 ms and a twentieth of it.
+fn closeness(width: Span) -> Span {
+    Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
+}
+
+/// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.
+fn why_too_many(seen: &[&Track]) -> Reason {
+    let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < ONE_PLACE;
+    let is_first = |(n, track): &(usize, &&Track)| !seen.iter().take(*n).any(|other| near(track, other));
+    let places = seen.iter().enumerate().filter(is_first).count();
+    if places > 2 { Reason::NotOneHertz } else { Reason::UnevenPulse }
+}
+
+#[cfg(test)]
+mod tests;

@@ -123,15 +123,10 @@ impl Guard {
         self.announced().filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
     }
 
-    /// By how much the label must change over the window that `utc` lies in, if a leap second is announced.
-    pub fn expected_change(&self, utc: UtcSecond) -> Option<i64> {
-        let announced = self.announced()?;
-        let days = utc.date().days() - announced.day.days();
-        match announced.leap {
-            Leap::Insert if matches!(days, 0 | 1) => Some(-1),
-            Leap::Delete if matches!(days, 0 | 1) => Some(1),
-            Leap::Insert | Leap::Delete | Leap::None => None,
-        }
+    /// What was announced for the last month's end, if that was less than a day ago or is less than a day ahead.
+    pub fn leap_near(&self, utc: UtcSecond) -> Leap {
+        let near = |announced: &Announced| matches!(utc.date().days() - announced.day.days(), 0 | 1);
+        self.announced().filter(near).map_or(Leap::None, |announced| announced.leap)
     }
 
     /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
@@ -185,12 +180,12 @@ mod tests {
         let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
         let announced = |leap| Some(Announced { day, leap });
         guard.announce_by_receiver(announced(Leap::Insert));
-        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Insert, Some(-1)), "the table says nothing");
+        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Insert, Leap::Insert), "the table says nothing");
         guard.announce(announced(Leap::Delete));
-        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::Delete, Some(1)));
+        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Delete, Leap::Delete));
         guard.announce(None);
         guard.announce_by_receiver(None);
-        assert_eq!((guard.leap(noon), guard.expected_change(noon)), (Leap::None, None));
+        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::None, Leap::None));
     }
 
     #[test]

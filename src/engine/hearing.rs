@@ -1,9 +1,9 @@
 //! What is heard of the receiver: bytes, sentences, times, fixes; and, when it is not enough, what is missing.
 
-use crate::engine::mention::Heard;
+use crate::engine::epochs::Said;
 use crate::event::{Lost, Reason};
 use crate::foreign::Foreign;
-use crate::nmea::LineCounts;
+use crate::nmea::{Burst, LineCounts};
 use crate::time::{Instant, Raw, Span};
 
 /// What was not heard for this long has stopped: three seconds in a row are missing.
@@ -75,11 +75,11 @@ impl Hearing {
         self.foreign = None;
     }
 
-    /// Bytes came, each so long on the line, in a burst that began then; `counts` is what came of all bytes so far.
-    pub fn bytes(&mut self, now: Instant<Raw>, byte_time: Span, burst_start: Instant<Raw>, counts: LineCounts) {
+    /// Bytes came, in that burst; `counts` is what came of all bytes so far.
+    pub fn bytes(&mut self, now: Instant<Raw>, burst: Burst, counts: LineCounts) {
         self.bytes.comes(now);
-        self.byte_time = byte_time;
-        self.busy_since = Some(burst_start);
+        self.byte_time = burst.byte_time;
+        self.busy_since = Some(burst.began);
         if counts.sentences > self.counts.sentences {
             self.sentences.comes(now);
             self.foreign = None;
@@ -99,19 +99,20 @@ impl Hearing {
         self.sentences.comes(now);
     }
 
-    /// A sentence came, and this is what it was.
-    pub fn sentence(&mut self, now: Instant<Raw>, heard: Heard) {
-        match heard {
-            Heard::Mention(_) => {
+    /// A burst is over, and this is what it said.
+    pub fn said(&mut self, now: Instant<Raw>, said: Said) {
+        match said {
+            Said::Epoch(_) => {
                 self.mention = Some(now);
                 self.invalid_since = None;
             }
-            Heard::NotValid => {
+            Said::NotValid => {
                 self.invalid = Some(now);
                 self.invalid_since.get_or_insert(now);
             }
-            Heard::Fraction => self.fraction = Some(now),
-            Heard::LeapSecond | Heard::Part | Heard::Nothing => {}
+            Said::Fraction => self.fraction = Some(now),
+            Said::Contradiction => self.impossible(now, Reason::SentencesDisagree),
+            Said::LeapSecond(_) | Said::Overruled => {}
         }
     }
 

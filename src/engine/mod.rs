@@ -1,50 +1,50 @@
 //! The pure core: events in, verdicts out. It does no input or output, reads no clock, logs nothing and has no
 //! threads; the same events give the same verdicts, bit for bit.
 //!
-//! Edges are dated by [`clock_map`], gathered by [`front`], sorted into [`track`]s by [`pulse_train`]; sentences are
-//! gathered by [`mention`] and tied to the on-time edge by [`labeller`]. What is missing is known to [`hearing`], what a
-//! u-blox receiver says besides to [`ublox`]; [`guard`] lets a pulse pass or not. The way of an edge through them is in
-//! `edges`, that of a sentence in `sentences`; `assess` decides the state.
+//! The way of an edge: [`clock_map`] dates it, [`edges`] says whether it is on time, [`phase`] counts it, `pulses` makes
+//! a sample of it if label, [`guard`] and settings let it. The way of a sentence: [`epochs`] gathers it with the rest of
+//! its burst, [`label`] ties the epoch to a pulse. What is missing is known to [`hearing`], what a u-blox receiver says
+//! besides to [`ublox`]; `state` decides the state.
+//!
+//! Verdicts are functions of the last seconds' evidence. Three things are remembered longer: the count of the pulse and
+//! what confirmed its label, which are evidence; and whether anything was published, as the system clock follows us then.
 
 use std::collections::VecDeque;
 
-mod assess;
 pub mod clock_map;
 mod config;
-mod edges;
-pub mod front;
+pub mod edges;
+pub mod epochs;
 pub mod guard;
 pub mod hearing;
-pub mod labeller;
-pub mod mention;
-mod placing;
-pub mod pulse_train;
+pub mod label;
+pub mod phase;
+mod pulses;
 mod sentences;
 mod stamper;
-pub mod track;
+mod state;
 pub mod ublox;
 
 pub use config::{Config, DATE_CEILING, DATE_FLOOR};
 
-use crate::event::{Edge, Edges, Event, Reason, SourceChange, State, Verdict};
+use crate::event::{Edge, Event, Leap, Reason, SourceChange, State, Verdict};
 use crate::nmea::{Framer, LineCounts};
 use crate::time::{Instant, Raw, Span, UtcSecond};
 use clock_map::ClockMap;
-use front::Fronts;
+use edges::{Edges, OnTime, Pulse};
+use epochs::Epochs;
 use guard::Guard;
 use hearing::{HEARD_WITHIN, Hearing};
-use labeller::{Label, Labeller, Labelling};
-use mention::Mentions;
-use pulse_train::{OnTime, Pulse, PulseTrain};
+use label::{Label, Labeller, Labelling};
+use phase::Phase;
 use stamper::Stamper;
 use ublox::Ublox;
 
-/// An edge that still waits for the cross time stamp after it by then will hardly get one.
+/// An edge that still waits for the cross timestamp after it by then will hardly get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
-/// Pulses that are passed over one by one for longer than this are no exception any more.
-const PASSED_OVER_FOR: Span = Span::from_secs(10);
-/// A receiver that says it has no fix is counted on for this long.
-const NO_FIX_AFTER: Span = Span::from_secs(5);
+/// How long a pulse has to be steady after it moved, or after the receiver had no fix. Receivers realign their pulse up
+/// to ten seconds after the fix.
+const SETTLE: Span = Span::from_secs(15);
 
 /// The engine.
 #[derive(Debug)]
@@ -52,14 +52,14 @@ pub struct Engine {
     config: Config,
     now: Instant<Raw>,
     framer: Framer,
-    mentions: Mentions,
+    epochs: Epochs,
     hearing: Hearing,
     ublox: Ublox,
     clock_map: ClockMap,
-    /// Edges that wait for the cross time stamp after them.
+    /// Edges that wait for the cross timestamp after them.
     pending: VecDeque<Edge>,
-    fronts: Fronts,
-    train: PulseTrain,
+    edges: Edges,
+    phase: Phase,
     labeller: Labeller,
     guard: Guard,
     /// The last second named that cannot be.
@@ -72,6 +72,10 @@ pub struct Engine {
     pulse_awaited_since: Option<Instant<Raw>>,
     /// The second of the last pulse that was counted, whether it was published or not.
     last_counted: Option<UtcSecond>,
+    /// The second of count 0 by the system clock at the last pulse.
+    by_system: Option<UtcSecond>,
+    /// When the pulse moved last, or the receiver had no fix.
+    doubted: Option<Instant<Raw>>,
     /// Whether a sample came since pulse and receiver agree.
     has_published: bool,
     /// Since when every pulse was passed over for what it was itself, and for what the last one was.
@@ -86,13 +90,13 @@ impl Engine {
             config,
             now: Instant::from_nanos(i64::MIN),
             framer: Framer::default(),
-            mentions: Mentions::new(config.trust_zda),
+            epochs: Epochs::new(config.trust_zda),
             hearing: Hearing::default(),
             ublox: Ublox::default(),
             clock_map: ClockMap::default(),
             pending: VecDeque::new(),
-            fronts: Fronts::default(),
-            train: PulseTrain::new(config.width),
+            edges: Edges::new(config.width),
+            phase: Phase::default(),
             labeller: Labeller::new(config.delay),
             guard: Guard::new(config.witness, config.conventions),
             impossible: None,
@@ -101,6 +105,8 @@ impl Engine {
             pulse_lost: false,
             pulse_awaited_since: None,
             last_counted: None,
+            by_system: None,
+            doubted: None,
             has_published: false,
             passed_over: None,
             state: State::Searching(Reason::Starting),
@@ -111,38 +117,18 @@ impl Engine {
     /// other.
     pub fn handle(&mut self, event: &Event) -> Vec<Verdict> {
         let mut said = Vec::new();
+        self.now = self.now.max(event.head().0);
+        self.complete_epoch(&mut said);
         match event {
-            Event::Bytes(bytes) => {
-                self.passes(bytes.read_at);
-                self.on_bytes(bytes, &mut said);
-            }
-            Event::Report(report) => {
-                self.passes(report.read_at);
-                self.on_report(*report, &mut said);
-            }
-            Event::Edge(edge) => {
-                self.passes(edge.read_at);
-                self.on_edge(*edge, &mut said);
-            }
-            Event::CrossTs(cross) => {
-                self.passes(cross.raw);
-                self.on_cross_ts(*cross, &mut said);
-            }
-            Event::Source { raw, change } => {
-                self.passes(*raw);
-                self.on_source(*change);
-            }
-            Event::Witness(witness) => {
-                self.passes(witness.raw);
-                self.guard.hear(*witness);
-            }
-            Event::LeapTable { raw, next } => {
-                self.passes(*raw);
-                self.guard.announce(*next);
-            }
-            Event::Tick { raw } => self.passes(*raw),
+            Event::Bytes(bytes) => self.on_bytes(bytes, &mut said),
+            Event::Report(report) => self.on_report(*report, &mut said),
+            Event::Edge(edge) => self.on_edge(*edge, &mut said),
+            Event::CrossTs(cross) => self.on_cross_ts(*cross, &mut said),
+            Event::Source { change, .. } => self.on_source(*change),
+            Event::Witness(witness) => self.guard.hear(*witness),
+            Event::LeapTable { next, .. } => self.guard.announce(*next),
+            Event::Tick { .. } => {}
         }
-        self.complete_front(&mut said);
         self.drop_worn_label();
         self.update_state(&mut said);
         said
@@ -155,17 +141,17 @@ impl Engine {
 
     /// The on-time edge, if it is known.
     pub fn on_time(&self) -> Option<OnTime> {
-        match self.train.view(self.now) {
+        match self.edges.view(self.now) {
             Pulse::Settled(on_time) => Some(on_time),
-            Pulse::Absent | Pulse::Measuring | Pulse::Refused(_) => None,
+            Pulse::Absent | Pulse::Measuring | Pulse::Refused(..) => None,
         }
     }
 
     /// The label and the sentence delay, if they are agreed.
     pub fn label(&self) -> Option<Label> {
-        match self.labeller.view() {
+        match self.labelling() {
             Labelling::Agreed(label) => Some(label),
-            Labelling::Open | Labelling::Refused(_) => None,
+            Labelling::Open | Labelling::Refused(..) => None,
         }
     }
 
@@ -179,8 +165,17 @@ impl Engine {
         self.framer.counts()
     }
 
-    fn passes(&mut self, at: Instant<Raw>) {
-        self.now = self.now.max(at);
+    fn labelling(&self) -> Labelling {
+        self.labeller.view(self.leap_near())
+    }
+
+    /// What was announced for the month's end that the count has come to, or over.
+    fn leap_near(&self) -> Leap {
+        self.last_counted.map_or(Leap::None, |utc| self.guard.leap_near(utc))
+    }
+
+    fn is_settling(&self) -> bool {
+        self.doubted.is_some_and(|doubted| self.now - doubted < SETTLE)
     }
 
     fn on_source(&mut self, change: SourceChange) {
@@ -190,20 +185,27 @@ impl Engine {
                 self.hearing.device(self.now, None);
             }
             SourceChange::SentencesLost(lost) => self.hearing.device(self.now, Some(lost)),
-            SourceChange::PulseOpen(edges) => self.on_pulse_open(Stamper::Phc, edges),
-            SourceChange::PpsOpen(edges) => self.on_pulse_open(Stamper::KernelPps, edges),
+            SourceChange::PulseOpen(grant) => self.on_pulse_open(Stamper::Phc, grant),
+            SourceChange::PpsOpen(grant) => self.on_pulse_open(Stamper::KernelPps, grant),
             SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::Phc, true),
             SourceChange::PulseRearmed => {}
             SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KernelPps, true),
         }
     }
 
-    fn on_pulse_open(&mut self, stamper: Stamper, edges: Edges) {
-        self.train.promise(edges);
+    fn on_pulse_open(&mut self, stamper: Stamper, grant: crate::event::Edges) {
+        self.edges.grant(grant);
         (self.stamper, self.pulse_lost) = (stamper, false);
         self.pulse_awaited_since = Some(self.now);
         self.clock_map.reset();
         self.pending.clear();
+    }
+
+    /// The raw clock stood still: what was counted on it is void.
+    fn on_suspension(&mut self) {
+        self.edges.reset();
+        self.phase.reset();
+        self.labeller.reset();
     }
 
     /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names. A lone

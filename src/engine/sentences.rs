@@ -1,84 +1,111 @@
 //! From the receiver's bytes to the label: what each sentence adds, and what is said of it.
 
 use crate::engine::Engine;
+use crate::engine::epochs::{Epoch, Said};
 use crate::engine::guard::{self, in_leap_window};
-use crate::engine::labeller::Effect;
-use crate::engine::mention::{Heard, Mention};
-use crate::engine::ublox::Said;
+use crate::engine::label::{Beside, Effect};
+use crate::engine::ublox;
 use crate::event::{Bytes, Reason, Report, Says, Verdict};
-use crate::nmea::{Found as Framed, Sentence};
+use crate::nmea::{Found, Sentence};
 use crate::ubx::Frame;
 
 impl Engine {
-    pub(super) fn on_bytes(&mut self, bytes: &Bytes, said: &mut Vec<Verdict>) {
+    pub(super) fn on_bytes(&mut self, bytes: &Bytes, verdicts: &mut Vec<Verdict>) {
         let mut messages: Vec<Result<Sentence, Frame>> = Vec::new();
         self.framer.push_all(bytes, |found| match found {
-            Framed::Line(line) => messages.extend(line.read.map(Ok)),
-            Framed::Frame(frame, _) => messages.push(Err(frame)),
+            Found::Line(line) => messages.extend(line.read.map(Ok)),
+            Found::Frame(frame, _) => messages.push(Err(frame)),
         });
-        self.hearing.bytes(self.now, bytes.byte_time, self.framer.burst_start(), self.framer.counts());
+        let burst = self.framer.burst();
+        self.hearing.bytes(self.now, burst, self.framer.counts());
+        let mut said = Vec::new();
         for message in &messages {
             match self.ublox.hear(self.now, message) {
-                Said::UtcUnknown => {
+                ublox::Said::UtcUnknown => {
                     // Seconds that it named before it said so may have been reckoned with the same leap seconds.
                     self.labeller.reset();
                     self.hearing.utc_unknown(self.now);
                 }
-                Said::LeapSecond(next) => self.guard.announce_by_receiver(next),
-                Said::Nothing => {}
+                ublox::Said::LeapSecond(next) => self.guard.announce_by_receiver(next),
+                ublox::Said::Nothing => {}
             }
             if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
-                self.on_sentence(&sentence, said);
+                self.epochs.add(&sentence, burst, &mut said);
             }
         }
+        self.take(said, verdicts);
     }
 
-    fn on_sentence(&mut self, sentence: &Sentence, said: &mut Vec<Verdict>) {
-        match self.mentions.add(sentence) {
-            Heard::Mention(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
-            Heard::Mention(mention) => self.on_mention(mention, said),
-            heard @ (Heard::NotValid | Heard::Fraction | Heard::LeapSecond | Heard::Part | Heard::Nothing) => {
-                self.hearing.sentence(self.now, heard);
-            }
-        }
+    /// A burst may be over.
+    pub(super) fn complete_epoch(&mut self, verdicts: &mut Vec<Verdict>) {
+        let mut said = Vec::new();
+        self.epochs.complete(self.now, self.framer.burst(), &mut said);
+        self.take(said, verdicts);
     }
 
-    pub(super) fn on_report(&mut self, report: Report, said: &mut Vec<Verdict>) {
+    pub(super) fn on_report(&mut self, report: Report, verdicts: &mut Vec<Verdict>) {
         self.hearing.report(self.now);
-        match report.says {
-            Says::Second { utc, named_at, began_at } => {
-                let burst_start = began_at.min(named_at);
-                self.on_mention(Mention { utc, first_byte: named_at, burst_start }, said);
+        let said = match report.says {
+            Says::Second { utc, named_at: named, began_at } => {
+                let began = began_at.min(named);
+                Said::Epoch(Epoch { utc, began: [began; 2], named, by_set_rate: began })
             }
-            Says::NoFix => self.hearing.sentence(self.now, Heard::NotValid),
+            Says::NoFix => Said::NotValid,
+        };
+        self.take(vec![said], verdicts);
+    }
+
+    fn take(&mut self, said: Vec<Said>, verdicts: &mut Vec<Verdict>) {
+        for said in said {
+            match said {
+                Said::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
+                Said::Epoch(epoch) => self.on_epoch(epoch, verdicts),
+                said => {
+                    self.hearing.said(self.now, said);
+                    match said {
+                        Said::LeapSecond(at) => self.labeller.leap_second(at),
+                        Said::NotValid => self.doubted = Some(self.now),
+                        Said::Contradiction | Said::Overruled => {
+                            verdicts.push(Verdict::Rejected(Reason::SentencesDisagree));
+                        }
+                        Said::Epoch(_) | Said::Fraction => {}
+                    }
+                }
+            }
         }
     }
 
-    fn on_mention(&mut self, mention: Mention, said: &mut Vec<Verdict>) {
-        let (utc, weeks) = match guard::possible(mention.utc, &self.config) {
+    fn on_epoch(&mut self, epoch: Epoch, verdicts: &mut Vec<Verdict>) {
+        let (utc, weeks) = match guard::possible(epoch.utc, &self.config) {
             Ok(possible) => possible,
             Err(reason) => {
                 self.hearing.impossible(self.now, reason);
-                self.impossible = Some(mention.utc);
-                said.push(Verdict::Rejected(reason));
+                self.impossible = Some(epoch.utc);
+                verdicts.push(Verdict::Rejected(reason));
                 return;
             }
         };
         if weeks != self.rolled_over {
             self.rolled_over = weeks;
-            said.push(Verdict::RolledOver { weeks });
+            verdicts.push(Verdict::RolledOver { weeks });
         }
-        let mention = Mention { utc, ..mention };
-        self.hearing.sentence(self.now, Heard::Mention(mention));
-        if in_leap_window(utc) {
-            self.labeller.enter_leap_window(self.guard.expected_change(utc));
-            said.push(Verdict::Rejected(Reason::LeapWindow));
-            return;
+        let epoch = Epoch { utc, ..epoch };
+        self.hearing.said(self.now, Said::Epoch(epoch));
+        let in_window = in_leap_window(utc);
+        if in_window {
+            self.labeller.over_leap();
+            verdicts.push(Verdict::Rejected(Reason::LeapWindow));
         }
-        match self.labeller.add(mention, self.train.on_time()) {
+        match self.labeller.add(epoch, &self.phase, self.beside(), in_window) {
             Effect::None => {}
-            Effect::Dissent => said.push(Verdict::Rejected(Reason::LabelDissent)),
-            Effect::Relabelled(seconds) => said.push(Verdict::Relabelled { seconds }),
+            Effect::Dissent => verdicts.push(Verdict::Rejected(Reason::LabelDissent)),
+            Effect::Relabelled(seconds) => verdicts.push(Verdict::Relabelled { seconds }),
         }
+    }
+
+    /// What else says which second it is.
+    pub(super) fn beside(&self) -> Beside {
+        let system = self.by_system.filter(|_| self.guard.witness(self.now).is_some());
+        Beside { system, unsure: self.by_system, leap: self.leap_near() }
     }
 }

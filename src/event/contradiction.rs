@@ -21,13 +21,6 @@ pub enum Contradiction {
         /// As measured, from the nearest pulse that it could mean.
         measured: Span,
     },
-    /// The edge that was on time starts the other part of the second now.
-    Edge {
-        /// Pulse width until now; `None` where one edge alone was seen.
-        before: Option<Span>,
-        /// The parts that the edges divide the second into now.
-        measured: [Span; 2],
-    },
     /// The sentence delay until now, and the one with which the sentences would name another pulse.
     DelayMoved {
         /// As it was.
@@ -85,13 +78,6 @@ impl fmt::Display for Contradiction {
             }
             Self::Width { configured: None, measured: [a, b] } => write!(f, "the edges lie {a} and {b} apart"),
             Self::Delay { configured, measured } => write!(f, "configured delay {configured}, measured {measured}"),
-            Self::Edge { before, measured: [a, b] } => {
-                match before {
-                    Some(width) => write!(f, "the pulse was {width} wide")?,
-                    None => f.write_str("one edge a second came")?,
-                }
-                write!(f, ", the edges now lie {a} and {b} apart")
-            }
             Self::DelayMoved { before, now } => {
                 write!(f, "the sentences came {before} after the pulse that they name, now {now} after a pulse")
             }

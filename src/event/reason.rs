@@ -96,8 +96,14 @@ reasons! {
     AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
     /// The configured width does not fit.
     WidthMismatch = "width-mismatch": "the configured width fits neither part of the second that the edges divide: correct or remove width",
-    /// The other edge would be on time now.
-    EdgeContradiction = "edge-contradiction": "the pulse's width changed so that the other edge would now be the on-time one: restart if this was intended, or set width",
+    /// One edge of two.
+    EdgeLost = "edge-lost": "only one of the pulse's two edges arrives, and it may be the wrong one: the other is lost or read by another program, or the pulse is too short for this NIC; set the receiver to a longer pulse, such as 100ms",
+    /// One edge, and nobody knows which.
+    LoneEdge = "lone-edge": "only one edge a second arrives, and the driver does not say that it is the on-time one: set edges = \"one\" if this NIC timestamps the on-time edge alone; else the other edge is lost",
+    /// Several edges in the on-time place.
+    Ringing = "ringing": "the on-time edge arrives as several edges within 50 us: check the pulse's level and termination, and crosstalk from other wires",
+    /// The pulse has to prove itself.
+    Settling = "settling": "the pulse moved, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 15 s",
 
     // The label cannot be trusted.
     /// Delays at both ends of the second.

@@ -17,8 +17,9 @@ use crate::foreign::{Foreign, Recogniser};
 use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
-/// A longer pause than this between two bytes begins a new burst. USB adapters hand bytes over every 16 ms.
-pub(crate) const SILENCE: Span = Span::from_millis(30);
+/// A longer pause than this between two bytes begins a new burst. Sources let the bytes of a burst gather for up to
+/// 80 ms.
+const SILENCE: Span = Span::from_millis(100);
 
 /// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
 const FRAME_SILENCE: Span = Span::from_millis(250);
@@ -40,21 +41,57 @@ pub struct Framer {
     line: [u8; LINE_MAX],
     /// Length of the line so far; `None` outside a line.
     len: Option<usize>,
-    first_byte: Instant<Raw>,
-    burst_start: Instant<Raw>,
-    /// The burst of the last byte that was read as text.
-    line_burst: Instant<Raw>,
+    first_byte: Held,
+    burst: Burst,
     last_byte: Option<Instant<Raw>>,
     recogniser: Recogniser,
     counts: LineCounts,
 }
 
-/// A byte that may be part of a frame.
-#[derive(Clone, Copy, Debug)]
+/// Reads that follow each other without silence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Burst {
+    /// When its first read returned, and how many bytes that brought.
+    pub began: Instant<Raw>,
+    /// Bytes of its first read.
+    pub first_read: usize,
+    /// When its last read but one returned.
+    pub before_last: Instant<Raw>,
+    /// When its last read returned.
+    pub last: Instant<Raw>,
+    /// Bytes of its last read.
+    pub last_read: usize,
+    /// Reads in all.
+    pub reads: usize,
+    /// Bytes in all.
+    pub bytes: usize,
+    /// Lines that came to their end in it.
+    pub lines: usize,
+    /// How long a byte takes at the rate that the port is set to; zero where it has none.
+    pub byte_time: Span,
+}
+
+impl Burst {
+    fn add(&mut self, bytes: &Bytes) {
+        let count = bytes.data.len();
+        let follows = self.reads > 0 && bytes.read_at - self.last - bytes.byte_time.times(count as i64) <= SILENCE;
+        if !follows {
+            *self = Self { began: bytes.read_at, first_read: count, last: bytes.read_at, ..Self::default() };
+        }
+        (self.before_last, self.last) = (self.last, bytes.read_at);
+        (self.last_read, self.byte_time) = (count, bytes.byte_time);
+        self.reads += 1;
+        self.bytes += count;
+    }
+}
+
+/// A byte, and the read that brought it.
+#[derive(Clone, Copy, Debug, Default)]
 struct Held {
     byte: u8,
     start: Instant<Raw>,
-    burst_start: Instant<Raw>,
+    read_at: Instant<Raw>,
+    read: usize,
 }
 
 /// Whether the rest of a frame is waited for.
@@ -70,9 +107,8 @@ impl Default for Framer {
             held: VecDeque::new(),
             line: [0; LINE_MAX],
             len: None,
-            first_byte: Instant::default(),
-            burst_start: Instant::default(),
-            line_burst: Instant::default(),
+            first_byte: Held::default(),
+            burst: Burst::default(),
             last_byte: None,
             recogniser: Recogniser::default(),
             counts: LineCounts::default(),
@@ -103,11 +139,13 @@ impl Framer {
     pub fn push_all(&mut self, bytes: &Bytes, mut found: impl FnMut(Found<'_>)) {
         let first = bytes.read_at - bytes.byte_time.times(bytes.data.len() as i64);
         let is_silent_for = |silence: Span| self.last_byte.is_none_or(|last| first - last > silence);
-        let burst_start = if is_silent_for(SILENCE) { first } else { self.burst_start };
         if is_silent_for(FRAME_SILENCE) {
             self.release(Patience::None, &mut found);
         }
-        self.burst_start = burst_start;
+        if !bytes.data.is_empty() {
+            self.burst.add(bytes);
+        }
+        let (read_at, read) = (bytes.read_at, bytes.data.len());
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
             self.counts.bytes += 1;
             match self.recogniser.take(byte) {
@@ -117,7 +155,7 @@ impl Framer {
                 // Those are counted where they come to their end.
                 Some(Foreign::Ubx | Foreign::Damaged) | None => {}
             }
-            let byte = Held { byte, start, burst_start };
+            let byte = Held { byte, start, read_at, read };
             if self.held.is_empty() && byte.byte != 0xB5 {
                 self.take(byte, &mut found);
             } else {
@@ -130,9 +168,9 @@ impl Framer {
         }
     }
 
-    /// When the burst began that the last bytes belong to.
-    pub fn burst_start(&self) -> Instant<Raw> {
-        self.burst_start
+    /// The burst that the last bytes belong to.
+    pub fn burst(&self) -> Burst {
+        self.burst
     }
 
     /// What came of the bytes so far.
@@ -164,21 +202,22 @@ impl Framer {
             self.end(Err(Refusal::CutOff), found);
         }
         let bytes: Vec<u8> = self.held.drain(..length).map(|held| held.byte).collect();
-        let Held { start: first_byte, burst_start, .. } = first;
+        let Held { start: first_byte, read_at, read, .. } = first;
         self.counts.frames += 1;
-        found(Found::Frame(Frame { message: ubx::Message::read(&bytes), first_byte, burst_start }, &bytes));
+        self.burst.lines += 1;
+        found(Found::Frame(Frame { message: ubx::Message::read(&bytes), first_byte, read_at, read }, &bytes));
     }
 
     /// A byte that is part of no frame.
-    fn take(&mut self, Held { byte, start, burst_start }: Held, found: &mut impl FnMut(Found<'_>)) {
-        self.line_burst = burst_start;
+    fn take(&mut self, held: Held, found: &mut impl FnMut(Found<'_>)) {
+        let byte = held.byte;
         match (byte, self.len) {
             (b'$', len) => {
                 if len.is_some() {
                     self.end(Err(Refusal::CutOff), found);
                 }
                 self.len = Some(0);
-                self.first_byte = start;
+                self.first_byte = held;
                 self.append(byte, found);
             }
             (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
@@ -204,7 +243,8 @@ impl Framer {
         let line = self.len.take().and_then(|len| self.line.get(..len)).unwrap_or_default();
         // Only printable ASCII was appended.
         let text = std::str::from_utf8(line).unwrap_or_default();
-        let (first_byte, burst_start) = (self.first_byte, self.line_burst);
+        let Held { start: first_byte, read_at, read: in_read, .. } = self.first_byte;
+        self.burst.lines += 1;
         let content = how.and_then(|()| content::check(text)).and_then(|()| content::read(text));
         let read = content.map(|content::Content { kind, time, date, validity }| Sentence {
             kind,
@@ -212,7 +252,8 @@ impl Framer {
             date,
             validity,
             first_byte,
-            burst_start,
+            read_at,
+            read: in_read,
         });
         self.counts.add(text, &read);
         found(Found::Line(Line { text, first_byte, read }));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::pulse_train::OnTime;
+use crate::engine::edges::OnTime;
 use crate::event::{Contradiction, Event, Leap, Reason, Sample, SourceChange, State, Verdict};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 use crate::time::{Instant, Raw, Span, UtcSecond};

@@ -1,24 +1,24 @@
-//! When a leap second may come: around the end of June and of December, in UTC.
+//! When a leap second may come: around the end of any month, in UTC (ITU-R TF.460-6, section 2.1: preferably at the end of
+//! June and December, but any month's end may be chosen).
 
 use crate::time::{DAY, UtcSecond};
 
-/// Whether a leap second may be near: five seconds around the end of June and of December, in UTC.
+/// On either side of midnight, in seconds.
+const REACH: i64 = 5;
+
+/// Whether a leap second may be near: five seconds around the end of a month, in UTC.
 pub fn in_leap_window(utc: UtcSecond) -> bool {
-    let (_, month, day) = utc.date().ymd();
-    match (month, day) {
-        (6, 30) | (12, 31) => i64::from(utc.second_of_day()) >= DAY - 5,
-        (7 | 1, 1) => utc.second_of_day() <= 5,
-        _ => false,
-    }
+    let second = i64::from(utc.second_of_day());
+    second >= DAY - REACH && utc.plus(REACH).date().ymd().2 == 1 || second <= REACH && utc.date().ymd().2 == 1
 }
 
-/// Whether the end of June or of December lies between these seconds.
+/// Whether the end of a month lies between these seconds.
 pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
-    let half_year = |utc: UtcSecond| {
+    let month = |utc: UtcSecond| {
         let (year, month, _) = utc.date().ymd();
-        (year, month > 6)
+        (year, month)
     };
-    half_year(earlier) != half_year(later)
+    month(earlier) != month(later)
 }
 
 #[cfg(test)]
@@ -39,20 +39,24 @@ mod tests {
             (utc(2027, 1, 1, 6), false),
             (utc(2027, 6, 30, 86_399), true),
             (utc(2027, 7, 1, 0), true),
-            (utc(2027, 3, 31, 86_399), false),
+            (utc(2027, 3, 31, 86_399), true),
+            (utc(2028, 2, 29, 86_396), true),
+            (utc(2028, 2, 28, 86_399), false),
+            (utc(2027, 3, 30, 86_399), false),
+            (utc(2027, 4, 2, 0), false),
         ] {
             assert_eq!(in_leap_window(at), inside, "{at}");
         }
     }
 
     #[test]
-    fn the_end_of_a_half_year_that_nobody_saw_is_noticed() {
+    fn the_end_of_a_month_that_nobody_saw_is_noticed() {
         for (earlier, later, is_past) in [
             (utc(2026, 12, 31, 86_390), utc(2026, 12, 31, 86_399), false),
             (utc(2026, 12, 31, 86_390), utc(2027, 1, 1, 30), true),
             (utc(2027, 6, 30, 86_390), utc(2027, 7, 1, 6), true),
             (utc(2027, 7, 1, 0), utc(2027, 7, 1, 6), false),
-            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), false),
+            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), true),
         ] {
             assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
         }

@@ -1,9 +1,11 @@
 //! When a burst began on gpsd's serial line, of which only the ends of its sentences are seen here. The pace of the
 //! line is measured: the bit rate that gpsd names means nothing on USB.
 
-use crate::nmea::SILENCE;
 use crate::source::feed::BITS_PER_BYTE;
 use crate::time::{Instant, NANOS, Raw, Span};
+
+/// A longer pause than this begins a new burst.
+const SILENCE: Span = Span::from_millis(30);
 
 /// A burst that does not end is measured this often.
 const MEASURED_OVER: Span = Span::SECOND;

@@ -1,33 +1,24 @@
-//! Where the engine stands: one decision over what is known of pulse, receiver and label.
+//! Where the engine stands: the one place that decides it.
+//!
+//! ```text
+//!  Searching ──> Measuring ──> Pairing ──> Locked <──> Coasting
+//!      ^             ^            ^          |            |
+//!      └─────────────┴── Refusing ┴──────────┴────────────┘
+//! ```
+//! No arrow is remembered: the state follows from what pulse, receiver and label are known to be now. Only two things
+//! are more than that: Locked begins with a sample, and ends where no sample came for ten seconds.
 
+use crate::engine::edges::Pulse;
 use crate::engine::hearing::{HEARD_WITHIN, Receiver};
-use crate::engine::labeller::Labelling;
-use crate::engine::pulse_train::Pulse;
-use crate::engine::{CROSS_TS_WITHIN, Engine, NO_FIX_AFTER, PASSED_OVER_FOR};
+use crate::engine::label::Labelling;
+use crate::engine::{CROSS_TS_WITHIN, Engine};
 use crate::event::{Contradiction, Reason, State};
-use crate::time::UtcSecond;
+use crate::time::{Span, UtcSecond};
+
+/// Pulses that give no sample for longer than this are no exception.
+const PASSED_OVER_FOR: Span = Span::from_secs(10);
 
 impl Engine {
-    /// The two values that contradict each other, where that is the reason.
-    pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
-        match state.reason()? {
-            Reason::WidthMismatch | Reason::AmbiguousWidth | Reason::EdgeContradiction => self.train.contradiction(),
-            Reason::DelayMismatch
-            | Reason::DelayMoved
-            | Reason::StraddlingDelay
-            | Reason::SentencesDisagree
-            | Reason::LabelDissent
-            | Reason::LeapContradiction => self.labeller.contradiction(),
-            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
-                named,
-                earliest: UtcSecond::from_civil(self.config.date_floor, 0),
-                latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
-            }),
-            Reason::WitnessDisagrees => self.guard.contradiction(),
-            _ => None,
-        }
-    }
-
     /// Where the engine stands, its input being like this: it publishes from the first sample on.
     pub(super) fn assess(&self, input: State) -> State {
         if !input.publishes() {
@@ -45,28 +36,46 @@ impl Engine {
 
     /// Where the engine stands by its input alone, before the guard.
     pub(super) fn assess_input(&self) -> State {
-        // A device that is gone is missing at once; what it stamped before it went away is of no use.
-        let pulse = if self.pulse_lost { Pulse::Absent } else { self.train.view(self.now) };
+        // A device that is gone is missing at once; what it timestamped before is of no use.
+        let pulse = if self.pulse_lost { Pulse::Absent } else { self.edges.view(self.now) };
         let receiver = self.hearing.view(self.now);
-        match (pulse, receiver, self.labeller.view()) {
+        match (pulse, receiver, self.labelling()) {
             (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
-            (Pulse::Refused(reason), _, _) => State::Refusing(reason),
+            (Pulse::Refused(reason, _), _, _) => State::Refusing(reason),
             (Pulse::Measuring, Receiver::Silent(Reason::Starting) | Receiver::Valid, _) => State::Measuring,
             (Pulse::Measuring, Receiver::Silent(reason), _) => State::Searching(reason),
             (Pulse::Measuring, Receiver::Invalid(_), _) => State::Searching(Reason::NoFix),
             (Pulse::Settled(_), Receiver::Invalid(_), Labelling::Open) => State::Searching(Reason::NoFix),
+            (Pulse::Settled(_), Receiver::Invalid(_), _) => State::Refusing(Reason::NoFix),
             (Pulse::Settled(_), Receiver::Silent(reason), Labelling::Open) => State::Searching(reason),
             (Pulse::Settled(_), Receiver::Valid, Labelling::Open) => State::Pairing,
-            (Pulse::Settled(_), _, Labelling::Refused(reason)) => State::Refusing(reason),
+            (Pulse::Settled(_), _, Labelling::Refused(reason, _)) => State::Refusing(reason),
+            (Pulse::Settled(_), _, Labelling::Agreed(_)) if self.is_settling() => State::Refusing(Reason::Settling),
             (Pulse::Settled(_), Receiver::Valid, Labelling::Agreed(_)) => State::Locked,
             (Pulse::Settled(_), Receiver::Silent(_), Labelling::Agreed(_)) => State::Coasting,
-            (Pulse::Settled(_), Receiver::Invalid(since), Labelling::Agreed(_)) => {
-                if self.now - since <= NO_FIX_AFTER {
-                    State::Coasting
-                } else {
-                    State::Refusing(Reason::NoFix)
+        }
+    }
+
+    /// The two values that contradict each other, where that is the reason.
+    pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
+        match state.reason()? {
+            Reason::WidthMismatch | Reason::AmbiguousWidth => match self.edges.view(self.now) {
+                Pulse::Refused(_, figures) => figures,
+                Pulse::Absent | Pulse::Measuring | Pulse::Settled(_) => None,
+            },
+            Reason::DelayMismatch | Reason::DelayMoved | Reason::LabelDissent | Reason::LeapContradiction => {
+                match self.labelling() {
+                    Labelling::Refused(_, figures) => figures,
+                    Labelling::Open | Labelling::Agreed(_) => None,
                 }
             }
+            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
+                named,
+                earliest: UtcSecond::from_civil(self.config.date_floor, 0),
+                latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
+            }),
+            Reason::WitnessDisagrees => self.guard.contradiction(),
+            _ => None,
         }
     }
 
@@ -93,11 +102,11 @@ impl Engine {
 
     fn pulse_alone(&self) -> Option<Reason> {
         let is_awaited = |since| self.now - since > HEARD_WITHIN;
-        match self.train.view(self.now) {
+        match self.edges.view(self.now) {
             _ if self.pulse_lost => Some(self.stamper.lost()),
             Pulse::Absent if self.is_undated() => Some(Reason::NoCrossTs),
             Pulse::Absent => self.pulse_awaited_since.is_some_and(is_awaited).then(|| self.stamper.silent()),
-            Pulse::Refused(reason) => Some(reason),
+            Pulse::Refused(reason, _) => Some(reason),
             Pulse::Measuring | Pulse::Settled(_) => None,
         }
     }
@@ -110,7 +119,7 @@ impl Engine {
         }
     }
 
-    /// Whether edges wait in vain for a cross time stamp.
+    /// Whether edges wait in vain for a cross timestamp.
     fn is_undated(&self) -> bool {
         self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN)
     }

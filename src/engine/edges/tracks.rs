@@ -1,0 +1,159 @@
+//! What repeats every second among the edges of the window.
+
+use std::collections::VecDeque;
+
+use crate::engine::clock_map::Dated;
+use crate::engine::edges::{Cluster, OnTime};
+use crate::time::{Instant, Raw, Span};
+
+/// What the second may measure on `CLOCK_MONOTONIC_RAW`.
+const PERIOD_PPM: i64 = 500;
+/// How far an edge may lie from its track's phase, reading errors apart: the receiver's own noise.
+const JITTER: Span = Span::from_micros(5);
+/// How much the period may wander from one second to the next.
+const WANDER: Span = Span::from_nanos(200);
+/// Hits that make a track.
+const HITS: usize = 3;
+/// Seconds looked back for a period.
+const SECONDS: i64 = 12;
+/// With more clusters than this in each second nothing is looked for: it is noise.
+const BUSY: usize = 4;
+
+/// One edge of the pulse, second after second; its hits are newest first.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
+    hits: Vec<Cluster>,
+    period: Span,
+}
+
+/// The tracks among these clusters, that of the newest cluster first if it is on one.
+pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
+    let (Some(newest), Some(oldest)) = (clusters.back(), clusters.front()) else { return Vec::new() };
+    let seconds = (newest.first.raw - oldest.first.raw).div_rem(Span::SECOND).0 as usize + 1;
+    if clusters.len() > 2 * HITS * BUSY && clusters.len() > seconds * BUSY * 3 {
+        return Vec::new();
+    }
+    // Any edge but a stray one gives the period; the newest may be one.
+    let Some(period) = clusters.iter().rev().take(BUSY).find_map(|end| period(clusters, end)) else {
+        return Vec::new();
+    };
+    let mut tracks: Vec<Track> = Vec::new();
+    for cluster in clusters.iter().rev() {
+        match tracks.iter_mut().find(|track| track.meets(cluster)) {
+            Some(track) => track.hits.push(*cluster),
+            None => tracks.push(Track { hits: vec![*cluster], period }),
+        }
+    }
+    tracks.retain(|track| track.hits.len() >= HITS);
+    tracks
+}
+
+/// The period with which most clusters repeat up to this one; the longest baseline of those as good.
+fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<Span> {
+    let mut best: Option<(usize, Span)> = None;
+    for start in clusters.iter().take_while(|start| start.first.raw < end.first.raw) {
+        let (seconds, miss) = (end.first.raw - start.first.raw).nearest(Span::SECOND);
+        let allowed = Span::SECOND.times(seconds).ppm(PERIOD_PPM) + JITTER + errors(start, end);
+        if !(1..=SECONDS).contains(&seconds) || miss.abs() > allowed {
+            continue;
+        }
+        let period = per(end.first.raw - start.first.raw, seconds);
+        let track = Track { hits: vec![*end], period };
+        let hits = clusters.iter().filter(|cluster| track.meets(cluster)).count();
+        if hits as i64 >= seconds && seconds >= HITS as i64 {
+            return Some(period);
+        }
+        if best.is_none_or(|(most, _)| hits > most) {
+            best = Some((hits, period));
+        }
+    }
+    best.filter(|(hits, _)| *hits >= HITS - 1).map(|(_, period)| period)
+}
+
+fn errors(a: &Cluster, b: &Cluster) -> Span {
+    a.first.raw_error + b.first.raw_error
+}
+
+/// A span divided by a number of seconds.
+pub(crate) fn per(span: Span, seconds: i64) -> Span {
+    span.scaled(Span::from_nanos(1), Span::from_nanos(seconds.max(1)))
+}
+
+impl Track {
+    fn newest(&self) -> Option<&Cluster> {
+        self.hits.first()
+    }
+
+    fn dated(&self, of: impl Fn(&Dated) -> Instant<Raw>) -> Instant<Raw> {
+        self.newest().map_or(Instant::default(), |hit| of(&hit.first))
+    }
+
+    /// When its last hit came.
+    pub(super) fn last(&self) -> Instant<Raw> {
+        self.dated(|dated| dated.raw)
+    }
+
+    pub(super) fn period(&self) -> Span {
+        self.period
+    }
+
+    /// Whether this cluster is an earlier hit.
+    fn meets(&self, cluster: &Cluster) -> bool {
+        self.newest().is_some_and(|newest| {
+            let (seconds, miss) = (newest.first.raw - cluster.first.raw).nearest(self.period);
+            seconds >= 1 && miss.abs() <= JITTER + errors(newest, cluster) + WANDER.times(seconds)
+        })
+    }
+
+    /// How many edges its clusters have, mostly. The newest may not be complete.
+    pub(super) fn usual(&self) -> usize {
+        let of = |edges: usize| self.hits.iter().skip(1).filter(|hit| hit.edges.min(3) == edges).count();
+        let counts = [of(1), of(2), of(3)];
+        (1..=3).rev().max_by_key(|&edges| counts.get(edges - 1).copied()).unwrap_or(1)
+    }
+
+    /// How wide its clusters are, mostly: those that are whole.
+    pub(super) fn width(&self) -> Span {
+        self.hits.iter().find(|hit| hit.edges == 2).map_or(Span::ZERO, |hit| hit.width)
+    }
+
+    /// How far its last hit lies from where the one before puts it.
+    pub(super) fn miss(&self) -> Span {
+        let before = self.hits.get(1).map_or(self.last(), |hit| hit.first.raw);
+        (self.last() - before).nearest(self.period).1.abs()
+    }
+
+    /// How far its last hit lies from a whole second of the system clock.
+    pub(super) fn sys_phase(&self) -> Option<Span> {
+        let sys = self.hits.iter().find_map(|hit| hit.first.sys.ok())?;
+        Some((sys - Instant::default()).nearest(Span::SECOND).1)
+    }
+
+    /// How far this moment is from its nearest hit, past or to come.
+    pub(super) fn distance(&self, at: Instant<Raw>) -> Span {
+        (at - self.last()).nearest(self.period).1.abs()
+    }
+
+    /// How far the other track's edge comes after this one's, within the second.
+    pub(super) fn gap_to(&self, other: &Self) -> Span {
+        (other.last() - self.last()).div_rem(self.period).1
+    }
+
+    /// In how many seconds both were hit.
+    pub(super) fn seconds_shared(&self, other: &Self) -> usize {
+        let gap = self.gap_to(other);
+        let partner =
+            |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < gap_tolerance());
+        self.hits.iter().filter(partner).count()
+    }
+
+    pub(super) fn on_time(&self, width: Option<Span>) -> OnTime {
+        let since = self.hits.last().map_or(self.last(), |hit| hit.first.raw);
+        OnTime { width, last: self.last(), since, period: self.period }
+    }
+}
+
+/// Two edges of one second: to the half of what else they could be.
+const fn gap_tolerance() -> Span {
+    Span::from_millis(1)
+}

@@ -1,0 +1,206 @@
+//! Sentences to epochs: an epoch is what one burst says. RMC decides which second that is; what other sentences of the
+//! burst say of another second does not count. Where no RMC comes, a burst that names two seconds names none.
+//!
+//! When a second was named is an interval: not later than the read that brought the sentence's first byte, and not
+//! earlier than the pace allows that was measured in this burst. The rate that a port is set to is no measure: native
+//! USB hands over a burst at once, whatever rate is set.
+
+use crate::nmea::{Burst, Kind, Sentence, TimeOfDay, Validity};
+use crate::time::{Date, Instant, Raw, Span, UtcSecond};
+
+/// A burst is over when nothing came for this long.
+const OVER: Span = Span::from_millis(100);
+/// Sentences of one second lie within this.
+const TOGETHER: Span = Span::from_millis(1_500);
+/// Where RMC was heard so lately, nothing else names a second.
+const RMC_WITHIN: Span = Span::from_millis(3_500);
+/// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
+const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
+/// Seconds that a burst may name before the rest is left out.
+const NAMED_MAX: usize = 8;
+
+/// A burst has named a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// The second.
+    pub utc: UtcSecond,
+    /// The interval within which the burst, or the part of it that is about this second, began.
+    pub began: [Instant<Raw>; 2],
+    /// When the read returned that brought the first byte of the sentence that names the second.
+    pub named: Instant<Raw>,
+    /// When it began if the bytes came at the pace that the port is set to: another reading of the same burst, and
+    /// reason to ask for more of them where it makes a difference.
+    pub by_set_rate: Instant<Raw>,
+}
+
+/// What a burst says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Which second it is, validly.
+    Epoch(Epoch),
+    /// It names second 60, which is no pulse's label.
+    LeapSecond(Instant<Raw>),
+    /// It names a second and says that it is not valid.
+    NotValid,
+    /// It names a fraction of a second.
+    Fraction,
+    /// It names different seconds, and no RMC decides.
+    Contradiction,
+    /// RMC has named the second, and another sentence another one.
+    Overruled,
+}
+
+/// Gathers the sentences of a burst.
+#[derive(Clone, Debug, Default)]
+pub struct Epochs {
+    trust_zda: bool,
+    named: Vec<Named>,
+    burst: Burst,
+    /// What came first since a second was named last: when its read returned, and how many bytes that read brought.
+    lead: Option<(Instant<Raw>, usize)>,
+    rmc_at: Option<Instant<Raw>>,
+}
+
+/// What a burst says of one second.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    time: TimeOfDay,
+    /// RMC, or a binary message that says as much, is among them.
+    decides: bool,
+    kinds: u32,
+    first: Instant<Raw>,
+    lead: (Instant<Raw>, usize),
+    date: Option<Date>,
+    validity: Validity,
+}
+
+impl Epochs {
+    /// `trust_zda`: a ZDA without any other sentence is enough, though it says nothing of its validity.
+    pub fn new(trust_zda: bool) -> Self {
+        Self { trust_zda, ..Self::default() }
+    }
+
+    /// Takes a sentence and the burst that it is part of.
+    pub fn add(&mut self, sentence: &Sentence, burst: Burst, said: &mut Vec<Said>) {
+        let own = (sentence.read_at, sentence.read);
+        if burst.began != self.burst.began {
+            self.flush(said);
+            self.lead = Some((burst.began, burst.first_read));
+        } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
+            self.flush(said);
+        }
+        self.burst = burst;
+        let time = match (sentence.time, sentence.kind) {
+            (Some(time), kind) if !matches!(kind, Kind::Clock(_)) => time,
+            (None, kind) if kind != Kind::Other && sentence.validity == Validity::Invalid => {
+                said.push(Said::NotValid);
+                return;
+            }
+            _ => {
+                // What comes between parts of seconds is not the beginning of anything.
+                if self.named.last().is_none_or(|named| named.time != TimeOfDay::Fraction) {
+                    self.lead.get_or_insert(own);
+                }
+                return;
+            }
+        };
+        let kind = 1 << sentence.kind.number();
+        let lead = self.lead.take().unwrap_or(own);
+        // The same sentence about another second begins the next epoch, on a line that never falls silent.
+        if self.named.iter().any(|named| named.time != time && named.kinds & kind != 0) {
+            self.flush(said);
+        }
+        if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
+            named.add(sentence, kind);
+        } else if self.named.len() < NAMED_MAX {
+            let (date, validity) = (None, Validity::Unsaid);
+            let mut named = Named { time, decides: false, kinds: 0, first: own.0, lead, date, validity };
+            named.add(sentence, kind);
+            self.named.push(named);
+        }
+    }
+
+    /// Says what the burst says, if nothing more of it came for a while.
+    pub fn complete(&mut self, now: Instant<Raw>, burst: Burst, said: &mut Vec<Said>) {
+        if burst.began == self.burst.began {
+            self.burst = burst;
+        }
+        if !self.named.is_empty() && now - burst.last > OVER {
+            self.flush(said);
+        }
+    }
+
+    fn flush(&mut self, said: &mut Vec<Said>) {
+        let named = std::mem::take(&mut self.named);
+        let Some(last) = named.iter().map(|named| named.first).max() else { return };
+        let rmc = named.iter().rfind(|named| named.decides);
+        if rmc.is_some() {
+            self.rmc_at = Some(last);
+        }
+        let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
+        let Some(decides) = rmc.or(named.first().filter(|_| !is_late)) else { return };
+        let disagrees = named.iter().any(|other| other.time != decides.time && !other.is_nothing());
+        match (disagrees, decides.decides) {
+            (true, true) => said.push(Said::Overruled),
+            (true, false) => return said.push(Said::Contradiction),
+            (false, _) => {}
+        }
+        let is_valid = match decides.validity {
+            Validity::Valid => true,
+            Validity::Invalid => return said.push(Said::NotValid),
+            Validity::Unsaid => self.trust_zda && decides.kinds & (1 << Kind::Zda.number()) != 0,
+        };
+        match (decides.time, decides.date) {
+            (TimeOfDay::Whole(second), Some(date)) if is_valid => {
+                let utc = UtcSecond::from_civil(date, second);
+                said.push(Said::Epoch(decides.epoch(utc, self.burst)));
+            }
+            (TimeOfDay::LeapSecond, _) => said.push(Said::LeapSecond(decides.first)),
+            (TimeOfDay::Fraction, _) => said.push(Said::Fraction),
+            (TimeOfDay::Whole(_), _) => {}
+        }
+    }
+}
+
+impl Named {
+    fn add(&mut self, sentence: &Sentence, kind: u32) {
+        let decides = sentence.kind.decides();
+        self.kinds |= kind;
+        self.date = if decides { sentence.date.or(self.date) } else { self.date.or(sentence.date) };
+        self.validity = match (decides, self.decides) {
+            // RMC's word outweighs that of the others.
+            (true, false) => sentence.validity,
+            (false, true) => self.validity,
+            _ => match (self.validity, sentence.validity) {
+                (Validity::Invalid, _) | (_, Validity::Invalid) => Validity::Invalid,
+                (Validity::Valid, _) | (_, Validity::Valid) => Validity::Valid,
+                (Validity::Unsaid, Validity::Unsaid) => Validity::Unsaid,
+            },
+        };
+        self.decides |= decides;
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.time == TimeOfDay::Fraction
+    }
+
+    fn epoch(&self, utc: UtcSecond, burst: Burst) -> Epoch {
+        let (lead, bytes) = self.lead;
+        let began = |byte: Span| lead - byte.times(bytes as i64);
+        let by_set_rate = began(burst.byte_time);
+        Epoch { utc, began: [began(pace(burst)), lead], named: self.first, by_set_rate }
+    }
+}
+
+/// How long a byte took at most in this burst, by what was observed. The last read says little: it may have come late.
+fn pace(burst: Burst) -> Span {
+    let Burst { first_read, last_read, bytes, lines, byte_time, .. } = burst;
+    let (from, to) = (burst.began, if burst.reads > 2 { burst.before_last } else { burst.last });
+    let between = bytes - first_read - if burst.reads > 2 { last_read } else { 0 };
+    match burst.reads {
+        // A line of a relay, which had to wait for its end; or a burst that something without pace handed over at once.
+        0 | 1 if byte_time == Span::ZERO && lines <= 1 => SLOWEST,
+        0 | 1 => Span::ZERO,
+        _ => (to - from).scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(SLOWEST),
+    }
+}

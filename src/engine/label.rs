@@ -1,0 +1,296 @@
+//! Which second the pulse marks. Each epoch is a vote: it names the last pulse before it or, with a configured delay,
+//! the pulse nearest to where that delay puts it. The label is what the votes agree on; from then on seconds are counted
+//! and votes confirm.
+//!
+//! A label that many votes have confirmed is evidence, too. What it takes to leave it depends on what the sequence of
+//! names says. A receiver that corrects itself names a second twice, or leaves one out. Where the names run on without
+//! a step, the receiver has not changed its mind: then either these sentences come late, or those before did; and as no
+//! sentence comes before its pulse, the votes for the later second are right.
+
+use std::collections::VecDeque;
+
+use crate::engine::epochs::Epoch;
+use crate::engine::phase::Phase;
+use crate::event::{Contradiction, Leap, Reason};
+use crate::time::{Instant, Raw, Span, UtcSecond};
+use chain::{Chain, Names};
+use place::{Placed, Vote, place};
+
+mod chain;
+mod place;
+
+/// Epochs remembered for a first label.
+const REMEMBERED: usize = 12;
+/// Votes that make a first label, ...
+const TO_LABEL: usize = 3;
+/// ... where votes before them differed, or where the pace of the line makes a difference, ...
+const TO_DECIDE: usize = 6;
+/// ... and to leave a label.
+const TO_RELABEL: usize = 5;
+/// A label confirmed less often than this is left after as many votes as made it.
+const YOUNG: usize = 20;
+/// Epochs that agree over this long settle what nothing else does: which way a leap second went.
+const TO_PASS_A_LEAP: usize = 120;
+/// No firmware's count of leap seconds is older than by this many; a satellite tells the count within 13 minutes.
+const STALE_LEAP_SECONDS: i64 = 18;
+const TO_BELIEVE_A_COUNT: usize = 800;
+/// Dissenting votes among the last eight that stop publishing: two receivers on one line dissent by turns.
+const DISSENT_OF_EIGHT: u32 = 3;
+/// Delays this far apart may be one delay that moved.
+const DELAY_JUMP: Span = Span::from_millis(400);
+
+/// The label and what led to it.
+#[derive(Clone, Debug)]
+pub struct Labeller {
+    delay: Option<Span>,
+    /// The last epochs, for a first label.
+    epochs: VecDeque<Epoch>,
+    label: Option<Label>,
+    chain: Chain,
+    /// Why the last epochs make no vote.
+    unplaced: Option<(Reason, Option<Contradiction>)>,
+}
+
+/// A count tied to UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// UTC second of count 0.
+    pub base: UtcSecond,
+    /// Sentence delay when last confirmed, pulse to the read of the first byte.
+    pub delay: Span,
+    /// Votes that confirmed it.
+    weight: usize,
+    /// The last confirmed second, and when it was confirmed.
+    confirmed: (UtcSecond, Instant<Raw>),
+    /// The last eight votes, one bit each: set where it dissents.
+    dissent: u8,
+    /// What the last votes named instead, all of them, and how many they are.
+    instead: Option<(Vote, usize)>,
+    /// Over a time at which a leap second may have come: how many votes have confirmed this label since.
+    over_leap: Option<usize>,
+}
+
+/// How far the labels are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labelling {
+    /// No agreement yet.
+    Open,
+    /// Agreed.
+    Agreed(Label),
+    /// Epochs contradict each other or the count.
+    Refused(Reason, Option<Contradiction>),
+}
+
+/// Evidence besides the receiver's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    /// The UTC second of count 0 by a system clock that is an independent check.
+    pub system: Option<UtcSecond>,
+    /// The same by a system clock that may be anything.
+    pub unsure: Option<UtcSecond>,
+    /// The leap second announced for the last month's end that the count came over.
+    pub leap: Leap,
+}
+
+/// Effect of an epoch on the label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// No label yet, or the epoch confirms it, or says nothing.
+    None,
+    /// It named another second than the count.
+    Dissent,
+    /// The label changed by that many seconds.
+    Relabelled(i64),
+}
+
+impl Labeller {
+    /// `delay` is the configured sentence delay.
+    pub fn new(delay: Option<Span>) -> Self {
+        Self { delay, epochs: VecDeque::new(), label: None, chain: Chain::default(), unplaced: None }
+    }
+
+    /// Forgets the label and all that led to it.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.delay);
+    }
+
+    /// Forgets the label: the pulse that it was counted on has moved. The receiver's words still stand.
+    pub fn count_anew(&mut self) {
+        self.label = None;
+    }
+
+    /// The receiver shows a second 60.
+    pub fn leap_second(&mut self, at: Instant<Raw>) {
+        self.chain.leap_second(at);
+    }
+
+    /// Takes an epoch. One within a leap window only says how the names run.
+    pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Effect {
+        self.chain.add(epoch.utc, epoch.named);
+        if in_leap_window {
+            self.epochs.clear();
+            return Effect::None;
+        }
+        if self.epochs.len() == REMEMBERED {
+            self.epochs.pop_front();
+        }
+        self.epochs.push_back(epoch);
+        let vote = match place(&epoch, phase, self.delay, beside.system) {
+            Placed::Vote(vote) => vote,
+            Placed::Unknown => return Effect::None,
+            placed => {
+                self.unplaced = placed.why(self.delay);
+                return Effect::None;
+            }
+        };
+        self.unplaced = None;
+        match self.label {
+            None => {
+                self.propose(phase, beside);
+                Effect::None
+            }
+            Some(label) if label.base == vote.base => {
+                self.chain.confirmed();
+                self.label = Some(label.confirm(vote));
+                Effect::None
+            }
+            Some(label) => self.dissent(label, vote, beside),
+        }
+    }
+
+    /// The pulse has come to this second, at which a leap second may come or has come unseen.
+    pub fn over_leap(&mut self) {
+        if let Some(label) = &mut self.label {
+            label.over_leap = Some(0);
+        }
+    }
+
+    /// A first label, if the last epochs agree and nothing before them speaks against it.
+    pub fn propose(&mut self, phase: &Phase, beside: Beside) {
+        let from = phase.since() - phase.period();
+        let epochs = self.epochs.iter().rev().take_while(|epoch| epoch.named >= from);
+        let placed: Vec<Placed> = epochs.map(|epoch| place(epoch, phase, self.delay, beside.system)).collect();
+        let Some(Placed::Vote(newest)) = placed.first().copied().filter(|_| self.label.is_none()) else { return };
+        let same = |placed: &&Placed| matches!(placed, Placed::Vote(vote) if vote.base == newest.base);
+        let agreed = placed.iter().take_while(same).count();
+        let rest = placed.get(agreed..).unwrap_or_default();
+        let needed = if rest.iter().any(|placed| placed.may_be_late(&newest)) {
+            REMEMBERED
+        } else if !rest.is_empty() || placed.iter().take(agreed).any(|placed| !placed.is_sure()) {
+            TO_DECIDE
+        } else {
+            TO_LABEL
+        };
+        if agreed >= needed {
+            self.label = Some(Label::new(newest, agreed));
+            self.chain.confirmed();
+        }
+    }
+
+    fn dissent(&mut self, label: Label, vote: Vote, beside: Beside) -> Effect {
+        let votes = label.instead.filter(|(other, _)| other.base == vote.base).map_or(1, |(_, votes)| votes + 1);
+        let label = Label { dissent: label.dissent << 1 | 1, instead: Some((vote, votes)), ..label };
+        self.label = Some(label);
+        if self.needed(&label, &vote, beside).is_none_or(|needed| votes < needed) {
+            return Effect::Dissent;
+        }
+        self.chain.confirmed();
+        self.label = Some(Label::new(vote, votes));
+        Effect::Relabelled(vote.base.posix().saturating_sub(label.base.posix()))
+    }
+
+    /// Votes in a row that it takes to leave a label for this one; `None` where no number is enough.
+    fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
+        let change = vote.base.posix().saturating_sub(label.base.posix());
+        let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
+        let expected = match beside.leap {
+            Leap::Insert => Some(-1),
+            Leap::Delete => Some(1),
+            Leap::None => None,
+        };
+        match (agrees(beside.system), label.over_leap, self.chain.names()) {
+            (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
+            (None, Some(_), names) if change.abs() == 1 => {
+                let is_shown = names == Names::Stepped(change) || expected == Some(change);
+                Some(if is_shown { TO_LABEL } else { TO_PASS_A_LEAP })
+            }
+            (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
+            (None, _, Names::Stepped(step)) if step == change && (-STALE_LEAP_SECONDS..0).contains(&change) => {
+                Some(TO_RELABEL)
+            }
+            (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
+            (None, _, _) if agrees(beside.unsure) == Some(true) => Some(TO_RELABEL),
+            (None, _, _) => (change.abs() <= STALE_LEAP_SECONDS).then_some(TO_BELIEVE_A_COUNT),
+        }
+    }
+
+    /// How far the labels are understood; `leap` is what was announced for the last month's end.
+    pub fn view(&self, leap: Leap) -> Labelling {
+        let Some(label) = self.label else {
+            return match (self.unplaced, self.epochs.len()) {
+                (Some((reason, figures)), 3..) => Labelling::Refused(reason, figures),
+                (None, REMEMBERED) => Labelling::Refused(Reason::SentencesDisagree, None),
+                _ => Labelling::Open,
+            };
+        };
+        let figures = label.instead.map(|(vote, _)| vote.against(&label));
+        match (label.over_leap, label.instead) {
+            (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
+            (Some(votes), None) if votes < 2 => Labelling::Refused(Reason::LeapWindow, None),
+            (Some(votes), None) if leap != Leap::None && votes < TO_PASS_A_LEAP => {
+                let announced = if leap == Leap::Insert { -1 } else { 1 };
+                let figures = Contradiction::Leap { announced, shown: 0 };
+                Labelling::Refused(Reason::LeapContradiction, Some(figures))
+            }
+            (_, Some((vote, _))) if self.chain.names() == Names::RunOn && vote.base < label.base => {
+                let (before, now) = (label.delay, vote.delay);
+                Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
+            }
+            (_, Some(_)) => Labelling::Refused(Reason::LabelDissent, figures),
+            (_, None) if label.dissent.count_ones() >= DISSENT_OF_EIGHT => {
+                Labelling::Refused(Reason::SentencesDisagree, None)
+            }
+            (_, None) => match self.unplaced {
+                Some((reason @ (Reason::DelayMismatch | Reason::LineSaturated), figures)) => {
+                    Labelling::Refused(reason, figures)
+                }
+                _ => Labelling::Agreed(label),
+            },
+        }
+    }
+
+    /// Where the configured delay puts the pulse that the last epoch names.
+    pub fn pulse_named(&self) -> Option<Instant<Raw>> {
+        self.epochs.back().zip(self.delay).map(|(epoch, delay)| epoch.named - delay)
+    }
+
+    /// The label, whether or not it can be trusted just now.
+    pub fn label(&self) -> Option<Label> {
+        self.label
+    }
+}
+
+impl Label {
+    fn new(vote: Vote, weight: usize) -> Self {
+        let Vote { base, delay, utc, at, .. } = vote;
+        Self { base, delay, weight, confirmed: (utc, at), dissent: 0, instead: None, over_leap: None }
+    }
+
+    fn confirm(self, vote: Vote) -> Self {
+        let over_leap = self.over_leap.map(|votes| votes + 1).filter(|votes| *votes <= TO_PASS_A_LEAP);
+        Self {
+            delay: vote.delay,
+            weight: self.weight.saturating_add(1),
+            confirmed: (vote.utc, vote.at),
+            dissent: self.dissent << 1,
+            instead: None,
+            over_leap,
+            ..self
+        }
+    }
+
+    /// When it was confirmed last.
+    pub fn confirmed_at(&self) -> Instant<Raw> {
+        self.confirmed.1
+    }
+}

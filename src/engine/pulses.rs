@@ -1,0 +1,135 @@
+//! From the NIC's edges to samples: each edge waits until it can be dated; the on-time one becomes a sample if everything
+//! else stands.
+
+use crate::engine::Engine;
+use crate::engine::clock_map::{Continuity, Dated, Dating};
+use crate::engine::edges::{Found, Hint, OnTime};
+use crate::engine::guard::{Passage, in_leap_window, is_past_leap_window};
+use crate::engine::hearing::HEARD_WITHIN;
+use crate::engine::phase::Follows;
+use crate::event::{CrossTs, Edge, Reason, Sample, Verdict};
+use crate::time::{Instant, Phc, Span, UtcSecond};
+
+/// Edges that wait for the cross timestamp after them. The kernel's queue holds 128.
+const PENDING_KEPT: usize = 128;
+
+impl Engine {
+    pub(super) fn on_edge(&mut self, edge: Edge, said: &mut Vec<Verdict>) {
+        if self.pending.len() == PENDING_KEPT {
+            self.pending.pop_front();
+            said.push(Verdict::Rejected(Reason::StaleEdge));
+        }
+        self.pending.push_back(edge);
+    }
+
+    pub(super) fn on_cross_ts(&mut self, cross: CrossTs, said: &mut Vec<Verdict>) {
+        if self.clock_map.add(cross) == Continuity::Suspended {
+            self.on_suspension();
+        }
+        for _ in 0..self.pending.len() {
+            let Some(edge) = self.pending.pop_front() else { break };
+            match self.clock_map.date(edge.phc, edge.read_at) {
+                Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
+                Dating::TooNew | Dating::TooOld => said.push(Verdict::Rejected(Reason::StaleEdge)),
+                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped())),
+                // It was read before it came: timestamped before the clock was set back.
+                Dating::Dated(dated) if dated.raw > edge.read_at + dated.raw_error => {
+                    said.push(Verdict::Rejected(self.stamper.stepped()));
+                }
+                Dating::Dated(dated) => self.on_dated(dated, edge.phc, said),
+            }
+        }
+    }
+
+    fn on_dated(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) {
+        // Whatever is said of the system clock is said of the true second.
+        let stamp = self.stamper.error();
+        let dated = Dated {
+            sys: dated.sys.map(|at| at - self.config.offset),
+            error: dated.error + stamp,
+            raw_error: dated.raw_error + stamp,
+            ..dated
+        };
+        match self.edges.add(dated, self.hint()) {
+            Found::OnTime(dated, miss) => self.on_pulse(dated, phc, miss, said),
+            Found::OffTime | Found::Torn => {}
+            Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
+            Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
+            Found::Stale => said.push(Verdict::Rejected(Reason::StaleEdge)),
+        }
+    }
+
+    /// What tells apart two edges half a second apart.
+    fn hint(&self) -> Hint {
+        let confirmed = self.labeller.label().and_then(|_| self.phase.last());
+        Hint { system: self.guard.witness(self.now), sentences: self.labeller.pulse_named(), confirmed }
+    }
+
+    /// The on-time edge of a second: a sample, if everything else stands.
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, miss: Span, said: &mut Vec<Verdict>) {
+        let Some(on_time) = self.on_time() else { return };
+        let index = self.count(on_time, phc, dated);
+        self.mind_leap_window(index);
+        let state = self.assess_input();
+        let (true, Some(label)) = (state.publishes(), self.label()) else {
+            said.push(Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)));
+            return;
+        };
+        let utc = label.base.plus(index);
+        let at = match dated.sys {
+            Ok(at) => at,
+            Err(reason) => {
+                let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
+                self.passed_over = Some((since, reason));
+                said.push(Verdict::Rejected(reason));
+                return;
+            }
+        };
+        let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
+        match self.guard.pass(self.now, utc, at, self.is_configured()) {
+            Passage::Open => {}
+            Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),
+            Passage::Held(reason) => {
+                said.push(Verdict::Rejected(reason));
+                return;
+            }
+        }
+        (self.has_published, self.passed_over) = (true, None);
+        self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
+        let error = dated.error + miss;
+        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+    }
+
+    /// Counts the pulse; doubts one that moved.
+    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> i64 {
+        let (index, moved) = match self.phase.follow(on_time, phc, dated.raw_error) {
+            Follows::InPhase(index) => (index, false),
+            Follows::Moved(index) => (index, true),
+            Follows::Anew { from_another } => {
+                self.labeller.count_anew();
+                self.last_counted = None;
+                (0, from_another)
+            }
+        };
+        if moved {
+            self.doubted = Some(dated.raw);
+        }
+        self.by_system = dated.sys.ok().map(|at| {
+            let (second, _) = (at - Instant::default()).nearest(Span::SECOND);
+            UtcSecond::from_posix(second.saturating_sub(index))
+        });
+        let beside = self.beside();
+        self.labeller.propose(&self.phase, beside);
+        index
+    }
+
+    /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
+    fn mind_leap_window(&mut self, index: i64) {
+        let Some(label) = self.labeller.label() else { return };
+        let utc = label.base.plus(index);
+        let last = self.last_counted.replace(utc).unwrap_or(utc);
+        if in_leap_window(utc) || is_past_leap_window(last, utc) {
+            self.labeller.over_leap();
+        }
+    }
+}
