@@ -68,7 +68,7 @@ pub enum Dating {
 pub enum Continuity {
     /// It did.
     Running,
-    /// It stood still: PHC and system clock both went on by the same time without it.
+    /// It stood still: PHC and system clock both went on without it.
     Suspended,
 }
 
@@ -86,8 +86,7 @@ impl ClockMap {
         let Some(last) = last else { return Continuity::Running };
         let elapsed = cross.raw - last.raw;
         let (phc, sys) = (cross.phc - last.phc - elapsed, cross.sys - last.sys - elapsed);
-        let both = phc.min(sys) > SUSPENDED + elapsed.ppm(RATE_PPM) && (phc - sys).abs() < SUSPENDED;
-        if both { Continuity::Suspended } else { Continuity::Running }
+        if phc.min(sys) > SUSPENDED + elapsed.ppm(RATE_PPM) { Continuity::Suspended } else { Continuity::Running }
     }
 
     /// Forgets everything, as when the PHC was opened again.
@@ -148,14 +147,18 @@ impl ClockMap {
         Dating::Dated(Dated { raw: before.raw + between(before.raw.nanos(), after.raw.nanos()), raw_error, sys, error })
     }
 
-    /// How far this bracket's clock differs from the rate, against the PHC, of the neighbor that fits it best.
+    /// How far this bracket's clock differs from the rate, against the PHC, of its neighbors. One of them may hold a step
+    /// itself, and one may fit by chance: the second best counts.
     fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Span> {
         let bracket = |number: usize| self.kept.get(number).zip(self.kept.get(number + 1));
         let (before, after) = bracket(number)?;
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
         let neighbors = (number.saturating_sub(NEIGHBORS)..=number + 1).filter(|&n| n != number).filter_map(bracket);
         let usable = neighbors.filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= BASELINE);
-        usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).min()
+        let mut bends: Vec<Span> =
+            usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).collect();
+        bends.sort_unstable();
+        bends.get(1).or(bends.first()).copied()
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) use tracks::per;
 mod tracks;
 
 /// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
-pub(super) const CLUSTER: Span = Span::from_micros(50);
+const CLUSTER: Span = Span::from_micros(50);
+/// ... and where edges came so lately, nearer than by this much more.
+const CLUSTER_AGAIN: Span = Span::from_micros(10);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
@@ -138,8 +140,11 @@ impl Edges {
             self.since = edge.raw;
         }
         self.last = Some(edge.raw);
+        // A pulse that is just as wide as that is not to fall on either side of it by turns.
+        let is_short = self.clusters.iter().rev().take(4).any(|cluster| cluster.edges > 1);
+        let reach = if is_short { CLUSTER + CLUSTER_AGAIN } else { CLUSTER };
         match self.clusters.back_mut() {
-            Some(open) if edge.raw - open.first.raw <= CLUSTER => {
+            Some(open) if edge.raw - open.first.raw <= reach => {
                 open.edges += 1;
                 open.width = edge.raw - open.first.raw;
             }
@@ -167,8 +172,14 @@ impl Edges {
 
     fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
         let tracks = tracks::fold(&self.clusters);
-        let seen: Vec<&Track> = tracks.iter().filter(|track| now - track.last() <= SEEN_WITHIN).collect();
-        self.pulse = self.choose(now, &seen, hint);
+        let (mut seen, rivals): (Vec<&Track>, Vec<&Track>) =
+            tracks.iter().filter(|track| now - track.last() <= SEEN_WITHIN).partition(|track| track.is_found());
+        self.pulse = match self.choose(now, &seen, hint) {
+            // What comes beside a lone edge may yet become a track.
+            Pulse::Settled(_) if seen.len() == 1 && !rivals.is_empty() => Pulse::Measuring,
+            pulse => pulse,
+        };
+        seen.extend(rivals);
         let newest = |track: &&&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
         let Some(track) = seen.iter().find(newest) else { return Found::Stray };
         let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };

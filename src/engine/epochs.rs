@@ -16,6 +16,8 @@ const TOGETHER: Span = Span::from_millis(1_500);
 const RMC_WITHIN: Span = Span::from_millis(3_500);
 /// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
 const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
+/// What is there with the first byte is read with it, or so much later at once.
+const GATHERED: Span = Span::from_millis(16);
 /// Seconds that a burst may name before the rest is left out.
 const NAMED_MAX: usize = 8;
 
@@ -192,15 +194,16 @@ impl Named {
     }
 }
 
-/// How long a byte took at most in this burst, by what was observed. The last read says little: it may have come late.
+/// How long a byte took in this burst, by what was observed. The last read says little: it may have come late.
 fn pace(burst: Burst) -> Span {
-    let Burst { first_read, last_read, bytes, lines, byte_time, .. } = burst;
-    let (from, to) = (burst.began, if burst.reads > 2 { burst.before_last } else { burst.last });
-    let between = bytes - first_read - if burst.reads > 2 { last_read } else { 0 };
-    match burst.reads {
-        // A line of a relay, which had to wait for its end; or a burst that something without pace handed over at once.
-        0 | 1 if byte_time == Span::ZERO && lines <= 1 => SLOWEST,
-        0 | 1 => Span::ZERO,
-        _ => (to - from).scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(SLOWEST),
-    }
+    let Burst { began, first_read, before_last, last, last_read, reads, bytes, lines, whole_line, byte_time } = burst;
+    let (until, between) = match reads {
+        // A relay had to wait for the line's end; anything else has handed over at once what it got at once.
+        0 | 1 if whole_line && lines <= 1 && byte_time == Span::ZERO => return SLOWEST,
+        0 | 1 => return Span::ZERO,
+        2 => (last, last_read),
+        _ => (before_last, bytes - first_read - last_read),
+    };
+    let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
+    took.scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(SLOWEST)
 }

@@ -31,9 +31,8 @@ const TO_RELABEL: usize = 5;
 const YOUNG: usize = 20;
 /// Epochs that agree over this long settle what nothing else does: which way a leap second went.
 const TO_PASS_A_LEAP: usize = 120;
-/// No firmware's count of leap seconds is older than by this many; a satellite tells the count within 13 minutes.
+/// No firmware's count of leap seconds is older than by this many: a receiver may correct itself by so much, no more.
 const STALE_LEAP_SECONDS: i64 = 18;
-const TO_BELIEVE_A_COUNT: usize = 800;
 /// Dissenting votes among the last eight that stop publishing: two receivers on one line dissent by turns.
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Delays this far apart may be one delay that moved.
@@ -215,12 +214,9 @@ impl Labeller {
                 Some(if is_shown { TO_LABEL } else { TO_PASS_A_LEAP })
             }
             (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
-            (None, _, Names::Stepped(step)) if step == change && (-STALE_LEAP_SECONDS..0).contains(&change) => {
-                Some(TO_RELABEL)
-            }
+            (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
-            (None, _, _) if agrees(beside.unsure) == Some(true) => Some(TO_RELABEL),
-            (None, _, _) => (change.abs() <= STALE_LEAP_SECONDS).then_some(TO_BELIEVE_A_COUNT),
+            (None, _, _) => (agrees(beside.unsure) == Some(true)).then_some(TO_RELABEL),
         }
     }
 

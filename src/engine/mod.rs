@@ -44,7 +44,7 @@ use ublox::Ublox;
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 /// How long a pulse has to be steady after it moved, or after the receiver had no fix. Receivers realign their pulse up
 /// to ten seconds after the fix.
-const SETTLE: Span = Span::from_secs(15);
+const SETTLE: Span = Span::from_secs(12);
 
 /// The engine.
 #[derive(Debug)]

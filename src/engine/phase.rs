@@ -6,18 +6,18 @@ use std::collections::VecDeque;
 use crate::engine::edges::{OnTime, per};
 use crate::time::{Instant, Phc, Raw, Span};
 
-/// An on-time edge nearer than this to where the count puts it continues the count.
-const SAME_PHASE: Span = Span::from_millis(1);
-/// Further than this from where it was, and more than its error, a pulse has moved.
-const MOVED: Span = Span::from_micros(10);
+/// An edge counts while it lies this near to where the count puts it, reading errors apart: the receiver's own noise.
+const JITTER: Span = Span::from_micros(5);
+/// After so many edges in another place, that is where the pulse is.
+const TO_MOVE: u32 = 3;
 /// Without an edge for this long the count ends.
 const KEPT_FOR: Span = Span::from_secs(64);
-/// Hits remembered: the settled rate is taken over the older ones.
-const HITS: usize = 48;
-/// The newest hits are compared with the settled rate over this many seconds, ...
-const NEW: usize = 4;
-/// ... once that rate was taken over at least as many as these.
-const SETTLED: usize = 16;
+/// Hits that make the settled rate, ...
+const SETTLED: usize = 48;
+/// ... which is not one before it was taken over so many seconds, ...
+const TO_SETTLE: i64 = 16;
+/// ... and the newest hits that are compared with it.
+const NEW: usize = 5;
 /// By more than this against both oscillators, a pulse runs free. Both of them change less within a minute.
 const FREE_PPM: i64 = 1;
 /// What reading the clocks is good to, where it is as good as can be.
@@ -26,9 +26,14 @@ const READING: Span = Span::from_nanos(300);
 /// The count of the pulse.
 #[derive(Clone, Debug, Default)]
 pub struct Phase {
-    hits: VecDeque<Hit>,
+    /// Hits at the settled rate, ...
+    settled: VecDeque<Hit>,
+    /// ... and the newest, which are not among them yet.
+    new: VecDeque<Hit>,
     period: Span,
     since: Instant<Raw>,
+    /// Edges in a row that were not where the count puts them, and when the first of them came.
+    off: Option<(u32, Instant<Raw>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,62 +47,79 @@ struct Hit {
 /// How a pulse follows those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// As counted.
+    /// Where the count puts it.
     InPhase(i64),
-    /// As counted, but it moved, or runs free.
-    Moved(i64),
-    /// It is the first of a new count; whether another one was going on.
-    Anew {
-        /// Another phase was counted until now.
-        from_another: bool,
-    },
+    /// Where the count puts it; but it runs free.
+    RunsFree(i64),
+    /// Somewhere else: not the pulse, or one that moves.
+    Off,
+    /// It is the first of a new count; the pulse moved there from another place then.
+    Anew(Option<Instant<Raw>>),
 }
 
 impl Phase {
     /// Takes the on-time edge.
     pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Follows {
         let raw = on_time.last;
-        self.period = on_time.period;
-        let last = self.hits.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
-        let (seconds, miss) = last.map_or((0, Span::ZERO), |last| (raw - last.raw).nearest(self.period));
-        let Some(last) = last.filter(|_| seconds > 0 && miss.abs() <= SAME_PHASE) else {
-            *self = Self { period: on_time.period, since: on_time.since, ..Self::default() };
-            self.hits.push_back(Hit { index: 0, raw, phc, error });
-            return Follows::Anew { from_another: last.is_some() };
-        };
-        if self.hits.len() == HITS {
-            self.hits.pop_front();
+        let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
+        if let Some(last) = last {
+            let (seconds, miss) = (raw - last.raw).nearest(self.period);
+            let miss = miss - self.median_miss(last);
+            let wander = Span::SECOND.times(seconds).ppm(FREE_PPM);
+            if seconds > 0 && miss.abs() <= JITTER + last.error + error + wander {
+                (self.off, self.period) = (None, on_time.period);
+                let index = last.index.saturating_add(seconds);
+                let runs_free = self.add(Hit { index, raw, phc, error });
+                return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index) };
+            }
+            let (edges, since) = self.off.map_or((1, raw), |(edges, since)| (edges + 1, since));
+            self.off = Some((edges, since));
+            if edges < TO_MOVE {
+                return Follows::Off;
+            }
         }
-        let index = last.index.saturating_add(seconds);
-        self.hits.push_back(Hit { index, raw, phc, error });
-        let wander = Span::SECOND.times(seconds).ppm(FREE_PPM);
-        let moved = miss.abs() > MOVED + last.error + error + wander;
-        if moved || self.runs_free() { Follows::Moved(index) } else { Follows::InPhase(index) }
+        let moved = last.and(self.off).map(|(_, since)| since);
+        *self = Self { period: on_time.period, since: on_time.since, ..Self::default() };
+        self.new.push_back(Hit { index: 0, raw, phc, error });
+        Follows::Anew(moved)
     }
 
-    /// Whether the newest hits move against both oscillators.
-    fn runs_free(&self) -> bool {
-        let by_raw = self.departure(|hit| hit.raw.nanos());
-        let by_phc = self.departure(|hit| hit.phc.nanos());
-        by_raw && by_phc
+    /// How far most of the newest hits lie from where the last one puts them.
+    fn median_miss(&self, last: Hit) -> Span {
+        let miss = |hit: &Hit| (hit.raw - last.raw) - self.period.times(hit.index - last.index);
+        let mut misses: Vec<Span> = self.new.iter().map(miss).collect();
+        misses.sort_unstable();
+        misses.get(misses.len() / 2).copied().unwrap_or_default()
     }
 
-    /// Whether the newest hits leave the line through the older ones, on one clock.
-    fn departure(&self, on: impl Fn(&Hit) -> i64) -> bool {
-        let newest = self.hits.len().saturating_sub(1);
-        let (Some(end), Some(bend), Some(start)) =
-            (self.hits.get(newest), self.hits.get(newest.saturating_sub(NEW)), self.hits.front())
-        else {
-            return false;
-        };
-        let (before, after) = (bend.index - start.index, end.index - bend.index);
-        if before < SETTLED as i64 || after < 1 {
+    /// Adds a hit; says whether the newest ones leave the settled rate on both oscillators.
+    fn add(&mut self, hit: Hit) -> bool {
+        self.new.push_back(hit);
+        let runs_free = self.departs(|hit| hit.raw.nanos()) && self.departs(|hit| hit.phc.nanos());
+        if self.new.len() > NEW
+            && let Some(hit) = self.new.pop_front()
+            && !runs_free
+        {
+            if self.settled.len() == SETTLED {
+                self.settled.pop_front();
+            }
+            self.settled.push_back(hit);
+        }
+        runs_free
+    }
+
+    /// Whether the newest hits leave the settled rate, on one clock.
+    fn departs(&self, on: impl Fn(&Hit) -> i64) -> bool {
+        let ends = |hits: &VecDeque<Hit>| Some((*hits.front()?, *hits.back()?));
+        let (Some((start, end)), Some((from, to))) = (ends(&self.settled), ends(&self.new)) else { return false };
+        let (before, after) = (end.index - start.index, to.index - from.index);
+        if before < TO_SETTLE || after < 1 {
             return false;
         }
         let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
-        let expected = per(span(start, bend).times(after), before);
-        let departure = (span(bend, end) - expected).abs();
-        departure > Span::SECOND.times(after).ppm(FREE_PPM) + READING + per(end.error + bend.error, 2)
+        let expected = span(&start, &end).scaled(Span::from_nanos(after), Span::from_nanos(before));
+        let allowed = Span::SECOND.times(after).ppm(FREE_PPM) + READING + per(from.error + to.error, 2);
+        (span(&from, &to) - expected).abs() > allowed
     }
 
     /// Ends the count.
@@ -117,19 +139,19 @@ impl Phase {
 
     /// When the pulse came last.
     pub fn last(&self) -> Option<Instant<Raw>> {
-        self.hits.back().map(|hit| hit.raw)
+        self.new.back().map(|hit| hit.raw)
     }
 
     /// The count of the last pulse at or before `raw`, and how long before.
     pub fn before(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
-        let last = self.hits.back()?;
+        let last = self.new.back()?;
         let (n, rest) = (raw - last.raw).div_rem(self.period);
         Some((last.index.saturating_add(n), rest))
     }
 
     /// The count of the pulse nearest to `raw`, and how far `raw` is after it.
     pub fn nearest(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
-        let last = self.hits.back()?;
+        let last = self.new.back()?;
         let (n, rest) = (raw - last.raw).nearest(self.period);
         Some((last.index.saturating_add(n), rest))
     }

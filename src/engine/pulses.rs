@@ -68,7 +68,10 @@ impl Engine {
     /// The on-time edge of a second: a sample, if everything else stands.
     fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, miss: Span, said: &mut Vec<Verdict>) {
         let Some(on_time) = self.on_time() else { return };
-        let index = self.count(on_time, phc, dated);
+        let Some(index) = self.count(on_time, phc, dated) else {
+            said.push(Verdict::Rejected(Reason::Stray));
+            return;
+        };
         self.mind_leap_window(index);
         let state = self.assess_input();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
@@ -100,27 +103,29 @@ impl Engine {
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }
 
-    /// Counts the pulse; doubts one that moved.
-    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> i64 {
-        let (index, moved) = match self.phase.follow(on_time, phc, dated.raw_error) {
-            Follows::InPhase(index) => (index, false),
-            Follows::Moved(index) => (index, true),
-            Follows::Anew { from_another } => {
+    /// Counts the pulse; doubts one that moved or runs free. Nothing where it is not where it should be.
+    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> Option<i64> {
+        let index = match self.phase.follow(on_time, phc, dated.raw_error) {
+            Follows::InPhase(index) => index,
+            Follows::RunsFree(index) => {
+                self.doubted = Some(dated.raw);
+                index
+            }
+            Follows::Anew(moved) => {
                 self.labeller.count_anew();
                 self.last_counted = None;
-                (0, from_another)
+                self.doubted = self.doubted.max(moved);
+                0
             }
+            Follows::Off => return None,
         };
-        if moved {
-            self.doubted = Some(dated.raw);
-        }
         self.by_system = dated.sys.ok().map(|at| {
             let (second, _) = (at - Instant::default()).nearest(Span::SECOND);
             UtcSecond::from_posix(second.saturating_sub(index))
         });
         let beside = self.beside();
         self.labeller.propose(&self.phase, beside);
-        index
+        Some(index)
     }
 
     /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.

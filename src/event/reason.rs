@@ -103,7 +103,7 @@ reasons! {
     /// Several edges in the on-time place.
     Ringing = "ringing": "the on-time edge arrives as several edges within 50 us: check the pulse's level and termination, and crosstalk from other wires",
     /// The pulse has to prove itself.
-    Settling = "settling": "the pulse moved, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 15 s",
+    Settling = "settling": "the pulse moved, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 12 s",
 
     // The label cannot be trusted.
     /// Delays at both ends of the second.

@@ -67,6 +67,8 @@ pub struct Burst {
     pub bytes: usize,
     /// Lines that came to their end in it.
     pub lines: usize,
+    /// Whether its first read ended with the end of a line.
+    pub whole_line: bool,
     /// How long a byte takes at the rate that the port is set to; zero where it has none.
     pub byte_time: Span,
 }
@@ -76,7 +78,8 @@ impl Burst {
         let count = bytes.data.len();
         let follows = self.reads > 0 && bytes.read_at - self.last - bytes.byte_time.times(count as i64) <= SILENCE;
         if !follows {
-            *self = Self { began: bytes.read_at, first_read: count, last: bytes.read_at, ..Self::default() };
+            let (began, whole_line) = (bytes.read_at, bytes.data.last() == Some(&b'\n'));
+            *self = Self { began, first_read: count, last: began, whole_line, ..Self::default() };
         }
         (self.before_last, self.last) = (self.last, bytes.read_at);
         (self.last_read, self.byte_time) = (count, bytes.byte_time);

@@ -33,10 +33,18 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     if clusters.len() > 2 * HITS * BUSY && clusters.len() > seconds * BUSY * 3 {
         return Vec::new();
     }
-    // Any edge but a stray one gives the period; the newest may be one.
-    let Some(period) = clusters.iter().rev().take(BUSY).find_map(|end| period(clusters, end)) else {
-        return Vec::new();
-    };
+    // Any edge but a stray one gives the period, and the newest may be one: what most of them repeat with counts.
+    let mut best: Option<(usize, Span)> = None;
+    for end in clusters.iter().rev().take(BUSY) {
+        let Some((hits, span)) = period(clusters, end) else { continue };
+        if best.is_none_or(|(most, _)| hits > most) {
+            best = Some((hits, span));
+        }
+        if hits + 2 >= seconds {
+            break;
+        }
+    }
+    let Some((_, period)) = best else { return Vec::new() };
     let mut tracks: Vec<Track> = Vec::new();
     for cluster in clusters.iter().rev() {
         match tracks.iter_mut().find(|track| track.meets(cluster)) {
@@ -44,12 +52,12 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
             None => tracks.push(Track { hits: vec![*cluster], period }),
         }
     }
-    tracks.retain(|track| track.hits.len() >= HITS);
+    tracks.retain(|track| track.hits.len() > 1);
     tracks
 }
 
-/// The period with which most clusters repeat up to this one; the longest baseline of those as good.
-fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<Span> {
+/// The period with which most clusters repeat up to this one, and how many; the longest baseline of those as good.
+fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<(usize, Span)> {
     let mut best: Option<(usize, Span)> = None;
     for start in clusters.iter().take_while(|start| start.first.raw < end.first.raw) {
         let (seconds, miss) = (end.first.raw - start.first.raw).nearest(Span::SECOND);
@@ -61,13 +69,13 @@ fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<Span> {
         let track = Track { hits: vec![*end], period };
         let hits = clusters.iter().filter(|cluster| track.meets(cluster)).count();
         if hits as i64 >= seconds && seconds >= HITS as i64 {
-            return Some(period);
+            return Some((hits, period));
         }
         if best.is_none_or(|(most, _)| hits > most) {
             best = Some((hits, period));
         }
     }
-    best.filter(|(hits, _)| *hits >= HITS - 1).map(|(_, period)| period)
+    best.filter(|(hits, _)| *hits >= HITS - 1)
 }
 
 fn errors(a: &Cluster, b: &Cluster) -> Span {
@@ -86,6 +94,11 @@ impl Track {
 
     fn dated(&self, of: impl Fn(&Dated) -> Instant<Raw>) -> Instant<Raw> {
         self.newest().map_or(Instant::default(), |hit| of(&hit.first))
+    }
+
+    /// Whether it has been hit often enough to be one.
+    pub(super) fn is_found(&self) -> bool {
+        self.hits.len() >= HITS
     }
 
     /// When its last hit came.

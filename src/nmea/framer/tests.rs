@@ -36,8 +36,8 @@ fn the_first_byte_is_dated_back_by_the_byte_time_and_a_burst_begins_after_silenc
     framer.push(&bytes(line.as_bytes(), ms(500)), |s| found.push(s));
     framer.push(&bytes(line.as_bytes(), ms(500 + n)), |s| found.push(s));
     framer.push(&bytes(line.as_bytes(), ms(900)), |s| found.push(s));
-    let times: Vec<_> = found.iter().map(|s| (s.first_byte.nanos(), s.burst_start.nanos())).collect();
-    assert_eq!(times, [(ms(500 - n), ms(500 - n)), (ms(500), ms(500 - n)), (ms(900 - n), ms(900 - n))]);
+    let times: Vec<_> = found.iter().map(|s| (s.first_byte.nanos(), s.read_at.nanos())).collect();
+    assert_eq!(times, [(ms(500 - n), ms(500)), (ms(500), ms(500 + n)), (ms(900 - n), ms(900))]);
 }
 
 proptest! {
