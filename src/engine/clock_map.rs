@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::edges::per;
 use crate::event::{CrossTs, Reason};
 use crate::time::{Clock, Instant, Phc, Raw, Span, Sys};
 
@@ -21,9 +22,12 @@ const RATE_PPM: i64 = 70_000;
 const STEP: Span = Span::from_micros(20);
 /// An edge whose time is known less well than this is no evidence of a phase.
 const COARSE: Span = Span::from_millis(1);
-/// Brackets whose rates are compared, and how long one of them has to be.
-const NEIGHBORS: usize = 4;
+/// Cross timestamps on either side over which rates are taken, and over how long a time at least.
+const NEIGHBORS: usize = 5;
 const BASELINE: Span = Span::from_millis(4);
+/// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
+/// a PHC runs off by [`RATE_PPM`].
+const SLEW_PPM: i64 = 200_000;
 /// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
 /// certain than [`WINDOWS`] times the narrowest window in memory.
 const ERROR_LIMIT: Span = Span::from_micros(10);
@@ -125,16 +129,17 @@ impl ClockMap {
         let between = |from: i64, to: i64| Span::from_nanos(to.saturating_sub(from)).scaled(part, whole);
         let window = before.window + between(before.window.nanos(), after.window.nanos());
         let half = Span::from_nanos(window.nanos() / 2 + 1);
+        let nearest = part.min(whole - part);
         let (Some(raw_bend), Some(sys_bend)) = (self.bend(number, |c| c.raw), self.bend(number, |c| c.sys)) else {
             return Dating::Uneven;
         };
-        let raw_error = half + raw_bend;
+        let raw_error = half + raw_bend.at(nearest, whole);
         if raw_error > COARSE {
             return Dating::Uneven;
         }
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
-        let error = half + sys_bend;
+        let error = half + sys_bend.at(nearest, whole);
         let sys = if error <= limit {
             Ok(before.sys + between(before.sys.nanos(), after.sys.nanos()))
         } else if half > limit {
@@ -147,18 +152,36 @@ impl ClockMap {
         Dating::Dated(Dated { raw: before.raw + between(before.raw.nanos(), after.raw.nanos()), raw_error, sys, error })
     }
 
-    /// How far this bracket's clock differs from the rate, against the PHC, of its neighbors. One of them may hold a step
-    /// itself, and one may fit by chance: the second best counts.
-    fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Span> {
-        let bracket = |number: usize| self.kept.get(number).zip(self.kept.get(number + 1));
-        let (before, after) = bracket(number)?;
+    /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.
+    fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
+        let (before, after) = (self.kept.get(number)?, self.kept.get(number + 1)?);
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
-        let neighbors = (number.saturating_sub(NEIGHBORS)..=number + 1).filter(|&n| n != number).filter_map(bracket);
-        let usable = neighbors.filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= BASELINE);
+        let least = BASELINE.max(per(after.raw - before.raw, 4));
+        let earlier = self.kept.iter().take(number).rev().take(NEIGHBORS).map(|start| (start, before));
+        let later = self.kept.iter().skip(number + 2).take(NEIGHBORS).map(|end| (after, end));
+        let usable = earlier.chain(later).filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= least);
         let mut bends: Vec<Span> =
             usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).collect();
         bends.sort_unstable();
-        bends.get(1).or(bends.first()).copied()
+        let step = bends.get(1).or(bends.first()).copied()?;
+        let rate = bends.into_iter().rfind(|bend| *bend <= phc.ppm(SLEW_PPM))?;
+        Some(Bend { step, rate })
+    }
+}
+
+/// What a bracket differs from the rates around it.
+#[derive(Clone, Copy, Debug)]
+struct Bend {
+    /// By the second best of them: one may hold a step itself, and one may fit by chance.
+    step: Span,
+    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here.
+    rate: Span,
+}
+
+impl Bend {
+    /// What a moment may be off that is so far from the nearest reading, of a bracket so long.
+    fn at(self, nearest: Span, whole: Span) -> Span {
+        self.step + self.rate.times(2).scaled(nearest, whole)
     }
 }
 

@@ -36,6 +36,8 @@ const AS_NEAR: Span = Span::from_millis(1);
 const CLEARLY_NEARER: Span = Span::from_millis(100);
 /// Tracks nearer to each other than this are one edge that wanders.
 const ONE_PLACE: Span = Span::from_millis(1);
+/// Where more than one in so many edges is a stray one, they are noise.
+const STRAYS: usize = 3;
 /// Edges for this long, and no track: noise.
 const NOISE_AFTER: Span = Span::from_secs(8);
 
@@ -177,6 +179,7 @@ impl Edges {
         self.pulse = match self.choose(now, &seen, hint) {
             // What comes beside a lone edge may yet become a track.
             Pulse::Settled(_) if seen.len() == 1 && !rivals.is_empty() => Pulse::Measuring,
+            Pulse::Settled(on_time) if self.is_noisy(&tracks, on_time.since) => self.noise(now),
             pulse => pulse,
         };
         seen.extend(rivals);
@@ -197,13 +200,23 @@ impl Edges {
 
     fn choose(&self, now: Instant<Raw>, seen: &[&Track], hint: Hint) -> Pulse {
         match *seen {
-            [] if now - self.since > NOISE_AFTER => Pulse::Refused(Reason::Noise, None),
-            [] => Pulse::Measuring,
+            [] => self.noise(now),
             [lone] => self.choose_lone(now, lone),
             [a, b] if a.seconds_shared(b) >= TO_SETTLE => self.choose_of_pair(a, b, hint),
             [_, _] => Pulse::Measuring,
             [..] => Pulse::Refused(why_too_many(seen), None),
         }
+    }
+
+    /// Whether so many edges since then are on no track that one more could be on a track by chance.
+    fn is_noisy(&self, tracks: &[Track], since: Instant<Raw>) -> bool {
+        let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
+        let found = tracks.iter().filter(|track| track.is_found());
+        found.map(|track| track.hits_since(since)).sum::<usize>() * STRAYS < all * (STRAYS - 1)
+    }
+
+    fn noise(&self, now: Instant<Raw>) -> Pulse {
+        if now - self.since > NOISE_AFTER { Pulse::Refused(Reason::Noise, None) } else { Pulse::Measuring }
     }
 
     /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.

@@ -205,5 +205,7 @@ fn pace(burst: Burst) -> Span {
         _ => (before_last, bytes - first_read - last_read),
     };
     let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
-    took.scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(SLOWEST)
+    // What breaks off within a line are an adapter's packets: those of a line that has the rate that is set, or faster.
+    let most = if !whole_line && reads == 2 && byte_time > Span::ZERO { byte_time } else { SLOWEST };
+    took.scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(most)
 }

@@ -96,6 +96,10 @@ impl Track {
         self.newest().map_or(Instant::default(), |hit| of(&hit.first))
     }
 
+    pub(super) fn hits_since(&self, since: Instant<Raw>) -> usize {
+        self.hits.iter().filter(|hit| hit.first.raw >= since).count()
+    }
+
     /// Whether it has been hit often enough to be one.
     pub(super) fn is_found(&self) -> bool {
         self.hits.len() >= HITS
