@@ -1,16 +1,18 @@
 //! What gpsd says, a line at a time (`gpsd_json(5)`): only what is used here. Classes and fields that are not known
 //! pass.
 //!
-//! `gpsd_proto` knows `VERSION`, `TPV` and `SKY`. It has no `TOFF`, and fails on a device at 115200 baud or one that
-//! was unplugged, so those are read here.
+//! gpsd is judged by its fields and never by its protocol's number, which says little: `proto_major` is 3 up to 3.26.1
+//! and in 3.27.3, 0 in 3.27 to 3.27.2 and 16 from 3.27.5 on (`api_version_major` in gpsd's `SConscript`), of one and
+//! the same protocol.
+//!
+//! `gpsd_proto` knows `TPV` and `SKY`. It has no `TOFF`, insists on the numbers in `VERSION`, and fails on a device at
+//! 115200 baud or one that was unplugged, so those are read here.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::time::{Date, Instant, NANOS, Sys, UtcSecond};
 
-/// The major version of the protocol that is spoken here: that of every gpsd since 2.90.
-pub(super) const PROTO_MAJOR: u8 = 3;
 /// What a time may be off from a whole second and still be one. A binary receiver's solution is a few ns off, and gpsd
 /// prints milliseconds; no receiver gives 250 solutions a second.
 const WHOLE: i64 = 2_000_000;
@@ -32,7 +34,7 @@ pub(super) fn watch(device: &str) -> String {
 #[derive(Debug)]
 pub(super) enum Message {
     /// Which gpsd this is.
-    Version(gpsd_proto::Version),
+    Version(Version),
     /// All devices that it has.
     Devices(Vec<Device>),
     /// One of them was opened or lost.
@@ -47,6 +49,14 @@ pub(super) enum Message {
     Error(String),
     /// Anything else.
     Other,
+}
+
+/// gpsd's greeting.
+#[derive(Debug, Deserialize)]
+pub(super) struct Version {
+    /// For the log: `3.22`.
+    #[serde(default)]
+    pub(super) release: Option<String>,
 }
 
 /// A device, in `DEVICES` and `DEVICE`.
