@@ -62,6 +62,8 @@ pub(super) struct Version {
 /// A device, in `DEVICES` and `DEVICE`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Device {
+    /// Empty where it is not named.
+    #[serde(default)]
     pub(super) path: String,
     #[serde(default)]
     driver: Option<String>,
@@ -125,7 +127,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, serde_json::Error> {
     }
     #[derive(Deserialize)]
     struct Devices {
-        devices: Vec<Device>,
+        #[serde(default)]
+        devices: Option<Vec<Device>>,
     }
     #[derive(Deserialize)]
     struct Error {
@@ -134,7 +137,10 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, serde_json::Error> {
     let head: Head = serde_json::from_slice(line)?;
     Ok(match head.class.as_str() {
         "VERSION" => Message::Version(serde_json::from_slice(line)?),
-        "DEVICES" => Message::Devices(serde_json::from_slice::<Devices>(line)?.devices),
+        "DEVICES" => serde_json::from_slice::<Devices>(line)?.devices.map_or(Message::Other, |mut devices| {
+            devices.retain(|device| !device.path.is_empty());
+            Message::Devices(devices)
+        }),
         "DEVICE" => Message::Device(serde_json::from_slice(line)?),
         "TPV" => Message::Tpv(serde_json::from_slice(line)?),
         "SKY" => Message::Sky(serde_json::from_slice(line)?),
@@ -211,6 +217,27 @@ mod tests {
             assert_eq!(whole(sec, nsec), want.map(UtcSecond::from_posix), "{sec} {nsec}");
         }
         assert_eq!(whole(i64::MAX, 999_999_999), Some(UtcSecond::from_posix(i64::MAX)));
+    }
+
+    #[test]
+    fn fields_may_be_missing_and_unknown() {
+        for line in [
+            r#"{"class":"VERSION"}"#,
+            r#"{"class":"VERSION","release":null,"proto_major":"x","proto_minor":65536}"#,
+            r#"{"class":"VERSION","release":"4.0","rev":"4","proto_major":16,"proto_minor":1,"remote":"gpsd://h","new":[]}"#,
+            r#"{"class":"DEVICE"}"#,
+            r#"{"class":"DEVICE","path":"/d","driver":null,"bps":null,"activated":null}"#,
+            r#"{"class":"DEVICE","path":"/d","readonly":"true","sernum":"7","subtype1":"x","mincycle":0.02,"new":{}}"#,
+            r#"{"class":"DEVICES"}"#,
+            r#"{"class":"DEVICES","devices":null,"remote":"gpsd://h"}"#,
+            r#"{"class":"WATCH"}"#,
+            r#"{"class":"WATCH","enable":true,"json":true,"nmea":true,"raw":0,"scaled":false,"timing":true,"split24":false,"pps":true,"device":"/d","new":7}"#,
+        ] {
+            assert!(parse(line.as_bytes()).is_ok(), "{line}");
+        }
+        let list = r#"{"class":"DEVICES","devices":[{},{"class":"DEVICE","path":"/d","new":7},{"driver":"PPS"}]}"#;
+        let Ok(Message::Devices(devices)) = parse(list.as_bytes()) else { panic!("{list}") };
+        assert_eq!(devices.iter().map(|device| &device.path).collect::<Vec<_>>(), ["/d"], "those that have a name");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Report, Says};
+use crate::event::{Lost, Report, Says, SourceChange};
 
 const NOON: i64 = 1_795_176_000;
 const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;
@@ -63,4 +63,25 @@ fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
         assert_eq!(session.name, name);
         assert!(hear(&mut session, 1, greeting).is_empty(), "it is asked for once");
     }
+}
+
+#[test]
+fn a_device_without_a_name_is_passed_over_and_one_that_is_unplugged_is_lost() {
+    let mut said = Said::default();
+    let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
+    for (ms, line) in [GREETING, DEVICES, DEVICES].into_iter().enumerate() {
+        hear(&mut session, ms as i64, line);
+    }
+    for line in [
+        r#"{"class":"DEVICE","activated":0}"#,
+        r#"{"class":"DEVICES"}"#,
+        r#"{"class":"DEVICE","path":"/dev/ttyACM7","activated":0}"#,
+    ] {
+        assert!(hear(&mut session, 10, line).is_empty(), "{line}");
+    }
+    let acts = hear(&mut session, 20, r#"{"class":"DEVICE","path":"/dev/ttyS1","activated":0}"#);
+    let is_lost = |act: &Act| {
+        matches!(act, Act::Tell(Event::Source { change: SourceChange::SentencesLost(Lost::GpsdDevice), .. }))
+    };
+    assert!(acts.iter().any(is_lost), "{acts:?}");
 }
