@@ -113,9 +113,11 @@ impl Toff {
         whole(self.real_sec, self.real_nsec)
     }
 
-    /// When gpsd had read it, by its system clock.
-    pub(super) fn clock(&self) -> Instant<Sys> {
-        Instant::from_parts(self.clock_sec, self.clock_nsec)
+    /// When gpsd had read it, by its system clock; nothing where no clock shows that. It may be far off nevertheless: a
+    /// machine without a battery starts in 1970.
+    pub(super) fn clock(&self) -> Option<Instant<Sys>> {
+        let is_shown = self.clock_sec >= 0 && (0..NANOS).contains(&self.clock_nsec);
+        is_shown.then(|| Instant::from_parts(self.clock_sec, self.clock_nsec))
     }
 }
 
@@ -217,6 +219,16 @@ mod tests {
             assert_eq!(whole(sec, nsec), want.map(UtcSecond::from_posix), "{sec} {nsec}");
         }
         assert_eq!(whole(i64::MAX, 999_999_999), Some(UtcSecond::from_posix(i64::MAX)));
+    }
+
+    #[test]
+    fn a_time_of_day_counts_only_with_a_clock_that_can_be() {
+        for (sec, nsec, can_be) in
+            [(1_795_176_000, 300, true), (9, 0, true), (-1, 0, false), (5, -1, false), (5, NANOS, false)]
+        {
+            let toff = Toff { device: "/d".into(), real_sec: 5, real_nsec: 0, clock_sec: sec, clock_nsec: nsec };
+            assert_eq!(toff.clock(), can_be.then(|| Instant::from_parts(sec, nsec)), "{sec} {nsec}");
+        }
     }
 
     #[test]
