@@ -25,8 +25,9 @@ pub use file::File;
 pub use tables::{Given, KEYS, Key};
 pub use values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
 
-/// Units of chrony's SHM refclock that a gpsd on this machine writes to: those below this one.
-pub const GPSD_UNITS: u8 = 8;
+/// Units of chrony's SHM refclock that a gpsd on this machine attaches, and may write to: those below this one. Two for
+/// each device that it may have (`NTPSHMSEGS` in gpsd's `gpsd.h`), which are six from 3.24 on and were four before.
+pub const GPSD_UNITS: u8 = 12;
 
 /// Everything that `gnss2shm run` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -149,6 +149,14 @@ impl Machine {
         self.write("/proc/sysvipc/shm", &format!("key shmid perms size\n{line}"));
     }
 
+    /// Has gnss2shm and chronyd use this unit, whose segment is there.
+    fn unit(&self, unit: u8) {
+        self.config("unit = 0", &format!("unit = {unit}"));
+        self.refclock(&format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS"));
+        let listing = fs::read_to_string(self.system.at("/proc/sysvipc/shm")).unwrap();
+        self.write("/proc/sysvipc/shm", &listing.replace(&KEY.to_string(), &(KEY + i32::from(unit)).to_string()));
+    }
+
     fn refclock(&self, line: &str) {
         self.write("/etc/chrony/conf.d/gnss2shm.conf", &format!("{line}\n"));
     }
@@ -225,6 +233,15 @@ fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault]) {
     assert_eq!(Some(worst(&found)), faults.iter().map(|fault| fault.1).max(), "{name}");
 }
 
+/// With this planted, nothing is wrong.
+fn is_ok(name: &str, plant: impl FnOnce(&mut Machine)) {
+    let mut machine = Machine::healthy(name);
+    plant(&mut machine);
+    let found = machine.examine();
+    let lines = lines(&found);
+    assert_eq!(worst(&found), Level::Ok, "{name}\n{lines}");
+}
+
 #[test]
 fn on_a_healthy_system_it_says_nothing_but_ok() {
     let machine = Machine::healthy("healthy");
@@ -239,13 +256,6 @@ fn on_a_healthy_system_it_says_nothing_but_ok() {
 
 #[test]
 fn other_healthy_systems_are_ok_too() {
-    let is_ok = |name: &str, plant: fn(&mut Machine)| {
-        let mut machine = Machine::healthy(name);
-        plant(&mut machine);
-        let found = machine.examine();
-        let lines = lines(&found);
-        assert_eq!(worst(&found), Level::Ok, "{name}\n{lines}");
-    };
     is_ok("old-kernel", |machine| machine.write("/proc/sys/kernel/osrelease", "6.1.0-56-amd64\n"));
     is_ok("ptp4l", |machine| {
         machine.process(700, 1, "ptp4l", "ptp4l -i eth0");
@@ -551,7 +561,7 @@ fn rivals_are_found() {
         gpsd,
         &[
             ("rivals", Failure, "gpsd (process 700) has /dev/ttyS0 open", "gpsd.socket"),
-            ("SHM segment", Failure, "gpsd (process 700) may write to unit 0", "a unit from 8 up"),
+            ("SHM segment", Failure, "gpsd (process 700) may write to unit 0", "a unit from 12 up"),
         ],
     );
     for (release, level) in [("6.1.0", Failure), ("6.18.0", Warning)] {
@@ -562,6 +572,29 @@ fn rivals_are_found() {
         };
         let says = "ts2phc (process 700) has /dev/ptp0 open";
         planted(&format!("ts2phc-{release}"), plant, &[("rivals", level, says, "systemctl disable --now ts2phc")]);
+    }
+}
+
+/// It attaches units 8 to 11 from 3.24 on: that it has ours attached tells a later gpsd from an earlier one.
+#[test]
+fn a_unit_that_gpsd_may_write_to_is_found() {
+    for (unit, maps, is_gpsds) in
+        [(7, "", true), (8, "", false), (8, MAPS, true), (11, MAPS, true), (12, "", false), (12, MAPS, false)]
+    {
+        let plant = |machine: &mut Machine| {
+            machine.unit(unit);
+            machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -n /dev/ttyS7");
+            machine.write("/proc/700/maps", maps);
+        };
+        let name = format!("gpsd-unit-{unit}-{}", maps.len());
+        if is_gpsds {
+            let says =
+                format!("gpsd (process 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
+            let cure = "a unit from 12 up, in [shm] and in chrony.conf";
+            planted(&name, plant, &[("SHM segment", Level::Failure, says.leak(), cure)]);
+        } else {
+            is_ok(&name, plant);
+        }
     }
 }
 

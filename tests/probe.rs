@@ -128,7 +128,7 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
         let found = search(&options).await;
         assert_eq!(&asked.join().unwrap(), b"?DEVICES;\n");
         assert_eq!(found.gpsd.as_ref().unwrap().devices, ["/dev/ttyACM7"]);
-        assert_eq!(settings::unit(&found), 8);
+        assert_eq!(settings::unit(&found), 12);
         let device = Some("/dev/ttyACM7".to_owned());
         assert_eq!(found.receiver, Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..gpsd })));
         let report = found.to_string();

@@ -29,7 +29,7 @@ impl Settings {
         let receiver = receiver(&given).ok_or_else(|| sources::no_receiver(file))?;
         let pulse = pulse(&given).ok_or_else(|| sources::no_pulse(file))?;
         let shm = match (given.shm.unit, &given.sock.path) {
-            // gpsd writes its own samples, which are late, to units 0 to 7.
+            // gpsd writes its own samples, which are late, to units 0 to 11.
             (None, None) if matches!(receiver, ReceiverConfig::Gpsd(_)) => Some(GPSD_UNITS),
             (None, None) => Some(0),
             (unit, _) => unit.map(|unit| unit.0),

@@ -208,7 +208,7 @@ settings! {
 
     /// chrony's SHM refclock.
     shm: Shm {
-        /// Unit of chrony's SHM refclock to write to [default: 0, with --gpsd 8; unless --sock is given]
+        /// Unit of chrony's SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]
         #[arg(id = "shm", long = "shm", value_name = "UNIT", allow_hyphen_values = true)]
         unit: Unit,
     }

@@ -137,10 +137,10 @@ fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
 }
 
 #[test]
-fn samples_go_to_unit_0_or_8_beside_gpsd_unless_somebody_says_where() {
+fn samples_go_to_unit_0_or_12_beside_gpsd_unless_somebody_says_where() {
     for (args, shm, sock) in [
         (&[][..], Some(0), None),
-        (&["--gpsd"], Some(8), None),
+        (&["--gpsd"], Some(12), None),
         (&["--gpsd", "--shm", "5"], Some(5), None),
         (&["--shm", "5"], Some(5), None),
         (&["--sock", "/run/chrony.g.sock"], None, Some("/run/chrony.g.sock".into())),

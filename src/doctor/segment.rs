@@ -2,15 +2,16 @@
 
 use super::processes::Process;
 use super::{Finding, Patient};
+use crate::config::GPSD_UNITS;
 use crate::sink::shm::{SIZE, Status, key, listed};
 
 const ITEM: &str = "SHM segment";
-/// gpsd attaches every unit below this.
-const UNITS_OF_GPSD: u8 = 8;
+/// A gpsd before 3.24 attaches every unit below this, a later one more.
+const UNITS_OF_OLD_GPSD: u8 = 8;
 
 pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
     const LISTING: &str = "/proc/sysvipc/shm";
-    let (key, gpsd) = (key(unit), gpsd(patient, unit));
+    let key = key(unit);
     let text = match patient.system.text(LISTING) {
         Ok(text) => text,
         Err(error) => {
@@ -24,12 +25,12 @@ pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
             format!("unit {unit} (key {key:#x}) has no segment yet"),
             "start gnss2shm, and after it chronyd: whoever is first makes it",
         )];
-        found.extend(gpsd);
+        found.extend(gpsd(patient, unit, None));
         return found;
     };
     let mut found = rights(patient, unit, &status);
     found.extend(attached(patient, unit, &status));
-    found.extend(gpsd);
+    found.extend(gpsd(patient, unit, Some(&status)));
     let Status { uid, mode, size, nattch, .. } = status;
     let says = format!(
         "unit {unit} (key {key:#x}): owner uid {uid}, mode {:04o}, {size} bytes, {nattch} attached",
@@ -86,7 +87,7 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
 fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
     let has = |process: &Process| process.has_attached(patient.system, status.id);
     let mut found = vec![];
-    // chronyd's helper has what chronyd has; what gpsd has attached tells nothing, it is judged below.
+    // chronyd's helper has what chronyd has; gpsd attaches all of its units and uses some, it is judged below.
     let ours: Vec<_> = patient.processes.chronyd().iter().map(|chronyd| chronyd.pid).collect();
     let is_other = |process: &&Process| {
         !["gnss2shm", "gpsd"].contains(&process.name.as_str())
@@ -120,12 +121,17 @@ fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
     found
 }
 
-/// A gpsd that runs, which writes to some of its units.
-fn gpsd(patient: &Patient<'_>, unit: u8) -> Option<Finding> {
-    let gpsd = patient.processes.named("gpsd").next().filter(|_| unit < UNITS_OF_GPSD)?;
+/// A gpsd that runs, which writes to some of its units. Above an old one's it has attached what is its own.
+fn gpsd(patient: &Patient<'_>, unit: u8, segment: Option<&Status>) -> Option<Finding> {
+    let may_write = |gpsd: &&Process| {
+        let has = segment.map_or(Some(false), |status| gpsd.has_attached(patient.system, status.id));
+        unit < UNITS_OF_OLD_GPSD || unit < GPSD_UNITS && has != Some(false)
+    };
+    let gpsd = patient.processes.named("gpsd").find(may_write)?;
     // Given no device, it has nothing to write, until udev gives it one.
     let is_idle = !gpsd.args.iter().any(|arg| arg.starts_with("/dev/") || arg.contains("://"));
-    let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to 7");
-    let cure = "take a unit from 8 up, in [shm] and in chrony.conf";
+    let last = GPSD_UNITS - 1;
+    let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to {last} (before 3.24, 0 to 7)");
+    let cure = format!("take a unit from {GPSD_UNITS} up, in [shm] and in chrony.conf");
     Some(if is_idle { Finding::warning(ITEM, says, cure) } else { Finding::failure(ITEM, says, cure) })
 }

@@ -30,7 +30,8 @@ struct Devices {
 
 #[derive(Deserialize)]
 struct Device {
-    path: String,
+    #[serde(default)]
+    path: Option<String>,
     #[serde(default)]
     driver: Option<String>,
 }
@@ -62,7 +63,7 @@ fn devices(answer: &[u8]) -> Option<Vec<String>> {
         .filter(|line| line.starts_with(br#"{"class":"DEVICES""#))
         .find_map(|line| serde_json::from_slice::<Devices>(line).ok())?;
     let receivers = listed.devices.into_iter().filter(|device| device.driver.as_deref() != Some("PPS"));
-    Some(receivers.map(|device| device.path).collect())
+    Some(receivers.filter_map(|device| device.path).collect())
 }
 
 #[cfg(test)]
@@ -71,12 +72,15 @@ mod tests {
 
     #[test]
     fn the_devices_are_read_from_a_whole_line_and_only_there() {
-        let version = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;
+        let version = r#"{"class":"VERSION","release":"3.27.5","rev":"3.27.5","proto_major":16,"proto_minor":1}"#;
         let list = r#"{"class":"DEVICES","devices":[{"class":"DEVICE","path":"/dev/ttyS1","driver":"NMEA0183","activated":"2026-11-20T23:06:10.000Z","bps":115200},{"class":"DEVICE","path":"/dev/pps0","driver":"PPS"}]}"#;
         let whole = format!("{version}\r\n{list}\r\n");
         assert_eq!(devices(whole.as_bytes()), Some(vec!["/dev/ttyS1".to_owned()]));
         assert_eq!(devices(whole.trim_end().as_bytes()), None, "not to its end");
         assert_eq!(devices(b"{\"class\":\"DEVICES\",\"devices\":[]}\r\n"), Some(vec![]));
+        let odd =
+            b"{\"class\":\"DEVICES\",\"new\":{},\"devices\":[{\"driver\":null},{\"path\":\"/dev/a\",\"new\":7}]}\r\n";
+        assert_eq!(devices(odd), Some(vec!["/dev/a".to_owned()]), "fields missing and fields unknown");
         assert_eq!(devices(b"SSH-2.0-OpenSSH\r\n"), None);
     }
 }

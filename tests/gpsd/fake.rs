@@ -1,5 +1,5 @@
-//! A gpsd of the test's own: says what gpsd 3.22 says (recorded) or what 3.26 says (its source), of a receiver on a
-//! pseudo terminal; and goes, comes back and talks nonsense when told to.
+//! A gpsd of the test's own: says what gpsd 3.22 says (recorded) or what 3.26 to 3.27.5 say (their source), of a
+//! receiver on a pseudo terminal; and goes, comes back and talks nonsense when told to.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -13,12 +13,32 @@ use gnss2shm::source::server::Server;
 use gnss2shm::time::{Date, UtcSecond};
 
 /// Which gpsd is played.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// Debian 12's.
     R3_22,
     /// A newer one: more fields, other fields.
     R3_26,
+    /// The same by another number, as 3.27 to 3.27.2 are.
+    R3_27,
+    /// And by another one.
+    R3_27_5,
+    /// The same without numbers.
+    Unnumbered,
+}
+
+impl Release {
+    fn version(self) -> &'static str {
+        match self {
+            Self::R3_22 => r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#,
+            Self::R3_26 => r#"{"class":"VERSION","release":"3.26","rev":"3.26","proto_major":3,"proto_minor":15}"#,
+            Self::R3_27 => r#"{"class":"VERSION","release":"3.27","rev":"3.27","proto_major":0,"proto_minor":16}"#,
+            Self::R3_27_5 => {
+                r#"{"class":"VERSION","release":"3.27.5","rev":"3.27.5","proto_major":16,"proto_minor":1}"#
+            }
+            Self::Unnumbered => r#"{"class":"VERSION","release":"3.28"}"#,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -118,10 +138,7 @@ fn serve(release: Release, port: u16, mut listener: Option<TcpListener>, shared:
 }
 
 fn answer(release: Release, mut client: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
-    let version = match release {
-        Release::R3_22 => r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#,
-        Release::R3_26 => r#"{"class":"VERSION","release":"3.26","rev":"3.26","proto_major":3,"proto_minor":16}"#,
-    };
+    let version = release.version();
     write!(client, "{version}\r\n")?;
     for request in BufReader::new(client.try_clone()?).lines() {
         let request = request?;
@@ -131,8 +148,8 @@ fn answer(release: Release, mut client: TcpStream, shared: &Mutex<Shared>) -> st
             (Release::R3_22, true) => format!(
                 r#"{{"class":"DEVICE","path":"{DEVICE}","driver":"NMEA0183","activated":"2026-11-20T12:00:00.000Z","flags":1,"native":0,"bps":9600,"parity":"N","stopbits":1,"cycle":1.00}}"#
             ),
-            (Release::R3_26, true) => format!(
-                r#"{{"class":"DEVICE","path":"{DEVICE}","driver":"NMEA0183","activated":1795176000.123,"flags":1,"native":0,"bps":115200,"parity":"N","stopbits":1,"cycle":1.00,"readonly":true,"hexdata":""}}"#
+            (_, true) => format!(
+                r#"{{"class":"DEVICE","path":"{DEVICE}","driver":"NMEA0183","sernum":"7","subtype":"x","subtype1":"y","readonly":"true","activated":"2026-11-20T12:00:00.000Z","flags":1,"native":0,"bps":115200,"parity":"N","stopbits":1,"cycle":1.00,"mincycle":0.02}}"#
             ),
         };
         let devices = format!(r#"{{"class":"DEVICES","devices":[{device}]}}"#);
@@ -142,7 +159,9 @@ fn answer(release: Release, mut client: TcpStream, shared: &Mutex<Shared>) -> st
             write!(client, "{version}\r\n")?;
         } else if request.starts_with("?WATCH={") && request.contains(r#""pps":true"#) {
             if shared.has_device {
-                let watch = format!(r#"{{"class":"WATCH","enable":true,"json":true,"nmea":true,"device":"{DEVICE}"}}"#);
+                let watch = format!(
+                    r#"{{"class":"WATCH","enable":true,"json":true,"nmea":true,"raw":0,"scaled":false,"timing":true,"split24":false,"pps":true,"device":"{DEVICE}"}}"#
+                );
                 write!(client, "{devices}\r\n{watch}\r\n")?;
                 let peer = client.peer_addr()?;
                 if shared.clients.iter().all(|known| known.peer_addr().ok() != Some(peer)) {
@@ -173,7 +192,7 @@ fn read(release: Release, line: BufReader<File>, shared: &Mutex<Shared>) {
         }
         if let Some(named) = rmc(&sentence) {
             utc = Some(named);
-            let more = if release == Release::R3_26 { r#","precision":-1,"shm":"NTP0""# } else { "" };
+            let more = if release == Release::R3_22 { "" } else { r#","precision":-1,"shm":"NTP0""# };
             let (sec, nsec) = (clock.as_secs(), clock.subsec_nanos());
             let toff = format!(
                 r#"{{"class":"TOFF","device":"{DEVICE}","real_sec":{}, "real_nsec":0,"clock_sec":{sec},"clock_nsec":{nsec}{more}}}"#,
@@ -195,7 +214,7 @@ fn read(release: Release, line: BufReader<File>, shared: &Mutex<Shared>) {
                         r#"{{"class":"SKY","device":"{DEVICE}","hdop":0.9,"pdop":1.7,"nSat":2,"uSat":1,"satellites":[{{"PRN":2,"el":45.0,"az":83.0,"ss":42.0,"used":true,"gnssid":0,"svid":2}},{{"PRN":301,"used":false}}]}}"#
                     ),
                 ),
-                Release::R3_26 => (
+                Release::R3_26 | Release::R3_27 | Release::R3_27_5 | Release::Unnumbered => (
                     format!(
                         r#"{{"class":"TPV","device":"{DEVICE}","status":2,"mode":3,"time":"{time}","leapseconds":18,"ept":0.005,"lat":52.520000012,"lon":13.410000034,"altHAE":81.1000,"altMSL":41.5000,"alt":41.5000,"track":12.5,"magtrack":3.6,"magvar":3.6,"speed":0.010,"climb":0.000,"wspeedt":1.2,"ecefx":3782000.1,"relN":1.0,"clockbias":421,"clockdrift":-12,"temp":31.5,"eph":19.0,"sep":26.98}}"#
                     ),

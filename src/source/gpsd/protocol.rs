@@ -1,16 +1,18 @@
 //! What gpsd says, a line at a time (`gpsd_json(5)`): only what is used here. Classes and fields that are not known
 //! pass.
 //!
-//! `gpsd_proto` knows `VERSION`, `TPV` and `SKY`. It has no `TOFF`, and fails on a device at 115200 baud or one that
-//! was unplugged, so those are read here.
+//! gpsd is judged by its fields and never by its protocol's number, which says little: `proto_major` is 3 up to 3.26.1
+//! and in 3.27.3, 0 in 3.27 to 3.27.2 and 16 from 3.27.5 on (`api_version_major` in gpsd's `SConscript`), of one and
+//! the same protocol.
+//!
+//! `gpsd_proto` knows `TPV` and `SKY`. It has no `TOFF`, insists on the numbers in `VERSION`, and fails on a device at
+//! 115200 baud or one that was unplugged, so those are read here.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::time::{Date, Instant, NANOS, Sys, UtcSecond};
 
-/// The major version of the protocol that is spoken here: that of every gpsd since 2.90.
-pub(super) const PROTO_MAJOR: u8 = 3;
 /// What a time may be off from a whole second and still be one. A binary receiver's solution is a few ns off, and gpsd
 /// prints milliseconds; no receiver gives 250 solutions a second.
 const WHOLE: i64 = 2_000_000;
@@ -32,7 +34,7 @@ pub(super) fn watch(device: &str) -> String {
 #[derive(Debug)]
 pub(super) enum Message {
     /// Which gpsd this is.
-    Version(gpsd_proto::Version),
+    Version(Version),
     /// All devices that it has.
     Devices(Vec<Device>),
     /// One of them was opened or lost.
@@ -49,9 +51,19 @@ pub(super) enum Message {
     Other,
 }
 
+/// gpsd's greeting.
+#[derive(Debug, Deserialize)]
+pub(super) struct Version {
+    /// For the log: `3.22`.
+    #[serde(default)]
+    pub(super) release: Option<String>,
+}
+
 /// A device, in `DEVICES` and `DEVICE`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Device {
+    /// Empty where it is not named.
+    #[serde(default)]
     pub(super) path: String,
     #[serde(default)]
     driver: Option<String>,
@@ -101,9 +113,11 @@ impl Toff {
         whole(self.real_sec, self.real_nsec)
     }
 
-    /// When gpsd had read it, by its system clock.
-    pub(super) fn clock(&self) -> Instant<Sys> {
-        Instant::from_parts(self.clock_sec, self.clock_nsec)
+    /// When gpsd had read it, by its system clock; nothing where no clock shows that. It may be far off nevertheless: a
+    /// machine without a battery starts in 1970.
+    pub(super) fn clock(&self) -> Option<Instant<Sys>> {
+        let is_shown = self.clock_sec >= 0 && (0..NANOS).contains(&self.clock_nsec);
+        is_shown.then(|| Instant::from_parts(self.clock_sec, self.clock_nsec))
     }
 }
 
@@ -115,7 +129,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, serde_json::Error> {
     }
     #[derive(Deserialize)]
     struct Devices {
-        devices: Vec<Device>,
+        #[serde(default)]
+        devices: Option<Vec<Device>>,
     }
     #[derive(Deserialize)]
     struct Error {
@@ -124,7 +139,10 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, serde_json::Error> {
     let head: Head = serde_json::from_slice(line)?;
     Ok(match head.class.as_str() {
         "VERSION" => Message::Version(serde_json::from_slice(line)?),
-        "DEVICES" => Message::Devices(serde_json::from_slice::<Devices>(line)?.devices),
+        "DEVICES" => serde_json::from_slice::<Devices>(line)?.devices.map_or(Message::Other, |mut devices| {
+            devices.retain(|device| !device.path.is_empty());
+            Message::Devices(devices)
+        }),
         "DEVICE" => Message::Device(serde_json::from_slice(line)?),
         "TPV" => Message::Tpv(serde_json::from_slice(line)?),
         "SKY" => Message::Sky(serde_json::from_slice(line)?),
@@ -201,6 +219,37 @@ mod tests {
             assert_eq!(whole(sec, nsec), want.map(UtcSecond::from_posix), "{sec} {nsec}");
         }
         assert_eq!(whole(i64::MAX, 999_999_999), Some(UtcSecond::from_posix(i64::MAX)));
+    }
+
+    #[test]
+    fn a_time_of_day_counts_only_with_a_clock_that_can_be() {
+        for (sec, nsec, can_be) in
+            [(1_795_176_000, 300, true), (9, 0, true), (-1, 0, false), (5, -1, false), (5, NANOS, false)]
+        {
+            let toff = Toff { device: "/d".into(), real_sec: 5, real_nsec: 0, clock_sec: sec, clock_nsec: nsec };
+            assert_eq!(toff.clock(), can_be.then(|| Instant::from_parts(sec, nsec)), "{sec} {nsec}");
+        }
+    }
+
+    #[test]
+    fn fields_may_be_missing_and_unknown() {
+        for line in [
+            r#"{"class":"VERSION"}"#,
+            r#"{"class":"VERSION","release":null,"proto_major":"x","proto_minor":65536}"#,
+            r#"{"class":"VERSION","release":"4.0","rev":"4","proto_major":16,"proto_minor":1,"remote":"gpsd://h","new":[]}"#,
+            r#"{"class":"DEVICE"}"#,
+            r#"{"class":"DEVICE","path":"/d","driver":null,"bps":null,"activated":null}"#,
+            r#"{"class":"DEVICE","path":"/d","readonly":"true","sernum":"7","subtype1":"x","mincycle":0.02,"new":{}}"#,
+            r#"{"class":"DEVICES"}"#,
+            r#"{"class":"DEVICES","devices":null,"remote":"gpsd://h"}"#,
+            r#"{"class":"WATCH"}"#,
+            r#"{"class":"WATCH","enable":true,"json":true,"nmea":true,"raw":0,"scaled":false,"timing":true,"split24":false,"pps":true,"device":"/d","new":7}"#,
+        ] {
+            assert!(parse(line.as_bytes()).is_ok(), "{line}");
+        }
+        let list = r#"{"class":"DEVICES","devices":[{},{"class":"DEVICE","path":"/d","new":7},{"driver":"PPS"}]}"#;
+        let Ok(Message::Devices(devices)) = parse(list.as_bytes()) else { panic!("{list}") };
+        assert_eq!(devices.iter().map(|device| &device.path).collect::<Vec<_>>(), ["/d"], "those that have a name");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::time::{Instant, Raw, Span};
 
 use super::clock::Arrival;
 use super::lines::Line;
-use super::protocol::{self, ASK_DEVICES, ASK_VERSION, Message, PROTO_MAJOR, Toff};
+use super::protocol::{self, ASK_DEVICES, ASK_VERSION, Message, Toff, Version};
 use super::timing::{Naming, Timing};
 
 /// gpsd greets, and says which devices it has, within this.
@@ -170,16 +170,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn version(&mut self, version: &gpsd_proto::Version, acts: &mut Vec<Act>) {
-        if version.proto_major != PROTO_MAJOR {
-            let (major, release) = (version.proto_major, &version.release);
-            acts.push(Act::End(format!(
-                "{} (release {release}) speaks version {major} of gpsd's protocol, only {PROTO_MAJOR} is known here",
-                self.name
-            )));
-        } else if !self.greeted {
+    fn version(&mut self, version: &Version, acts: &mut Vec<Act>) {
+        if !self.greeted {
             self.greeted = true;
-            self.name = format!("{} (release {})", self.name, version.release);
+            if let Some(release) = &version.release {
+                self.name = format!("{} (release {release})", self.name);
+            }
             acts.push(Act::Ask(ASK_DEVICES.into()));
         }
     }
@@ -247,47 +243,4 @@ impl<'a> Session<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Report, Says};
-
-    const NOON: i64 = 1_795_176_000;
-    const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;
-    const DEVICES: &str = r#"{"class":"DEVICES","devices":[{"path":"/dev/ttyS1","activated":"2026-11-20T12:00:00.000Z","bps":9600},{"path":"/dev/pps0","driver":"PPS"}]}"#;
-
-    fn hear(session: &mut Session<'_>, ms: i64, line: &str) -> Vec<Act> {
-        let (raw, sys) = (Instant::default() + Span::from_millis(ms), Instant::from_parts(NOON, ms * 1_000_000));
-        let (arrival, mut acts) = (Arrival { raw, sys }, Vec::new());
-        session.read(arrival);
-        session.line(&Line::Whole(line.as_bytes()), arrival, &mut acts);
-        acts
-    }
-
-    fn second(session: &mut Session<'_>, device: &str, ms: i64) -> Vec<Act> {
-        let (sec, s) = (NOON + ms / 1_000, ms / 1_000);
-        let toff = format!(
-            r#"{{"class":"TOFF","device":"{device}","real_sec":{sec}, "real_nsec":0,"clock_sec":{sec},"clock_nsec":300000000}}"#
-        );
-        let tpv = format!(r#"{{"class":"TPV","device":"{device}","mode":3,"time":"2026-11-20T12:00:{s:02}.000Z"}}"#);
-        let mut acts = hear(session, ms, &toff);
-        acts.extend(hear(session, ms + 100, &tpv));
-        acts
-    }
-
-    fn is_report(act: &Act) -> bool {
-        matches!(act, Act::Tell(Event::Report(Report { says: Says::Second { .. }, .. })))
-    }
-
-    #[test]
-    fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
-        let mut said = Said::default();
-        let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
-        assert!(matches!(&hear(&mut session, 0, GREETING)[..], [Act::Ask(ask)] if ask == ASK_DEVICES));
-        assert!(matches!(&hear(&mut session, 1, DEVICES)[..], [Act::Ask(ask)] if ask.contains("/dev/ttyS1")));
-        hear(&mut session, 2, DEVICES);
-        assert!(matches!(&second(&mut session, "/dev/ttyACM7", 1_300)[..], [Act::Say(_)]), "said once, and no more");
-        assert!(second(&mut session, "/dev/ttyS1", 2_300).iter().any(is_report));
-        assert!(second(&mut session, "/dev/ttyACM7", 3_300).is_empty());
-        assert!(second(&mut session, "/dev/ttyS1", 4_300).iter().any(is_report));
-    }
-}
+mod tests;

@@ -75,10 +75,10 @@ impl Timing {
 
     /// The time of day.
     pub(super) fn toff(&mut self, toff: &Toff, at: Instant<Raw>) -> Naming {
-        let Some(utc) = toff.utc() else { return Naming::Taken };
+        let (Some(utc), Some(moment)) = (toff.utc(), toff.clock()) else { return Naming::Taken };
         self.toff = Some(at);
         self.pending = None;
-        let Some(named_at) = self.clock.date(toff.clock()) else { return Naming::Taken };
+        let Some(named_at) = self.clock.date(moment) else { return Naming::Taken };
         let naming = self.step(utc, named_at);
         if naming == Naming::Taken {
             self.pending = Some((utc, named_at));
@@ -164,8 +164,13 @@ mod tests {
         }
 
         fn toff(&mut self, ms: i64, utc: i64) -> Naming {
+            self.toff_by(NOON + ms / 1_000, ms, utc)
+        }
+
+        /// By a clock that shows `sec`.
+        fn toff_by(&mut self, sec: i64, ms: i64, utc: i64) -> Naming {
             let at = self.arrives(ms);
-            let (sec, ns) = (NOON + ms / 1_000, ms % 1_000 * 1_000_000);
+            let ns = ms % 1_000 * 1_000_000;
             let line = format!(
                 r#"{{"class":"TOFF","device":"/d","real_sec":{utc},"real_nsec":0,"clock_sec":{sec},"clock_nsec":{ns}}}"#
             );
@@ -251,6 +256,17 @@ mod tests {
         device.toff(13_300, NOON + 13);
         assert!(!device.rmc(13_301), "TOFF came: nothing else counts");
         assert_eq!(second(device.tpv(13_400, 3, NOON + 13)), Some((13, 13_300)));
+    }
+
+    #[test]
+    fn a_toff_by_a_clock_that_cannot_be_counts_as_none() {
+        let mut device = Device::new();
+        for second_of in 1..=12 {
+            let ms = second_of * 1_000 + 300;
+            device.toff_by(-1, ms, NOON + second_of);
+            assert_eq!(device.rmc(ms + 1), second_of > 5, "{second_of}: the sentences stand in");
+            assert_eq!(second(device.tpv(ms + 100, 3, NOON + second_of)), None, "{second_of}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 # The receiver through a real gpsd, which reads the serial line; the pulse on SDP0, samples to chronyd, which steers.
-# gpsd is taken away and given back: stopped, ended by force and frozen. It writes to units 0 to 7 itself: ours is another.
+# gpsd is taken away and given back: stopped, ended by force and frozen. Its units are 0 to 11: ours is another.
 programs="gnss2shm gpsd"
 lasts=100
 
@@ -7,11 +7,11 @@ scenario() {
 	mkdir -p /var/run
 	ifconfig lo 127.0.0.1 up
 	echo '127.0.0.1 localhost' >/etc/hosts
-	start_chronyd "refclock SHM 8 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_chronyd "refclock SHM 12 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
 	start_receiver
 	gpsd_again
-	start gnss2shm gnss2shm run --gpsd localhost:2947 --phc "$nic" --pin SDP0 --shm 8 $extra
-	start judge judge --unit 8 --seconds "$seconds"
+	start gnss2shm gnss2shm run --gpsd localhost:2947 --phc "$nic" --pin SDP0 --shm 12 $extra
+	start judge judge --unit 12 --seconds "$seconds"
 	judge=$!
 	sleep 30
 	gpsd_gone TERM 4
