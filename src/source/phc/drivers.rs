@@ -47,21 +47,21 @@ static DRIVERS: &[Driver] = &[
     // drivers/net/ethernet/mellanox/mlx5/core/lib/clock.c, mlx5_extts_configure(): MTPPS pattern, falling if asked, else
     // rising. Both are refused since 5.4.
     Driver { names: &["mlx5_core"], stamps: RisingOnly, strict: Checked },
-    // drivers/net/phy/bcm-phy-ptp.c (CM4, CM5). Rising edges, as seen in the field; flags unread before 6.16, strict
-    // requests refused until "support PTP_RISING_EDGE" (James Clark's report, 2025). One register, polled every 250 ms.
+    // drivers/net/phy/bcm-phy-ptp.c (CM4, CM5). Rising edges, as reports from the field prove; flags unread before 6.16,
+    // strict requests refused from then until supported_extts_flags was set. One register, polled every 250 ms.
     Driver { names: &["bcm_phy_ptp"], stamps: RisingOnly, strict: Unread },
     // drivers/net/ethernet/stmicro/stmmac/stmmac_ptp.c, under many platform drivers. Rising edge of ptp_aux_ts_trig_i,
     // into a FIFO of 16 at most (Intel Stratix 10 HPS manual 17.6.5.6; a full FIFO drops the latest). Flags unread.
     Driver { names: &["stmmac ptp", "stmmac_ptp_clock"], stamps: RisingOnly, strict: Unread },
     // drivers/ptp/ptp_ocp.c: supported_extts_flags. Flags unread before.
     Driver { names: &["ptp_ocp"], stamps: RisingOnly, strict: Unread },
-    // drivers/ptp/ptp_clockmatrix.c: supported_extts_flags. The clock has no parent device.
+    // drivers/ptp/ptp_clockmatrix.c: supported_extts_flags. Flags unread before.
     Driver { names: &["IDT CM TOD0", "IDT CM TOD1", "IDT CM TOD2", "IDT CM TOD3"], stamps: RisingOnly, strict: Unread },
     // drivers/ptp/ptp_netc.c, netc_timer_enable_extts(): TMR_ETEP, falling if asked, else rising; both are refused. A FIFO,
     // of which the driver passes on the last.
     Driver { names: &["NETC Timer PTP clock"], stamps: RisingOnly, strict: Checked },
     // drivers/net/ethernet/microchip/lan743x_ptp.c, lan743x_ptp_io_event_cap_en(): falling if asked, else rising; both are
-    // refused. The register is locked until it is read.
+    // refused. PTP_IO_CAP_CONFIG_LOCK_RE is set for the channel.
     Driver { names: &["lan743x"], stamps: RisingOnly, strict: Checked },
     // drivers/net/ethernet/microchip/lan966x/lan966x_ptp.c: supported_extts_flags.
     Driver { names: &["lan966x ptp"], stamps: RisingOnly, strict: Checked },
@@ -73,7 +73,8 @@ static DRIVERS: &[Driver] = &[
     // drivers/net/dsa/sja1105/sja1105_ptp.c, sja1105_extts_enable(): "We can only enable time stamping on both edges,
     // sadly". One register, polled every 250 ms: of a shorter pulse one edge is seen.
     Driver { names: &["sja1105", "SJA1105 PHC"], stamps: Both, strict: Checked },
-    // drivers/net/ethernet/renesas/ravb_ptp.c. Nobody knows (commit 51d58c0c7921, 6.15, refuses strict requests for that).
+    // drivers/net/ethernet/renesas/ravb_ptp.c. Its authors do not say (commit 51d58c0c7921, 6.15: strict requests are refused
+    // until somebody does).
     Driver { names: &["ravb", "ravb clock"], stamps: Unknown, strict: Unread },
     // drivers/ptp/ptp_qoriq.c, also below gianfar, DPAA and enetc: it sets no polarity and reads no flags. A FIFO only with
     // fsl,extts-fifo.
