@@ -23,7 +23,9 @@ mod written;
 
 pub use file::File;
 pub use tables::{Given, KEYS, Key};
-pub use values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
+pub use values::{
+    Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
+};
 
 /// Units of chrony's SHM refclock that a gpsd on this machine writes to: those below this one.
 pub const GPSD_UNITS: u8 = 8;
