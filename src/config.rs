@@ -23,7 +23,9 @@ mod written;
 
 pub use file::File;
 pub use tables::{Given, KEYS, Key};
-pub use values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
+pub use values::{
+    Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
+};
 
 /// Units of chrony's SHM refclock that a gpsd on this machine attaches, and may write to: those below this one. Two for
 /// each device that it may have (`NTPSHMSEGS` in gpsd's `gpsd.h`), which are six from 3.24 on and were four before.

@@ -127,6 +127,7 @@ fn values_out_of_range_are_refused_with_the_range_and_the_last_one_within_is_tak
         (Some("phc"), "pin", &["0", "\"0\"", "\"SDP0\"", "4294967295"], &["-1", "\"-1\"", "4294967296"]),
         (Some("pps"), "capture", &["\"clear\""], &["\"both edges\"", "2"]),
         (Some("pulse"), "width", &["\"1ns\"", "\"999999999ns\""], &["\"0ns\"", "\"1s\"", "\"-1ms\"", "100"]),
+        (Some("pulse"), "edges", &["\"both\"", "\"one\""], &["\"Both\"", "\"rising\"", "\"auto\"", "1"]),
         (Some("pulse"), "offset", &["\"-1ms\"", "\"1ms\"", "\"-25ns\""], &["\"-1000001ns\"", "\"1000001ns\"", "25"]),
         (Some("pulse"), "rate", &["1", "\"1 Hz\""], &["5", "0", "\"5 Hz\""]),
         (Some("sentences"), "delay", &["\"-1s\"", "\"4999999999ns\""], &["\"-1000000001ns\"", "\"5s\"", "0.3"]),
@@ -276,6 +277,7 @@ fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself(
     }
     for (option, allowed) in [
         ("--pps-capture", "both, assert, clear"),
+        ("--edges", "both, one"),
         ("--rollover", "refuse, correct"),
         ("--witness", "block, warn, off"),
         ("--conventions", "assume, confirm"),

@@ -82,6 +82,7 @@ fn engine(given: &Given) -> engine::Config {
     let defaults = engine::Config::default();
     engine::Config {
         width: given.pulse.width.map(|width| width.0),
+        edges: given.pulse.edges.map(Into::into),
         delay: given.sentences.delay.map(|delay| delay.0),
         offset: given.pulse.offset.map_or(defaults.offset, |offset| offset.0),
         holdover: given.holdover.map_or(defaults.holdover, |holdover| holdover.0),

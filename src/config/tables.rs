@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use super::values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
+use super::values::{
+    Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
+};
 use super::written::{Value, Written};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
@@ -185,6 +187,9 @@ settings! {
         /// Pulse width, if it is not the shorter part of the second
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         width: Width,
+        /// Which edges the NIC timestamps [default: as the driver grants]
+        #[arg(long, value_enum, value_name = "EDGES", allow_negative_numbers = true)]
+        edges: Edges,
         /// How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         offset: Offset,

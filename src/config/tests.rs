@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::guard;
+use crate::event;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
@@ -31,6 +32,7 @@ fn a_full_file_is_read() {
         unit = 3
         [pulse]
         width = "100ms"
+        edges = "one"
         [sentences]
         delay = "-965ms"
         trust-zda = true
@@ -46,6 +48,7 @@ fn a_full_file_is_read() {
     let ms = Span::from_millis;
     let engine = engine::Config {
         width: Some(ms(100)),
+        edges: Some(event::Edges::RisingOnly),
         delay: Some(ms(-965)),
         holdover: Span::from_secs(120),
         trust_zda: true,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::duration::parse_span_in;
 use crate::engine::guard;
+use crate::event;
 use crate::time::Span;
 
 macro_rules! choices {
@@ -41,6 +42,24 @@ choices! {
     Conventions = guard::Conventions {
         Assume: "assume them, unless the witness disagrees",
         Confirm: "publish nothing until both are configured, or the witness agrees"
+    }
+}
+
+/// Which edges the NIC timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Edges {
+    /// both edges: one alone is refused, because the other one is lost
+    Both,
+    /// the on-time edge alone: it is believed
+    One,
+}
+
+impl From<Edges> for event::Edges {
+    fn from(edges: Edges) -> Self {
+        match edges {
+            Edges::Both => Self::Both,
+            Edges::One => Self::RisingOnly,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use toml::de::{DeInteger, DeValue};
 
-use super::values::{Channel, Conventions, Delay, Duration, Loopback, Offset, Rate, Rollover, Unit, Width, Witness};
+use super::values::{
+    Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
+};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
@@ -115,7 +117,7 @@ macro_rules! one_of {
     )*};
 }
 
-one_of!(Rollover Witness Conventions Capture);
+one_of!(Rollover Witness Conventions Capture Edges);
 
 macro_rules! in_quotes {
     ($($type:ty: $says:literal;)*) => {$(

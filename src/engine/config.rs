@@ -1,6 +1,7 @@
 //! What the engine is told: what the operator may know better than the wire, and which dates this release believes.
 
 use crate::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::event::Edges;
 use crate::time::{Date, Span};
 
 /// No day before this release is true: a receiver that names one has lost its week number or has no fix yet.
@@ -19,6 +20,8 @@ pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEK
 pub struct Config {
     /// Pulse width; without it, the shorter part of the second is the pulse.
     pub width: Option<Span>,
+    /// Which edges the NIC timestamps, as the operator knows it; without it, what the driver's grant says.
+    pub edges: Option<Edges>,
     /// Sentence delay, pulse to first byte; without it, a sentence names the last pulse before it.
     pub delay: Option<Span>,
     /// How much later than the true second the on-time edge reaches the NIC, as by cable and antenna. A sample's system
@@ -46,6 +49,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             width: None,
+            edges: None,
             delay: None,
             offset: Span::ZERO,
             holdover: Span::from_secs(60),

@@ -8,6 +8,7 @@ use std::fmt;
 use super::VERSION;
 use crate::engine::Config;
 use crate::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::event::Edges;
 use crate::event::text::{Fields, Flaw, Word, words};
 use crate::time::{Date, Span};
 
@@ -93,6 +94,7 @@ impl Header {
             b"program" => self.program = String::from_utf8(value.into()).ok()?,
             b"part" => self.part = number(value).filter(|part| *part >= 1)?,
             b"width" => config.width = if value == AUTO { None } else { Some(span(value)?) },
+            b"edges" => config.edges = if value == AUTO { None } else { Some(Edges::from_word(value)?) },
             b"delay" => config.delay = if value == AUTO { None } else { Some(span(value)?) },
             b"offset" => config.offset = span(value)?,
             b"holdover" => config.holdover = span(value)?,
@@ -116,6 +118,7 @@ impl fmt::Display for Header {
         // Every setting by name: one that is new in the engine has to be written here, and read in `set`.
         let Config {
             width,
+            edges,
             delay,
             offset,
             holdover,
@@ -130,6 +133,11 @@ impl fmt::Display for Header {
         let auto = |span: &Option<Span>| span.map_or(AUTO.escape_ascii().to_string(), |span| span.nanos().to_string());
         write!(f, "{MAGIC} {VERSION} program={program} part={part}")?;
         write!(f, " width={} delay={} offset={}", auto(width), auto(delay), offset.nanos())?;
+        write!(
+            f,
+            " edges={}",
+            edges.as_ref().map_or(AUTO.escape_ascii().to_string(), |edges| edges.word().to_owned())
+        )?;
         write!(f, " holdover={}", holdover.nanos())?;
         write!(f, " trust-zda={} sawtooth={}", trust_zda.word(), sawtooth.word())?;
         write!(f, " rollover={}", rollover.word())?;
@@ -186,6 +194,12 @@ words! { WitnessMode:
     (Self::Block) = "block",
     (Self::Warn) = "warn",
     (Self::Off) = "off",
+}
+
+words! { Edges:
+    (Self::RisingOnly) = "one",
+    (Self::Both) = "both",
+    (Self::Unknown) = "unknown",
 }
 
 words! { Conventions:

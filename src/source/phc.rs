@@ -15,10 +15,12 @@ use crate::sys::clock::raw_now;
 use crate::sys::eventfd::EventFd;
 use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
 use cross::CrossReader;
+use drivers::Driver;
 use others::Others;
 
 mod claims;
 mod cross;
+mod drivers;
 mod error;
 mod others;
 mod pins;
@@ -58,6 +60,7 @@ pub struct Phc {
     clock: String,
     channel: u32,
     pin_before: Option<PinState>,
+    driver: Option<&'static Driver>,
     grant: Request,
     cross: CrossReader,
     others: Others,
@@ -88,10 +91,12 @@ impl Phc {
         let queue = queue.map_err(|error| failed("cannot be told which channel to queue", &error))?;
         // Nothing that another process uses has been touched so far.
         let claims = claims::take(&path, config.channel, pin_before.as_ref(), queue)?;
+        let driver = drivers::known(&resolve::driver_names(&path));
         let (channel, others) = (config.channel, Others::new(path, queue));
 
         // From here on pin and channel are given back whatever happens.
-        let mut phc = Self { ptp, clock, channel, pin_before, grant: Request::Loose, cross, others, _claims: claims };
+        let grant = Request::Loose;
+        let mut phc = Self { ptp, clock, channel, pin_before, driver, grant, cross, others, _claims: claims };
         phc.arm()?;
         // Edges of unknown age.
         phc.ptp
@@ -126,13 +131,9 @@ impl Phc {
         Ok(())
     }
 
-    /// What the driver promised about edges.
+    /// Which edges are timestamped, by what the driver granted and what is known of it.
     fn edges(&self) -> Edges {
-        match self.grant {
-            Request::StrictRising => Edges::RisingOnly,
-            Request::StrictBoth => Edges::Both,
-            Request::Loose => Edges::Unknown,
-        }
+        drivers::granted(self.driver, self.grant)
     }
 
     /// Node and driver's name, for messages: `/dev/ptp0 (igb)`.
@@ -196,6 +197,7 @@ impl Phc {
             channel = self.channel,
             channels = caps.n_ext_ts,
             grant = ?self.grant,
+            edges = ?self.edges(),
             cross = %self.cross.method(),
             "the PTP hardware clock time stamps the pulse"
         );

@@ -38,6 +38,13 @@ fn every_event_reads_as_documented() {
         (Event::Source { raw, change: SourceChange::PulseLost }, "12 source pulse-lost"),
         (Event::Source { raw, change: SourceChange::PpsLost }, "12 source pps-lost"),
         (Event::Source { raw, change: SourceChange::PpsOpen(Edges::RisingOnly) }, "12 source pps-open-one-edge"),
+        (Event::Source { raw, change: SourceChange::PpsOpen(Edges::Both) }, "12 source pps-open-both"),
+        (Event::Source { raw, change: SourceChange::PulseOpen(Edges::Both) }, "12 source pulse-open-both"),
+        // What 0.1.0 wrote for both edges, too: nothing is certain.
+        (
+            Event::Source { raw, change: SourceChange::PulseOpen(Edges::Unknown) },
+            "12 source pulse-open-both-or-unknown",
+        ),
         (Event::Witness(Witness { raw, max_error: Some(ns(5)) }), "12 witness 5"),
         (Event::Witness(Witness { raw, max_error: None }), "12 witness unsynchronised"),
         (

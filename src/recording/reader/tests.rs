@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::Config;
 use crate::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::event::Edges;
 use crate::time::{Date, Instant, Span};
 
 const HEADER: &str =
@@ -79,6 +80,7 @@ fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
 fn every_setting_comes_back_and_one_that_is_not_named_stands_as_it_did_before_it_could_be() {
     let config = Config {
         width: Some(Span::from_nanos(1)),
+        edges: Some(Edges::Both),
         delay: Some(Span::from_nanos(-2)),
         holdover: Span::ZERO,
         trust_zda: true,

@@ -169,6 +169,18 @@ pub(super) fn clock_name(path: &Path) -> String {
     name.unwrap_or_default().trim().to_owned()
 }
 
+/// Names to know its driver by: the kernel's for the driver of the device that the clock belongs to, then the clock's.
+/// Neither alone is enough: igb names its clocks after MAC addresses, and stmmac is below drivers of many names.
+pub(super) fn driver_names(path: &Path) -> Vec<String> {
+    let driver = fs::metadata(path).ok().and_then(|found| driver_of(&sysfs(&found)));
+    driver.into_iter().chain([clock_name(path)]).collect()
+}
+
+fn driver_of(device: &Path) -> Option<String> {
+    let driver = fs::read_link(device.join("device/driver")).ok()?;
+    Some(driver.file_name()?.to_string_lossy().into_owned())
+}
+
 fn sysfs(node: &fs::Metadata) -> PathBuf {
     let (major, minor) = (libc::major(node.rdev()), libc::minor(node.rdev()));
     PathBuf::from(format!("/sys/dev/char/{major}:{minor}"))
@@ -270,6 +282,18 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn the_driver_is_that_of_the_device_that_the_clock_belongs_to() {
+        let tree = Tree::new(
+            "driver",
+            &["bus/drivers/igb", "pci0/ptp/ptp0", "virtual/ptp/ptp1"],
+            &[("pci0/driver", "../bus/drivers/igb"), ("pci0/ptp/ptp0/device", "../..")],
+        );
+        assert_eq!(driver_of(&tree.0.join("pci0/ptp/ptp0")).as_deref(), Some("igb"));
+        assert_eq!(driver_of(&tree.0.join("virtual/ptp/ptp1")), None);
+        assert_eq!(driver_names(&tree.0.join("absent")), [""]);
     }
 
     #[test]

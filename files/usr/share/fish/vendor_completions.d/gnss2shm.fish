@@ -49,6 +49,8 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d
 assert\t'The edge that the driver calls assert'
 clear\t'The edge that the driver calls clear'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if it is not the shorter part of the second' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Which edges the NIC timestamps [default: as the driver grants]' -r -f -a "both\t'both edges: one alone is refused, because the other one is lost'
+one\t'the on-time edge alone: it is believed'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labelled' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s' -r

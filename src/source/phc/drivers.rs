@@ -1,0 +1,156 @@
+//! Which edges each driver timestamps, whatever it grants. One table, read from the drivers; no device is touched here.
+//!
+//! A strict request (`PTP_EXTTS_REQUEST2`, Linux 5.4) is a promise only where the driver checks it. Before Linux 6.16
+//! (commit 7c571ac57d9d) the PTP core passed the flags on, and drivers that never looked at them granted everything;
+//! since then the core refuses strict requests for drivers that do not list what they support.
+
+use crate::event::Edges;
+use crate::sys::ptp::Request;
+
+/// What is known of a driver.
+#[derive(Debug)]
+pub(super) struct Driver {
+    /// The kernel's name for the driver, or the name that the driver gives its clock.
+    names: &'static [&'static str],
+    /// What it timestamps when asked by `PTP_EXTTS_REQUEST` for rising edges.
+    stamps: Edges,
+    strict: Strict,
+}
+
+/// What a driver does with a strict request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strict {
+    /// Grants only what it does.
+    Checked,
+    /// Grants it unread, in some kernel that is in use.
+    Unread,
+}
+
+use Edges::{Both, RisingOnly, Unknown};
+use Strict::{Checked, Unread};
+
+/// Every driver that was read. Paths are of the Linux source.
+static DRIVERS: &[Driver] = &[
+    // drivers/net/ethernet/intel/igb/igb_ptp.c. Any level change of an SDP is latched (82580, i350, i210 data
+    // sheets), and there is no setting for one edge. The i210 is strict since 5.4; 82580, i350 and i354 grant
+    // anything before 6.15 (commit 5eada2aabf13). One register for each channel: it keeps its value until AUXSTMPH is
+    // read (i210 data sheet, 7.8.3), so of two edges before the interrupt is served the first stays.
+    Driver { names: &["igb"], stamps: Both, strict: Unread },
+    // drivers/net/ethernet/intel/igc/igc_ptp.c. The registers of the i210; strict from the start.
+    Driver { names: &["igc"], stamps: Both, strict: Checked },
+    // drivers/net/ethernet/intel/ice/ice_ptp.c, ice_ptp_cfg_extts(): the edges of the flags, both if asked. One
+    // register (GLTSYN_EVNT) for each channel.
+    Driver { names: &["ice"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/ethernet/intel/i40e/i40e_ptp.c. Rising edges; flags unread until "i40e: set supported_extts_flags
+    // for rising edge".
+    Driver { names: &["i40e"], stamps: RisingOnly, strict: Unread },
+    // drivers/net/ethernet/mellanox/mlx5/core/lib/clock.c, mlx5_extts_configure(): MTPPS pattern, falling if asked,
+    // else rising. Both are refused since 5.4.
+    Driver { names: &["mlx5_core"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/phy/bcm-phy-ptp.c (CM4, CM5). Rising edges, as reports from the field prove; flags unread before
+    // 6.16, strict requests refused from then until supported_extts_flags was set. One register, polled every 250 ms.
+    Driver { names: &["bcm_phy_ptp"], stamps: RisingOnly, strict: Unread },
+    // drivers/net/ethernet/stmicro/stmmac/stmmac_ptp.c, under many platform drivers. Rising edge of
+    // ptp_aux_ts_trig_i, into a FIFO of 16 at most (Intel Stratix 10 HPS manual 17.6.5.6; a full FIFO drops the
+    // latest). Flags unread.
+    Driver { names: &["stmmac ptp", "stmmac_ptp_clock"], stamps: RisingOnly, strict: Unread },
+    // drivers/ptp/ptp_ocp.c: supported_extts_flags. Flags unread before.
+    Driver { names: &["ptp_ocp"], stamps: RisingOnly, strict: Unread },
+    // drivers/ptp/ptp_clockmatrix.c: supported_extts_flags. Flags unread before.
+    Driver { names: &["IDT CM TOD0", "IDT CM TOD1", "IDT CM TOD2", "IDT CM TOD3"], stamps: RisingOnly, strict: Unread },
+    // drivers/ptp/ptp_netc.c, netc_timer_enable_extts(): TMR_ETEP, falling if asked, else rising; both are refused. A
+    // FIFO, of which the driver passes on the last.
+    Driver { names: &["NETC Timer PTP clock"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/ethernet/microchip/lan743x_ptp.c, lan743x_ptp_io_event_cap_en(): falling if asked, else rising;
+    // both are refused. PTP_IO_CAP_CONFIG_LOCK_RE is set for the channel.
+    Driver { names: &["lan743x"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/ethernet/microchip/lan966x/lan966x_ptp.c: supported_extts_flags.
+    Driver { names: &["lan966x ptp"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/phy/dp83640.c: falling if asked, else rising; both are refused since 5.4. Status frames.
+    Driver { names: &["dp83640 timer"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/dsa/mv88e6xxx/ptp.c, mv88e6352_config_eventcap(): rising if asked, else falling; both are refused
+    // since 5.4. One register (CAP_OVERWRITE: the last stays), polled.
+    Driver { names: &["mv88e6085"], stamps: RisingOnly, strict: Checked },
+    // drivers/net/dsa/sja1105/sja1105_ptp.c, sja1105_extts_enable(): "We can only enable time stamping on both edges,
+    // sadly". One register, polled every 250 ms: of a shorter pulse one edge is seen.
+    Driver { names: &["sja1105", "SJA1105 PHC"], stamps: Both, strict: Checked },
+    // drivers/net/ethernet/renesas/ravb_ptp.c. Its authors do not say (commit 51d58c0c7921, 6.15: strict requests are
+    // refused until somebody does).
+    Driver { names: &["ravb", "ravb clock"], stamps: Unknown, strict: Unread },
+    // drivers/ptp/ptp_qoriq.c, also below gianfar, DPAA and enetc: it sets no polarity and reads no flags. A FIFO
+    // only with fsl,extts-fifo.
+    Driver { names: &["qoriq ptp clock", "ENETC PTP clock"], stamps: Unknown, strict: Unread },
+    // drivers/net/ethernet/ti/am65-cpts.c and cpts.c: HWx_TS_PUSH; no polarity, no flags. An event FIFO.
+    Driver { names: &["CTPS timer"], stamps: Unknown, strict: Unread },
+    // drivers/net/ethernet/marvell/octeontx2/nic/otx2_ptp.c: no polarity, no flags. One register, polled every 200
+    // ms.
+    Driver { names: &["rvu_nicpf", "OcteonTX2 PTP"], stamps: Unknown, strict: Unread },
+];
+
+/// The driver that has one of these names. The earlier name counts.
+pub(super) fn known(names: &[String]) -> Option<&'static Driver> {
+    names.iter().find_map(|name| DRIVERS.iter().find(|driver| driver.names.contains(&name.as_str())))
+}
+
+/// Which edges are timestamped after a grant, as far as that is certain.
+///
+/// A driver that does not read a strict request timestamps what it always does. Otherwise a strict grant speaks for
+/// itself, and after a loose one the table does.
+pub(super) fn granted(driver: Option<&Driver>, grant: Request) -> Edges {
+    match (driver, grant) {
+        (Some(Driver { stamps, strict: Unread, .. }), _) | (Some(Driver { stamps, .. }), Request::Loose) => *stamps,
+        (Some(_) | None, Request::StrictRising) => RisingOnly,
+        (Some(_) | None, Request::StrictBoth) => Both,
+        (None, Request::Loose) => Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn of(name: &str, grant: Request) -> Edges {
+        granted(known(&[name.to_owned()]), grant)
+    }
+
+    #[test]
+    fn no_driver_is_named_twice_and_each_has_a_name() {
+        let names: Vec<_> = DRIVERS.iter().flat_map(|driver| driver.names).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+        assert!(DRIVERS.iter().all(|driver| !driver.names.is_empty()));
+        assert!(names.iter().all(|name| !name.is_empty() && name.trim() == **name));
+    }
+
+    #[test]
+    fn a_strict_grant_speaks_for_itself_unless_the_driver_does_not_read_it() {
+        for (name, rising, both, loose) in [
+            ("igb", Both, Both, Both),
+            ("igc", RisingOnly, Both, Both),
+            ("ice", RisingOnly, Both, RisingOnly),
+            ("mlx5_core", RisingOnly, Both, RisingOnly),
+            ("bcm_phy_ptp", RisingOnly, RisingOnly, RisingOnly),
+            ("stmmac ptp", RisingOnly, RisingOnly, RisingOnly),
+            ("sja1105", RisingOnly, Both, Both),
+            ("ravb", Unknown, Unknown, Unknown),
+            ("qoriq ptp clock", Unknown, Unknown, Unknown),
+            ("of tomorrow", RisingOnly, Both, Unknown),
+            ("", RisingOnly, Both, Unknown),
+        ] {
+            let all = [Request::StrictRising, Request::StrictBoth, Request::Loose].map(|grant| of(name, grant));
+            assert_eq!(all, [rising, both, loose], "{name}");
+        }
+        assert_eq!(granted(None, Request::Loose), Unknown);
+    }
+
+    #[test]
+    fn the_kernels_name_of_the_driver_comes_before_the_clocks() {
+        let names = |names: [&str; 2]| names.map(str::to_owned);
+        // igb names its clock after the port's MAC address, a PHY's clock has the driver of an MDIO device above it.
+        let igb = known(&names(["igb", "a0:36:9f:00:00:01"])).unwrap();
+        let phy = known(&names(["Broadcom BCM54210E", "bcm_phy_ptp"])).unwrap();
+        assert_eq!((igb.names, phy.names), (&["igb"][..], &["bcm_phy_ptp"][..]));
+        assert!(known(&names(["IGB", "igb2"])).is_none());
+    }
+}
