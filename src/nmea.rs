@@ -52,6 +52,8 @@ pub enum Kind {
     Clock(Option<LeapSeconds>),
     /// u-blox's binary NAV-TIMEUTC, which is no sentence but says the same.
     TimeUtc,
+    /// u-blox's binary NAV-PVT: time, date and the fix.
+    Pvt,
     /// Anything else.
     Other,
 }

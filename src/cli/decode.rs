@@ -10,7 +10,7 @@ use crate::event::{Bytes, Leap};
 use crate::nmea::{Found, Framer, Kind, LeapSeconds, Line, LineCounts, Sentence, TimeOfDay, Validity};
 use crate::recording;
 use crate::time::{Instant, Raw, Span};
-use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
+use crate::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs};
 
 /// What --help says below the options.
 const HELP: &str = "\
@@ -232,12 +232,11 @@ impl<'a> Row<'a> {
             Some(Self { place, id, utc, validity: Validity::Unsaid, worth, detail })
         };
         match &frame.message {
-            Message::TimeUtc(time) => frame.sentence().map(|sentence| {
-                let worth = match remark(&sentence) {
-                    VALID if !time.knows_utc => UTC_UNKNOWN,
-                    remark => remark,
-                };
-                Self::new("NAV-TIMEUTC", frame.first_byte, &sentence, worth)
+            Message::TimeUtc(time) | Message::Pvt(time) => frame.sentence().map(|sentence| {
+                let id = if sentence.kind == Kind::Pvt { "NAV-PVT" } else { "NAV-TIMEUTC" };
+                let is_unknown = !time.knows_utc && time.validity != Validity::Invalid;
+                let worth = if is_unknown { UTC_UNKNOWN } else { remark(&sentence) };
+                Self::new(id, frame.first_byte, &sentence, worth)
             }),
             Message::TimeLs(TimeLs { count, next }) => {
                 let next = next.map_or(String::new(), |next| match next.leap {
@@ -245,8 +244,11 @@ impl<'a> Row<'a> {
                     Leap::Insert | Leap::None => format!("; one more after {}", next.day),
                 });
                 match count {
-                    Some(count) => about("NAV-TIMELS", "leap seconds known", format!(" ({count}){next}")),
-                    None => about("NAV-TIMELS", UTC_UNKNOWN, next),
+                    LeapCount::Told(count) => about("NAV-TIMELS", "leap seconds known", format!(" ({count}){next}")),
+                    LeapCount::Unsourced(count) => {
+                        about("NAV-TIMELS", "leap seconds valid, their source not named", format!(" ({count}){next}"))
+                    }
+                    LeapCount::Default => about("NAV-TIMELS", UTC_UNKNOWN, next),
                 }
             }
             Message::TimTp(TimTp { base, second_of_week, correction }) => {

@@ -97,6 +97,7 @@ impl Heard {
         self.maker = Some("u-blox");
         self.kind(match message {
             Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
+            Message::Pvt(_) => "UBX-NAV-PVT",
             Message::TimeLs(_) => "UBX-NAV-TIMELS",
             Message::TimTp(_) => "UBX-TIM-TP",
             Message::Other => "UBX",
