@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Write};
 
 use super::{ExitCode, Failure, Input};
 use crate::event::{Bytes, Leap};
+use crate::foreign::Foreign;
 use crate::nmea::{Found, Framer, Kind, LeapSeconds, Line, LineCounts, Sentence, TimeOfDay, Validity};
 use crate::recording;
 use crate::time::{Instant, Raw, Span};
@@ -120,14 +121,9 @@ impl Counts {
         for (key, times) in &self.refused {
             writeln!(out, "  refused {times} x {key}")?;
         }
-        for (frames, what) in [
-            (lines.frames, "frames of u-blox's binary protocol"),
-            (lines.sbf, "blocks of Septentrio's binary protocol"),
-            (lines.rtcm, "frames of RTCM 3"),
-            (lines.gpsd, "messages of gpsd"),
-        ] {
-            if frames > 0 {
-                writeln!(out, "{frames} {what}")?;
+        for foreign in Foreign::ALL.into_iter().filter(|foreign| *foreign != Foreign::Damaged) {
+            if lines.of(foreign) > 0 {
+                writeln!(out, "{} {}", lines.of(foreign), foreign.name())?;
             }
         }
         Ok(())
