@@ -126,6 +126,14 @@ impl Framer {
         }
     }
 
+    /// No more bytes come: a line or frame begun ends here.
+    pub fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
+        self.release(Patience::None, &mut found);
+        if self.len.is_some() {
+            self.end(Ok(()), &mut found);
+        }
+    }
+
     /// When the burst began that the last bytes belong to.
     pub fn burst_start(&self) -> Instant<Raw> {
         self.burst_start
