@@ -53,6 +53,8 @@ pub enum Kind {
     Clock(Option<LeapSeconds>),
     /// u-blox's binary NAV-TIMEUTC, which is no sentence but says the same.
     TimeUtc,
+    /// u-blox's binary NAV-PVT: time, date and the fix.
+    Pvt,
     /// Anything else.
     Other,
 }
@@ -60,7 +62,7 @@ pub enum Kind {
 impl Kind {
     /// Whether it says by itself which second it is, and whether that is valid.
     pub fn decides(self) -> bool {
-        matches!(self, Self::Rmc | Self::TimeUtc)
+        matches!(self, Self::Rmc | Self::TimeUtc | Self::Pvt)
     }
 
     /// A number of its own.
@@ -73,7 +75,8 @@ impl Kind {
             Self::Zda => 4,
             Self::Clock(_) => 5,
             Self::TimeUtc => 6,
-            Self::Other => 7,
+            Self::Pvt => 7,
+            Self::Other => 8,
         }
     }
 }

@@ -1,12 +1,17 @@
 //! u-blox's binary protocol UBX, as far as it is about time. [`crate::nmea::Framer`] cuts its frames out of the bytes;
-//! here they are recognised and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-TIMEUTC,
-//! NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside.
+//! here they are recognised and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-PVT,
+//! NAV-TIMEUTC, NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside, but for NAV-PVT, which
+//! begins with u-blox 7 and has 84 bytes there.
 //!
 //! A frame is 0xB5 0x62, class, id, length of the payload (two bytes, the lower first), payload, and Fletcher's
 //! checksum in two bytes over everything from the class on. All numbers in a payload have their lowest byte first.
 
+mod time_utc;
+
+pub use time_utc::TimeUtc;
+
 use crate::event::{Announced, Leap};
-use crate::nmea::{Kind, Sentence, TimeOfDay, Validity};
+use crate::nmea::{Kind, Sentence};
 use crate::time::{Date, Instant, Raw, Span, WEEK};
 
 /// Bytes of a frame besides its payload.
@@ -15,10 +20,6 @@ const OVERHEAD: usize = 8;
 /// length that was damaged on the line holds no more than this back.
 const PAYLOAD_MAX: usize = 4_096;
 
-/// A time that is vouched for less than this is none: a receiver with a fix knows it to some nanoseconds.
-const ACCURATE: Span = Span::from_millis(1);
-/// A solution is for the millisecond of the receiver's clock that is nearest to its second.
-const ON_THE_SECOND: Span = Span::from_millis(1);
 /// A pulse that is announced for a time further off a second than this is not that second's.
 const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
 /// No quantisation is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
@@ -53,6 +54,8 @@ pub struct Frame {
 pub enum Message {
     /// NAV-TIMEUTC: the time of the last solution.
     TimeUtc(TimeUtc),
+    /// NAV-PVT: the solution, its time among it.
+    Pvt(TimeUtc),
     /// NAV-TIMELS: the leap seconds.
     TimeLs(TimeLs),
     /// TIM-TP: the next pulse.
@@ -61,26 +64,25 @@ pub enum Message {
     Other,
 }
 
-/// NAV-TIMEUTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeUtc {
-    /// The time of day, if there is such a time.
-    pub time: Option<TimeOfDay>,
-    /// The day, if there is such a day.
-    pub date: Option<Date>,
-    /// Whether time of week and week number are valid and the accuracy is one of a fix.
-    pub validity: Validity,
-    /// Whether the receiver knows UTC; else it reckons with the leap seconds that its firmware was made with.
-    pub knows_utc: bool,
-}
-
 /// NAV-TIMELS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLs {
-    /// GPS time minus UTC in seconds; `None` where the receiver has it from its firmware or does not know it.
-    pub count: Option<i64>,
+    /// GPS time minus UTC.
+    pub count: LeapCount,
     /// The leap second that satellites announce.
     pub next: Option<Announced>,
+}
+
+/// GPS time minus UTC in seconds (currLs), and where it comes from (srcOfCurrLs, validCurrLs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeapCount {
+    /// From a satellite or from the receiver's configuration.
+    Told(i64),
+    /// Valid, from a source that the receiver does not name (255). A NEO-M8T says so in normal operation, minutes after
+    /// it named the source: it is no doubt, and takes none away.
+    Unsourced(i64),
+    /// The firmware's, or not valid.
+    Default,
 }
 
 /// TIM-TP.
@@ -142,6 +144,7 @@ impl Message {
     pub fn read(frame: &[u8]) -> Self {
         let payload = frame.get(6..frame.len().saturating_sub(2)).unwrap_or_default();
         let message = match (frame.get(2), frame.get(3), payload.len()) {
+            (Some(0x01), Some(0x07), 84 | 92) => TimeUtc::read_pvt(payload).map(Self::Pvt),
             (Some(0x01), Some(0x21), 20) => TimeUtc::read(payload).map(Self::TimeUtc),
             (Some(0x01), Some(0x26), 24) => TimeLs::read(payload).map(Self::TimeLs),
             (Some(0x0D), Some(0x01), 16) => TimTp::read(payload).map(Self::TimTp),
@@ -152,36 +155,15 @@ impl Message {
 }
 
 impl Frame {
-    /// Its time as a sentence's, if it names one. What NAV-TIMEUTC says of UTC is not in it.
+    /// Its time as a sentence's, if it names one. What it says of UTC is not in it.
     pub fn sentence(&self) -> Option<Sentence> {
-        let Self { message: Message::TimeUtc(TimeUtc { time, date, validity, .. }), first_byte, read_at, read } = *self
-        else {
-            return None;
+        let Self { message, first_byte, read_at, read } = *self;
+        let (kind, TimeUtc { time, date, validity, .. }) = match message {
+            Message::TimeUtc(solution) => (Kind::TimeUtc, solution),
+            Message::Pvt(solution) => (Kind::Pvt, solution),
+            Message::TimeLs(_) | Message::TimTp(_) | Message::Other => return None,
         };
-        Some(Sentence { kind: Kind::TimeUtc, time, date, validity, first_byte, read_at, read })
-    }
-}
-
-impl TimeUtc {
-    fn read(payload: &[u8]) -> Option<Self> {
-        let accuracy = Span::from_nanos(i64::from(u32::from_le_bytes(number(payload, 4)?)));
-        let nanos = Span::from_nanos(i64::from(i32::from_le_bytes(number(payload, 8)?)));
-        let year = u16::from_le_bytes(number(payload, 12)?);
-        let [month, day, hour, minute, second, valid] = number(payload, 14)?;
-        let date = Date::new(i32::from(year), month, day);
-        // The fields are rounded to the nearest hundredth of a second; the nanoseconds say by how much.
-        let is_whole = nanos.abs() <= ON_THE_SECOND;
-        let time = match (hour, minute, second) {
-            (0..=23, 0..=59, 0..=59) | (23, 59, 60) if !is_whole => Some(TimeOfDay::Fraction),
-            (0..=23, 0..=59, 0..=59) => {
-                Some(TimeOfDay::Whole(u32::from(hour) * 3_600 + u32::from(minute) * 60 + u32::from(second)))
-            }
-            (23, 59, 60) => Some(TimeOfDay::LeapSecond),
-            _ => None,
-        };
-        let is_valid = valid & 0b011 == 0b011 && accuracy <= ACCURATE && date.is_some() && time.is_some();
-        let validity = if is_valid { Validity::Valid } else { Validity::Invalid };
-        Some(Self { time, date, validity, knows_utc: valid & 0b100 != 0 })
+        Some(Sentence { kind, time, date, validity, first_byte, read_at, read })
     }
 }
 
@@ -195,7 +177,12 @@ impl TimeLs {
         if version != 0 {
             return None;
         }
-        let is_known = valid & 0b01 != 0 && !matches!(source, 0 | 255);
+        let seconds = i64::from(count.cast_signed());
+        let count = match (valid & 0b01 != 0, source) {
+            (false, _) | (true, 0) => LeapCount::Default,
+            (true, 255) => LeapCount::Unsourced(seconds),
+            (true, _) => LeapCount::Told(seconds),
+        };
         let leap = match change.cast_signed() {
             1 => Leap::Insert,
             -1 => Leap::Delete,
@@ -203,13 +190,12 @@ impl TimeLs {
         };
         // GPS counts weeks from Sunday, 1980-01-06, and days from 1 for Sunday; a leap second ends that day.
         let day = Date::from_days(3_657 + i64::from(week) * 7 + i64::from(day) - 1);
-        let ends_half_year = matches!(day.ymd(), (_, 6, 30) | (_, 12, 31));
+        // ITU-R TF.460-6 allows the end of any month, June and December first.
+        let (_, _, day_after) = Date::from_days(day.days() + 1).ymd();
+        let ends_month = day_after == 1;
         let is_announced =
-            valid & 0b10 != 0 && change_source != 0 && leap != Leap::None && seconds_to_event > 0 && ends_half_year;
-        Some(Self {
-            count: is_known.then_some(i64::from(count.cast_signed())),
-            next: is_announced.then_some(Announced { day, leap }),
-        })
+            valid & 0b10 != 0 && change_source != 0 && leap != Leap::None && seconds_to_event > 0 && ends_month;
+        Some(Self { count, next: is_announced.then_some(Announced { day, leap }) })
     }
 }
 

@@ -231,8 +231,7 @@ fn decode_writes_one_json_object_a_line() {
     let capture = Capture::read("ublox-m8.nmea");
     let output = decode(&["--json"], &[capture.bytes.as_slice(), b"$GPRMC,\"\\\x01"].concat());
     let text = String::from_utf8(output.stdout).unwrap();
-    let first =
-        r#"{"byte":267,"sentence":"GNRMC","utc":"2035-05-17T11:59:55Z","validity":"invalid","remark":"no fix"}"#;
+    let first = r#"{"file":null,"byte":267,"kind":"sentence","message":"GNRMC","utc":"2035-05-17T11:59:55Z","validity":"invalid","date_refused":null,"refused":null,"remark":"no fix","text":"$GNRMC,"#;
     assert!(text.starts_with(&first.replace("267", &capture.first_rmc().to_string())), "{text}");
     assert!(text.ends_with("\"text\":\"$GPRMC,\\\"\\\\\"}\n"), "{text}");
 }

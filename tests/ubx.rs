@@ -46,6 +46,20 @@ fn time_utc(utc: UtcSecond, knows_utc: bool) -> Vec<u8> {
     frame(0x01, 0x21, &payload)
 }
 
+/// Of u-blox 8, with a fix; while seconds are ambiguous, the accuracy is one of seconds.
+fn pvt(utc: UtcSecond, is_resolved: bool) -> Vec<u8> {
+    let ((year, month, day), sod) = (utc.date().ymd(), utc.second_of_day());
+    let mut payload = vec![0; 92];
+    payload[4..6].copy_from_slice(&(year as u16).to_le_bytes());
+    payload[6..11].copy_from_slice(&[month, day, (sod / 3_600) as u8, (sod / 60 % 60) as u8, (sod % 60) as u8]);
+    let (valid, accuracy) = if is_resolved { (0b111, 25_u32) } else { (0b011, u32::MAX) };
+    payload[11] = valid;
+    payload[12..16].copy_from_slice(&accuracy.to_le_bytes());
+    payload[16..20].copy_from_slice(&(-213_i32).to_le_bytes());
+    payload[20..22].copy_from_slice(&[3, 1]);
+    frame(0x01, 0x07, &payload)
+}
+
 /// `source` of the leap seconds: 0 is the firmware, 2 is GPS. An inserted second is announced for the end of 2026,
 /// the fifth day of GPS's week 2451 (0x0993).
 fn time_ls(source: u8, announces: bool) -> Vec<u8> {
@@ -265,9 +279,10 @@ fn stale_until(second: i64) -> Scenario {
 
 /// Messages of a receiver that knows UTC or not.
 type Said = fn(UtcSecond, bool) -> Vec<u8>;
-const SAYINGS: [(&str, Said); 3] = [
+const SAYINGS: [(&str, Said); 4] = [
     ("PUBX,04", |_, knows| pubx(if knows { "18" } else { "17D" })),
     ("NAV-TIMEUTC", |utc, knows| time_utc(utc.plus(i64::from(!knows)), knows)),
+    ("NAV-PVT", |utc, knows| pvt(utc.plus(i64::from(!knows)), knows)),
     ("NAV-TIMELS", |_, knows| time_ls(if knows { 2 } else { 0 }, false)),
 ];
 
@@ -312,14 +327,48 @@ fn a_label_found_before_utc_was_said_to_be_unknown_is_forgotten() {
 }
 
 #[test]
-fn nav_timeutc_alone_is_enough_and_binary_frames_without_it_are_named() {
+fn nav_timeutc_or_nav_pvt_alone_is_enough_and_binary_frames_without_them_are_named() {
     let scenario = Scenario { sentences: vec![], ..Scenario::default() };
     let span = (first_second(), 40);
-    let outcome = play(Config::default(), &scenario, span, |n| time_utc(first_second().plus(n), true), on_time);
-    assert!(outcome.wrong.is_empty() && outcome.samples.len() >= 30, "{:?}", outcome.states);
+    for message in [time_utc, pvt] {
+        let outcome = play(Config::default(), &scenario, span, |n| message(first_second().plus(n), true), on_time);
+        assert!(outcome.wrong.is_empty() && outcome.samples.len() >= 30, "{:?}", outcome.states);
+    }
     let other = play(Config::default(), &scenario, span, |_| tim_tp(1, 0, 3, 15), on_time);
     let last = other.states.last().map(|(_, state)| *state);
     assert_eq!((other.samples.len(), last), (0, Some(State::Searching(Reason::BinaryProtocol))));
+}
+
+/// ntpsec/gpsd:test/daemon/u-blox-m8t-time.log: source 1 in 30 frames, then 255 in 121, validUTC in all.
+#[test]
+fn leap_seconds_whose_source_is_not_named_any_more_are_no_doubt() {
+    let sent = |n| [time_utc(first_second().plus(n), true), time_ls(if n < 10 { 1 } else { 255 }, false)].concat();
+    let scenario = Scenario { sentences: vec![], ..Scenario::default() };
+    let outcome = play(Config::default(), &scenario, (first_second(), 60), sent, on_time);
+    assert!(outcome.wrong.is_empty() && outcome.numbers(first_second()).last() >= Some(&58), "{:?}", outcome.states);
+}
+
+/// They do not show that satellites told them: what was doubted before stays in doubt.
+#[test]
+fn leap_seconds_whose_source_is_not_named_take_no_doubt_away() {
+    let sent = |n| time_ls(if n < 10 { 0 } else { 255 }, false);
+    let outcome = play(Config::default(), &stale_until(60), (first_second(), 55), sent, on_time);
+    assert_eq!(outcome.samples.len(), 0, "{:?}", outcome.states);
+}
+
+/// An antenna that is taken off shows as no fix, and the seconds counted on the pulse stay.
+#[test]
+fn nav_pvt_without_a_fix_says_nothing_of_utc() {
+    let sent = |n| {
+        let mut frame_ = pvt(first_second().plus(n), n < 30)[6..98].to_vec();
+        frame_[21] = u8::from(n < 30);
+        frame(0x01, 0x07, &frame_)
+    };
+    let scenario = Scenario { sentences: vec![], ..Scenario::default() };
+    let outcome = play(Config::default(), &scenario, (first_second(), 40), sent, on_time);
+    assert!(outcome.wrong.is_empty(), "{:?}", outcome.states);
+    let after: Vec<_> = outcome.states.iter().filter(|(second, _)| *second >= 30).map(|(_, state)| *state).collect();
+    assert_eq!(after, [State::Coasting, State::Refusing(Reason::NoFix)]);
 }
 
 #[test]
@@ -415,5 +464,5 @@ fn decode_prints_a_line_for_each_message_about_time() {
     ];
     assert_eq!(text.lines().map(words).collect::<Vec<_>>(), want, "{text}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.ends_with("5 frames of u-blox's binary protocol\n"), "{said}");
+    assert!(said.contains("\n5 frames of u-blox's binary protocol\n"), "{said}");
 }

@@ -1,28 +1,36 @@
 //! `gnss2shm decode`: what a receiver says of time, message by message, from its bytes as they came: which time each
-//! names, whether it vouches for it, or why it is refused.
+//! names, whether it vouches for it, or why it is refused; at the end, what `run` would say of the receiver.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write};
+mod counts;
+mod row;
+mod verdict;
+
+use std::io::{self, BufWriter, StdoutLock, Write};
 
 use super::{ExitCode, Failure, Input};
-use crate::event::{Bytes, Leap};
-use crate::nmea::{Found, Framer, Kind, LeapSeconds, Line, LineCounts, Sentence, TimeOfDay, Validity};
+use crate::event::Bytes;
+use crate::nmea::{Found, Framer};
 use crate::recording;
-use crate::time::{Instant, Raw, Span};
-use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
+use crate::time::{Instant, Span};
+use counts::Counts;
+use row::Row;
+use verdict::Hearing;
 
 /// What --help says below the options.
 const HELP: &str = "\
 Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
-second without a fix, and several seconds that agree.";
+second without a fix, and several seconds that agree. Dates that it refuses are marked. The last line says what it
+would lack, with its default settings, if this were all that the receiver sent.
+
+The keys of each JSON object are file, byte, kind, message, utc, validity, date_refused, refused, remark and text; what
+does not apply is null.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
 pub(super) struct Args {
     /// Bytes of a receiver as they came; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    file: Input,
+    files: Vec<Input>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -30,41 +38,98 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut framer = Framer::default();
-    let (mut counts, mut taken) = (Counts::default(), 0);
-    let mut first_line = FirstLine::default();
-    args.file.read(|piece| {
+    let mut empty = Vec::new();
+    for (nth, input) in args.files.iter().enumerate() {
+        if args.files.len() > 1 {
+            let gap = if nth > 0 { "\n" } else { "" };
+            if !args.json {
+                super::written(writeln!(out, "{gap}==> {input} <=="))?;
+            }
+            // The counts are a courtesy: where standard error is closed, they are not.
+            let _ = writeln!(io::stderr(), "{input}:");
+        }
+        if decode(args, input, &mut out)?.valid == 0 {
+            empty.push(input.to_string());
+        }
+    }
+    match empty.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Failure::new(ExitCode::No, format!("{one} holds no sentence with a valid time"))),
+        several => {
+            Err(Failure::new(ExitCode::No, format!("{} hold no sentence with a valid time", several.join(", "))))
+        }
+    }
+}
+
+fn decode(args: &Args, input: &Input, out: &mut BufWriter<StdoutLock<'_>>) -> Result<Counts, Failure> {
+    let name = matches!(input, Input::File(_)).then(|| input.to_string());
+    let (mut framer, mut hearing, mut first_line) = (Framer::default(), Hearing::new(), FirstLine::default());
+    let mut printer = Printer { file: name.as_deref(), json: args.json, ..Printer::default() };
+    let mut taken: usize = 0;
+    input.read(|piece| {
         if first_line.is_recordings(piece) {
-            let sentence = format!("{}: this is a recording: use gnss2shm replay", args.file);
+            let sentence = format!("{input}: this is a recording: use gnss2shm replay");
             return Err(Failure::new(ExitCode::Data, sentence));
         }
-        taken += piece.len() as i64;
+        let before = taken;
+        taken += piece.len();
         // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
-        let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
-        let mut written = Ok(());
-        framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| {
-            let text = match found {
-                Found::Line(line) => counts.take(&line).then(|| if args.json { json(&line) } else { plain(&line) }),
-                Found::Frame(frame, _) => Row::of(&frame).map(|row| {
-                    counts.add(row.worth);
-                    if args.json { row.json("frame") } else { row.plain() }
-                }),
-            };
-            if let Some(text) = text
-                && written.is_ok()
-            {
-                written = writeln!(out, "{text}");
-            }
-        });
+        let (read_at, byte_time) = (Instant::from_nanos(taken as i64), Span::from_nanos(1));
+        framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| printer.take(&found));
+        let seconds: Vec<usize> = printer.seconds.drain(..).map(|at| at.saturating_sub(before)).collect();
+        hearing.take(piece, &seconds);
         // A receiver's lines are wanted as they come.
-        super::written(written.and_then(|()| out.flush()))
+        super::written(out.write_all(&printer.text).and_then(|()| out.flush()))?;
+        printer.text.clear();
+        Ok(())
     })?;
-    // The counts are a courtesy: where standard error is closed, they are not.
-    let _ = counts.summary(framer.counts(), &mut io::stderr().lock());
-    if counts.valid == 0 {
-        return Err(Failure::new(ExitCode::No, format!("{} holds no sentence with a valid time", args.file)));
+    framer.finish(|found| printer.take(&found));
+    super::written(out.write_all(&printer.text).and_then(|()| out.flush()))?;
+    let mut stderr = io::stderr().lock();
+    let _ = printer.counts.summary(framer.counts(), &mut stderr);
+    let _ = match hearing.lacks() {
+        Some(reason) => writeln!(stderr, "gnss2shm run would say: {reason}"),
+        None => writeln!(stderr, "gnss2shm run would take the second from this"),
+    };
+    Ok(printer.counts)
+}
+
+/// Makes text of what is found, and counts it.
+#[derive(Default)]
+struct Printer<'a> {
+    file: Option<&'a str>,
+    json: bool,
+    counts: Counts,
+    /// What is to be printed.
+    text: Vec<u8>,
+    /// The last second named, and where messages began that named another one.
+    second: Option<String>,
+    seconds: Vec<usize>,
+}
+
+impl Printer<'_> {
+    fn take(&mut self, found: &Found<'_>) {
+        let (row, first_byte) = match found {
+            Found::Line(line) => {
+                if let Err(refusal) = &line.read {
+                    self.counts.refuse(refusal.key());
+                }
+                (Row::of_line(self.file, line), line.first_byte)
+            }
+            Found::Frame(frame, _) => (Row::of_frame(self.file, frame), frame.first_byte),
+        };
+        let Some(row) = row else { return };
+        if let Some(worth) = row.worth {
+            self.counts.add(worth);
+        }
+        if row.second().is_some() && row.second() != self.second.as_deref() {
+            self.second = row.second().map(str::to_owned);
+            self.seconds.push(usize::try_from(first_byte.nanos()).unwrap_or_default());
+        }
+        let text = if self.json { serde_json::to_string(&row).unwrap_or_default() } else { row.plain() };
+        self.text.extend_from_slice(text.as_bytes());
+        self.text.push(b'\n');
     }
-    Ok(())
 }
 
 /// Looks for the header of a recording: the sentences in it are cut into pieces.
@@ -84,215 +149,4 @@ impl FirstLine {
         self.has_come = damage.is_some();
         damage.map_or(self.reader.has_header(), |damage| damage.what != recording::What::NoHeader)
     }
-}
-
-/// Sentences about time by what they are worth, lines by why they are not used.
-#[derive(Default)]
-struct Counts {
-    valid: u64,
-    worth: BTreeMap<&'static str, u64>,
-    refused: BTreeMap<&'static str, u64>,
-}
-
-impl Counts {
-    /// Whether the line is about time.
-    fn take(&mut self, line: &Line<'_>) -> bool {
-        let is_about_time = bears_time(line.text);
-        match &line.read {
-            Ok(sentence) if is_about_time => self.add(remark(sentence)),
-            Ok(_) => {}
-            Err(refusal) => *self.refused.entry(refusal.key()).or_default() += 1,
-        }
-        is_about_time
-    }
-
-    fn add(&mut self, worth: &'static str) {
-        *self.worth.entry(worth).or_default() += 1;
-        self.valid += u64::from(worth == VALID);
-    }
-
-    fn summary(&self, lines: LineCounts, out: &mut impl Write) -> io::Result<()> {
-        let refused: u64 = self.refused.values().sum();
-        writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
-        for (worth, times) in &self.worth {
-            writeln!(out, "  about time {times} x {worth}")?;
-        }
-        for (key, times) in &self.refused {
-            writeln!(out, "  refused {times} x {key}")?;
-        }
-        for (frames, what) in [
-            (lines.frames, "frames of u-blox's binary protocol"),
-            (lines.sbf, "blocks of Septentrio's binary protocol"),
-            (lines.rtcm, "frames of RTCM 3"),
-            (lines.gpsd, "messages of gpsd"),
-        ] {
-            if frames > 0 {
-                writeln!(out, "{frames} {what}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether the line is, or would have been, one of those that name a time.
-fn bears_time(text: &str) -> bool {
-    id(text) == CLOCK || matches!(id(text).get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"))
-}
-
-/// u-blox's own sentence that names a time.
-const CLOCK: &str = "PUBX,04";
-
-/// Talker and type: `GNRMC`.
-fn id(text: &str) -> &str {
-    if text.starts_with("$PUBX,04,") {
-        return CLOCK;
-    }
-    text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default()
-}
-
-/// Which UTC the sentence names, as far as it names a whole second.
-fn utc(sentence: &Sentence) -> String {
-    let time = match sentence.time {
-        Some(TimeOfDay::Whole(s)) => Some(format!("{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)),
-        Some(TimeOfDay::LeapSecond) => Some("23:59:60Z".into()),
-        Some(TimeOfDay::Fraction) | None => None,
-    };
-    match (sentence.date, time) {
-        (Some(date), Some(time)) => format!("{date}T{time}"),
-        (Some(date), None) => date.to_string(),
-        (None, time) => time.unwrap_or_default(),
-    }
-}
-
-/// What is said of a sentence that names a second and vouches for it.
-const VALID: &str = "valid";
-
-/// What is said of a receiver that reckons with leap seconds that no satellite told it.
-const UTC_UNKNOWN: &str = "UTC not known yet: leap seconds are the firmware's";
-
-fn remark(sentence: &Sentence) -> &'static str {
-    match (sentence.validity, sentence.time) {
-        _ if let Kind::Clock(leap_seconds) = sentence.kind => match leap_seconds {
-            Some(LeapSeconds::Default(_)) => UTC_UNKNOWN,
-            Some(LeapSeconds::Received(_)) => "leap seconds known",
-            None => "leap seconds not told",
-        },
-        (Validity::Invalid, _) => "no fix",
-        (_, None) => "no time",
-        (_, Some(TimeOfDay::Fraction)) => "between two seconds",
-        (Validity::Valid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => VALID,
-        (Validity::Unsaid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => "does not say whether it is valid",
-    }
-}
-
-fn plain(line: &Line<'_>) -> String {
-    let (place, id) = (line.first_byte.nanos(), id(line.text));
-    match &line.read {
-        Ok(sentence) => Row::new(id, line.first_byte, sentence, remark(sentence)).plain(),
-        Err(refusal) => format!("{place:>8} {id:<6} {:>20} {refusal}: {}", "refused", line.text),
-    }
-}
-
-fn json(line: &Line<'_>) -> String {
-    let (place, id) = (line.first_byte.nanos(), id(line.text));
-    match &line.read {
-        Ok(sentence) => Row::new(id, line.first_byte, sentence, remark(sentence)).json("sentence"),
-        Err(refusal) => {
-            let (why, text) = (quoted(&refusal.to_string()), quoted(line.text));
-            let (key, id) = (refusal.key(), quoted(id));
-            format!(r#"{{"byte":{place},"sentence":{id},"refused":"{key}","remark":{why},"text":{text}}}"#)
-        }
-    }
-}
-
-/// A message about time, as it is printed.
-struct Row<'a> {
-    place: i64,
-    id: &'a str,
-    utc: String,
-    validity: Validity,
-    worth: &'static str,
-    /// More about that, in figures.
-    detail: String,
-}
-
-impl<'a> Row<'a> {
-    fn new(id: &'a str, first_byte: Instant<Raw>, sentence: &Sentence, worth: &'static str) -> Self {
-        let detail = match sentence.kind {
-            Kind::Clock(Some(LeapSeconds::Default(n) | LeapSeconds::Received(n))) => format!(" ({n})"),
-            _ => String::new(),
-        };
-        Self { place: first_byte.nanos(), id, utc: utc(sentence), validity: sentence.validity, worth, detail }
-    }
-
-    /// Nothing where the frame is not about time.
-    fn of(frame: &Frame) -> Option<Self> {
-        let about = |id, worth, detail| {
-            let (place, utc) = (frame.first_byte.nanos(), String::new());
-            Some(Self { place, id, utc, validity: Validity::Unsaid, worth, detail })
-        };
-        match &frame.message {
-            Message::TimeUtc(time) => frame.sentence().map(|sentence| {
-                let worth = match remark(&sentence) {
-                    VALID if !time.knows_utc => UTC_UNKNOWN,
-                    remark => remark,
-                };
-                Self::new("NAV-TIMEUTC", frame.first_byte, &sentence, worth)
-            }),
-            Message::TimeLs(TimeLs { count, next }) => {
-                let next = next.map_or(String::new(), |next| match next.leap {
-                    Leap::Delete => format!("; one less after {}", next.day),
-                    Leap::Insert | Leap::None => format!("; one more after {}", next.day),
-                });
-                match count {
-                    Some(count) => about("NAV-TIMELS", "leap seconds known", format!(" ({count}){next}")),
-                    None => about("NAV-TIMELS", UTC_UNKNOWN, next),
-                }
-            }
-            Message::TimTp(TimTp { base, second_of_week, correction }) => {
-                let base = match base {
-                    TimeBase::Utc => " of UTC's week",
-                    TimeBase::Gps => " of GPS's week",
-                    TimeBase::Other => " of the week of a time that is not used",
-                };
-                let second = second_of_week.map_or("none".into(), |second| second.to_string());
-                match correction {
-                    Some(correction) => {
-                        let detail = format!(": second {second}{base}, {:+} ns", correction.nanos());
-                        about("TIM-TP", "the next pulse's correction", detail)
-                    }
-                    None => about("TIM-TP", "the next pulse, without a correction", format!(": second {second}{base}")),
-                }
-            }
-            Message::Other => None,
-        }
-    }
-
-    fn plain(&self) -> String {
-        let Self { place, id, utc, worth, detail, .. } = self;
-        format!("{place:>8} {id:<6} {utc:>20} {worth}{detail}")
-    }
-
-    /// `what` is what the receiver sent: a sentence or a frame.
-    fn json(&self, what: &str) -> String {
-        let validity = match self.validity {
-            Validity::Valid => "valid",
-            Validity::Invalid => "invalid",
-            Validity::Unsaid => "unsaid",
-        };
-        let (place, id, utc) = (self.place, quoted(self.id), quoted(&self.utc));
-        let remark = quoted(&format!("{}{}", self.worth, self.detail));
-        format!(r#"{{"byte":{place},"{what}":{id},"utc":{utc},"validity":"{validity}","remark":{remark}}}"#)
-    }
-}
-
-/// A JSON string of printable ASCII.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        let escape = if matches!(c, '"' | '\\') { "\\" } else { "" };
-        // Writing to a string does not fail.
-        let _ = write!(quoted, "{escape}{c}");
-    }
-    quoted + "\""
 }

@@ -2,14 +2,15 @@
 //! pulse is off.
 //!
 //! After a cold start a receiver has a fix long before a satellite has told it the leap seconds. Until then its seconds
-//! are reckoned with those that its firmware was made with, and look as valid as any. Three messages tell: PUBX,04 (a
-//! number of leap seconds that ends in D), NAV-TIMEUTC (validUTC) and NAV-TIMELS (validCurrLs, srcOfCurrLs). While the
-//! last of any of these says that UTC is not known, no second that this receiver names is used, by whichever sentence.
+//! are reckoned with those that its firmware was made with, and look as valid as any. Four messages tell: PUBX,04 (a
+//! number of leap seconds that ends in D), NAV-TIMEUTC (validUTC), NAV-PVT (fullyResolved) and NAV-TIMELS (validCurrLs,
+//! srcOfCurrLs). While the last of any of these says that UTC is not known, no second that this receiver names is used, by
+//! whichever sentence.
 
 use crate::event::Announced;
-use crate::nmea::{Kind, LeapSeconds, Sentence};
+use crate::nmea::{Kind, LeapSeconds, Sentence, Validity};
 use crate::time::{DAY, Instant, Raw, Span, UtcSecond, WEEK};
-use crate::ubx::{Frame, Message, TimTp, TimeBase};
+use crate::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs};
 
 /// A message that stopped coming is believed for so long: with a fix, every satellite of GPS sends the leap seconds once
 /// in 12.5 minutes.
@@ -25,6 +26,7 @@ pub struct Ublox {
     /// When each kind of message said last that UTC is not known; `None` where it says the opposite, or nothing.
     clock: Option<Instant<Raw>>,
     time_utc: Option<Instant<Raw>>,
+    pvt: Option<Instant<Raw>>,
     time_ls: Option<Instant<Raw>>,
     /// GPS time minus UTC in seconds.
     leap_seconds: Option<i64>,
@@ -67,15 +69,31 @@ impl Ublox {
                     self.time_utc = unknown;
                     Said::UtcUnknown
                 }
-                Message::TimeLs(time) if time.count.is_some() => {
-                    self.time_ls = None;
-                    self.leap_seconds = time.count;
-                    Said::LeapSecond(time.next)
+                Message::Pvt(time) if time.knows_utc => {
+                    self.pvt = None;
+                    Said::Nothing
                 }
-                Message::TimeLs(_) => {
-                    self.time_ls = unknown;
+                // Without a fix it says nothing of UTC: a receiver that lost its satellites has not lost its leap seconds.
+                Message::Pvt(time) if time.validity == Validity::Invalid => Said::Nothing,
+                Message::Pvt(_) => {
+                    self.pvt = unknown;
                     Said::UtcUnknown
                 }
+                Message::TimeLs(TimeLs { count, next }) => match *count {
+                    LeapCount::Told(seconds) => {
+                        self.time_ls = None;
+                        self.leap_seconds = Some(seconds);
+                        Said::LeapSecond(*next)
+                    }
+                    LeapCount::Unsourced(seconds) => {
+                        self.leap_seconds = Some(seconds);
+                        Said::LeapSecond(*next)
+                    }
+                    LeapCount::Default => {
+                        self.time_ls = unknown;
+                        Said::UtcUnknown
+                    }
+                },
                 Message::TimTp(pulse) => {
                     self.pulses = [Some((*pulse, *first_byte)), self.pulses[0]];
                     Said::Nothing
@@ -87,7 +105,7 @@ impl Ublox {
 
     /// Whether the receiver's seconds are not UTC's by its own account.
     pub fn utc_is_unknown(&self, now: Instant<Raw>) -> bool {
-        [self.clock, self.time_utc, self.time_ls].iter().flatten().any(|&said| now - said <= UNKNOWN_FOR)
+        [self.clock, self.time_utc, self.pvt, self.time_ls].iter().flatten().any(|&said| now - said <= UNKNOWN_FOR)
     }
 
     /// What has to be added to the time of the pulse that begins this second and came then; nothing unless it was

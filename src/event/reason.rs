@@ -72,6 +72,18 @@ reasons! {
     BinaryProtocol = "binary-protocol": "the receiver speaks u-blox's binary protocol: switch its port to NMEA, or enable UBX-NAV-TIMEUTC (a gpsd that used it before may have switched it)",
     /// Septentrio's binary protocol.
     SbfProtocol = "sbf-protocol": "the receiver speaks Septentrio's binary protocol SBF: have it send NMEA on this port (RMC, or ZDA with GGA)",
+    /// SiRF's binary protocol.
+    SirfProtocol = "sirf-protocol": "the receiver speaks SiRF's binary protocol: switch it to NMEA with its maker's tool (a gpsd that used it before may have switched it)",
+    /// SkyTraq's binary protocol.
+    SkytraqProtocol = "skytraq-protocol": "the receiver speaks SkyTraq's binary protocol: switch its output to NMEA (a gpsd that used it before may have switched it)",
+    /// CASIC.
+    CasicProtocol = "casic-protocol": "the receiver speaks the binary protocol CASIC: have it send NMEA on this port (RMC, or ZDA with GGA)",
+    /// Motorola's protocol.
+    OncoreProtocol = "oncore-protocol": "the receiver speaks Motorola's Oncore protocol: switch it to NMEA, or use gpsd, which reads it (--gpsd)",
+    /// Trimble's protocol.
+    TsipProtocol = "tsip-protocol": "the receiver speaks Trimble's TSIP: switch this port to NMEA with RMC, or ZDA with GGA, or use gpsd, which reads it (--gpsd)",
+    /// Javad's protocol.
+    GreisProtocol = "greis-protocol": "the receiver speaks Javad's binary protocol GREIS: have it send NMEA on this port (RMC, or ZDA with GGA)",
     /// Corrections alone.
     RtcmOnly = "rtcm-only": "RTCM 3 corrections arrive, which do not say which second it is: have the receiver send NMEA here as well, or read the port where it does",
     /// gpsd's protocol.

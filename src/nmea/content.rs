@@ -40,18 +40,12 @@ pub(super) fn read(line: &str) -> Result<Content, Refusal> {
             date: two_digit_year(field(8))?,
             validity: status(field(1), field(11)),
         }),
-        SentenceType::GGA => Ok(Content {
-            kind: Kind::Gga,
-            time: time_of_day(field(0))?,
-            date: None,
-            validity: if matches!(field(5), "1" | "2" | "3" | "4" | "5") { Validity::Valid } else { Validity::Invalid },
-        }),
-        SentenceType::GNS => Ok(Content {
-            kind: Kind::Gns,
-            time: time_of_day(field(0))?,
-            date: None,
-            validity: if field(5).chars().any(mode_is_valid) { Validity::Valid } else { Validity::Invalid },
-        }),
+        SentenceType::GGA => {
+            Ok(Content { kind: Kind::Gga, time: time_of_day(field(0))?, date: None, validity: quality(field(5)) })
+        }
+        SentenceType::GNS => {
+            Ok(Content { kind: Kind::Gns, time: time_of_day(field(0))?, date: None, validity: modes(field(5)) })
+        }
         SentenceType::GLL => Ok(Content {
             kind: Kind::Gll,
             time: time_of_day(field(4))?,
@@ -87,6 +81,21 @@ fn clock(fields: &str) -> Result<Content, Refusal> {
 fn status(status: &str, mode: &str) -> Validity {
     let mode_is_good = mode.is_empty() || (mode.len() == 1 && mode.chars().all(mode_is_valid));
     if status == "A" && mode_is_good { Validity::Valid } else { Validity::Invalid }
+}
+
+/// GGA's quality: fix, differential, PPS, fixed RTK, float RTK; 9 is NovAtel's for a fix with SBAS corrections. The number of
+/// satellites is not looked at: receivers that leave it at 00 in a fix exist (Garmin GPS 25, Furuno, Hemisphere).
+fn quality(quality: &str) -> Validity {
+    if matches!(quality, "1" | "2" | "3" | "4" | "5" | "9") { Validity::Valid } else { Validity::Invalid }
+}
+
+/// A mode for each system, of which one is enough. Trimble's GPGNS and GLGNS have none: the GNGNS before them has all.
+fn modes(modes: &str) -> Validity {
+    match modes {
+        "" => Validity::Unsaid,
+        modes if modes.chars().any(mode_is_valid) => Validity::Valid,
+        _ => Validity::Invalid,
+    }
 }
 
 /// Autonomous, differential, float RTK, fixed RTK, precise. Not: none, estimated, manual, simulated.

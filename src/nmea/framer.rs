@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::{LINE_MAX, Line, LineCounts, Refusal, Sentence, content};
 use crate::event::Bytes;
-use crate::foreign::{Foreign, Recogniser};
+use crate::foreign::Recogniser;
 use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
@@ -151,12 +151,8 @@ impl Framer {
         let (read_at, read) = (bytes.read_at, bytes.data.len());
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
             self.counts.bytes += 1;
-            match self.recogniser.take(byte) {
-                Some(Foreign::Rtcm) => self.counts.rtcm += 1,
-                Some(Foreign::Sbf) => self.counts.sbf += 1,
-                Some(Foreign::Gpsd) => self.counts.gpsd += 1,
-                // Those are counted where they come to their end.
-                Some(Foreign::Ubx | Foreign::Damaged) | None => {}
+            if let Some(foreign) = self.recogniser.take(byte) {
+                self.counts.add_foreign(foreign);
             }
             let byte = Held { byte, start, read_at, read };
             if self.held.is_empty() && byte.byte != 0xB5 {
@@ -168,6 +164,14 @@ impl Framer {
         }
         if !bytes.data.is_empty() {
             self.last_byte = Some(bytes.read_at);
+        }
+    }
+
+    /// No more bytes come: a line or frame begun ends here.
+    pub fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
+        self.release(Patience::None, &mut found);
+        if self.len.is_some() {
+            self.end(Ok(()), &mut found);
         }
     }
 

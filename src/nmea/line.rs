@@ -87,20 +87,29 @@ pub struct LineCounts {
     pub malformed: u64,
     /// Frames of u-blox's binary protocol with a right checksum.
     pub frames: u64,
-    /// Frames of RTCM 3 with a right checksum.
-    pub rtcm: u64,
-    /// Blocks of Septentrio's SBF with a right checksum.
-    pub sbf: u64,
-    /// Messages of gpsd.
-    pub gpsd: u64,
-    /// Those of `bad_checksum` that are sentences in all else.
-    pub damaged: u64,
+    /// What is no sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
+    foreign: [u64; Foreign::ALL.len()],
 }
 
 impl LineCounts {
     /// Whatever had a right checksum, and so was sent at the rate at which it was heard.
     pub fn understood(&self) -> u64 {
-        self.sentences + self.frames + self.rtcm + self.sbf
+        let told = |foreign: &Foreign| !matches!(foreign, Foreign::Gpsd | Foreign::Damaged);
+        self.sentences + Foreign::ALL.into_iter().filter(told).map(|foreign| self.of(foreign)).sum::<u64>()
+    }
+
+    /// How many of these came.
+    pub fn of(&self, foreign: Foreign) -> u64 {
+        match foreign {
+            Foreign::Ubx => self.frames,
+            other => self.foreign.get(other as usize).copied().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn add_foreign(&mut self, foreign: Foreign) {
+        if let Some(count) = self.foreign.get_mut(foreign as usize) {
+            *count += 1;
+        }
     }
 
     pub(super) fn add(&mut self, text: &str, read: &Result<Sentence, Refusal>) {
@@ -112,7 +121,9 @@ impl LineCounts {
             }
             Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => {
                 self.bad_checksum += 1;
-                self.damaged += u64::from(foreign::reads_like_a_sentence(text));
+                if foreign::reads_like_a_sentence(text) {
+                    self.add_foreign(Foreign::Damaged);
+                }
             }
             Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
         }
@@ -122,14 +133,6 @@ impl LineCounts {
 impl Foreign {
     /// What came between two counts of one framer.
     pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
-        [
-            (before.frames, now.frames, Self::Ubx),
-            (before.sbf, now.sbf, Self::Sbf),
-            (before.rtcm, now.rtcm, Self::Rtcm),
-            (before.gpsd, now.gpsd, Self::Gpsd),
-            (before.damaged, now.damaged, Self::Damaged),
-        ]
-        .into_iter()
-        .find_map(|(before, now, foreign)| (now > before).then_some(foreign))
+        Self::ALL.into_iter().find(|foreign| now.of(*foreign) > before.of(*foreign))
     }
 }

@@ -66,14 +66,21 @@ impl Heard {
         if counts.understood() > before.understood() {
             self.rate = rate(bytes);
         }
-        match Foreign::between(&before, &counts) {
-            Some(Foreign::Rtcm) => self.kind("RTCM 3"),
-            Some(Foreign::Sbf) => {
-                self.maker = Some("Septentrio");
-                self.kind("SBF");
-            }
+        let (maker, kind) = match Foreign::between(&before, &counts) {
+            Some(Foreign::Rtcm) => (None, "RTCM 3"),
+            Some(Foreign::Sbf) => (Some("Septentrio"), "SBF"),
+            Some(Foreign::Sirf) => (None, "SiRF binary"),
+            Some(Foreign::Skytraq) => (Some("SkyTraq"), "SkyTraq binary"),
+            Some(Foreign::Casic) => (None, "CASIC"),
+            Some(Foreign::Oncore) => (Some("Motorola"), "Oncore"),
+            Some(Foreign::Tsip) => (Some("Trimble"), "TSIP"),
+            Some(Foreign::Greis) => (None, "GREIS"),
             // Frames of u-blox have been looked at; the others say nothing of the receiver.
-            Some(Foreign::Ubx | Foreign::Gpsd | Foreign::Damaged) | None => {}
+            Some(Foreign::Ubx | Foreign::Gpsd | Foreign::Damaged) | None => (None, ""),
+        };
+        self.maker = self.maker.or(maker);
+        if !kind.is_empty() {
+            self.kind(kind);
         }
         self.framer = framer;
     }
@@ -97,6 +104,7 @@ impl Heard {
         self.maker = Some("u-blox");
         self.kind(match message {
             Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
+            Message::Pvt(_) => "UBX-NAV-PVT",
             Message::TimeLs(_) => "UBX-NAV-TIMELS",
             Message::TimTp(_) => "UBX-TIM-TP",
             Message::Other => "UBX",
