@@ -158,9 +158,11 @@ fn every_second_has_a_burst_of_its_own() {
             for piece in burst.chunks(8) {
                 read_at = read_at + Span::from_nanos(byte_ns * piece.len() as i64);
                 let byte_time = Span::from_nanos(byte_ns);
-                framer.push_lines(&Bytes { read_at, byte_time, data: piece.into() }, |line| {
-                    begun += usize::from(line.read.is_ok_and(|sentence| sentence.burst_start == sentence.first_byte));
-                });
+                let mut lines = Vec::new();
+                let bytes = Bytes { read_at, byte_time, data: piece.into() };
+                framer.push_lines(&bytes, |line| lines.extend(line.read));
+                let began = framer.burst().began;
+                begun += lines.iter().filter(|sentence| sentence.read_at == began).count();
             }
         }
         // A burst that begins within a sentence, or with a refused one, has none at its start.

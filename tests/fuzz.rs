@@ -17,12 +17,12 @@ fn framer() {
         framer.push_all(&bytes, |found| match found {
             Found::Line(line) => {
                 if let Ok(sentence) = line.read {
-                    assert!(sentence.burst_start <= sentence.first_byte && sentence.first_byte <= bytes.read_at);
+                    assert!(sentence.first_byte <= sentence.read_at && sentence.read_at <= bytes.read_at);
                     sentences += 1;
                 }
             }
             Found::Frame(frame, whole) => {
-                assert!(frame.burst_start <= frame.first_byte && frame.first_byte <= bytes.read_at);
+                assert!(frame.first_byte <= frame.read_at && frame.read_at <= bytes.read_at);
                 assert!(whole.starts_with(&[0xB5, 0x62]) && data.windows(whole.len()).any(|part| part == whole));
                 whole_frames += 1;
             }

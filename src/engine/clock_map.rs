@@ -164,7 +164,7 @@ impl ClockMap {
             usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).collect();
         bends.sort_unstable();
         let step = bends.get(1).or(bends.first()).copied()?;
-        let rate = bends.into_iter().rfind(|bend| *bend <= phc.ppm(SLEW_PPM))?;
+        let rate = bends.into_iter().rfind(|bend| *bend <= phc.ppm(SLEW_PPM)).unwrap_or_default();
         Some(Bend { step, rate })
     }
 }

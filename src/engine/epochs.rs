@@ -5,6 +5,7 @@
 //! earlier than the pace allows that was measured in this burst. The rate that a port is set to is no measure: native
 //! USB hands over a burst at once, whatever rate is set.
 
+use crate::engine::edges::per;
 use crate::nmea::{Burst, Kind, Sentence, TimeOfDay, Validity};
 use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
@@ -18,6 +19,8 @@ const RMC_WITHIN: Span = Span::from_millis(3_500);
 const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 /// What is there with the first byte is read with it, or so much later at once.
 const GATHERED: Span = Span::from_millis(16);
+/// A line that carried bytes without a pause for this long is saturated.
+const SATURATED: Span = Span::from_millis(2_500);
 /// Seconds that a burst may name before the rest is left out.
 const NAMED_MAX: usize = 8;
 
@@ -33,6 +36,8 @@ pub struct Epoch {
     /// When it began if the bytes came at the pace that the port is set to: another reading of the same burst, and
     /// reason to ask for more of them where it makes a difference.
     pub by_set_rate: Instant<Raw>,
+    /// More is sent in a second than the line can carry: by how many seconds it is late, nobody knows.
+    pub is_saturated: bool,
 }
 
 /// What a burst says.
@@ -190,7 +195,9 @@ impl Named {
         let (lead, bytes) = self.lead;
         let began = |byte: Span| lead - byte.times(bytes as i64);
         let by_set_rate = began(burst.byte_time);
-        Epoch { utc, began: [began(pace(burst)), lead], named: self.first, by_set_rate }
+        let lasts = burst.last - burst.began;
+        let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - per(lasts, 32);
+        Epoch { utc, began: [began(pace(burst)), lead], named: self.first, by_set_rate, is_saturated }
     }
 }
 

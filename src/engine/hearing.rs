@@ -116,6 +116,11 @@ impl Hearing {
         }
     }
 
+    /// A sentence has named a second, all by itself; what its burst says will follow.
+    pub fn names(&mut self, now: Instant<Raw>) {
+        self.mention = Some(now);
+    }
+
     /// A second was named that cannot be.
     pub fn impossible(&mut self, now: Instant<Raw>, reason: Reason) {
         self.impossible = Some((now, reason));

@@ -23,6 +23,8 @@ mod place;
 const REMEMBERED: usize = 12;
 /// Votes that make a first label, ...
 const TO_LABEL: usize = 3;
+/// ... that confirm it after a leap second may have come, or follow one that was shown, ...
+const TO_CONFIRM: usize = 2;
 /// ... where votes before them differed, or where the pace of the line makes a difference, ...
 const TO_DECIDE: usize = 6;
 /// ... and to leave a label.
@@ -48,6 +50,8 @@ pub struct Labeller {
     chain: Chain,
     /// Why the last epochs make no vote.
     unplaced: Option<(Reason, Option<Contradiction>)>,
+    /// The seconds that the last ones named for one pulse, where they differ and there is no label.
+    disagreement: Option<Contradiction>,
 }
 
 /// A count tied to UTC.
@@ -105,7 +109,14 @@ pub enum Effect {
 impl Labeller {
     /// `delay` is the configured sentence delay.
     pub fn new(delay: Option<Span>) -> Self {
-        Self { delay, epochs: VecDeque::new(), label: None, chain: Chain::default(), unplaced: None }
+        Self {
+            delay,
+            epochs: VecDeque::new(),
+            label: None,
+            chain: Chain::default(),
+            unplaced: None,
+            disagreement: None,
+        }
     }
 
     /// Forgets the label and all that led to it.
@@ -173,6 +184,7 @@ impl Labeller {
         let same = |placed: &&Placed| matches!(placed, Placed::Vote(vote) if vote.base == newest.base);
         let agreed = placed.iter().take_while(same).count();
         let rest = placed.get(agreed..).unwrap_or_default();
+        self.disagreement = rest.iter().find_map(|placed| placed.against(&newest));
         let needed = if rest.iter().any(|placed| placed.may_be_late(&newest)) {
             REMEMBERED
         } else if !rest.is_empty() || placed.iter().take(agreed).any(|placed| !placed.is_sure()) {
@@ -211,7 +223,7 @@ impl Labeller {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
-                Some(if is_shown { TO_LABEL } else { TO_PASS_A_LEAP })
+                Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
             }
             (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
@@ -225,18 +237,27 @@ impl Labeller {
         let Some(label) = self.label else {
             return match (self.unplaced, self.epochs.len()) {
                 (Some((reason, figures)), 3..) => Labelling::Refused(reason, figures),
-                (None, REMEMBERED) => Labelling::Refused(Reason::SentencesDisagree, None),
+                (None, REMEMBERED) => Labelling::Refused(Reason::SentencesDisagree, self.disagreement),
                 _ => Labelling::Open,
             };
         };
-        let figures = label.instead.map(|(vote, _)| vote.against(&label));
+        let announced = match leap {
+            Leap::None => None,
+            Leap::Insert => Some(-1),
+            Leap::Delete => Some(1),
+        };
+        let figures = label.instead.map(|(vote, _)| match announced.filter(|_| label.over_leap.is_some()) {
+            Some(announced) => {
+                Contradiction::Leap { announced, shown: vote.base.posix().saturating_sub(label.base.posix()) }
+            }
+            None => vote.against(&label),
+        });
         match (label.over_leap, label.instead) {
             (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
-            (Some(votes), None) if votes < 2 => Labelling::Refused(Reason::LeapWindow, None),
-            (Some(votes), None) if leap != Leap::None && votes < TO_PASS_A_LEAP => {
-                let announced = if leap == Leap::Insert { -1 } else { 1 };
-                let figures = Contradiction::Leap { announced, shown: 0 };
-                Labelling::Refused(Reason::LeapContradiction, Some(figures))
+            (Some(votes), None) if votes < TO_CONFIRM => Labelling::Refused(Reason::LeapWindow, None),
+            (Some(votes), None) if announced.is_some() && votes < TO_PASS_A_LEAP => {
+                let figures = announced.map(|announced| Contradiction::Leap { announced, shown: 0 });
+                Labelling::Refused(Reason::LeapContradiction, figures)
             }
             (_, Some((vote, _))) if self.chain.names() == Names::RunOn && vote.base < label.base => {
                 let (before, now) = (label.delay, vote.delay);
@@ -244,7 +265,7 @@ impl Labeller {
             }
             (_, Some(_)) => Labelling::Refused(Reason::LabelDissent, figures),
             (_, None) if label.dissent.count_ones() >= DISSENT_OF_EIGHT => {
-                Labelling::Refused(Reason::SentencesDisagree, None)
+                Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
             }
             (_, None) => match self.unplaced {
                 Some((reason @ (Reason::DelayMismatch | Reason::LineSaturated), figures)) => {

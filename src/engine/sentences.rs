@@ -6,7 +6,8 @@ use crate::engine::guard::{self, in_leap_window};
 use crate::engine::label::{Beside, Effect};
 use crate::engine::ublox;
 use crate::event::{Bytes, Reason, Report, Says, Verdict};
-use crate::nmea::{Found, Sentence};
+use crate::nmea::{Found, Sentence, TimeOfDay, Validity};
+use crate::time::UtcSecond;
 use crate::ubx::Frame;
 
 impl Engine {
@@ -30,10 +31,22 @@ impl Engine {
                 ublox::Said::Nothing => {}
             }
             if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
+                if self.is_complete(&sentence) {
+                    self.hearing.names(self.now);
+                }
                 self.epochs.add(&sentence, burst, &mut said);
             }
         }
         self.take(said, verdicts);
+    }
+
+    /// Whether this sentence alone says validly which second it is.
+    fn is_complete(&self, sentence: &Sentence) -> bool {
+        let (Some(TimeOfDay::Whole(second)), Some(date)) = (sentence.time, sentence.date) else { return false };
+        sentence.kind.decides()
+            && sentence.validity == Validity::Valid
+            && !self.ublox.utc_is_unknown(self.now)
+            && guard::possible(UtcSecond::from_civil(date, second), &self.config).is_ok()
     }
 
     /// A burst may be over.
@@ -48,7 +61,7 @@ impl Engine {
         let said = match report.says {
             Says::Second { utc, named_at: named, began_at } => {
                 let began = began_at.min(named);
-                Said::Epoch(Epoch { utc, began: [began; 2], named, by_set_rate: began })
+                Said::Epoch(Epoch { utc, began: [began; 2], named, by_set_rate: began, is_saturated: false })
             }
             Says::NoFix => Said::NotValid,
         };

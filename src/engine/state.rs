@@ -63,12 +63,14 @@ impl Engine {
                 Pulse::Refused(_, figures) => figures,
                 Pulse::Absent | Pulse::Measuring | Pulse::Settled(_) => None,
             },
-            Reason::DelayMismatch | Reason::DelayMoved | Reason::LabelDissent | Reason::LeapContradiction => {
-                match self.labelling() {
-                    Labelling::Refused(_, figures) => figures,
-                    Labelling::Open | Labelling::Agreed(_) => None,
-                }
-            }
+            Reason::DelayMismatch
+            | Reason::DelayMoved
+            | Reason::LabelDissent
+            | Reason::SentencesDisagree
+            | Reason::LeapContradiction => match self.labelling() {
+                Labelling::Refused(_, figures) => figures,
+                Labelling::Open | Labelling::Agreed(_) => None,
+            },
             Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
                 named,
                 earliest: UtcSecond::from_civil(self.config.date_floor, 0),

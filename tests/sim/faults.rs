@@ -200,7 +200,7 @@ fn random_faults_never_give_a_wrong_sample() {
 }
 
 #[test]
-fn each_fault_alone_is_recovered_from_within_ten_seconds_of_its_end() {
+fn each_fault_alone_is_recovered_from_within_twenty_seconds_of_its_end() {
     for seed in seeds(600) {
         let mut random = Random::new(seed);
         let scenario = Scenario {
@@ -211,12 +211,12 @@ fn each_fault_alone_is_recovered_from_within_ten_seconds_of_its_end() {
         let faults = any_fault(&mut random, &scenario, 60..90);
         let end = faults.iter().map(|fault| fault.until).max().unwrap();
         let scenario = Scenario { faults: faults.clone(), ..scenario };
-        let outcome = run(Config::default(), &scenario, end + 30);
+        let outcome = run(Config::default(), &scenario, end + 40);
         let context = format!("GNSS2SHM_SIM_SEED={seed}: {faults:?}");
         outcome.assert_right(&context);
         let back = outcome.samples.iter().find(|judged| judged.second >= end);
         assert!(
-            back.is_some_and(|judged| judged.second <= end + 10),
+            back.is_some_and(|judged| judged.second <= end + 20),
             "{context}: {back:?}, {:?}\n{scenario:#?}",
             outcome.state
         );

@@ -43,10 +43,10 @@ pub(super) enum Placed {
 /// The pulse that an epoch names: the last one before it or, with a configured delay, the one nearest to where that
 /// delay puts it. `system` is the UTC second of count 0 by an independent clock: it decides where the epoch does not.
 pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: Option<UtcSecond>) -> Placed {
-    let Epoch { utc, began: [earliest, latest], named, by_set_rate } = *epoch;
+    let Epoch { utc, began: [earliest, latest], named, by_set_rate, is_saturated } = *epoch;
     let base = |index: i64| utc.plus(index.saturating_neg());
     let vote = |index, delay, sure| Placed::Vote(Vote { base: base(index), utc, delay, at: named, sure });
-    if named - latest > phase.period() {
+    if is_saturated {
         return Placed::Saturated;
     }
     if let Some(delay) = delay {
@@ -85,6 +85,13 @@ impl Placed {
             Self::Straddles | Self::Saturated => true,
             Self::Unknown | Self::Misfit(_) => false,
         }
+    }
+
+    /// The seconds that this one and the newest vote name for one pulse, where they differ.
+    pub(super) fn against(&self, newest: &Vote) -> Option<Contradiction> {
+        let Self::Vote(vote) = self else { return None };
+        let other = newest.utc.plus(vote.base.posix().saturating_sub(newest.base.posix()));
+        (other != newest.utc).then_some(Contradiction::Sentences { one: newest.utc, other })
     }
 
     /// Why there is no vote.
