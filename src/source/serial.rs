@@ -10,6 +10,7 @@ mod watch;
 use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
@@ -18,14 +19,21 @@ pub use autobaud::RATES;
 pub use port::Port;
 
 use super::error::SourceError;
-use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
+use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now};
+use crate::alarm::Alarm;
 use crate::event::{Event, Lost};
 use crate::sys::tty::Tty;
 use crate::time::Span;
 use watch::Watch;
 
 /// How long a missing port is left alone before it is tried again: a port that comes back is worth having soon.
-const REOPEN: std::time::Duration = std::time::Duration::from_millis(250);
+const REOPEN: Duration = Duration::from_millis(250);
+
+/// The longest pause after a read. The first bytes of a burst are read when they arrive, which is what its time depends
+/// on; the rest gathers in the kernel meanwhile. What the burst ends with is read at most this late.
+const GATHER: Span = Span::from_millis(100);
+/// No more bytes gather than half of what the kernel's buffer holds (`n_tty`: 4095 bytes in raw mode).
+const GATHER_BYTES: i64 = 2_048;
 
 /// Which port, and how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,10 +176,16 @@ fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }
 
+/// The pause after a read.
+fn gather(byte_time: Span) -> Duration {
+    let pause = GATHER.min(byte_time.times(GATHER_BYTES));
+    Duration::from_nanos(pause.nanos().unsigned_abs())
+}
+
 /// Hands on what is read until the device is gone, or `watch` hears nothing valid in it.
 async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Result<Ended, Closed> {
     let byte_time = byte_time(baud);
-    let mut buffer = vec![0; READ_MAX];
+    let (mut buffer, mut alarm) = (vec![0; READ_MAX], Alarm::new());
     // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
     while let Ok(length @ 1..) = tty.read(&mut buffer).await {
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
@@ -180,7 +194,19 @@ async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Re
         if is_misheard {
             return Ok(Ended::Misheard);
         }
-        gather();
+        alarm.sleep(gather(byte_time)).await;
     }
     Ok(Ended::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_gathers_than_half_of_what_the_kernel_holds() {
+        for (baud, ms) in [(300, 100), (9_600, 100), (115_200, 100), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
+            assert_eq!(gather(byte_time(baud)).as_millis(), ms, "{baud}");
+        }
+    }
 }
