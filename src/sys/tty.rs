@@ -66,10 +66,13 @@ impl Tty {
         Ok(tty)
     }
 
-    /// Waits for bytes and reads what is there. Zero means that the device is gone. Bytes that arrive while nobody waits
+    /// Reads what is there, or waits for it. Zero means that the device is gone. Bytes that arrive while nobody waits
     /// wake nobody. Must be called within a tokio runtime.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer).await
+        match self.file.try_read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.file.read(buffer).await,
+            read => read,
+        }
     }
 
     /// Sets the rate, and everything else along with it, and drops what was received before. Returns the rate that the
