@@ -56,6 +56,8 @@ impl TimerFd {
         loop {
             let mut ready = self.0.readable().await?;
             if let Ok(done) = ready.try_io(|fd| read(fd.get_ref())) {
+                // Nothing more is to be read until it is armed again: do not try, only to hear so.
+                ready.clear_ready();
                 return done;
             }
         }
