@@ -129,3 +129,25 @@ pub fn state_line(engine: &Engine, from: State, to: State) -> String {
         State::Searching(reason) | State::Refusing(reason) => format!("{to}: {reason}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Leap, Sample};
+    use crate::time::{Span, UtcSecond};
+
+    #[test]
+    fn a_sample_that_a_step_overtook_is_seen_as_a_rejection() {
+        let (raw, sys, window) = raw_sys_pair();
+        let sample = Sample { label: UtcSecond::from_posix(0), at: sys, error: Span::ZERO, leap: Leap::None };
+        for (step, expected) in [
+            (Span::ZERO, Verdict::Sample(sample)),
+            (Span::from_millis(-250), Verdict::Rejected(Reason::SysStepped)),
+            (Span::SECOND, Verdict::Rejected(Reason::SysStepped)),
+        ] {
+            let mut scale = Scale::default();
+            scale.add((raw, sys + step, window).into());
+            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::default()), expected, "{step}");
+        }
+    }
+}
