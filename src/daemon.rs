@@ -1,21 +1,22 @@
-//! Wires sources to the engine and the engine to its sinks. Whoever calls it makes the sources and watches the
-//! verdicts.
+//! Wires sources to the engine and the engine to its sinks. The caller makes the sources and watches the verdicts.
+
+mod scale;
+mod tick;
 
 use std::ops::ControlFlow;
 
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Duration, MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::event::{Event, Reason, State, Verdict};
 use crate::sink::Sinks;
-use crate::sys::clock::raw_now;
+use crate::sys::clock::{raw_now, raw_sys_pair};
+use scale::{Reading, Scale, Standing};
+use tick::Ticker;
 
 /// Events that may wait for the engine: seconds of a busy line. Sources wait when it is full.
 pub const EVENTS_QUEUED: usize = 1_024;
-/// Time passes for the engine even where nothing happens.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Feeds events to the engine and samples to the sinks, until all sources are gone or `observe` breaks off, with this.
 ///
@@ -28,30 +29,47 @@ pub async fn serve<B>(
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
-    let mut tick = interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut ticker, mut scale) = (Ticker::default(), Scale::default());
     loop {
-        let event = tokio::select! {
-            biased;
-            event = events.recv() => match event {
-                Some(event) => event,
-                None => return None,
-            },
-            _ = tick.tick() => Event::Tick { raw: raw_now() },
+        let event = if ticker.is_due(raw_now()) {
+            Event::Tick { raw: ticker.tick() }
+        } else {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => event,
+                    None => return None,
+                },
+                () = ticker.overdue() => Event::Tick { raw: ticker.tick() },
+            }
         };
         record(&event);
-        let verdicts = engine.handle(&event);
-        for verdict in &verdicts {
-            if let Verdict::Sample(sample) = verdict {
-                sinks.publish(sample);
-            }
+        if let Event::CrossTs(cross) = &event
+            && scale.add(cross.into()) == Standing::Stepped
+        {
+            // The sample that chronyd has not taken yet is of the scale before.
+            sinks.invalidate();
         }
+        let verdicts: Vec<_> =
+            engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
         }
         if matches!(event, Event::Tick { .. }) {
             sinks.renew();
         }
+    }
+}
+
+/// Hands a sample to the sinks; one that the system clock has left behind becomes a rejection.
+fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
+    let Verdict::Sample(sample) = verdict else { return verdict };
+    match scale.stands(sample.at, Reading::from(raw_sys_pair())) {
+        Standing::Same => {
+            sinks.publish(&sample);
+            verdict
+        }
+        Standing::Stepped => Verdict::Rejected(Reason::SysStepped),
     }
 }
 
@@ -109,5 +127,27 @@ pub fn state_line(engine: &Engine, from: State, to: State) -> String {
             format!("{to}: {reason}; nothing is published")
         }
         State::Searching(reason) | State::Refusing(reason) => format!("{to}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Leap, Sample};
+    use crate::time::{Span, UtcSecond};
+
+    #[test]
+    fn a_sample_that_a_step_overtook_is_seen_as_a_rejection() {
+        let (raw, sys, window) = raw_sys_pair();
+        let sample = Sample { label: UtcSecond::from_posix(0), at: sys, error: Span::ZERO, leap: Leap::None };
+        for (step, expected) in [
+            (Span::ZERO, Verdict::Sample(sample)),
+            (Span::from_millis(-250), Verdict::Rejected(Reason::SysStepped)),
+            (Span::SECOND, Verdict::Rejected(Reason::SysStepped)),
+        ] {
+            let mut scale = Scale::default();
+            scale.add((raw, sys + step, window).into());
+            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::default()), expected, "{step}");
+        }
     }
 }

@@ -47,7 +47,9 @@
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
 //! | commands and their options, how times and sizes are written | [`cli`], [`duration`], [`size`] |
 //! | what only one process may have, and who has it | [`claim`] |
+//! | how a task of the runtime waits without waking twice | [`alarm`] |
 //! | anything `unsafe` | [`sys`] |
+pub mod alarm;
 pub mod claim;
 pub mod cli;
 pub mod config;

@@ -1,17 +1,22 @@
 //! The serial source on real pseudo terminals, with the engine behind it and a simulated NIC beside it: what arrives on
 //! the line is named, never published, and a receiver may come and go.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::source::simulator::live::Live;
 use gnss2shm::source::simulator::scenario::Scenario;
+use gnss2shm::sys::clock::raw_now;
+use gnss2shm::time::Span;
 use serialport::{SerialPort, TTYPort};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 
 mod common;
@@ -144,6 +149,54 @@ fn who_holds_the_port_is_named() {
             refused.contains("is held by") && refused.contains(&format!("sleep (pid {})", holder.id())),
             "{refused}"
         );
+    });
+}
+
+#[test]
+fn a_burst_is_read_when_it_begins_and_then_in_few_reads_that_block_nobody() {
+    on_runtime(async {
+        let (sender, mut events) = channel(1_024);
+        let mut line = Line::new("burst");
+        let source = tokio::spawn(serial::run(line.config(), None, sender));
+        assert!(matches!(events.recv().await, Some(Event::Source { .. })));
+        let ticks = Arc::new(AtomicU32::new(0));
+        let ticking = tokio::spawn({
+            let ticks = Arc::clone(&ticks);
+            async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    ticks.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let ticks_before = ticks.load(Ordering::Relaxed);
+        let receiver = line.ends.as_mut().unwrap().0.try_clone_native().unwrap();
+        let talking = std::thread::spawn(move || {
+            let (mut receiver, began) = (receiver, raw_now());
+            for _ in 0..250 {
+                receiver.write_all(b"$").unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            (began, raw_now())
+        });
+        let (mut reads, mut length) = (Vec::new(), 0);
+        while length < 250 {
+            let waited = tokio::time::timeout(PATIENCE, events.recv()).await;
+            let Event::Bytes(bytes) = waited.expect("no event").expect("the source ended") else { continue };
+            length += bytes.data.len();
+            reads.push(bytes.read_at);
+        }
+        let ticked = ticks.load(Ordering::Relaxed) - ticks_before;
+        let (began, ended) = talking.join().unwrap();
+        let (at_once, late) = (reads[0] - began, *reads.last().unwrap() - ended);
+        assert!(at_once < Span::from_millis(50), "the first byte was read {at_once} after it was sent");
+        assert!(late < Span::from_millis(150), "the last byte was read {late} after it was sent");
+        let most = 2 + (ended - began).nanos() / 100_000_000;
+        assert!(reads.len() as i64 <= most, "{} reads, {most} at most", reads.len());
+        assert!(ticked >= 20, "others on the runtime got {ticked} turns of 10 ms");
+        source.abort();
+        ticking.abort();
     });
 }
 

@@ -368,7 +368,7 @@ fn nav_pvt_without_a_fix_says_nothing_of_utc() {
     let outcome = play(Config::default(), &scenario, (first_second(), 40), sent, on_time);
     assert!(outcome.wrong.is_empty(), "{:?}", outcome.states);
     let after: Vec<_> = outcome.states.iter().filter(|(second, _)| *second >= 30).map(|(_, state)| *state).collect();
-    assert_eq!(after, [State::Coasting, State::Refusing(Reason::NoFix)]);
+    assert_eq!(after, [State::Refusing(Reason::NoFix)]);
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::time::{Clock, Instant, Phc, Raw, Span, Sys};
 
 /// Cross timestamps kept: several a second come in, and an edge may be delivered a quarter of a second late.
 const KEPT: usize = 24;
-/// No PHC runs faster or slower than this; a servo leaves an igb at 6.25 % at most (igb_ptp.c: `max_adj`).
-const RATE_PPM: i64 = 70_000;
+/// No PHC runs faster or slower than this: a servo leaves an igb at 6.25 % at most (igb_ptp.c: `max_adj`), and of a
+/// kernel PPS device it is the system clock, slewed by 10 % at most.
+const RATE_PPM: i64 = 120_000;
 /// Beyond its rate, what a bracket may be off before its PHC was stepped.
 const STEP: Span = Span::from_micros(20);
 /// An edge whose time is known less well than this is no evidence of a phase.

@@ -6,11 +6,9 @@
 //! USB hands over a burst at once, whatever rate is set.
 
 use crate::engine::edges::per;
-use crate::nmea::{Burst, Kind, Sentence, TimeOfDay, Validity};
+use crate::nmea::{Burst, Kind, SILENCE, Sentence, TimeOfDay, Validity};
 use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
-/// A burst is over when nothing came for this long.
-const OVER: Span = Span::from_millis(100);
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Where RMC was heard so lately, nothing else names a second.
@@ -132,7 +130,7 @@ impl Epochs {
         if burst.began == self.burst.began {
             self.burst = burst;
         }
-        if !self.named.is_empty() && now - burst.last > OVER {
+        if !self.named.is_empty() && now - burst.last > SILENCE {
             self.flush(said);
         }
     }

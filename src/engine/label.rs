@@ -71,6 +71,8 @@ pub struct Label {
     instead: Option<(Vote, usize)>,
     /// Over a time at which a leap second may have come: how many votes have confirmed this label since.
     over_leap: Option<usize>,
+    /// Seconds may have been missed: the next vote tells.
+    doubted: bool,
 }
 
 /// How far the labels are understood.
@@ -175,6 +177,13 @@ impl Labeller {
         }
     }
 
+    /// Seconds may have been missed.
+    pub fn doubt(&mut self) {
+        if let Some(label) = &mut self.label {
+            label.doubted = true;
+        }
+    }
+
     /// A first label, if the last epochs agree and nothing before them speaks against it.
     pub fn propose(&mut self, phase: &Phase, beside: Beside) {
         let from = phase.since() - phase.period();
@@ -267,6 +276,7 @@ impl Labeller {
             (_, None) if label.dissent.count_ones() >= DISSENT_OF_EIGHT => {
                 Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
             }
+            (_, None) if label.doubted => Labelling::Open,
             (_, None) => match self.unplaced {
                 Some((reason @ (Reason::DelayMismatch | Reason::LineSaturated), figures)) => {
                     Labelling::Refused(reason, figures)
@@ -290,7 +300,7 @@ impl Labeller {
 impl Label {
     fn new(vote: Vote, weight: usize) -> Self {
         let Vote { base, delay, utc, at, .. } = vote;
-        Self { base, delay, weight, confirmed: (utc, at), dissent: 0, instead: None, over_leap: None }
+        Self { base, delay, weight, confirmed: (utc, at), dissent: 0, instead: None, over_leap: None, doubted: false }
     }
 
     fn confirm(self, vote: Vote) -> Self {
@@ -302,6 +312,7 @@ impl Label {
             dissent: self.dissent << 1,
             instead: None,
             over_leap,
+            doubted: false,
             ..self
         }
     }

@@ -201,11 +201,17 @@ impl Engine {
         self.pending.clear();
     }
 
-    /// The raw clock stood still: what was counted on it is void.
+    /// The raw clock stood still: what was counted on it is void. Where the system clock is the PHC it may have been
+    /// stepped alone, and the next epoch tells.
     fn on_suspension(&mut self) {
-        self.edges.reset();
-        self.phase.reset();
-        self.labeller.reset();
+        match self.stamper {
+            Stamper::Phc => {
+                self.edges.reset();
+                self.phase.reset();
+                self.labeller.reset();
+            }
+            Stamper::KernelPps => self.labeller.doubt(),
+        }
     }
 
     /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names. A lone

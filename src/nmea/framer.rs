@@ -18,8 +18,8 @@ use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
 /// A longer pause than this between two bytes begins a new burst. Sources let the bytes of a burst gather for up to
-/// 80 ms.
-const SILENCE: Span = Span::from_millis(100);
+/// 100 ms.
+pub(crate) const SILENCE: Span = Span::from_millis(110);
 
 /// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
 const FRAME_SILENCE: Span = Span::from_millis(250);

@@ -1,10 +1,11 @@
-//! What every source of bytes does with them: dates them and hands them on, at a pace that wakes nobody needlessly.
+//! What every source of bytes does with them: dates them and hands them on, in few reads.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
+use crate::alarm::Alarm;
 use crate::event::{Bytes, Event, Lost, SourceChange};
 use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
@@ -16,8 +17,10 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 pub(crate) const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what a terminal's buffer holds.
 pub(super) const READ_MAX: usize = 4096;
-/// How long bytes are left to gather: well below the silence between bursts that the framer looks for.
-const GATHER: Duration = Duration::from_millis(15);
+/// The pause after a read of a source that nothing paces: well below the silence between bursts that the framer looks
+/// for. The first bytes of a burst are read when they arrive, which is what its time depends on; each read saved after
+/// that is a wake-up saved.
+pub(super) const GATHER: Duration = Duration::from_millis(20);
 
 /// The engine is gone: nothing is left to do.
 pub(super) struct Closed;
@@ -74,7 +77,7 @@ pub(super) struct End {
 /// Hands on what is read of a source that nothing paces, until it ends.
 pub(super) async fn pump(feed: &Feed, file: &ByteFile) -> Result<End, Closed> {
     let mut buffer = vec![0; READ_MAX];
-    let mut heard = false;
+    let (mut heard, mut alarm) = (false, Alarm::new());
     loop {
         let length = match file.read(&mut buffer).await {
             Ok(0) => return Ok(End { heard, error: None }),
@@ -83,14 +86,6 @@ pub(super) async fn pump(feed: &Feed, file: &ByteFile) -> Result<End, Closed> {
         };
         heard = true;
         feed.send(Event::Bytes(bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO))).await?;
-        gather();
+        alarm.sleep(GATHER).await;
     }
-}
-
-/// Lets the rest of a burst arrive. Its first bytes have been read the moment they came, which is all that its time
-/// hangs on; each of the others would be a wake-up of its own, and waking up is what this program spends its processor
-/// time on. The thread is blocked on purpose: a timer of the runtime would still be woken by every byte. Nothing else
-/// on it is in a hurry, for events carry their time and samples are taken seconds later.
-pub(super) fn gather() {
-    std::thread::sleep(GATHER);
 }

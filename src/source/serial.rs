@@ -10,6 +10,7 @@ mod watch;
 use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
@@ -18,14 +19,28 @@ pub use autobaud::RATES;
 pub use port::Port;
 
 use super::error::SourceError;
-use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now, gather};
+use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now};
+use crate::alarm::Alarm;
 use crate::event::{Event, Lost};
 use crate::sys::tty::Tty;
-use crate::time::Span;
+use crate::time::{Instant, Raw, Span};
 use watch::Watch;
 
 /// How long a missing port is left alone before it is tried again: a port that comes back is worth having soon.
-const REOPEN: std::time::Duration = std::time::Duration::from_millis(250);
+const REOPEN: Duration = Duration::from_millis(250);
+
+/// The longest pause after a read. The first bytes of a burst are read when they arrive, which is what its time depends
+/// on; the rest gathers in the kernel meanwhile. What the burst ends with is read at most this late.
+const GATHER: Span = Span::from_millis(100);
+/// A first read of a packet's size is followed by another one so soon: what native USB hands over at once is there then,
+/// and the engine sees that the line has no pace.
+const PACKET: usize = 32;
+const AT_ONCE: Span = Span::from_millis(4);
+/// A line that has not been silent for so long is read in pieces this short: only their reads say when a second was named.
+const BUSY_AFTER: Span = Span::from_millis(1_500);
+const BUSY: Span = Span::from_millis(20);
+/// No more bytes gather than half of what the kernel's buffer holds (`n_tty`: 4095 bytes in raw mode).
+const GATHER_BYTES: usize = 2_048;
 
 /// Which port, and how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,19 +183,71 @@ fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }
 
+/// How long the bytes of a line are left to gather after a read.
+#[derive(Default)]
+struct Pauses {
+    /// When bytes began to come without silence, and came last.
+    busy: Option<(Instant<Raw>, Instant<Raw>)>,
+}
+
+impl Pauses {
+    /// The pause after a read of so many bytes that returned now.
+    fn after(&mut self, now: Instant<Raw>, length: usize, byte_time: Span) -> Span {
+        let most = GATHER.min(byte_time.times(GATHER_BYTES as i64));
+        let since = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2)).map(|(since, _)| since);
+        self.busy = Some((since.unwrap_or(now), now));
+        match since {
+            // More than that came faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
+            _ if length >= GATHER_BYTES => Span::ZERO,
+            None if length >= PACKET => most.min(AT_ONCE),
+            Some(since) if now - since > BUSY_AFTER => most.min(BUSY),
+            None | Some(_) => most,
+        }
+    }
+}
+
 /// Hands on what is read until the device is gone, or `watch` hears nothing valid in it.
 async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Result<Ended, Closed> {
     let byte_time = byte_time(baud);
-    let mut buffer = vec![0; READ_MAX];
+    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
     // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
     while let Ok(length @ 1..) = tty.read(&mut buffer).await {
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let read_at = bytes.read_at;
         let is_misheard = watch.as_mut().is_some_and(|watch| watch.hears_nothing_valid(&bytes));
         feed.send(Event::Bytes(bytes)).await?;
         if is_misheard {
             return Ok(Ended::Misheard);
         }
-        gather();
+        let pause = pauses.after(read_at, length, byte_time);
+        if pause > Span::ZERO {
+            alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
+        }
     }
     Ok(Ended::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_gathers_than_half_of_what_the_kernel_holds() {
+        for (baud, ms) in [(300, 100), (9_600, 100), (115_200, 100), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
+            let pause = Pauses::default().after(Instant::from_nanos(0), 16, byte_time(baud));
+            assert_eq!(pause.nanos() / 1_000_000, ms, "{baud}");
+        }
+    }
+
+    #[test]
+    fn a_packet_is_followed_up_at_once_and_a_busy_line_read_often() {
+        let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
+        let mut pauses = Pauses::default();
+        assert_eq!(pauses.after(at(0), 64, byte_time(9_600)), AT_ONCE);
+        assert_eq!(pauses.after(at(4), 64, byte_time(9_600)), GATHER);
+        let busy: Vec<Span> = (1..20).map(|n| pauses.after(at(4 + 100 * n), 90, byte_time(9_600))).collect();
+        assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
+        assert_eq!(pauses.after(at(3_000), 16, byte_time(9_600)), GATHER, "after silence");
+        assert_eq!(pauses.after(at(3_100), 4_000, byte_time(9_600)), Span::ZERO);
+    }
 }

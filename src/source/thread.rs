@@ -43,8 +43,8 @@ pub trait Device: Sized + Send + 'static {
     /// Whether it is just not there.
     fn is_absent(error: &Self::Error) -> bool;
 
-    /// Tells that it is open, then passes on edges and cross time stamps; the edges of a read before the cross time
-    /// stamp that is taken right after it.
+    /// Tells that it is open, then passes on edges and cross timestamps; the edges of a read before the cross timestamp
+    /// that is taken right after it.
     ///
     /// # Errors
     /// Why that came to an end; nothing else ends it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tracing::{debug, info, warn};
 
+use crate::alarm::Alarm;
 use crate::event::{Announced, Event, Leap, Witness};
 use crate::sys::adjtimex::max_error;
 use crate::sys::clock::{raw_now, sys_now};
@@ -23,7 +24,7 @@ const NTP_EPOCH_DAYS: i64 = 25_567;
 /// Tells the engine what it finds, until the engine is gone.
 pub async fn run(events: Sender<Event>) {
     let mut asked: u32 = 0;
-    let mut said = false;
+    let (mut said, mut alarm) = (false, Alarm::new());
     loop {
         if asked.is_multiple_of(READ_TABLE_EVERY) {
             let next = read_table(TABLE);
@@ -49,7 +50,7 @@ pub async fn run(events: Sender<Event>) {
             }
             Err(_) => {}
         }
-        tokio::time::sleep(ASK).await;
+        alarm.sleep(ASK).await;
     }
 }
 

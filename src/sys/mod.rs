@@ -16,4 +16,5 @@ pub mod reader;
 pub mod signal;
 pub mod sysv_shm;
 pub mod tcp;
+pub mod timerfd;
 pub mod tty;

@@ -43,7 +43,7 @@ pub enum Exclusive {
 
 impl Tty {
     /// Opens `path` at `baud` bits a second and drops what was received before. `exclusive` is asked where the port has
-    /// the exclusive flag and may be opened all the same. Must be called within a tokio runtime.
+    /// the exclusive flag and may be opened all the same.
     pub fn open(path: &str, baud: u32, exclusive: impl FnOnce() -> Exclusive) -> Result<Self, TtyError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
@@ -61,14 +61,18 @@ impl Tty {
             return Err(TtyError::Locked);
         }
         lock(fd)?;
-        let tty = ByteFile::watch(file).map(|file| Self { file, flags: low_latency(fd) }).map_err(TtyError::Os)?;
+        let tty = Self { file: ByteFile::new(file), flags: low_latency(fd) };
         tty.set_baud(baud).map_err(TtyError::Os)?;
         Ok(tty)
     }
 
-    /// Waits for bytes and reads what is there. Zero means that the device is gone.
+    /// Reads what is there, or waits for it. Zero means that the device is gone. Bytes that arrive while nobody waits
+    /// wake nobody. Must be called within a tokio runtime.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer).await
+        match self.file.try_read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.file.read(buffer).await,
+            read => read,
+        }
     }
 
     /// Sets the rate, and everything else along with it, and drops what was received before. Returns the rate that the

@@ -41,7 +41,7 @@ fn each_fault_leads_to_its_state_and_back() {
         (NoPulse, 30, vec![Searching(Reason::NoPulse), Measuring, Locked]),
         (DelayJump(Span::from_millis(200)), 30, vec![]),
         (WrongSecond(1), 1, vec![Refusing(Reason::LabelDissent), Locked]),
-        (WrongSecond(1), 3, vec![Refusing(Reason::LabelDissent), Locked]),
+        (WrongSecond(1), 3, vec![Refusing(Reason::LabelDissent), Refusing(Reason::SentencesDisagree), Locked]),
     ] {
         let seen = states(Config::default(), vec![Fault { from: 20, until: 20 + seconds, kind }], 40 + seconds);
         assert_eq!(seen, [&start[..], &then].concat(), "{kind:?} for {seconds} s");

@@ -12,7 +12,7 @@ use crate::time::{Instant, Raw, Span};
 const JUDGED_AFTER: Span = Span::from_secs(6);
 /// So many bytes without a named second take [`PACE`].
 const PIECE: usize = 4_096;
-const PACE: Span = Span::from_millis(200);
+const PACE: Span = Span::from_millis(50);
 /// Of a short capture so much is kept.
 const KEPT: usize = 64 * 1_024;
 

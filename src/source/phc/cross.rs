@@ -1,4 +1,4 @@
-//! Cross time stamps: the same moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that
+//! Cross timestamps: the same moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that
 //! driver and machine have.
 
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::sys::ptp::{Bracket, Caps, Crosststamp, Ptp};
 use crate::time::{Instant, Phc, Raw, Span, Sys};
 
 /// Readings of which the narrowest counts.
-const READINGS: u32 = 5;
+const READINGS: u32 = 3;
 
-/// The window of a precise cross time stamp. The hardware latches both ends of the `PCIe` link and takes its delay out;
+/// The window of a precise cross timestamp. The hardware latches both ends of the `PCIe` link and takes its delay out;
 /// what is left are tens of nanoseconds, of which no driver tells us.
 const PRECISE_WINDOW: Span = Span::from_nanos(100);
 
-/// Failures in a row after which precise cross time stamps are given up: some machines' `PCIe` roots offer them and
+/// Failures in a row after which precise cross timestamps are given up: some machines' `PCIe` roots offer them and
 /// then answer none.
 const PRECISE_PATIENCE: u32 = 5;
 
@@ -31,7 +31,7 @@ pub enum Method {
     Standard,
 }
 
-/// Takes cross time stamps by a method that was found out once.
+/// Takes cross timestamps by a method that was found out once.
 #[derive(Debug)]
 pub(super) struct CrossReader {
     method: Method,
@@ -66,7 +66,7 @@ impl CrossReader {
         self.method
     }
 
-    /// A cross time stamp, or none this time: the hardware was busy or the system clock was stepped meanwhile.
+    /// A cross timestamp, or none this time: the hardware was busy or the system clock was stepped meanwhile.
     ///
     /// # Errors
     /// The device is gone.
@@ -123,7 +123,7 @@ impl Failure {
 /// What follows from a failed reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
-    /// No cross time stamp this time.
+    /// No cross timestamp this time.
     Skip,
     /// This method, at once and from now on.
     Try(Method),

@@ -1,13 +1,14 @@
-//! When the PHC's thread does what: cross time stamps around the edges, and the watchdog. Pure: it is given the time.
+//! When the PHC's thread does what: cross timestamps around the edges, and the watchdog. Pure: it is given the time.
 
 use crate::time::{Instant, Raw, Span};
 
-/// A cross time stamp this long after a read of edges, so that there is one safely after them...
-const AFTER_EDGE: Span = Span::from_millis(10);
-/// ...and this long before the next edge is expected, a second after the last.
+/// A cross timestamp this long before an edge is expected, a second after the last one of its phase.
 const BEFORE_EDGE: Span = Span::from_millis(10);
-/// The longest time without a cross time stamp.
-const IDLE: Span = Span::from_millis(500);
+/// Edges expected this close together share the cross timestamp before them: a short pulse whose edges were read one by
+/// one.
+const SHARED: Span = Span::from_millis(5);
+/// The longest time without a cross timestamp.
+const IDLE: Span = Span::SECOND;
 /// At the start three in a row, this far apart: the engine learns the rate from them.
 const START_GAP: Span = Span::from_millis(100);
 const START_COUNT: i64 = 3;
@@ -15,8 +16,8 @@ const START_COUNT: i64 = 3;
 const COST: Span = Span::from_millis(10);
 /// ...but after some rest twenty at once.
 const CREDIT: Span = Span::from_millis(200);
-/// Planned ones at most: two for each of eight edges a second. With more edges than that no single one matters.
-const PLANNED: usize = 16;
+/// Planned ones at most: one for each of eight edges a second. With more edges than that no single one matters.
+const PLANNED: usize = 8;
 /// This long without an edge, and pin and channel are set again: a link flap disarms igb and igc without a word.
 const WATCHDOG: Span = Span::from_secs(3);
 /// Then again in this time, as long as there is no edge.
@@ -25,21 +26,33 @@ const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Take a cross time stamp and call [`Schedule::cross_taken`].
-    CrossTs,
+    /// Take a cross timestamp and call [`Schedule::cross_taken`].
+    CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
     Rearm,
     /// Nothing for this long, unless edges come.
     Wait(Span),
 }
 
+/// When a cross timestamp is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// At once.
+    Now,
+    /// Together with the edge that is expected after it, or else with the next one taken: until then it only wakes the
+    /// engine's thread for nothing.
+    WithEdge,
+}
+
 /// The deadlines, all on `CLOCK_MONOTONIC_RAW`.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// Cross time stamps to take, in no order.
-    planned: Vec<Instant<Raw>>,
-    /// The next one at the latest.
+    /// Cross timestamps to take before edges, in no order.
+    before_edges: Vec<Instant<Raw>>,
+    /// The next one to deliver at once, at the latest.
     idle: Instant<Raw>,
+    /// How many more of the first ones are to come.
+    first: i64,
     /// None before this. Each one taken moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
     paid_until: Instant<Raw>,
     rearm: Instant<Raw>,
@@ -49,28 +62,31 @@ impl Schedule {
     /// The PHC was opened and armed now.
     pub(super) fn new(now: Instant<Raw>) -> Self {
         Self {
-            planned: (0..START_COUNT).map(|n| now + START_GAP.times(n)).collect(),
-            idle: now + IDLE,
+            before_edges: Vec::new(),
+            idle: now,
+            first: START_COUNT,
             paid_until: now - CREDIT,
             rearm: now + WATCHDOG,
         }
     }
 
-    /// Edges of our channel were read now. The cross time stamp that follows at once is put off where too many were
+    /// Edges of our channel were read now. The cross timestamp that follows at once is put off where too many were
     /// taken lately, never dropped.
     pub(super) fn edges_read(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG;
         self.idle = now; // the one that follows at once
-        if self.planned.len() + 2 <= PLANNED {
-            self.planned.push(now + AFTER_EDGE);
-            self.planned.push(now + Span::SECOND - BEFORE_EDGE);
+        let expected = now + Span::SECOND - BEFORE_EDGE;
+        let is_shared = self.before_edges.iter().any(|before| (expected - *before).abs() <= SHARED);
+        if !is_shared && self.before_edges.len() < PLANNED {
+            self.before_edges.push(expected);
         }
     }
 
-    /// A cross time stamp was taken now, or tried.
+    /// A cross timestamp was taken now, or tried.
     pub(super) fn cross_taken(&mut self, now: Instant<Raw>) {
-        self.planned.retain(|planned| *planned > now);
-        self.idle = now + IDLE;
+        self.before_edges.retain(|before| *before > now);
+        self.first = (self.first - 1).max(0);
+        self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
         self.paid_until = self.paid_until.max(now - CREDIT) + COST;
     }
 
@@ -81,13 +97,14 @@ impl Schedule {
 
     /// What to do now.
     pub(super) fn next(&self, now: Instant<Raw>) -> Step {
-        let cross = self.planned.iter().copied().fold(self.idle, Instant::min).max(self.paid_until);
-        if cross <= now {
-            Step::CrossTs
+        let before_edge = self.before_edges.iter().copied().min();
+        let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
+        if at <= now {
+            Step::CrossTs(if self.idle <= now { Delivery::Now } else { Delivery::WithEdge })
         } else if self.rearm <= now {
             Step::Rearm
         } else {
-            Step::Wait(cross.min(self.rearm) - now)
+            Step::Wait(at.min(self.rearm) - now)
         }
     }
 }
@@ -97,8 +114,8 @@ mod tests {
     use super::*;
 
     /// Runs the schedule in virtual time against edges at these milliseconds, each read at once; tells at which
-    /// milliseconds cross time stamps were taken and pin and channel set again.
-    fn run(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<i64>, Vec<i64>) {
+    /// milliseconds cross timestamps were taken, for when, and pin and channel set again.
+    fn play(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<(i64, Delivery)>, Vec<i64>) {
         let at = |ms| Instant::from_nanos(0) + Span::from_millis(ms);
         let (mut schedule, mut now) = (Schedule::new(at(0)), at(0));
         let (mut cross, mut rearm) = (vec![], vec![]);
@@ -106,8 +123,8 @@ mod tests {
         while now <= at(until_ms) {
             let ms = now.nanos() / 1_000_000;
             match schedule.next(now) {
-                Step::CrossTs => {
-                    cross.push(ms);
+                Step::CrossTs(delivery) => {
+                    cross.push((ms, delivery));
                     schedule.cross_taken(now);
                 }
                 Step::Rearm => {
@@ -123,42 +140,50 @@ mod tests {
                     }
                 }
             }
-            assert!(schedule.planned.len() <= PLANNED);
+            assert!(schedule.before_edges.len() <= PLANNED);
         }
         (cross, rearm)
     }
 
-    #[test]
-    fn a_start_takes_three_in_a_row_then_one_every_half_second() {
-        let (cross, _) = run([], 1_900);
-        assert_eq!(cross, [0, 100, 200, 700, 1_200, 1_700]);
+    fn run(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<i64>, Vec<i64>) {
+        let (cross, rearm) = play(edges, until_ms);
+        (cross.into_iter().map(|(ms, _)| ms).collect(), rearm)
     }
 
     #[test]
-    fn an_edge_gets_one_at_once_one_after_it_and_one_before_the_next() {
-        let (cross, rearm) = run((1..=9).map(|n| n * 1_000), 9_700);
-        for n in 1..=8 {
-            for ms in [n * 1_000, n * 1_000 + 10, n * 1_000 + 990] {
-                assert_eq!(cross.iter().filter(|taken| **taken == ms).count(), 1, "at {ms} ms");
-            }
+    fn a_start_takes_three_in_a_row_then_one_every_second() {
+        let (cross, _) = play([], 3_300);
+        assert_eq!(cross, [0, 100, 200, 1_200, 2_200, 3_200].map(|ms| (ms, Delivery::Now)));
+    }
+
+    #[test]
+    fn each_edge_gets_one_before_it_that_waits_for_it_and_one_at_once() {
+        use Delivery::{Now, WithEdge};
+        for (name, phases, second) in [
+            ("one edge", &[0][..], &[(-10, WithEdge), (0, Now)][..]),
+            ("both edges", &[0, 100], &[(-10, WithEdge), (0, Now), (90, WithEdge), (100, Now)]),
+            // The second edge is 1 ms after the first, and read for itself.
+            ("a short pulse", &[0, 1], &[(-10, WithEdge), (0, Now), (1, Now)]),
+        ] {
+            let edges = (1..=9).flat_map(|n| phases.iter().map(move |phase| n * 1_000 + phase));
+            let (cross, rearm) = play(edges, 9_800);
+            let expected: Vec<_> =
+                (2..=9).flat_map(|n| second.iter().map(move |&(ms, delivery)| (n * 1_000 + ms, delivery))).collect();
+            let taken: Vec<_> = cross.into_iter().filter(|(ms, _)| *ms >= 1_900).collect();
+            assert_eq!(taken, expected, "{name}");
+            assert!(rearm.is_empty(), "{name}: {rearm:?}");
         }
-        assert!(cross.windows(2).all(|pair| pair[1] - pair[0] <= 500));
-        assert!(cross.len() < 9 * 5, "{} in 9 s", cross.len());
-        assert!(rearm.is_empty(), "{rearm:?}");
     }
 
     #[test]
-    fn both_edges_of_a_pulse_get_theirs() {
-        let (cross, _) = run((1..=5).flat_map(|n| [n * 1_000, n * 1_000 + 100]), 5_700);
-        for n in 2..=5 {
-            for ms in [-10, 0, 10, 90, 100, 110] {
-                assert!(cross.contains(&(n * 1_000 + ms)), "{ms} ms around second {n}");
-            }
-        }
+    fn after_an_edge_that_did_not_come_they_go_on_each_second() {
+        let (cross, _) = play([1_000, 2_000], 5_000);
+        let taken: Vec<_> = cross.into_iter().filter(|(ms, _)| *ms > 2_000).collect();
+        assert_eq!(taken, [(2_990, Delivery::WithEdge), (3_990, Delivery::Now), (4_990, Delivery::Now)]);
     }
 
     #[test]
-    fn a_thousand_edges_a_second_cost_a_hundred_cross_time_stamps_at_most() {
+    fn a_thousand_edges_a_second_cost_a_hundred_cross_timestamps_at_most() {
         let (cross, _) = run(1..10_000, 10_000);
         assert!((900..1_100).contains(&cross.len()), "{}", cross.len());
     }
@@ -171,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_edge_after_noise_gets_its_cross_time_stamp() {
+    fn a_lone_edge_after_noise_gets_its_cross_timestamp() {
         let (cross, _) = run((1..3_000).chain([3_500, 4_500]), 5_000);
-        for ms in [3_500, 3_510, 4_490, 4_500, 4_510] {
+        for ms in [3_500, 4_490, 4_500] {
             assert!(cross.contains(&ms), "at {ms} ms");
         }
     }

@@ -8,8 +8,8 @@ use crate::time::{Instant, Phc, Raw, Span};
 const LATENCY: Span = Span::from_micros(60);
 /// From that read to the cross time stamp, however late the read is.
 pub(super) const READ_TO_CROSS: Span = Span::from_micros(15);
-/// Before and after an edge the clocks are read once more.
-const AROUND: Span = Span::from_millis(10);
+/// Before an edge the clocks are read once more.
+const BEFORE: Span = Span::from_millis(10);
 /// Bytes that a UART hands over at once.
 const FIFO: usize = 16;
 
@@ -34,10 +34,9 @@ pub fn agenda(world: &World, second: &Second) -> Vec<(Instant<Raw>, Act)> {
     }
     for &StampedEdge { at, phc, late } in &second.edges {
         let read_at = at + late + LATENCY;
-        acts.push((at - AROUND, Act::Cross));
+        acts.push((at - BEFORE, Act::Cross));
         acts.push((read_at, Act::Edge(phc)));
         acts.push((read_at + READ_TO_CROSS, Act::Cross));
-        acts.push((read_at + AROUND, Act::Cross));
     }
     if let Some((start, bytes)) = &second.burst {
         let mut sent = 0;

@@ -5,14 +5,14 @@ use std::convert::Infallible;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::thread::Builder;
+use std::thread::{Builder, sleep};
 
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::event::{Event, Lost};
 use crate::source::error::SourceError;
-use crate::source::feed::{Closed, Feed, READ_MAX, bytes_now, gather};
+use crate::source::feed::{Closed, Feed, GATHER, READ_MAX, bytes_now};
 use crate::time::Span;
 
 /// What can never bring sentences as they are spoken is refused.
@@ -54,7 +54,7 @@ pub(super) async fn follow(feed: &Feed) -> Result<Infallible, Closed> {
                     if events.blocking_send(Event::Bytes(bytes)).is_err() {
                         break Ok(());
                     }
-                    gather();
+                    sleep(GATHER);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),

@@ -57,6 +57,6 @@ async fn connect(server: &Server) -> Result<ByteFile, String> {
         Ok(Ok(stream)) => stream,
     };
     let (idle, interval) = KEEP_ALIVE;
-    let watched = keep_alive(&stream, idle, interval).and_then(|()| ByteFile::from_socket(stream.into_std()?));
+    let watched = keep_alive(&stream, idle, interval).and_then(|()| stream.into_std()).map(ByteFile::from_socket);
     watched.map_err(|error| format!("cannot be watched: {error}"))
 }

@@ -13,8 +13,10 @@
  *   sample L ERROR UNCERTAINTY  and words that qualify it
  *   leap L                      truth was set back in second L
  *   summary KEY=VALUE ...       last line
- * A sample is wrong from --wrong ns on. It ends after --seconds, or on SIGTERM. With --peek it only says what the segment holds now, with --clock only how far
- * the system clock is ahead of truth.
+ * A sample is wrong from --wrong ns on. With --strict, where the clock was stepped after the pulse, a sample is right only on
+ * a scale that the clock still had when the sample came: the judge looks every millisecond then. It ends after --seconds,
+ * or on SIGTERM. With --peek it only says what the segment holds now, with --clock only how far the system clock is ahead
+ * of truth.
  */
 #include "truth.h"
 
@@ -29,6 +31,7 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
+static bool strict;
 static int64_t wrong_from = 10000; /* ns: a sample further off than this (plus our own uncertainty) is wrong */
 
 /* The segment as NTP's reference clock 28 and chrony define it for 64-bit machines. */
@@ -96,6 +99,7 @@ static long before(int64_t truth)
 
 struct sample {
 	int64_t label, receive, seen; /* clock stamp, receive stamp; truth when we saw it */
+	int64_t unseen; /* truth when we looked last and it was not there yet */
 	int32_t leap;
 	bool torn; /* its microseconds and nanoseconds contradict each other */
 };
@@ -155,29 +159,27 @@ static void judge(const struct sample *s)
 		int64_t shown = s->label + offset(n);
 
 		if (stepped(n)) {
-			/* Before or after, whichever the sample speaks of. */
-			error = s->receive - shown;
-			better(&error, s->receive - (s->label + offset(n + 1)));
 			unsure = 0.1 * (reading(n + 1)->truth - reading(n)->truth);
 		} else {
 			/* Cast before adding: a double holds today's date to no better than 256 ns. */
 			shown += (int64_t)(slope(n) * (s->label - reading(n)->truth));
-			error = s->receive - shown;
 			unsure = uncertainty(n);
 		}
 		/*
-		 * The clock was stepped after the pulse and before the sample was out: whether R is
-		 * meant on the old scale or on the new one, it can be right.
+		 * Where the clock was stepped after the pulse and before the sample was out, R can be right
+		 * on any scale that the clock had in between; strictly, on one that it still had at the end.
 		 */
 		int64_t moved = 0;
+		error = INT64_MAX / 2;
 		for (i = n; i + 1 < readings && reading(i)->truth < s->seen; i++) {
 			if (!stepped(i))
 				continue;
 			words = " step";
-			moved += offset(i + 1) - offset(i);
-			if (i > n)
+			if (!strict || reading(i + 1)->truth >= s->unseen)
 				better(&error, s->receive - shown - moved);
+			moved += offset(i + 1) - offset(i);
 		}
+		better(&error, s->receive - shown - moved);
 	}
 	found.samples++;
 	found.steps += !strcmp(words, " step");
@@ -321,7 +323,8 @@ int main(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "unit", 1, 0, 'u' }, { "seconds", 1, 0, 's' }, { "peek", 0, 0, 'p' },
-		{ "clock", 0, 0, 'c' }, { "wrong", 1, 0, 'w' }, { 0, 0, 0, 0 },
+		{ "clock", 0, 0, 'c' }, { "wrong", 1, 0, 'w' },
+		{ "strict", 0, 0, 'S' }, { 0, 0, 0, 0 },
 	};
 	static struct sample waiting[64];
 	int unit = 0, pending = 0, truth, c, i;
@@ -337,6 +340,7 @@ int main(int argc, char **argv)
 		case 'p': peek = true; break;
 		case 'c': clock = true; break;
 		case 'w': wrong_from = atoll(optarg); break;
+		case 'S': strict = true; break;
 		default: exit(64);
 		}
 	}
@@ -356,7 +360,7 @@ int main(int argc, char **argv)
 	signal(SIGTERM, end);
 	start = truth_read(truth).truth;
 
-	for (visit = 0;; visit++, nap(5 * MILLISECOND)) {
+	for (visit = 0;; visit++, nap(strict ? MILLISECOND : 5 * MILLISECOND)) {
 		struct triple now = truth_read(truth);
 		int64_t t = (now.truth - start) / SECOND;
 
@@ -367,6 +371,8 @@ int main(int argc, char **argv)
 			pending = readings = 0;
 			printf("leap %ld\n", (long)(last / SECOND));
 		}
+		if (pending < 64)
+			waiting[pending].unseen = last;
 		last = now.truth;
 		if (visit % 2 == 0 || !readings)
 			*reading(readings++) = now;

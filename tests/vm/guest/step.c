@@ -1,5 +1,7 @@
 /*
  * Steps a clock: step system NS, or step /dev/ptpN NS. What a program does that "corrects" it.
+ * Or steps the system clock forth and back around each pulse: step sweep NS FROM BY COUNT steps it by NS and -NS in turn,
+ * once a second, FROM ns after the pulse, then FROM + BY, and so on; says how late each step was.
  * Or has the kernel shift the stamps of a PPS device's assert edges from now on: step /dev/ppsN NS.
  */
 #define _GNU_SOURCE
@@ -26,12 +28,40 @@ static void shift(int fd, int64_t ns)
 		die("PPS_SETPARAMS");
 }
 
-int main(int argc, char **argv)
+static void step(clockid_t clock, int64_t ns)
 {
 	struct timex t = { .modes = ADJ_SETOFFSET | ADJ_NANO };
+
+	t.time.tv_sec = ns / SECOND - (ns % SECOND < 0);
+	t.time.tv_usec = (ns % SECOND + SECOND) % SECOND;
+	if (clock_adjtime(clock, &t) < 0)
+		die("step");
+}
+
+static void sweep(int64_t ns, int64_t from, int64_t by, int64_t count)
+{
+	int truth = truth_open();
+	int64_t second = truth_read(truth).truth / SECOND + 2, at, now;
+
+	for (int64_t n = 0; n < count; n++, second++, ns = -ns) {
+		at = second * SECOND + from + n * by;
+		truth_sleep_until(truth, at - 2 * MILLISECOND);
+		while ((now = truth_read(truth).truth) < at)
+			;
+		step(CLOCK_REALTIME, ns);
+		printf("%ld.%09ld stepped by %ld, late by %ld\n", (long)(at / SECOND), (long)(at % SECOND), (long)ns, (long)(now - at));
+	}
+}
+
+int main(int argc, char **argv)
+{
 	clockid_t clock = CLOCK_REALTIME;
 	int64_t ns;
 
+	if (argc == 6 && !strcmp(argv[1], "sweep")) {
+		sweep(atoll(argv[2]), atoll(argv[3]), atoll(argv[4]), atoll(argv[5]));
+		return 0;
+	}
 	if (argc != 3)
 		die("step: a clock and how many ns");
 	ns = atoll(argv[2]);
@@ -46,9 +76,6 @@ int main(int argc, char **argv)
 		}
 		clock = ~(clockid_t)fd << 3 | 3; /* clock_gettime(2), dynamic clocks */
 	}
-	t.time.tv_sec = ns / SECOND - (ns % SECOND < 0);
-	t.time.tv_usec = (ns % SECOND + SECOND) % SECOND;
-	if (clock_adjtime(clock, &t) < 0)
-		die("step");
+	step(clock, ns);
 	return 0;
 }

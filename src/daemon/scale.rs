@@ -1,0 +1,221 @@
+//! Whether the system clock still runs on the scale that a sample speaks of. Between a pulse and the publication of its
+//! sample pass some milliseconds; if the clock is stepped in them, chronyd would take the step for its own error. Pure:
+//! the readings come from outside.
+//!
+//! A clock that is slewed runs on: the kernel slews by 10 % at most (adjtimex(2), `ADJ_TICK`), and what has been
+//! measured before is expected to go on. A rate that changes by more than [`RATE_PPM`] at once looks like a step. That
+//! costs a sample where chronyd begins or ends to slew fast, and is right more often than the opposite.
+
+use std::collections::VecDeque;
+
+use crate::event::CrossTs;
+use crate::time::{Instant, Raw, Span, Sys};
+
+/// By how much the rate may differ from what it was...
+const RATE_PPM: i64 = 500;
+/// ...and where no rate is known yet: an eighth is more than any slew.
+const ANY_RATE_PPM: i64 = 125_000;
+/// What two readings may disagree by, their windows apart.
+const SLACK: Span = Span::from_micros(2);
+/// The rate is taken over at least this span: over less, the windows would spoil it.
+const BASELINE: Span = Span::from_millis(50);
+/// Readings older than this are forgotten: no sample is published later than that after its pulse.
+const KEPT_FOR: Span = Span::from_millis(2_500);
+/// ... and so are those beyond this number: some come each second, and a hundred where noise is on the pin.
+const KEPT: usize = 256;
+
+/// The system clock as it was read once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    raw: Instant<Raw>,
+    sys: Instant<Sys>,
+    /// Length of the bracket the two lie in.
+    window: Span,
+}
+
+/// How the system clock stands to readings before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It runs on from there.
+    Same,
+    /// It was stepped.
+    Stepped,
+}
+
+/// The system clock's readings of late, cut into scales.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scale {
+    /// Since the last step; the oldest first.
+    readings: VecDeque<Reading>,
+    /// What the scales before it could have shown: from the first reading to the step.
+    left: VecDeque<Left>,
+}
+
+/// A scale that the system clock has left.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// When the first reading of another scale was taken.
+    at: Instant<Raw>,
+    first: Instant<Sys>,
+    last: Instant<Sys>,
+}
+
+impl Scale {
+    /// Takes a reading, and says whether it begins another scale. One that is not later than the last is ignored.
+    pub(super) fn add(&mut self, reading: Reading) -> Standing {
+        while self.left.front().is_some_and(|left| reading.raw - left.at > KEPT_FOR) || self.left.len() > KEPT {
+            self.left.pop_front();
+        }
+        while self.readings.len() > 1
+            && (self.readings.front().is_some_and(|first| reading.raw - first.raw > KEPT_FOR)
+                || self.readings.len() > KEPT)
+        {
+            self.readings.pop_front();
+        }
+        let Some(last) = self.readings.back().copied() else {
+            self.readings.push_back(reading);
+            return Standing::Same;
+        };
+        if reading.raw <= last.raw {
+            return Standing::Same;
+        }
+        let standing = self.compare(last, reading);
+        if standing == Standing::Stepped {
+            let first = self.readings.front().map_or(last.sys, |first| first.sys);
+            let elapsed = reading.raw - last.raw;
+            let left = Left { at: reading.raw, first, last: last.sys + elapsed + elapsed.ppm(ANY_RATE_PPM) + SLACK };
+            self.left.push_back(left);
+            self.readings.clear();
+        }
+        self.readings.push_back(reading);
+        standing
+    }
+
+    /// Whether the system clock, read `now`, still runs on the scale on which it showed `at`, at the last pulse. Where
+    /// `at` may as well have been shown before a step, it counts as stepped.
+    pub(super) fn stands(&self, at: Instant<Sys>, now: Reading) -> Standing {
+        if self.left.iter().any(|left| left.first <= at && at <= left.last) {
+            return Standing::Stepped;
+        }
+        self.readings.back().map_or(Standing::Same, |&last| self.compare(last, now))
+    }
+
+    /// Whether the clock ran on from the last reading to this one.
+    fn compare(&self, last: Reading, reading: Reading) -> Standing {
+        let elapsed = reading.raw - last.raw;
+        let base = self.readings.iter().rev().find(|base| last.raw - base.raw >= BASELINE);
+        let (expected, ppm) = match base {
+            Some(base) => (elapsed.scaled(last.sys - base.sys, last.raw - base.raw), RATE_PPM),
+            None => (elapsed, ANY_RATE_PPM),
+        };
+        let allowed = elapsed.abs().ppm(ppm) + SLACK + last.window + reading.window;
+        let is_same = (reading.sys - last.sys - expected).abs() <= allowed;
+        if is_same { Standing::Same } else { Standing::Stepped }
+    }
+}
+
+impl From<&CrossTs> for Reading {
+    fn from(cross: &CrossTs) -> Self {
+        Self { raw: cross.raw, sys: cross.sys, window: cross.window }
+    }
+}
+
+impl From<(Instant<Raw>, Instant<Sys>, Span)> for Reading {
+    fn from((raw, sys, window): (Instant<Raw>, Instant<Sys>, Span)) -> Self {
+        Self { raw, sys, window }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading at this time (us); the system clock gains `ppm`, and was stepped by `step` (us).
+    fn at(us: i64, ppm: i64, step: i64) -> Reading {
+        let sys = Span::from_micros(us + step) + Span::from_micros(us).ppm(ppm);
+        Reading {
+            raw: Instant::from_nanos(0) + Span::from_micros(us),
+            sys: Instant::from_parts(1_000, 0) + sys,
+            window: Span::from_nanos(500),
+        }
+    }
+
+    /// The readings around a pulse at 2 s: a second of them, 10 ms before it, and right after it.
+    fn around(ppm: i64) -> Scale {
+        let mut scale = Scale::default();
+        for us in [990_000, 1_000_200, 1_090_000, 1_100_200, 1_990_000, 2_000_200] {
+            assert_eq!(scale.add(at(us, ppm, 0)), Standing::Same, "{us} at {ppm} ppm");
+        }
+        scale
+    }
+
+    #[test]
+    fn a_clock_that_runs_on_stands() {
+        for ppm in [-100_000, -500, 0, 20, 100_000] {
+            let pulse = at(2_000_000, ppm, 0).sys;
+            for later_us in [300, 2_000, 100_000, 900_000] {
+                let now = at(2_000_000 + later_us, ppm, 0);
+                assert_eq!(around(ppm).stands(pulse, now), Standing::Same, "{ppm} ppm, {later_us} us");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_after_the_last_reading_is_seen() {
+        for step in [-1_000_000_000, -250_000, -100, -10, 10, 100, 250_000, 37_000_000] {
+            for ppm in [-100_000, 0, 500] {
+                let pulse = at(2_000_000, ppm, 0).sys;
+                let stands = around(ppm).stands(pulse, at(2_001_000, ppm, step));
+                assert_eq!(stands, Standing::Stepped, "{step} us at {ppm} ppm");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slew_that_begins_after_the_last_reading_is_no_step() {
+        let pulse = at(2_000_000, 0, 0).sys;
+        // chronyd corrects by some parts per million, the kernel's PLL by 500 at most.
+        let now = at(2_050_000, 0, 24); // 480 ppm of 50 ms
+        assert_eq!(around(0).stands(pulse, now), Standing::Same);
+    }
+
+    #[test]
+    fn a_sample_that_comes_after_readings_of_another_scale_is_seen() {
+        for step in [-500_000, -90_000, -100, 100, 90_000, 500_000] {
+            let mut scale = around(0);
+            assert_eq!(scale.add(at(2_090_000, 0, step)), Standing::Stepped, "{step}");
+            let (before, now) = (at(2_000_000, 0, 0).sys, at(2_100_300, 0, step));
+            assert_eq!(scale.stands(before, now), Standing::Stepped, "{step}");
+        }
+    }
+
+    #[test]
+    fn samples_of_the_new_scale_stand() {
+        for step in [-3_600_000_000, -500_000, -100, 100, 500_000, 3_600_000_000] {
+            let mut scale = around(0);
+            for us in [2_090_000, 2_100_200, 2_990_000, 3_000_200] {
+                scale.add(at(us, 0, step));
+            }
+            assert_eq!(scale.stands(at(3_000_000, 0, step).sys, at(3_000_500, 0, step)), Standing::Same, "{step}");
+        }
+    }
+
+    #[test]
+    fn the_first_readings_forbid_nothing() {
+        assert_eq!(Scale::default().stands(at(0, 0, 0).sys, at(1_000, 0, 0)), Standing::Same);
+        let mut scale = Scale::default();
+        assert_eq!(scale.add(at(0, 0, 0)), Standing::Same);
+        assert_eq!(scale.add(at(0, 0, 5_000)), Standing::Same, "not later");
+        assert_eq!(scale.stands(at(0, 0, 0).sys, at(100_000, 100_000, 0)), Standing::Same, "a slew of 10 %");
+        assert_eq!(scale.stands(at(0, 0, 0).sys, at(100_000, 0, 250_000)), Standing::Stepped);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut scale = Scale::default();
+        for ms in 0..10_000 {
+            scale.add(at(ms * 1_000, 0, ms % 2 * 1_000_000));
+            assert!(scale.readings.len() <= KEPT + 1 && scale.left.len() <= KEPT + 1);
+        }
+    }
+}

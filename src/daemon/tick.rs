@@ -1,0 +1,60 @@
+//! When the engine is told that time passes: with the first event after nearly a second, or at its latest by an alarm.
+//! At one pulse a second no tick is a wake-up of its own.
+
+use std::time::Duration;
+
+use crate::alarm::Alarm;
+use crate::sys::clock::raw_now;
+use crate::time::{Instant, Raw, Span};
+
+/// From one tick to the next at least. Below a second, so that the pulses, a second apart, bring one each.
+const EARLIEST: Span = Span::from_millis(950);
+/// ... and at most, where nothing happens.
+const LATEST: Duration = Duration::from_millis(1_050);
+
+/// Makes the ticks. The first is due at once.
+#[derive(Debug, Default)]
+pub(super) struct Ticker {
+    last: Option<Instant<Raw>>,
+    alarm: Alarm,
+}
+
+impl Ticker {
+    /// Whether a tick goes with what has just happened.
+    pub(super) fn is_due(&self, now: Instant<Raw>) -> bool {
+        self.last.is_none_or(|last| now - last >= EARLIEST)
+    }
+
+    /// Waits until a tick is due though nothing happens. Cancel safe.
+    pub(super) async fn overdue(&self) {
+        self.alarm.rung().await;
+    }
+
+    /// It ticks now.
+    pub(super) fn tick(&mut self) -> Instant<Raw> {
+        let now = raw_now();
+        self.last = Some(now);
+        self.alarm.set(LATEST);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_goes_with_an_event_or_comes_by_itself() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut ticker = Ticker::default();
+            assert!(ticker.is_due(raw_now()), "the first");
+            let first = ticker.tick();
+            for (ms, is_due) in [(0, false), (949, false), (950, true), (5_000, true)] {
+                assert_eq!(ticker.is_due(first + Span::from_millis(ms)), is_due, "{ms}");
+            }
+            ticker.overdue().await;
+            assert!(raw_now() - first >= Span::from_millis(1_040));
+        });
+    }
+}

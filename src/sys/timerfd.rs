@@ -1,0 +1,73 @@
+//! A timer as a descriptor (`timerfd_create(2)`, Linux 2.6.25), for one wake-up at one time.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// An owned timerfd on `CLOCK_MONOTONIC`, disarmed at first.
+#[derive(Debug)]
+pub struct TimerFd(AsyncFd<OwnedFd>);
+
+impl TimerFd {
+    /// A timer that is not armed. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: timerfd_create takes two numbers and touches no memory of ours.
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+        fd.map(Self).map_err(io::Error::from)
+    }
+
+    /// Arms it: it expires once, after `time`. An expiry that nobody waited for is forgotten.
+    ///
+    /// # Errors
+    /// None that the kernel documents for these arguments.
+    pub fn arm(&self, time: Duration) -> io::Result<()> {
+        // All zero would disarm it.
+        let time = time.max(Duration::from_nanos(1));
+        let at = libc::timespec {
+            tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: time.subsec_nanos() as libc::c_long,
+        };
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = libc::itimerspec { it_interval: never, it_value: at };
+        // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
+        let failed = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, ptr::null_mut()) };
+        if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Waits until it expires. Cancel safe. Returns once for each [`Self::arm`].
+    ///
+    /// # Errors
+    /// None that the kernel documents.
+    pub async fn expired(&self) -> io::Result<()> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            if let Ok(done) = ready.try_io(|fd| read(fd.get_ref())) {
+                // Nothing more is to be read until it is armed again: do not try, only to hear so.
+                ready.clear_ready();
+                return done;
+            }
+        }
+    }
+}
+
+/// Takes the count of expiries. `WouldBlock` where there is none.
+fn read(fd: &OwnedFd) -> io::Result<()> {
+    let mut count = [0_u8; 8];
+    // SAFETY: read writes at most the eight bytes of `count`.
+    let got = unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    if got < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

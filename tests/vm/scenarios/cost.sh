@@ -1,0 +1,70 @@
+# What gnss2shm costs beside those it is compared with, each in turn on the same UART and the same pulse: wake-ups a
+# second and ticks of CPU time, locked, at 9600 baud with both edges. Fails above the limits.
+programs="gnss2shm ts2phc gpsd"
+judged=checks
+lasts=330
+sentences=RMC,ZDA,GGA,GSA,GSV
+measured=120 compared=60 # seconds
+
+# Each thread's number, name, wake-ups and ns on a CPU. Wake-ups are context switches, whether asked for or not.
+threads_of() { # PID
+	for task in /proc/"$1"/task/*; do
+		awk -v id="${task##*/}" '/^Name/ { name = $2 } /ctxt_switches/ { n += $2 } END { printf "%d %s %d ", id, name, n }' "$task/status"
+		cut -d ' ' -f 1 "$task/schedstat"
+	done
+}
+
+# cost_of NAME PID SECONDS: a line of figures and one for each thread; leaves wakeups (a second) and ticks (in 120 s).
+cost_of() {
+	threads_of "$2" >/tmp/before
+	from=$(uptime_s)
+	sleep "$3"
+	threads_of "$2" >/tmp/after
+	awk -v program="$1" -v from="$from" -v to="$(uptime_s)" '
+		function line(name, wakeups, ns) {
+			printf "%-22s %5.1f wake-ups a second %5.0f ticks in 120 s\n", name, wakeups / (to - from), ns / (to - from) * 120 / 1e7
+		}
+		NR == FNR { wakeups[$1] = $3; ns[$1] = $4; next }
+		{ line(program " " $2, $3 - wakeups[$1], $4 - ns[$1]); all += $3 - wakeups[$1]; used += $4 - ns[$1] }
+		END { line(program, all, used) }' /tmp/before /tmp/after >/tmp/figures
+	cat /tmp/figures >>/results/figures
+	set -- $(tail -n 1 /tmp/figures)
+	wakeups=$2 ticks=$6
+}
+
+at_most() { # figure, limit
+	echo "$1 is more than $2"
+	awk -v is="$1" -v limit="$2" 'BEGIN { exit is > limit }'
+}
+
+scenario() {
+	start_chronyd
+	start_receiver
+	start_gnss2shm
+	check "it locks" until_true 20 says " Locked"
+	sleep 5
+	cost_of gnss2shm "$(pidof gnss2shm)" $measured
+	check "$wakeups wake-ups a second" at_most "$wakeups" 12
+	ours=$ticks
+	check "it stays locked" sh -c "! sed '1,/ Locked/d' /results/gnss2shm.log | grep ."
+	killall gnss2shm
+	sleep 1
+
+	printf '#@ %d\n2272060800 10\n3692217600 37\n' $((start + 2208988800 + 31536000)) >/results/leap-seconds.list
+	start ts2phc ts2phc -m -q -c "$nic" -s nmea --ts2phc.nmea_serialport /dev/ttyS1 \
+		--leapfile /results/leap-seconds.list --ts2phc.channel 0 --ts2phc.pin_index 0 \
+		--ts2phc.extts_polarity both --ts2phc.pulsewidth "$width_ns"
+	sleep 5
+	cost_of ts2phc "$(pidof ts2phc)" $compared
+	limit=$((ticks * 9 / 5))
+	[ $limit -gt 60 ] || limit=60
+	check "$ours ticks in 120 s" at_most "$ours" $limit
+	killall ts2phc
+	sleep 1
+
+	start gpsd gpsd -N -n -b -s "$baud" /dev/ttyS1
+	sleep 5
+	cost_of gpsd "$(pidof gpsd)" $compared
+	cost_of chronyd "$(pidof chronyd)" 10
+	check "the end" true
+}

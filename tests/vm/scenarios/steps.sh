@@ -1,0 +1,21 @@
+# The system clock is stepped 160 times, every half millisecond from 40 ms before a pulse to 40 ms after it, one step a
+# second. What was true at the pulse and is not when the sample comes must not come. chronyd is left out: it would slew.
+programs="gnss2shm"
+judged=checks
+lasts=240
+
+scenario() {
+	start_receiver
+	start_gnss2shm --debug
+	start judge judge --unit 0 --seconds "$seconds" --wrong "$wrong_ns" --strict
+	judge=$!
+	check "it locks" until_true 15 says " Locked"
+	sleep 3
+	step sweep 250000000 -40000000 500000 160 >/results/step.log 2>&1
+	check "the clock was stepped" test "$(wc -l </results/step.log)" = 160
+	check "samples come when that is over" publishes 6
+	echo "$(grep -c 'rejected: the system clock was stepped' /results/gnss2shm.log) rejections," \
+		"$(grep -c '^sample' /results/judge.log) samples" >/results/figures
+	check_judge
+	check "the end" true
+}
