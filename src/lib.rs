@@ -21,11 +21,12 @@
 //! # Where to change what
 //! | to change | go to |
 //! |---|---|
-//! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::mention`] |
+//! | which sentences count, how a time is read | [`nmea`], [`ubx`], [`engine::epochs`] |
 //! | what bytes that are no sentences are called | [`foreign`] |
 //! | what a u-blox receiver says of UTC and its pulse | [`ubx`], [`engine::ublox`] |
-//! | which edge is on time | [`engine::pulse_train`], [`engine::track`] |
-//! | which second it is | [`engine::labeller`] |
+//! | which edge is on time | [`engine::edges`] |
+//! | how the pulse is counted, whether it lies still | [`engine::phase`] |
+//! | which second it is | [`engine::label`] |
 //! | which dates are possible, when a leap second may come, what the witness forbids | [`engine::guard`] |
 //! | what the kernel and the table of leap seconds are asked | [`source::witness`] |
 //! | PHC time to system time, steps | [`engine::clock_map`] |

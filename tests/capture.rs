@@ -161,8 +161,8 @@ fn every_second_has_a_burst_of_its_own() {
                 let mut lines = Vec::new();
                 let bytes = Bytes { read_at, byte_time, data: piece.into() };
                 framer.push_lines(&bytes, |line| lines.extend(line.read));
-                let began = framer.burst().began;
-                begun += lines.iter().filter(|sentence| sentence.read_at == began).count();
+                let started = framer.burst().began;
+                begun += lines.iter().filter(|sentence| sentence.read_at == started).count();
             }
         }
         // A burst that begins within a sentence, or with a refused one, has none at its start.

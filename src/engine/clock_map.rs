@@ -16,7 +16,7 @@ use crate::time::{Clock, Instant, Phc, Raw, Span, Sys};
 
 /// Cross timestamps kept: several a second come in, and an edge may be delivered a quarter of a second late.
 const KEPT: usize = 24;
-/// No PHC runs faster or slower than this: a servo leaves an igb at 6.25 % at most (igb_ptp.c: `max_adj`), and of a
+/// No PHC runs faster or slower than this: a servo leaves an igb at 6.25 % at most (`max_adj` in `igb_ptp.c`), and of a
 /// kernel PPS device it is the system clock, slewed by 10 % at most.
 const RATE_PPM: i64 = 120_000;
 /// Beyond its rate, what a bracket may be off before its PHC was stepped.
@@ -141,11 +141,11 @@ impl ClockMap {
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
         let error = half + sys_bend.at(nearest, whole);
-        let sys = if error <= limit {
+        let sys = if error.max(raw_error) <= limit {
             Ok(before.sys + between(before.sys.nanos(), after.sys.nanos()))
         } else if half > limit {
             Err(Reason::ErrorTooLarge)
-        } else if raw_error > limit {
+        } else if raw_error > limit && before.phc.nanos() != before.sys.nanos() {
             Err(Reason::PhcStepped)
         } else {
             Err(Reason::SysStepped)

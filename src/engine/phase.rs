@@ -118,7 +118,8 @@ impl Phase {
         }
         let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
         let expected = span(&start, &end).scaled(Span::from_nanos(after), Span::from_nanos(before));
-        let allowed = Span::SECOND.times(after).ppm(FREE_PPM) + READING + per(from.error + to.error, 2);
+        let known = per((start.error + end.error).times(after), before) + from.error + to.error;
+        let allowed = Span::SECOND.times(after).ppm(FREE_PPM) + READING + known;
         (span(&from, &to) - expected).abs() > allowed
     }
 
