@@ -22,5 +22,9 @@ mod garbage;
 mod harness;
 #[path = "sim/pulses.rs"]
 mod pulses;
+#[path = "sim/seen.rs"]
+mod seen;
 #[path = "sim/states.rs"]
 mod states;
+#[path = "sim/twins.rs"]
+mod twins;

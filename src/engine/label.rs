@@ -230,11 +230,11 @@ impl Labeller {
         };
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
+            (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
             }
-            (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
             (None, _, _) => (agrees(beside.unsure) == Some(true)).then_some(TO_RELABEL),

@@ -64,9 +64,11 @@ impl Phase {
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
         if let Some(last) = last {
             let (seconds, miss) = (raw - last.raw).nearest(self.period);
-            let miss = miss - self.median_miss(last);
             let wander = Span::SECOND.times(seconds).ppm(FREE_PPM);
-            if seconds > 0 && miss.abs() <= JITTER + last.error + error + wander {
+            let allowed = JITTER + last.error + error + wander;
+            // A pulse that runs free leaves the newest hits' line slowly; the last one may have been a stray edge.
+            let nearest = miss.abs().min((miss - self.median_miss(last)).abs());
+            if seconds > 0 && nearest <= allowed {
                 (self.off, self.period) = (None, on_time.period);
                 let index = last.index.saturating_add(seconds);
                 let runs_free = self.add(Hit { index, raw, phc, error });

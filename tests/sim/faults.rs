@@ -136,7 +136,7 @@ fn any_beginning(random: &mut Random, scenario: &mut Scenario) -> UtcSecond {
 }
 
 /// The world of a seed, and its first second.
-fn any_world(seed: u64) -> (UtcSecond, Scenario) {
+pub fn any_world(seed: u64) -> (UtcSecond, Scenario) {
     let mut random = Random::new(seed);
     let mut scenario = any_scenario(&mut random, seed);
     let first = any_beginning(&mut random, &mut scenario);

@@ -1,6 +1,7 @@
 //! What happens in a simulated second, in order: shared by virtual time ([`super::timeline`]) and real time
 //! ([`super::live`]).
 
+use crate::source::simulator::scenario::Pace;
 use crate::source::simulator::world::{Second, StampedEdge, World};
 use crate::time::{Instant, Phc, Raw, Span};
 
@@ -40,7 +41,15 @@ pub fn agenda(world: &World, second: &Second) -> Vec<(Instant<Raw>, Act)> {
     }
     if let Some((start, bytes)) = &second.burst {
         let mut sent = 0;
-        for chunk in bytes.chunks(FIFO) {
+        let chunks: Vec<&[u8]> = match world.scenario().pace {
+            Pace::Line => bytes.chunks(FIFO).collect(),
+            Pace::WholeLines => bytes.split_inclusive(|&byte| byte == b'\n').collect(),
+            Pace::AtOnce => {
+                acts.push((*start, Act::Bytes(bytes.as_slice().into())));
+                Vec::new()
+            }
+        };
+        for chunk in chunks {
             sent += chunk.len() as i64;
             acts.push((*start + world.byte_time().times(sent), Act::Bytes(chunk.into())));
         }

@@ -20,10 +20,16 @@ pub enum FaultKind {
     EdgeLoss(u32),
     /// Seconds with an edge at a random place, per thousand.
     Glitches(u32),
+    /// Edges of these ends of the pulse are lost, per thousand.
+    PolarityLoss(PulseEnd, u32),
+    /// An edge comes this long before each rising one: crosstalk.
+    Crosstalk(Span),
     /// No pulse.
     NoPulse,
     /// The pulse comes later by this much: the receiver lost its fix or was set anew.
     PulseShift(Span),
+    /// The pulse comes later by this much more every second: it runs free.
+    PulseDrift(Span),
     /// Edges are delivered this much later.
     LateEdges(Span),
     /// Edges are delivered a second time, per thousand.
@@ -52,6 +58,11 @@ pub enum FaultKind {
     PhcRate(i64),
     /// The PHC's rate changes every second, each time by up to this many parts per billion.
     PhcWalk(i64),
+    /// A servo sets the PHC's rate off by so many parts per million, to either side by turns, once a second this long
+    /// after it begins.
+    PhcServo(i64, Span),
+    /// A servo steps the PHC by this much, to either side by turns, once a second this long after it begins.
+    PhcNudge(Span, Span),
     /// The NIC is reset when it begins: the PHC jumps to the system time, and stamps no edge until the source, which
     /// has missed edges for 3 s, arms it again.
     NicReset,
@@ -93,6 +104,11 @@ impl FaultKind {
         match self {
             Self::EdgeLoss(_) => "edge loss",
             Self::Glitches(_) => "glitches",
+            Self::PolarityLoss(..) => "polarity loss",
+            Self::Crosstalk(_) => "crosstalk",
+            Self::PulseDrift(_) => "pulse drift",
+            Self::PhcServo(..) => "PHC servo",
+            Self::PhcNudge(..) => "PHC nudges",
             Self::NoPulse => "no pulse",
             Self::PulseShift(_) => "pulse shift",
             Self::LateEdges(_) => "late edges",

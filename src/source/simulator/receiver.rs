@@ -95,6 +95,14 @@ pub enum SimSentence {
     Gga,
     /// Satellites used: no time.
     Gsa,
+    /// ZDA of the second after: some receivers send it ahead.
+    ZdaAhead,
+    /// GLL of the second after.
+    GllAhead,
+    /// A GNS without modes, which says nothing of validity.
+    GnsPlain,
+    /// A GGA without a fix, as of a second system, beside the others' fix.
+    GgaInvalid,
 }
 
 /// What a receiver shows of a second.
@@ -121,6 +129,17 @@ impl SimSentence {
             }
             (Self::Rmc, false) => format!("GNRMC,{time},V,,,,,,,{day:02}{month:02}{:02},,,N", year.rem_euclid(100)),
             (Self::Zda, _) => format!("GNZDA,{time},{day:02},{month:02},{year:04},00,00"),
+            (Self::ZdaAhead, _) => {
+                let next = shown.utc.plus(1);
+                return Self::Zda.text(Shown { utc: next, ..shown });
+            }
+            (Self::GllAhead, _) => {
+                let ahead = shown.utc.plus(1).second_of_day();
+                let time = format!("{:02}{:02}{:02}.00", ahead / 3_600, ahead / 60 % 60, ahead % 60);
+                format!("GNGLL,{place},{time},A,A")
+            }
+            (Self::GnsPlain, _) => format!("GPGNS,{time},{place},,12,0.70,545.4,46.9,,"),
+            (Self::GgaInvalid, _) => format!("GLGGA,{time},,,,,0,00,99.99,,,,,,"),
             (Self::Gga, true) => format!("GNGGA,{time},{place},1,12,0.70,545.4,M,46.9,M,,"),
             (Self::Gga, false) => format!("GNGGA,{time},,,,,0,00,99.99,,,,,,"),
             (Self::Gsa, _) => "GNGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.20,0.70,0.98".to_owned(),

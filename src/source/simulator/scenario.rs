@@ -17,6 +17,8 @@ pub struct Scenario {
     pub spread: Spread,
     /// Bits a second on the line.
     pub baud: u32,
+    /// How the bytes come off the line.
+    pub pace: Pace,
     /// How long the pulse is active: 500 ms for a duty of 50 %.
     pub width: Span,
     /// Which way the pulse goes, and which of its ends is on time.
@@ -58,6 +60,7 @@ impl Default for Scenario {
             jitter: Span::from_millis(20),
             spread: Spread::Even,
             baud: 9_600,
+            pace: Pace::Line,
             width: Span::from_millis(100),
             polarity: Polarity::ActiveHigh,
             edges: SimEdges::Both,
@@ -109,6 +112,17 @@ impl Polarity {
             Self::EndsOnTime => [Span::ZERO - width, Span::ZERO],
         }
     }
+}
+
+/// How bytes come off the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As a UART hands them on, at the line's pace.
+    Line,
+    /// The whole burst at once, whatever rate is set: native USB.
+    AtOnce,
+    /// Each line when it has come to its end, from a relay that has no rate.
+    WholeLines,
 }
 
 /// Which edges the simulated NIC stamps.

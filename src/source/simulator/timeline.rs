@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
 use crate::source::simulator::agenda::{Act, READ_TO_CROSS, agenda};
 use crate::source::simulator::random::Random;
-use crate::source::simulator::scenario::SimThread;
+use crate::source::simulator::scenario::{Pace, SimThread};
 use crate::source::simulator::threads::Threads;
 use crate::source::simulator::world::{Second, World};
 use crate::time::{Instant, Raw, Span};
@@ -104,7 +104,10 @@ impl Timeline {
                     late => self.cross(late + READ_TO_CROSS),
                 },
                 Act::Bytes(data) => {
-                    let byte_time = self.world.byte_time();
+                    let byte_time = match self.world.scenario().pace {
+                        Pace::Line | Pace::AtOnce => self.world.byte_time(),
+                        Pace::WholeLines => Span::ZERO,
+                    };
                     let read_at = self.threads.runs(SimThread::Reader, at);
                     let delivered = self.threads.runs(SimThread::SentenceEvents, read_at);
                     self.add(delivered, at, Event::Bytes(Bytes { read_at, byte_time, data }));

@@ -110,6 +110,22 @@ impl World {
                     let steps = fault.from..fault.until;
                     changes.extend(steps.map(|n| (when(n), Change::PhcRate(random.between(-ppb, ppb)))));
                 }
+                FaultKind::PhcServo(ppm, after) => {
+                    let mut rate = 0;
+                    for n in fault.from..fault.until {
+                        let next = if n % 2 == 0 { ppm } else { -ppm };
+                        changes.push((self.pulse_number(n) + after, Change::PhcRate((next - rate) * PPM)));
+                        rate = next;
+                    }
+                    changes.push((self.pulse_number(fault.until), Change::PhcRate(-rate * PPM)));
+                }
+                FaultKind::PhcNudge(step, after) => {
+                    let steps = (fault.from..fault.until).map(|n| {
+                        let step = if n % 2 == 0 { step } else { Span::ZERO - step };
+                        (self.pulse_number(n) + after, Change::PhcStep(step))
+                    });
+                    changes.extend(steps);
+                }
                 FaultKind::NicReset => {
                     changes.push((from, Change::PhcToSystem));
                     self.disarmed.push(from..self.pulse_number(fault.from) + REARMED_AFTER);
@@ -185,7 +201,8 @@ impl World {
     fn edges(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Vec<StampedEdge> {
         let (mut loss, mut glitches) = (self.scenario.edge_loss, self.scenario.glitches);
         let (mut stale, mut double, mut late, mut shift) = (0, 0, Span::ZERO, Span::ZERO);
-        let (mut rise_rings, mut fall_rings) = (None, None);
+        let (mut rise_rings, mut fall_rings, mut crosstalk) = (None, None, None);
+        let (mut rise_loss, mut fall_loss) = (0, 0);
         for fault in faults {
             match fault.kind {
                 FaultKind::EdgeLoss(permille) => loss = loss.max(permille),
@@ -195,6 +212,11 @@ impl World {
                 FaultKind::Ringing(PulseEnd::Rising, span) => rise_rings = Some(span),
                 FaultKind::Ringing(PulseEnd::Falling, span) => fall_rings = Some(span),
                 FaultKind::Ringing(PulseEnd::Both, span) => (rise_rings, fall_rings) = (Some(span), Some(span)),
+                FaultKind::PolarityLoss(PulseEnd::Rising, permille) => rise_loss = permille,
+                FaultKind::PolarityLoss(PulseEnd::Falling, permille) => fall_loss = permille,
+                FaultKind::PolarityLoss(PulseEnd::Both, permille) => (rise_loss, fall_loss) = (permille, permille),
+                FaultKind::Crosstalk(span) => crosstalk = Some(span),
+                FaultKind::PulseDrift(span) => shift = shift + span.times(n - fault.from),
                 FaultKind::LateEdges(span) => late = span,
                 FaultKind::PulseShift(span) => shift = span,
                 FaultKind::NoPulse => loss = 1_000,
@@ -203,11 +225,15 @@ impl World {
         }
         let [rises, falls] = self.scenario.polarity.edges(self.scenario.width);
         let ends = match self.scenario.edges {
-            SimEdges::Both => vec![(rises, rise_rings), (falls, fall_rings)],
-            SimEdges::One => vec![(rises, rise_rings)],
+            SimEdges::Both => vec![(rises, rise_rings, rise_loss), (falls, fall_rings, fall_loss)],
+            SimEdges::One => vec![(rises, rise_rings, rise_loss)],
         };
-        let mut fronts: Vec<Instant<Raw>> = Vec::new();
-        for (end, rings) in ends {
+        let mut fronts: Vec<Instant<Raw>> =
+            crosstalk.map(|before| pulse + shift + rises - before).into_iter().collect();
+        for (end, rings, lost) in ends {
+            if lost > 0 && self.random.happens(lost) {
+                continue;
+            }
             let at = pulse + shift + end;
             fronts.push(at);
             fronts.extend(rings.map(|after| at + after));

@@ -1,0 +1,300 @@
+//! What broke 0.1.0 when others tried it: each case is right, or refused by name while it lasts, and right again within
+//! twenty seconds of its end.
+
+use gnss2shm::engine::Config;
+use gnss2shm::event::{Announced, Leap, Reason, State};
+use gnss2shm::source::simulator::scenario::{
+    Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges, SimSentence,
+};
+use gnss2shm::time::{Date, Span, UtcSecond};
+
+use super::harness::{Outcome, evening, ms, run, run_from, steady};
+
+/// Seconds within which a clean world is locked again.
+const BACK: i64 = 20;
+
+fn us(n: i64) -> Span {
+    Span::from_micros(n)
+}
+
+fn faulty(scenario: Scenario, from: i64, until: i64, kinds: &[FaultKind]) -> Scenario {
+    Scenario { faults: kinds.iter().map(|&kind| Fault { from, until, kind }).collect(), ..scenario }
+}
+
+/// No sample is wrong, and pulses give samples again twenty seconds after the fault.
+fn assert_heals(config: Config, scenario: &Scenario, until: i64, context: &str) -> Outcome {
+    let outcome = run(config, scenario, until + BACK + 15);
+    outcome.assert_right(context);
+    let back = outcome.samples.iter().filter(|judged| judged.second > until + BACK).count();
+    assert!(back >= 10, "{context}: {back} samples after it, {:?}", outcome.state);
+    outcome
+}
+
+#[test]
+fn a_servo_on_the_phc_never_makes_the_other_edge_the_on_time_one() {
+    let servos = [
+        FaultKind::PhcServo(10, ms(620)),
+        FaultKind::PhcServo(15, ms(700)),
+        FaultKind::PhcServo(30, ms(850)),
+        FaultKind::PhcServo(100, ms(850)),
+        FaultKind::PhcNudge(us(20), ms(900)),
+    ];
+    for kind in servos {
+        for (width, edges) in [(60, SimEdges::Both), (100, SimEdges::Both), (449, SimEdges::Both), (20, SimEdges::One)]
+        {
+            let scenario = faulty(steady(300, ms(width), edges, 9_600), 0, 100, &[kind]);
+            run(Config::default(), &scenario, 60).assert_works(50, &format!("{kind:?}, {width} ms, {edges:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_lone_edge_of_a_nic_that_timestamps_both_is_refused_by_name() {
+    for width in [us(10), us(50), us(100), ms(1), ms(100), ms(400)] {
+        for end in [PulseEnd::Rising, PulseEnd::Falling] {
+            let lost = faulty(steady(300, width, SimEdges::Both, 9_600), 0, 40, &[FaultKind::PolarityLoss(end, 1_000)]);
+            let context = format!("{width}, {end:?} lost");
+            let outcome = assert_heals(Config::default(), &lost, 40, &context);
+            assert!(outcome.samples.iter().all(|judged| judged.second >= 40), "{context}");
+            let during = run(Config::default(), &lost, 30);
+            assert_eq!(during.state, State::Refusing(Reason::EdgeLost), "{context}");
+            for permille in [700, 950] {
+                let some =
+                    faulty(steady(300, width, SimEdges::Both, 9_600), 0, 60, &[FaultKind::PolarityLoss(end, permille)]);
+                assert_heals(Config::default(), &some, 60, &format!("{context}, {permille} of a thousand"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_burst_that_comes_at_once_is_timed_by_its_read_whatever_rate_is_set() {
+    for baud in [4_800, 9_600, 115_200] {
+        for delay in [5, 10, 40, 60, 300, 700, 900, 950] {
+            let scenario = Scenario { pace: Pace::AtOnce, baud, ..steady(delay, ms(100), SimEdges::Both, 9_600) };
+            run(Config::default(), &scenario, 30).assert_works(14, &format!("{delay} ms, set to {baud} baud"));
+        }
+    }
+}
+
+#[test]
+fn lines_handed_over_at_their_end_are_right_or_refused() {
+    for baud in [4_800, 9_600, 38_400] {
+        for delay in [10, 100, 300, 600, 850, 900, 930, 950, 980] {
+            for sentences in [vec![SimSentence::Rmc], vec![SimSentence::Rmc, SimSentence::Zda]] {
+                let context = format!("{baud} baud, {delay} ms, {sentences:?}");
+                let scenario = Scenario {
+                    pace: Pace::WholeLines,
+                    baud,
+                    sentences,
+                    delay: ms(delay),
+                    jitter: ms(5),
+                    ..Scenario::default()
+                };
+                let outcome = run(Config::default(), &scenario, 60);
+                outcome.assert_right(&context);
+                if (200..=600).contains(&delay) {
+                    outcome.assert_works(50, &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sentence_a_second_ahead_of_rmc_does_not_count_wherever_it_comes_in_the_burst() {
+    use SimSentence::{Gga, GgaInvalid, GllAhead, GnsPlain, Rmc, ZdaAhead};
+    for sentences in [
+        &[Rmc, Gga, ZdaAhead][..],
+        &[ZdaAhead, Rmc, Gga],
+        &[Gga, ZdaAhead, Rmc],
+        &[Rmc, GllAhead],
+        &[GllAhead, Rmc],
+        &[Rmc, Gga, GgaInvalid],
+        &[GgaInvalid, Rmc],
+        &[Rmc, GnsPlain],
+    ] {
+        for delay in [10, 300, 800] {
+            let scenario = Scenario { sentences: sentences.to_vec(), ..steady(delay, ms(100), SimEdges::Both, 38_400) };
+            run(Config::default(), &scenario, 30).assert_works(24, &format!("{sentences:?}, {delay} ms"));
+        }
+    }
+    let scenario = Scenario { sentences: vec![Gga, ZdaAhead], ..Scenario::default() };
+    let outcome = run(Config::default(), &scenario, 30);
+    assert!(outcome.samples.is_empty(), "without RMC nothing decides");
+    assert_eq!(outcome.state, State::Searching(Reason::SentencesDisagree));
+}
+
+#[test]
+fn sentences_an_hour_off_do_not_move_a_confirmed_label() {
+    for (seconds, length) in [(3_600, 5), (3_600, 40), (-3_600, 40), (86_400, 60), (25, 40), (-25, 40)] {
+        let scenario = faulty(Scenario::default(), 60, 60 + length, &[FaultKind::WrongSecond(seconds)]);
+        let outcome = assert_heals(Config::default(), &scenario, 60 + length, &format!("{seconds} s for {length} s"));
+        assert!(outcome.relabelled.is_empty(), "{seconds} s for {length} s");
+    }
+}
+
+#[test]
+fn a_leap_second_at_the_end_of_any_month_yields_no_wrong_sample() {
+    for (year, month, day) in [(2027, 3, 31), (2027, 9, 30), (2027, 2, 28), (2028, 2, 29)] {
+        let day = Date::new(year, month, day).unwrap();
+        let first = UtcSecond::from_civil(day, 86_400 - 60);
+        for shape in [LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Doubled00] {
+            for announced in [None, Some(Announced { day, leap: Leap::Insert })] {
+                let scenario = Scenario { leap: Some((59, shape)), announced, ..Scenario::default() };
+                let outcome = run_from(first, Config::default(), &scenario, 100);
+                outcome.assert_works(80, &format!("{day}, {shape:?}, {announced:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_leap_second_announced_and_not_shown_is_given_up_after_two_minutes() {
+    let day = Date::new(2026, 12, 31).unwrap();
+    let first = UtcSecond::from_civil(day, 86_400 - 30);
+    let scenario = Scenario { announced: Some(Announced { day, leap: Leap::Insert }), ..Scenario::default() };
+    let outcome = run_from(first, Config::default(), &scenario, 200);
+    outcome.assert_right("announced and not shown");
+    assert_eq!(outcome.state, State::Locked);
+}
+
+#[test]
+fn sentences_a_second_late_after_a_months_end_are_no_leap_second() {
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    for (from, jump) in [(62, 1_000), (66, 1_000), (66, 700)] {
+        let scenario = faulty(Scenario::default(), from, 110, &[FaultKind::DelayJump(ms(jump))]);
+        let outcome = run_from(first, Config::default(), &scenario, 150);
+        outcome.assert_right(&format!("from second {from}, {jump} ms"));
+        assert_eq!(outcome.state, State::Locked, "from second {from}, {jump} ms");
+    }
+}
+
+#[test]
+fn a_pulse_that_realigns_after_the_fix_is_waited_for() {
+    for shift in [us(50), ms(3), ms(-3), ms(250)] {
+        for from in [0, 40] {
+            let fix_back = from + 20;
+            let mut scenario = faulty(Scenario::default(), from, fix_back, &[FaultKind::NoFix]);
+            scenario.faults.push(Fault { from, until: fix_back + 10, kind: FaultKind::PulseShift(shift) });
+            assert_heals(Config::default(), &scenario, fix_back + 10, &format!("{shift} from second {from}"));
+        }
+    }
+}
+
+#[test]
+fn a_pulse_that_begins_to_run_free_is_noticed_before_ten_microseconds() {
+    for drift in [2_000, 3_000, 4_500, -2_000, -4_500] {
+        for kinds in [&[][..], &[FaultKind::NoSentences]] {
+            let kinds = [&[FaultKind::PulseDrift(Span::from_nanos(drift))], kinds].concat();
+            let scenario = faulty(Scenario { noise: Span::from_nanos(20), ..Scenario::default() }, 40, 80, &kinds);
+            let outcome = run(Config::default(), &scenario, 80 + BACK + 15);
+            for judged in &outcome.samples {
+                // No sample's bound knows of what the receiver does to the pulse.
+                assert!(judged.error.is_some_and(|error| error.abs() < us(10)), "{kinds:?}: {judged:?}");
+            }
+            let back = outcome.samples.iter().filter(|judged| judged.second > 80 + BACK).count();
+            assert!(back >= 10, "{kinds:?}: {back} samples after it, {:?}", outcome.state);
+        }
+    }
+}
+
+#[test]
+fn a_delay_that_jumps_by_whole_seconds_is_refused_while_it_lasts() {
+    for jump in [1_000, 3_000, 5_000] {
+        let scenario = faulty(Scenario::default(), 40, 120, &[FaultKind::DelayJump(ms(jump))]);
+        assert_heals(Config::default(), &scenario, 130, &format!("{jump} ms"));
+    }
+}
+
+#[test]
+fn crosstalk_before_the_on_time_edge_is_refused() {
+    for before in [10, 25, 40] {
+        let scenario = faulty(Scenario::default(), 0, 40, &[FaultKind::Crosstalk(us(before))]);
+        let outcome = assert_heals(Config::default(), &scenario, 40, &format!("{before} us before"));
+        assert!(outcome.samples.iter().all(|judged| judged.second >= 40), "{before} us before");
+    }
+}
+
+#[test]
+fn a_corrected_leap_count_is_followed_however_much_the_delays_jitter() {
+    for (jitter, delay) in [(20, 300), (100, 300), (200, 400), (50, 900)] {
+        let scenario = Scenario { jitter: ms(jitter), delay: ms(delay), ..Scenario::default() };
+        let scenario = faulty(scenario, 0, 40, &[FaultKind::WrongSecond(3)]);
+        let outcome = run(Config::default(), &scenario, 80);
+        let context = format!("{delay} +- {jitter} ms");
+        assert_eq!(outcome.relabelled, [-3], "{context}");
+        assert!(
+            outcome.samples.iter().filter(|judged| judged.second > 43).all(|judged| judged.is_right()),
+            "{context}"
+        );
+        assert!(outcome.samples.iter().filter(|judged| judged.second > 60).count() > 10, "{context}");
+    }
+}
+
+#[test]
+fn a_leap_count_corrected_within_the_leap_window_is_followed() {
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    let scenario = faulty(Scenario::default(), 0, 61, &[FaultKind::WrongSecond(2)]);
+    let outcome = run_from(first, Config::default(), &scenario, 120);
+    assert!(outcome.samples.iter().filter(|judged| judged.second > 80).count() > 30, "{:?}", outcome.state);
+    assert!(outcome.samples.iter().filter(|judged| judged.second > 64).all(|judged| judged.is_right()));
+}
+
+#[test]
+fn a_delay_that_moves_over_the_leap_window_costs_nothing_more() {
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    for (delay, jump) in [(100, 450), (900, -600), (300, 200)] {
+        let scenario =
+            faulty(steady(delay, ms(100), SimEdges::Both, 38_400), 58, 300, &[FaultKind::DelayJump(ms(jump))]);
+        let outcome = run_from(first, Config::default(), &scenario, 100);
+        outcome.assert_works(80, &format!("{delay} ms and {jump} ms"));
+    }
+}
+
+#[test]
+fn one_late_sentence_costs_a_second_and_no_more() {
+    for at in 3..18 {
+        let late = FaultKind::DelayJump(ms(300));
+        let scenario = faulty(steady(800, ms(100), SimEdges::Both, 38_400), at, at + 1, &[late]);
+        let outcome = run(Config::default(), &scenario, 60);
+        outcome.assert_works(40, &format!("second {at}"));
+    }
+}
+
+#[test]
+fn lost_and_stray_edges_delay_the_first_sample_by_less_than_twenty_seconds() {
+    for seed in 0..40 {
+        let plain = Scenario { edge_loss: 200, glitches: 100, seed, ..Scenario::default() };
+        let outcome = run(Config::default(), &plain, 60);
+        outcome.assert_right(&format!("seed {seed}"));
+        assert!(
+            outcome.samples.first().is_some_and(|judged| judged.second <= BACK),
+            "seed {seed}: {:?}",
+            outcome.state
+        );
+    }
+}
+
+#[test]
+fn a_full_burst_at_9600_baud_gives_its_first_sample_within_four_pulses() {
+    use SimSentence::{Gga, Gsa, Rmc, Zda};
+    for seed in 0..20 {
+        let sentences = vec![Rmc, Zda, Gga, Gsa, Gsa, Gsa];
+        let scenario = Scenario { delay: ms(60), jitter: ms(5), sentences, seed, ..Scenario::default() };
+        let outcome = run(Config::default(), &scenario, 20);
+        outcome.assert_works(14, &format!("seed {seed}"));
+        assert!(outcome.samples[0].second <= 4, "seed {seed}: second {}", outcome.samples[0].second);
+    }
+}
+
+#[test]
+fn a_square_wave_locks_where_the_delay_is_configured() {
+    for delay in [60, 300, 700] {
+        for width in [None, Some(ms(500))] {
+            let config = Config { delay: Some(ms(delay)), width, ..Config::default() };
+            let scenario = Scenario { delay: ms(delay), width: ms(500), ..Scenario::default() };
+            run(config, &scenario, 40).assert_works(30, &format!("{delay} ms, {width:?}"));
+        }
+    }
+}
