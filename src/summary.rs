@@ -46,7 +46,7 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    /// `600 samples in 600 s, rejected: 3 stray-edge, 1 torn-pulse`
+    /// `600 samples in 600 s, rejected: 3 stray-edge, 1 phc-stepped`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} samples in {} s, rejected: ", self.samples, self.ticks)?;
         for (n, (reason, times)) in self.rejected.iter().enumerate() {
@@ -65,15 +65,15 @@ mod tests {
     fn every_ten_minutes_it_says_what_came_since_the_last() {
         let mut summary = Summary::default();
         for (round, says) in [
-            (0, "0 samples in 600 s, rejected: 600 stray-edge, 1200 torn-pulse"),
+            (0, "0 samples in 600 s, rejected: 600 stray-edge, 1200 phc-stepped"),
             (1, "0 samples in 600 s, rejected: nothing"),
         ] {
             let said: Vec<_> = (0..TICKS)
                 .filter_map(|_| {
                     if round == 0 {
-                        summary.count(&Verdict::Rejected(Reason::TornPulse));
+                        summary.count(&Verdict::Rejected(Reason::PhcStepped));
                         summary.count(&Verdict::Rejected(Reason::Stray));
-                        summary.count(&Verdict::Rejected(Reason::TornPulse));
+                        summary.count(&Verdict::Rejected(Reason::PhcStepped));
                     }
                     summary.tick()
                 })

@@ -133,6 +133,12 @@ impl Span {
         Self(clamp((wide + half * sign(wide)) / den.0 as i128))
     }
 
+    /// A whole part of this span, rounded to the nearest nanosecond. A number below one counts as one.
+    #[must_use]
+    pub const fn per(self, parts: i64) -> Self {
+        self.scaled(Self(1), Self(if parts < 1 { 1 } else { parts }))
+    }
+
     /// `ppm` parts per million of this span, rounded up.
     #[must_use]
     pub const fn ppm(self, ppm: i64) -> Self {

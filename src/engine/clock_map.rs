@@ -10,7 +10,6 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::edges::per;
 use crate::event::{CrossTs, Reason};
 use crate::time::{Clock, Instant, Phc, Raw, Span, Sys};
 
@@ -157,7 +156,7 @@ impl ClockMap {
     fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
         let (before, after) = (self.kept.get(number)?, self.kept.get(number + 1)?);
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
-        let least = BASELINE.max(per(after.raw - before.raw, 4));
+        let least = BASELINE.max((after.raw - before.raw).per(4));
         let earlier = self.kept.iter().take(number).rev().take(NEIGHBORS).map(|start| (start, before));
         let later = self.kept.iter().skip(number + 2).take(NEIGHBORS).map(|end| (after, end));
         let usable = earlier.chain(later).filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= least);

@@ -11,8 +11,6 @@ use crate::event::{Contradiction, Edges as Grant, Reason};
 use crate::time::{Instant, Raw, Span};
 use tracks::Track;
 
-pub(super) use tracks::per;
-
 mod tracks;
 
 /// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
@@ -50,7 +48,7 @@ pub(super) struct Cluster {
 }
 
 /// The edges of the last seconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Edges {
     width: Option<Span>,
     grant: Grant,
@@ -75,9 +73,10 @@ pub struct OnTime {
 }
 
 /// How far the pulse is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pulse {
     /// No edge for some seconds.
+    #[default]
     Absent,
     /// Edges come; the on-time one is not settled.
     Measuring,
@@ -94,10 +93,8 @@ pub enum Found {
     OnTime(Dated, Span),
     /// An edge of a pulse whose on-time edge is not settled.
     Unsettled,
-    /// The other edge.
+    /// The other edge; or one in the on-time place with fewer edges than usual so far, or more: a short pulse is torn.
     OffTime,
-    /// In the on-time place, but with fewer edges than usual so far, or with more: a short pulse is not complete.
-    Torn,
     /// On no track.
     Stray,
     /// Not later than the edge before it: delivered again.
@@ -118,9 +115,7 @@ pub struct Hint {
 impl Edges {
     /// No edge so far; `width` is the configured pulse width.
     pub fn new(width: Option<Span>) -> Self {
-        let start = Instant::default();
-        let (clusters, pulse) = (VecDeque::new(), Pulse::Absent);
-        Self { width, grant: Grant::Unknown, clusters, last: None, since: start, pulse }
+        Self { width, ..Self::default() }
     }
 
     /// What the driver grants.
@@ -187,12 +182,8 @@ impl Edges {
         let Some(track) = seen.iter().find(newest) else { return Found::Stray };
         let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
         match self.clusters.back() {
-            Some(newest) if track.last() == on_time.last => {
-                if newest.edges == track.usual() {
-                    Found::OnTime(newest.first, track.miss())
-                } else {
-                    Found::Torn
-                }
+            Some(newest) if track.last() == on_time.last && newest.edges == track.usual() => {
+                Found::OnTime(newest.first, track.miss())
             }
             _ => Found::OffTime,
         }

@@ -5,7 +5,6 @@
 //! earlier than the pace allows that was measured in this burst. The rate that a port is set to is no measure: native
 //! USB hands over a burst at once, whatever rate is set.
 
-use crate::engine::edges::per;
 use crate::nmea::{Burst, Kind, SILENCE, Sentence, TimeOfDay, Validity};
 use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
@@ -137,14 +136,14 @@ impl Epochs {
 
     fn flush(&mut self, said: &mut Vec<Said>) {
         let named = std::mem::take(&mut self.named);
-        let Some(last) = named.iter().map(|named| named.first).max() else { return };
+        let Some(last) = named.last().map(|named| named.first) else { return };
         let rmc = named.iter().rfind(|named| named.decides);
         if rmc.is_some() {
             self.rmc_at = Some(last);
         }
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let Some(decides) = rmc.or(named.first().filter(|_| !is_late)) else { return };
-        let disagrees = named.iter().any(|other| other.time != decides.time && !other.is_nothing());
+        let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
         match (disagrees, decides.decides) {
             (true, true) => said.push(Said::Overruled),
             (true, false) => return said.push(Said::Contradiction),
@@ -185,16 +184,12 @@ impl Named {
         self.decides |= decides;
     }
 
-    fn is_nothing(&self) -> bool {
-        self.time == TimeOfDay::Fraction
-    }
-
     fn epoch(&self, utc: UtcSecond, burst: Burst) -> Epoch {
         let (lead, bytes) = self.lead;
         let began = |byte: Span| lead - byte.times(bytes as i64);
         let by_set_rate = began(burst.byte_time);
         let lasts = burst.last - burst.began;
-        let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - per(lasts, 32);
+        let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - lasts.per(32);
         Epoch { utc, began: [began(pace(burst)), lead], named: self.first, by_set_rate, is_saturated }
     }
 }
@@ -212,5 +207,5 @@ fn pace(burst: Burst) -> Span {
     let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
     // What breaks off within a line are an adapter's packets: those of a line that has the rate that is set, or faster.
     let most = if !whole_line && reads == 2 && byte_time > Span::ZERO { byte_time } else { SLOWEST };
-    took.scaled(Span::from_nanos(1), Span::from_nanos(between.max(1) as i64)).min(most)
+    took.per(between as i64).min(most)
 }

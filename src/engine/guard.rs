@@ -19,9 +19,10 @@ const WITNESS_FOR: Span = Span::from_secs(30);
 const WITNESS_FLOOR: Span = Span::from_millis(1);
 
 /// What is done when the system clock disagrees with the first label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WitnessMode {
     /// Nothing is published.
+    #[default]
     Block,
     /// It is said.
     Warn,
@@ -30,16 +31,17 @@ pub enum WitnessMode {
 }
 
 /// What is done about the two conventions that no wire can contradict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Conventions {
     /// They are assumed, unless the witness disagrees.
+    #[default]
     Assume,
     /// They must be configured, or the witness must agree.
     Confirm,
 }
 
 /// What stands at the gate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
@@ -54,9 +56,10 @@ pub struct Guard {
 }
 
 /// Whose the system clock may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Influence {
-    /// Nothing was published: whoever synchronises the system clock, it is not us.
+    /// Nothing was published: if the system clock is synchronized, it is not by us.
+    #[default]
     None,
     /// Published; the system clock follows us and is no witness any more.
     Ours,
@@ -76,15 +79,7 @@ pub enum Passage {
 impl Guard {
     /// A gate that has seen nothing.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
-        Self {
-            mode,
-            conventions,
-            witness: None,
-            announced: None,
-            announced_by_receiver: None,
-            influence: Influence::None,
-            held: None,
-        }
+        Self { mode, conventions, ..Self::default() }
     }
 
     /// Takes what the kernel says of the system clock.

@@ -41,7 +41,7 @@ const DISSENT_OF_EIGHT: u32 = 3;
 const DELAY_JUMP: Span = Span::from_millis(400);
 
 /// The label and what led to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Labeller {
     delay: Option<Span>,
     /// The last epochs, for a first label.
@@ -63,8 +63,6 @@ pub struct Label {
     pub delay: Span,
     /// Votes that confirmed it.
     weight: usize,
-    /// The last confirmed second, and when it was confirmed.
-    confirmed: (UtcSecond, Instant<Raw>),
     /// The last eight votes, one bit each: set where it dissents.
     dissent: u8,
     /// What the last votes named instead, all of them, and how many they are.
@@ -299,8 +297,8 @@ impl Labeller {
 
 impl Label {
     fn new(vote: Vote, weight: usize) -> Self {
-        let Vote { base, delay, utc, at, .. } = vote;
-        Self { base, delay, weight, confirmed: (utc, at), dissent: 0, instead: None, over_leap: None, doubted: false }
+        let Vote { base, delay, .. } = vote;
+        Self { base, delay, weight, dissent: 0, instead: None, over_leap: None, doubted: false }
     }
 
     fn confirm(self, vote: Vote) -> Self {
@@ -308,17 +306,11 @@ impl Label {
         Self {
             delay: vote.delay,
             weight: self.weight.saturating_add(1),
-            confirmed: (vote.utc, vote.at),
             dissent: self.dissent << 1,
             instead: None,
             over_leap,
             doubted: false,
             ..self
         }
-    }
-
-    /// When it was confirmed last.
-    pub fn confirmed_at(&self) -> Instant<Raw> {
-        self.confirmed.1
     }
 }

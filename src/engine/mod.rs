@@ -47,7 +47,7 @@ const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 const SETTLE: Span = Span::from_secs(12);
 
 /// The engine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Engine {
     config: Config,
     now: Instant<Raw>,
@@ -89,27 +89,11 @@ impl Engine {
         Self {
             config,
             now: Instant::from_nanos(i64::MIN),
-            framer: Framer::default(),
             epochs: Epochs::new(config.trust_zda),
-            hearing: Hearing::default(),
-            ublox: Ublox::default(),
-            clock_map: ClockMap::default(),
-            pending: VecDeque::new(),
             edges: Edges::new(config.width),
-            phase: Phase::default(),
             labeller: Labeller::new(config.delay),
             guard: Guard::new(config.witness, config.conventions),
-            impossible: None,
-            rolled_over: 0,
-            stamper: Stamper::Phc,
-            pulse_lost: false,
-            pulse_awaited_since: None,
-            last_counted: None,
-            by_system: None,
-            doubted: None,
-            has_published: false,
-            passed_over: None,
-            state: State::Searching(Reason::Starting),
+            ..Self::default()
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::edges::{OnTime, per};
+use crate::engine::edges::OnTime;
 use crate::time::{Instant, Phc, Raw, Span};
 
 /// An edge counts while it lies this near to where the count puts it, reading errors apart: the receiver's own noise.
@@ -120,7 +120,7 @@ impl Phase {
         }
         let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
         let expected = span(&start, &end).scaled(Span::from_nanos(after), Span::from_nanos(before));
-        let known = per((start.error + end.error).times(after), before) + from.error + to.error;
+        let known = (start.error + end.error).times(after).per(before) + from.error + to.error;
         let allowed = Span::SECOND.times(after).ppm(FREE_PPM) + READING + known;
         (span(&from, &to) - expected).abs() > allowed
     }

@@ -52,7 +52,7 @@ impl Engine {
         };
         match self.edges.add(dated, self.hint()) {
             Found::OnTime(dated, miss) => self.on_pulse(dated, phc, miss, said),
-            Found::OffTime | Found::Torn => {}
+            Found::OffTime => {}
             Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
             Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
             Found::Stale => said.push(Verdict::Rejected(Reason::StaleEdge)),

@@ -10,9 +10,10 @@ const LATCHED_WITHIN: Span = Span::from_nanos(50);
 const INTERRUPTED_WITHIN: Span = Span::from_micros(20);
 
 /// Who stamps the edges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Stamper {
     /// A PTP hardware clock, at the edge.
+    #[default]
     Phc,
     /// The kernel, in the interrupt that follows the edge, by the system clock.
     KernelPps,

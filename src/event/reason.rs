@@ -115,7 +115,7 @@ reasons! {
     /// Several edges in the on-time place.
     Ringing = "ringing": "the on-time edge arrives as several edges within 50 us: check the pulse's level and termination, and crosstalk from other wires",
     /// The pulse has to prove itself.
-    Settling = "settling": "the pulse moved, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 12 s",
+    Settling = "settling": "the pulse moved or runs free, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 12 s",
 
     // The label cannot be trusted.
     /// Delays at both ends of the second.
@@ -135,7 +135,7 @@ reasons! {
     /// The configured delay does not fit.
     DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
     /// A leap second may be happening.
-    LeapWindow = "leap-window": "the end of June or December: a leap second may come, so nothing is published until sentences have confirmed the count after it",
+    LeapWindow = "leap-window": "the end of a month: a leap second may come, so nothing is published until sentences have confirmed the count after it",
     /// The leap second that the table announces did not show.
     LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check that the table is the current one (package tzdata), and the receiver against another clock",
     /// The system clock says otherwise.
@@ -150,8 +150,6 @@ reasons! {
     Stray = "stray-edge": "an edge that fits no pulse: where there are many, check the pulse's level and termination",
     /// An old edge again.
     StaleEdge = "stale-edge": "an edge that was seen before or is too old to be dated: where there are many, look for the driver's messages with dmesg",
-    /// A short pulse with one edge missing or added.
-    TornPulse = "torn-pulse": "a short pulse did not show the same edges as before: where that is often, set the receiver to a longer pulse, such as 100ms",
     /// PHC stepped.
     PhcStepped = "phc-stepped": "the PTP hardware clock was stepped or changed its rate around the pulse: where that is often, find out who steers it (ptp4l, phc2sys, ts2phc)",
     /// System clock stepped.

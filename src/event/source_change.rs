@@ -59,7 +59,7 @@ impl Lost {
 }
 
 /// Which edges the driver grants, as far as that is certain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Edges {
     /// The on-time edge alone: the driver has granted a strict request for it, or is known to stamp no other.
     RisingOnly,
@@ -67,5 +67,6 @@ pub enum Edges {
     /// alone means that the other one is lost.
     Both,
     /// Nothing is certain: one edge alone proves nothing.
+    #[default]
     Unknown,
 }

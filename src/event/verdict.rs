@@ -75,6 +75,12 @@ pub enum State {
     Refusing(Reason),
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self::Searching(Reason::Starting)
+    }
+}
+
 impl State {
     /// Whether samples are published in this state.
     pub fn publishes(self) -> bool {

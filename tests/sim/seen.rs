@@ -8,7 +8,7 @@ use gnss2shm::source::simulator::scenario::{
 };
 use gnss2shm::time::{Date, Span, UtcSecond};
 
-use super::harness::{Outcome, evening, ms, run, run_from, steady};
+use super::harness::{Judged, Outcome, ms, run, run_from, steady};
 
 /// Seconds within which a clean world is locked again.
 const BACK: i64 = 20;
@@ -224,10 +224,7 @@ fn a_corrected_leap_count_is_followed_however_much_the_delays_jitter() {
         let outcome = run(Config::default(), &scenario, 80);
         let context = format!("{delay} +- {jitter} ms");
         assert_eq!(outcome.relabelled, [-3], "{context}");
-        assert!(
-            outcome.samples.iter().filter(|judged| judged.second > 43).all(|judged| judged.is_right()),
-            "{context}"
-        );
+        assert!(outcome.samples.iter().filter(|judged| judged.second > 43).all(Judged::is_right), "{context}");
         assert!(outcome.samples.iter().filter(|judged| judged.second > 60).count() > 10, "{context}");
     }
 }
@@ -238,7 +235,7 @@ fn a_leap_count_corrected_within_the_leap_window_is_followed() {
     let scenario = faulty(Scenario::default(), 0, 61, &[FaultKind::WrongSecond(2)]);
     let outcome = run_from(first, Config::default(), &scenario, 120);
     assert!(outcome.samples.iter().filter(|judged| judged.second > 80).count() > 30, "{:?}", outcome.state);
-    assert!(outcome.samples.iter().filter(|judged| judged.second > 64).all(|judged| judged.is_right()));
+    assert!(outcome.samples.iter().filter(|judged| judged.second > 64).all(Judged::is_right));
 }
 
 #[test]

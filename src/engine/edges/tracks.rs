@@ -12,6 +12,8 @@ const PERIOD_PPM: i64 = 500;
 const JITTER: Span = Span::from_micros(5);
 /// How much the period may wander from one second to the next.
 const WANDER: Span = Span::from_nanos(200);
+/// Two edges as far apart as their tracks, but for this, are of one second.
+const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
 const HITS: usize = 3;
 /// Seconds looked back for a period.
@@ -65,7 +67,7 @@ fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<(usize, Span)> 
         if !(1..=SECONDS).contains(&seconds) || miss.abs() > allowed {
             continue;
         }
-        let period = per(end.first.raw - start.first.raw, seconds);
+        let period = (end.first.raw - start.first.raw).per(seconds);
         let track = Track { hits: vec![*end], period };
         let hits = clusters.iter().filter(|cluster| track.meets(cluster)).count();
         if hits as i64 >= seconds && seconds >= HITS as i64 {
@@ -80,11 +82,6 @@ fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<(usize, Span)> 
 
 fn errors(a: &Cluster, b: &Cluster) -> Span {
     a.first.raw_error + b.first.raw_error
-}
-
-/// A span divided by a number of seconds.
-pub(crate) fn per(span: Span, seconds: i64) -> Span {
-    span.scaled(Span::from_nanos(1), Span::from_nanos(seconds.max(1)))
 }
 
 impl Track {
@@ -159,8 +156,7 @@ impl Track {
     /// In how many seconds both were hit.
     pub(super) fn seconds_shared(&self, other: &Self) -> usize {
         let gap = self.gap_to(other);
-        let partner =
-            |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < gap_tolerance());
+        let partner = |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < SAME_SECOND);
         self.hits.iter().filter(partner).count()
     }
 
@@ -168,9 +164,4 @@ impl Track {
         let since = self.hits.last().map_or(self.last(), |hit| hit.first.raw);
         OnTime { width, last: self.last(), since, period: self.period }
     }
-}
-
-/// Two edges of one second: to the half of what else they could be.
-const fn gap_tolerance() -> Span {
-    Span::from_millis(1)
 }

@@ -20,8 +20,6 @@ pub(super) struct Vote {
     pub(super) utc: UtcSecond,
     /// Pulse to the read that brought the first byte.
     pub(super) delay: Span,
-    /// When that read returned.
-    pub(super) at: Instant<Raw>,
     /// Whether the rate that the port is set to would not make it another one.
     sure: bool,
 }
@@ -45,7 +43,7 @@ pub(super) enum Placed {
 pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: Option<UtcSecond>) -> Placed {
     let Epoch { utc, began: [earliest, latest], named, by_set_rate, is_saturated } = *epoch;
     let base = |index: i64| utc.plus(index.saturating_neg());
-    let vote = |index, delay, sure| Placed::Vote(Vote { base: base(index), utc, delay, at: named, sure });
+    let vote = |index, delay, sure| Placed::Vote(Vote { base: base(index), utc, delay, sure });
     if is_saturated {
         return Placed::Saturated;
     }
