@@ -65,7 +65,7 @@ mod tests {
     fn every_ten_minutes_it_says_what_came_since_the_last() {
         let mut summary = Summary::default();
         for (round, says) in [
-            (0, "0 samples in 600 s, rejected: 600 stray-edge, 1200 phc-stepped"),
+            (0, "0 samples in 600 s, rejected: 1200 phc-stepped, 600 stray-edge"),
             (1, "0 samples in 600 s, rejected: nothing"),
         ] {
             let said: Vec<_> = (0..TICKS)

@@ -213,7 +213,7 @@ impl Edges {
     /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
     fn choose_lone(&self, now: Instant<Raw>, lone: &Track) -> Pulse {
         match (lone.usual(), self.grant) {
-            (2, _) => {
+            (2, Grant::Both | Grant::Unknown) => {
                 let (width, misfit) = (lone.width(), |width: Span| (lone.width() - width).abs() > closeness(width));
                 if self.width.is_some_and(misfit) {
                     Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, width)))
@@ -221,6 +221,8 @@ impl Edges {
                     Pulse::Settled(lone.on_time(Some(width)))
                 }
             }
+            // Of a NIC that timestamps one edge, two in one place are no short pulse.
+            (2, Grant::RisingOnly) => Pulse::Refused(Reason::Ringing, None),
             (1, Grant::RisingOnly) => Pulse::Settled(lone.on_time(None)),
             (1, _) if now - self.since <= LOST_AFTER => Pulse::Measuring,
             (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),

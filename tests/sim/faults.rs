@@ -7,7 +7,7 @@ use gnss2shm::engine::Config;
 use gnss2shm::event::{Announced, Leap};
 use gnss2shm::source::simulator::random::Random;
 use gnss2shm::source::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
+    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::time::{Date, Span, UtcSecond};
 
@@ -19,7 +19,7 @@ const SECONDS: i64 = 1_000;
 const IN_ALL: i64 = 200_000;
 
 /// Kinds of faults.
-const KINDS: u64 = 26;
+const KINDS: u64 = 29;
 
 /// One of everything that can go wrong within the envelope, of random size.
 fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<Fault> {
@@ -67,6 +67,13 @@ fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<
             let end = random.one_of(&ends, PulseEnd::Both);
             vec![FaultKind::Ringing(end, Span::from_nanos(random.between(200, 45_000)))]
         }
+        25 => {
+            let ends = [PulseEnd::Rising, PulseEnd::Falling];
+            let permille = random.one_of(&[300, 700, 950, 1_000], 1_000);
+            vec![FaultKind::PolarityLoss(random.one_of(&ends, PulseEnd::Rising), permille)]
+        }
+        26 => vec![FaultKind::PhcServo(random.between(1, 100), ms(random.between(0, 999)))],
+        27 => vec![FaultKind::PhcNudge(Span::from_micros(random.between(1, 200)), ms(random.between(0, 999)))],
         // Without a fix a receiver names what its own clock says.
         _ => vec![FaultKind::WrongSecond(random.between(-100_000, 100_000)), FaultKind::NoFix],
     };
@@ -92,6 +99,7 @@ fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
         jitter: ms(random.between(0, 50)),
         spread: random.one_of(&[Spread::Even, Spread::Normal, Spread::Wander], Spread::Even),
         baud,
+        pace: random.one_of(&[Pace::Line, Pace::Line, Pace::AtOnce], Pace::Line),
         width: Span::from_micros(
             random.one_of(&[1, 10, 49, 55, 100, 1_000, 20_000, 100_000, 200_000, 449_000], 100_000),
         ),
@@ -110,8 +118,18 @@ fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
 
 /// A set of sentences that the line can carry, in one of the orders that receivers send them in.
 fn any_sentences(random: &mut Random, baud: u32) -> Vec<SimSentence> {
-    use SimSentence::{Gga, Gsa, Rmc, Zda};
-    let sets = [&[Rmc, Zda, Gga, Gsa][..], &[Gga, Gsa, Rmc, Zda], &[Gga, Gsa, Zda], &[Zda, Rmc], &[Gsa, Rmc]];
+    use SimSentence::{Gga, GgaInvalid, GllAhead, GnsPlain, Gsa, Rmc, Zda, ZdaAhead};
+    let sets = [
+        &[Rmc, Zda, Gga, Gsa][..],
+        &[Gga, Gsa, Rmc, Zda],
+        &[Gga, Gsa, Zda],
+        &[Zda, Rmc],
+        &[Gsa, Rmc],
+        &[Rmc, Gga, ZdaAhead],
+        &[ZdaAhead, Rmc],
+        &[Rmc, GnsPlain, GllAhead],
+        &[Rmc, GgaInvalid],
+    ];
     let set = random.one_of(&sets, &[Rmc]);
     if baud < 9_600 { vec![Rmc] } else { set.to_vec() }
 }
@@ -147,6 +165,9 @@ pub fn any_world(seed: u64) -> (UtcSecond, Scenario) {
         let faults = any_fault(&mut random, &scenario, when);
         scenario.faults.extend(faults);
     }
+    // Ringing of one edge where the other is lost looks like a short pulse (README, Limits).
+    let rings = scenario.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Ringing(..)));
+    scenario.faults.retain(|fault| !rings || !matches!(fault.kind, FaultKind::PolarityLoss(..)));
     // Jumps and ramps of the delay add up where they meet: only one of them at a time stays in the envelope.
     let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
     let moving = scenario.faults.iter().position(moves);
