@@ -28,6 +28,8 @@ const BASELINE: Span = Span::from_millis(4);
 /// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
 /// a PHC runs off by [`RATE_PPM`].
 const SLEW_PPM: i64 = 200_000;
+/// By how much a servo changes a PHC's rate at once.
+const SERVO_PPM: i64 = 100;
 /// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
 /// certain than [`WINDOWS`] times the narrowest window in memory.
 const ERROR_LIMIT: Span = Span::from_micros(10);
@@ -130,21 +132,24 @@ impl ClockMap {
         let window = before.window + between(before.window.nanos(), after.window.nanos());
         let half = Span::from_nanos(window.nanos() / 2 + 1);
         let nearest = part.min(whole - part);
+        // What a servo may have done since the nearest reading; of a kernel PPS device the clock is its own reading.
+        let is_own = before.phc.nanos() == before.sys.nanos();
+        let unseen = if is_own { Span::ZERO } else { nearest.ppm(SERVO_PPM) };
         let (Some(raw_bend), Some(sys_bend)) = (self.bend(number, |c| c.raw), self.bend(number, |c| c.sys)) else {
             return Dating::Uneven;
         };
-        let raw_error = half + raw_bend.at(nearest, whole);
+        let raw_error = half + unseen + raw_bend.at(nearest, whole);
         if raw_error > COARSE {
             return Dating::Uneven;
         }
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
-        let error = half + sys_bend.at(nearest, whole);
+        let error = half + unseen + sys_bend.at(nearest, whole);
         let sys = if error.max(raw_error) <= limit {
             Ok(before.sys + between(before.sys.nanos(), after.sys.nanos()))
         } else if half > limit {
             Err(Reason::ErrorTooLarge)
-        } else if raw_error > limit && before.phc.nanos() != before.sys.nanos() {
+        } else if raw_error > limit && !is_own {
             Err(Reason::PhcStepped)
         } else {
             Err(Reason::SysStepped)

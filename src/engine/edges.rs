@@ -213,14 +213,13 @@ impl Edges {
     /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
     fn choose_lone(&self, now: Instant<Raw>, lone: &Track) -> Pulse {
         match (lone.usual(), self.grant) {
-            (2, Grant::Both | Grant::Unknown) => {
-                let (width, misfit) = (lone.width(), |width: Span| (lone.width() - width).abs() > closeness(width));
-                if self.width.is_some_and(misfit) {
-                    Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, width)))
-                } else {
-                    Pulse::Settled(lone.on_time(Some(width)))
+            (2, Grant::Both | Grant::Unknown) => match (lone.width(), self.width) {
+                (None, _) => Pulse::Refused(Reason::Ringing, None),
+                (Some(seen), Some(width)) if (seen - width).abs() > closeness(width) => {
+                    Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, seen)))
                 }
-            }
+                (width, _) => Pulse::Settled(lone.on_time(width)),
+            },
             // Of a NIC that timestamps one edge, two in one place are no short pulse.
             (2, Grant::RisingOnly) => Pulse::Refused(Reason::Ringing, None),
             (1, Grant::RisingOnly) => Pulse::Settled(lone.on_time(None)),

@@ -167,7 +167,8 @@ pub fn any_world(seed: u64) -> (UtcSecond, Scenario) {
     }
     // Ringing of one edge where the other is lost looks like a short pulse (README, Limits).
     let rings = scenario.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Ringing(..)));
-    scenario.faults.retain(|fault| !rings || !matches!(fault.kind, FaultKind::PolarityLoss(..)));
+    let loses = |fault: &Fault| matches!(fault.kind, FaultKind::PolarityLoss(..) | FaultKind::EdgeLoss(_));
+    scenario.faults.retain(|fault| !rings || !loses(fault));
     // Jumps and ramps of the delay add up where they meet: only one of them at a time stays in the envelope.
     let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
     let moving = scenario.faults.iter().position(moves);

@@ -126,9 +126,11 @@ impl Track {
         (1..=3).rev().max_by_key(|&edges| counts.get(edges - 1).copied()).unwrap_or(1)
     }
 
-    /// How wide its clusters are, mostly: those that are whole.
-    pub(super) fn width(&self) -> Span {
-        self.hits.iter().find(|hit| hit.edges == 2).map_or(Span::ZERO, |hit| hit.width)
+    /// How wide its clusters of two edges are, if they are all as wide: those of a short pulse, and not of ringing.
+    pub(super) fn width(&self) -> Option<Span> {
+        let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).map(|hit| hit.width);
+        let newest = widths.next()?;
+        widths.all(|width| (width - newest).abs() <= JITTER).then_some(newest)
     }
 
     /// How far its last hit lies from where the one before puts it.
