@@ -150,8 +150,10 @@ impl Span {
     pub const fn nearest(self, unit: Self) -> (i64, Self) {
         let unit = if unit.0 < 1 { 1 } else { unit.0 };
         if let Some(reach) = self.0.checked_add(unit / 2) {
-            let n = reach.div_euclid(unit); // what is left is half a unit at most
-            return (n, Self(self.0 - n * unit));
+            let n = reach.div_euclid(unit);
+            if let Some(whole) = n.checked_mul(unit) {
+                return (n, Self(self.0 - whole)); // what is left is half a unit at most
+            }
         }
         let n = (self.0 as i128 + (unit / 2) as i128).div_euclid(unit as i128);
         (clamp(n), Self(clamp(self.0 as i128 - n * unit as i128)))
