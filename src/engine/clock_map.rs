@@ -186,7 +186,7 @@ struct Bend {
 impl Bend {
     /// What a moment may be off that is so far from the nearest reading, of a bracket so long.
     fn at(self, nearest: Span, whole: Span) -> Span {
-        self.step + self.rate.times(2).scaled(nearest, whole)
+        self.step + self.rate.scaled(nearest, whole)
     }
 }
 
