@@ -100,11 +100,6 @@ impl ClockMap {
         self.kept.clear();
     }
 
-    /// When the last cross timestamp was taken.
-    pub fn latest(&self) -> Option<Instant<Raw>> {
-        self.kept.back().map(|cross| cross.raw)
-    }
-
     /// Dates a moment of the PHC that was read from the driver's queue at `read_at`.
     pub fn date(&self, phc: Instant<Phc>, read_at: Instant<Raw>) -> Dating {
         if self.kept.back().is_none_or(|last| phc > last.phc) {

@@ -20,7 +20,7 @@ const CLUSTER_AGAIN: Span = Span::from_micros(10);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
-/// Three seconds in a row without an edge: a track is not seen any more, a pulse is absent.
+/// Three seconds in a row without an edge: a track is no longer seen, a pulse is absent.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
 /// Seconds in which both edges must have been seen before they are a pair, and hits that make a lone edge's track.
 const TO_SETTLE: usize = 3;

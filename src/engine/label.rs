@@ -221,11 +221,7 @@ impl Labeller {
     fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
         let change = vote.base.posix().saturating_sub(label.base.posix());
         let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
-        let expected = match beside.leap {
-            Leap::Insert => Some(-1),
-            Leap::Delete => Some(1),
-            Leap::None => None,
-        };
+        let expected = change_over(beside.leap);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
@@ -248,11 +244,7 @@ impl Labeller {
                 _ => Labelling::Open,
             };
         };
-        let announced = match leap {
-            Leap::None => None,
-            Leap::Insert => Some(-1),
-            Leap::Delete => Some(1),
-        };
+        let announced = change_over(leap);
         let figures = label.instead.map(|(vote, _)| match announced.filter(|_| label.over_leap.is_some()) {
             Some(announced) => {
                 Contradiction::Leap { announced, shown: vote.base.posix().saturating_sub(label.base.posix()) }
@@ -312,5 +304,14 @@ impl Label {
             doubted: false,
             ..self
         }
+    }
+}
+
+/// By how much the label changes over a leap second.
+fn change_over(leap: Leap) -> Option<i64> {
+    match leap {
+        Leap::None => None,
+        Leap::Insert => Some(-1),
+        Leap::Delete => Some(1),
     }
 }
