@@ -36,6 +36,8 @@ const ERROR_LIMIT: Span = Span::from_micros(10);
 const WINDOWS: i64 = 4;
 /// A raw clock that stood still for longer than this was suspended with the machine.
 const SUSPENDED: Span = Span::from_millis(100);
+/// Nothing changes a clock's rate twice within this: servos work 16 times a second at most, chronyd less often.
+const BRIEF: Span = Span::from_millis(30);
 
 /// Converts PHC time to raw and system time.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +166,8 @@ impl ClockMap {
             usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).collect();
         bends.sort_unstable();
         let step = bends.get(1).or(bends.first()).copied()?;
-        let rate = bends.into_iter().rfind(|bend| *bend <= phc.ppm(SLEW_PPM)).unwrap_or_default();
+        let is_slewed = |bend: &Span| phc > BRIEF && *bend <= phc.ppm(SLEW_PPM);
+        let rate = bends.into_iter().rfind(is_slewed).unwrap_or_default();
         Some(Bend { step, rate })
     }
 }
@@ -174,7 +177,8 @@ impl ClockMap {
 struct Bend {
     /// By the second best of them: one may hold a step itself, and one may fit by chance.
     step: Span,
-    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here.
+    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. None in
+    /// a bracket too brief for two changes.
     rate: Span,
 }
 
