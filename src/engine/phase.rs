@@ -20,6 +20,8 @@ const TO_SETTLE: i64 = 16;
 const NEW: usize = 5;
 /// By more than this against both oscillators, a pulse runs free. Both of them change less within a minute.
 const FREE_PPM: i64 = 1;
+/// A rate that the pulse left so long ago is no evidence any more: then both oscillators have changed.
+const OUTDATED: Span = Span::from_secs(120);
 /// What reading the clocks is good to, where it is as good as can be.
 const READING: Span = Span::from_nanos(300);
 
@@ -97,6 +99,9 @@ impl Phase {
     /// Adds a hit; says whether the newest ones leave the settled rate on both oscillators.
     fn add(&mut self, hit: Hit) -> bool {
         self.new.push_back(hit);
+        if self.settled.back().is_some_and(|last| hit.raw - last.raw > OUTDATED) {
+            self.settled.clear();
+        }
         let runs_free = self.departs(|hit| hit.raw.nanos()) && self.departs(|hit| hit.phc.nanos());
         if self.new.len() > NEW
             && let Some(hit) = self.new.pop_front()

@@ -199,6 +199,18 @@ fn a_pulse_that_begins_to_run_free_is_noticed_before_ten_microseconds() {
     }
 }
 
+/// Nothing on any wire tells a pulse that runs free for good from oscillators that both changed (README, Limits).
+#[test]
+fn a_new_rate_of_the_pulse_is_doubted_for_two_minutes() {
+    for drift in [2_000, -4_500] {
+        let scenario = faulty(Scenario::default(), 60, 300, &[FaultKind::PulseDrift(Span::from_nanos(drift))]);
+        let seconds: Vec<i64> =
+            run(Config::default(), &scenario, 240).samples.iter().map(|judged| judged.second).collect();
+        let silence = seconds.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(silence.is_some_and(|silence| (120..140).contains(&silence)), "{drift} ns/s: {silence:?}");
+    }
+}
+
 #[test]
 fn a_delay_that_jumps_by_whole_seconds_is_refused_while_it_lasts() {
     for jump in [1_000, 3_000, 5_000] {
