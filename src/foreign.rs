@@ -113,8 +113,9 @@ impl Recogniser {
     /// Takes a byte; what it completes.
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;
-        for (frame, (foreign, take)) in self.frames.iter_mut().zip(PROTOCOLS) {
-            found = found.or(take(frame, byte).then_some(foreign));
+        for (frame, (foreign, first, take)) in self.frames.iter_mut().zip(PROTOCOLS) {
+            let is_found = frame.wants(byte, first) && take(frame, byte);
+            found = found.or(is_found.then_some(foreign));
         }
         let rows = [(self.tsip.take(byte), Foreign::Tsip), (self.greis.take(byte), Foreign::Greis)];
         let in_row = rows.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign));

@@ -31,17 +31,22 @@ pub(super) struct Frame {
 /// What a protocol's reader does with a byte: whether a right frame ends with it.
 type Take = fn(&mut Frame, u8) -> bool;
 
-/// Each protocol, and how its frames are read.
-pub(super) const PROTOCOLS: [(Foreign, Take); 6] = [
-    (Foreign::Rtcm, Frame::rtcm),
-    (Foreign::Sbf, Frame::sbf),
-    (Foreign::Sirf, Frame::sirf),
-    (Foreign::Skytraq, Frame::skytraq),
-    (Foreign::Casic, Frame::casic),
-    (Foreign::Oncore, Frame::oncore),
+/// Each protocol, the first byte of its header, and how its frames are read.
+pub(super) const PROTOCOLS: [(Foreign, u8, Take); 6] = [
+    (Foreign::Rtcm, 0xD3, Frame::rtcm),
+    (Foreign::Sbf, b'$', Frame::sbf),
+    (Foreign::Sirf, 0xA0, Frame::sirf),
+    (Foreign::Skytraq, 0xA0, Frame::skytraq),
+    (Foreign::Casic, 0xBA, Frame::casic),
+    (Foreign::Oncore, b'@', Frame::oncore),
 ];
 
 impl Frame {
+    /// Whether this byte is of a frame, or begins one: most are not, and are not looked at.
+    pub(super) fn wants(&self, byte: u8, first: u8) -> bool {
+        self.have > 0 || byte == first
+    }
+
     /// RTCM 10403: 0xD3, six bits of zero, ten of length, so many bytes, and a CRC-24Q over all of it: with the CRC's own
     /// bytes the sum is zero.
     fn rtcm(&mut self, byte: u8) -> bool {
