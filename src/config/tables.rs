@@ -200,7 +200,7 @@ settings! {
 
     /// The receiver's sentences.
     sentences: Sentences {
-        /// Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s
+        /// Time from the pulse to the read of its sentences' first byte, where that is over 950 ms, or the pulse lasts about 500 ms
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         delay: Delay,
         /// Accept ZDA alone, which does not say whether there is a fix

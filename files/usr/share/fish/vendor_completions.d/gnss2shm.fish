@@ -53,7 +53,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Whic
 one\t'the on-time edge alone: it is believed'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labelled' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the first byte of its sentence, if it is not from 0 to 1 s' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the read of its sentences\' first byte, where that is over 950 ms, or the pulse lasts about 500 ms' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock to write to, instead of SHM or beside it' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that tells how things stand, for `gnss2shm status`' -r -F
