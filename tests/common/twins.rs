@@ -13,8 +13,10 @@ pub const AGREE: Span = Span::from_secs(20);
 /// Two samples of the same edge are no further apart than this.
 const SAME_EDGE: Span = Span::from_micros(20);
 
-/// By the second in which they came: label and system time.
-pub type Samples = BTreeMap<i64, (UtcSecond, i64)>;
+/// By the second in which they came.
+pub type Samples = BTreeMap<i64, Said>;
+/// The second, and when it began by the system clock.
+pub type Said = (UtcSecond, i64);
 
 /// What came of a twin.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +24,7 @@ pub struct Compared {
     /// Seconds for which both had a sample.
     pub both: usize,
     /// Those in which they were not the same: the second, what the twin said, what the first said.
-    pub differ: Vec<(i64, (UtcSecond, i64), (UtcSecond, i64))>,
+    pub differ: Vec<(i64, Said, Said)>,
     /// Seconds for which the first alone had a sample: its memory was of use.
     pub first_alone: usize,
     /// Seconds for which the twin alone had one: the first's memory was in the way.

@@ -121,7 +121,8 @@ impl Judgement {
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { length, right, wrong, to_lock, names_seconds, last, silent, rejected, twins } = self;
-        let lock = to_lock.map_or_else(|| "never".into(), |span| format!("{:.1}", span.nanos() as f64 / 1e9));
+        let tenths = |span: &Span| span.div_rem(Span::from_millis(100)).0;
+        let lock = to_lock.as_ref().map(tenths).map_or_else(|| "never".into(), |n| format!("{}.{}", n / 10, n % 10));
         let main = silent.iter().max_by_key(|(_, time)| **time).map_or("none", |(why, _)| why);
         write!(
             f,

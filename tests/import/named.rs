@@ -2,8 +2,9 @@
 //! truth found this way is not the engine's own.
 
 use gnss2shm::event::Bytes;
-use gnss2shm::nmea::{Found, Framer, TimeOfDay, Validity};
+use gnss2shm::nmea::{Found, Framer, Validity};
 use gnss2shm::time::{DAY, Date, Instant, NANOS, Span};
+use gnss2shm::ubx::Message;
 
 /// A sentence or frame that names a time, or has the field for it.
 pub(crate) struct Named {
@@ -36,12 +37,12 @@ pub(crate) fn named(log: &[u8]) -> Vec<Named> {
                 }
             }
             Found::Frame(frame, _) => {
-                let Some(said) = frame.sentence() else { return };
-                let time = match said.time {
-                    Some(TimeOfDay::Whole(second)) => Some(i64::from(second) * 1_000),
-                    _ => None,
+                let (key, said) = match frame.message {
+                    Message::Pvt(said) => ("PVT", said),
+                    Message::TimeUtc(said) => ("TIMEUTC", said),
+                    _ => return,
                 };
-                let key = if matches!(said.kind, gnss2shm::nmea::Kind::Pvt) { "PVT" } else { "TIMEUTC" };
+                let time = said.since_midnight.map(|span| span.nearest(Span::from_millis(1)).0);
                 let (at, is_valid) = (frame.first_byte.nanos() as usize, said.validity == Validity::Valid);
                 all.push(Named { at, key: key.into(), time, date: said.date, is_valid });
             }

@@ -16,7 +16,7 @@ mod tests;
 mod twins;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn import(args: &Args, file: &PathBuf) -> Result<Imported, String> {
+fn import(args: &Args, file: &Path) -> Result<Imported, String> {
     let content = fs::read(file).map_err(|error| error.to_string())?;
     let text = || String::from_utf8(content.clone()).map_err(|error| error.to_string());
     match args.format {
@@ -79,7 +79,7 @@ fn import(args: &Args, file: &PathBuf) -> Result<Imported, String> {
     }
 }
 
-fn take(args: &Args, file: &PathBuf, imported: &Imported) -> Result<bool, String> {
+fn take(args: &Args, file: &Path, imported: &Imported) -> Result<bool, String> {
     if args.judge {
         let judgement = judge::judge(imported);
         println!("{}: {judgement}", file.display());
