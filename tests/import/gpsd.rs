@@ -101,7 +101,11 @@ fn divided<'a>(log: &'a [u8], sentences: &[Named], leader: &str, starts: Option<
         };
         cuts.push((cut.map_or(next.at, |s| s.at), *next));
     }
-    let ends = cuts.iter().skip(1).map(|(at, _)| *at).chain([log.len()]);
+    // After the last leader, the log breaks off in the middle of a burst that nobody leads.
+    let tail = leaders.last().and_then(|last| {
+        sentences.iter().find(|s| s.at > last.at && s.time.is_some() && s.time != last.time && has_say(s))
+    });
+    let ends = cuts.iter().skip(1).map(|(at, _)| *at).chain([tail.map_or(log.len(), |s| s.at)]);
     let bursts = cuts.iter().zip(ends);
     bursts
         .map(|((at, leader), end)| Burst {
