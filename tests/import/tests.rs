@@ -1,6 +1,8 @@
 //! Each importer on a log that is made up, in the format of the real ones.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write;
+
 use clap::Parser;
 use gnss2shm::source::simulator::scenario::{Shown, SimSentence};
 use gnss2shm::time::{Date, Span, UtcSecond};
@@ -83,7 +85,7 @@ fn an_event_log_of_satpulse_has_its_clocks() {
             };
             let kind = if is_edge { "pulseEdge" } else { "time" };
             let mono = decimal(mono);
-            log += &format!("{{\"type\":\"{kind}\",\"t\":\"{t}\",\"mono\":{mono},\"data\":{{{data}}}}}\n");
+            writeln!(log, "{{\"type\":\"{kind}\",\"t\":\"{t}\",\"mono\":{mono},\"data\":{{{data}}}}}").unwrap();
         }
     }
     assert_right(&events::import(&log).unwrap(), 30);
