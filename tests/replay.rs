@@ -9,6 +9,8 @@
 mod common;
 #[path = "replay/make.rs"]
 mod make;
+#[path = "common/twins.rs"]
+mod twins;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,6 +103,30 @@ fn recordings_show_the_faults_that_they_are_named_for() {
         }
     }
     assert!(!of("half-second-pulse.rec").iter().any(|verdict| matches!(verdict, Verdict::Sample(_))));
+}
+
+/// A twin that starts anywhere in a recording: what it says is what was said. Recordings are short, so no twin is given
+/// the twenty seconds that it may take.
+#[test]
+fn a_twin_that_starts_late_agrees_on_every_recording() {
+    for recording in recordings() {
+        let (mut config, mut events) = (Config::default(), Vec::new());
+        let result = Reader::default().push(&fs::read(&recording).unwrap(), |item| match item {
+            Item::Header(header) => config = header.config,
+            Item::Event(event) => events.push(event),
+            Item::Lost(events) => panic!("{events} lost"),
+        });
+        result.unwrap();
+        let [began, ended] = [events[0].head().0, events.last().unwrap().head().0];
+        let first = twins::samples(config, &events, began);
+        let mut both = 0;
+        for start in (370..(ended - began).nanos() / 1_000_000).step_by(730) {
+            let compared = twins::compare(config, &events, &first, began + Span::from_millis(start), Span::ZERO);
+            assert!(compared.differ.is_empty(), "{}, {start} ms: {:?}", recording.display(), compared.differ);
+            both += compared.both;
+        }
+        assert!(both > 10 || first.is_empty(), "{}: {both} samples compared", recording.display());
+    }
 }
 
 #[test]
