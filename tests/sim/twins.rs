@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use gnss2shm::engine::{Config, Engine};
+use gnss2shm::envelope::Envelope;
 use gnss2shm::event::{Event, Verdict};
+use gnss2shm::source::simulator::envelope::Case;
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
 use gnss2shm::time::{Instant, Raw, Span, UtcSecond};
 
-use super::faults::any_world;
 use super::harness::ms;
 
 /// How long the twin may take.
@@ -42,7 +43,7 @@ fn samples(events: &[Event], from: Instant<Raw>) -> BTreeMap<i64, (UtcSecond, i6
 fn a_twin_that_starts_late_agrees_within_twenty_seconds() {
     let (mut compared, mut differ) = (0, Vec::new());
     for seed in 0..150 {
-        let (first, scenario) = any_world(seed);
+        let Case { first, scenario } = Envelope::draw(seed, 1_000);
         let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
         let end = timeline.world().pulse_number(SECONDS);
         let events: Vec<Event> =
