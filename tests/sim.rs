@@ -12,6 +12,8 @@
     unreachable_pub
 )]
 
+#[path = "sim/adversary.rs"]
+mod adversary;
 #[path = "sim/envelope.rs"]
 mod envelope;
 #[path = "sim/faults.rs"]
@@ -20,12 +22,16 @@ mod faults;
 mod garbage;
 #[path = "sim/harness.rs"]
 mod harness;
+#[path = "sim/hostile.rs"]
+mod hostile;
 #[path = "sim/pulses.rs"]
 mod pulses;
 #[path = "sim/readme.rs"]
 mod readme;
 #[path = "sim/seen.rs"]
 mod seen;
+#[path = "sim/stabilise.rs"]
+mod stabilise;
 #[path = "sim/states.rs"]
 mod states;
 #[path = "sim/twins.rs"]
