@@ -39,6 +39,7 @@ struct Hunt {
     /// What was found so far: the kind of failure and what it takes.
     finds: BTreeSet<String>,
     judged: u64,
+    began: u64,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -52,6 +53,11 @@ fn on_processor() -> u64 {
 }
 
 impl Hunt {
+    /// Seconds of the processor that the hunt has taken.
+    fn seconds(&self) -> u64 {
+        (on_processor() - self.began) / 1_000_000_000
+    }
+
     fn next(&mut self) -> Genome {
         if self.population.len() < POPULATION || number("GNSS2SHM_ADVERSARY_PLAIN").is_some() {
             return Genome::draw(self.random.bits());
@@ -101,9 +107,10 @@ impl Hunt {
             return;
         }
         println!(
-            "\nFIND {} after {} worlds: {what}\n{}\n{}",
+            "\nFIND {} after {} worlds, {} s: {what}\n{}\n{}",
             self.finds.len(),
             self.judged,
+            self.seconds(),
             failure.says,
             literal::of(&small)
         );
@@ -123,9 +130,10 @@ fn the_adversary_finds_nothing() {
         ground: BTreeSet::new(),
         finds: BTreeSet::new(),
         judged: 0,
+        began: on_processor(),
     };
-    let (seconds, began) = (number("GNSS2SHM_ADVERSARY_SECONDS"), on_processor());
-    while seconds.map_or(hunt.judged < SMOKE, |seconds| on_processor() - began < seconds * 1_000_000_000) {
+    let seconds = number("GNSS2SHM_ADVERSARY_SECONDS");
+    while seconds.map_or(hunt.judged < SMOKE, |seconds| hunt.seconds() < seconds) {
         hunt.step();
     }
     let best = hunt.population.iter().map(|(score, _)| *score).max();

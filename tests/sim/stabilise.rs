@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::envelope::Envelope;
 use gnss2shm::event::{Event, Reason, State, Verdict};
-use gnss2shm::source::simulator::scenario::{Scenario, SimSentence};
+use gnss2shm::source::simulator::scenario::{FaultKind, Scenario, SimSentence};
 use gnss2shm::time::{Instant, Raw, Span};
 
 use super::faults::seeds_within;
@@ -118,9 +118,13 @@ impl Recovery {
         }
     }
 
-    /// By how many seconds the label of the prefix was off at most: what it was told, and late by up to two seconds.
+    /// By how many seconds the label of the prefix was off at most: what it was told, and late by some seconds.
     fn was_off(&self, prefixed: &Prefixed) -> i64 {
-        let told = prefixed.ahead.abs() + 2;
+        let named = prefixed.prefix.faults.iter().map(|fault| match fault.kind {
+            FaultKind::WrongSecond(seconds) => seconds.abs(),
+            _ => 0,
+        });
+        let told = prefixed.ahead.abs() + named.sum::<i64>() + 4;
         let wrong = self.worst.and_then(|judged| judged.error).map_or(0, |error| error.nearest(Span::SECOND).0.abs());
         told.max(wrong).max(self.believed.abs())
     }

@@ -41,11 +41,14 @@ impl Envelope {
         together(scenario)
     }
 
-    /// Whether such a receiver, in a world without faults, is understood within twenty seconds. Some lines cannot say
-    /// soon which pulse they mean (README.md, Limits): there is no wrong sample then, and maybe none.
+    /// Whether such a receiver, in a world without faults, is understood within twenty seconds. Where a burst may name its
+    /// second about when the next pulse comes, there is no wrong sample, and maybe none (README.md, Limits).
     pub fn is_prompt(scenario: &Scenario) -> bool {
-        let latest = Self::DELAY[1] - Self::JITTER;
-        (scenario.pace != Pace::WholeLines || scenario.sentences.len() > 1) && scenario.delay <= latest
+        let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
+        let bytes = scenario.sentences.iter().map(|sentence| sentence.text(shown).len()).sum();
+        let named = scenario.delay + scenario.jitter + on_the_line(bytes, scenario);
+        let says_enough = scenario.pace != Pace::WholeLines || scenario.sentences.len() > 1;
+        says_enough && scenario.delay - scenario.jitter >= Self::DELAY[0] && named <= Span::SECOND - Self::DELAY[0]
     }
 }
 
@@ -190,6 +193,19 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     let both = |one: &dyn Fn(&Fault) -> bool, other: &dyn Fn(&Fault) -> bool, within: i64| {
         pairs().any(|(a, b)| (one(a) && other(b) || one(b) && other(a)) && meet(a, b, within))
     };
+    // Rates add up where they meet.
+    let total = |of: &dyn Fn(&Fault) -> i64| {
+        let at =
+            |second: i64| scenario.faults.iter().filter(move |fault| (fault.from - 1..=fault.until).contains(&second));
+        scenario.faults.iter().map(|fault| at(fault.from).map(|fault| of(fault).abs()).sum::<i64>()).max().unwrap_or(0)
+    };
+    let slew = |fault: &Fault| if let FaultKind::SysRate(ppm) = fault.kind { ppm } else { 0 };
+    let steered = |fault: &Fault| match fault.kind {
+        FaultKind::PhcRate(ppm) | FaultKind::PhcServo(ppm, _) => ppm,
+        _ => 0,
+    };
+    holds(total(&slew) <= Envelope::SLEW_PPM, "slew of the system clock")?;
+    holds(total(&steered) <= Envelope::SERVO_PPM, "servos that add up")?;
     holds(!both(&moves, &moves, 0), "jumps of the delay that add up")?;
     holds(!both(&echoes, &loses, FORGOTTEN_AFTER), "ringing of one edge while the other is lost")?;
     holds(!(any(&echoes) && scenario.edge_loss > 0), "ringing of one edge while the other is lost")?;

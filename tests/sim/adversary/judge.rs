@@ -143,7 +143,7 @@ fn twins_differ(course: &Course) -> Option<Failure> {
 /// silence can be blamed.
 fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
     let scenario = &genome.case.scenario;
-    if !Envelope::is_prompt(scenario) || has_false_witness(scenario) {
+    if !Envelope::is_prompt(scenario) || has_false_witness(scenario) || hides_leap(scenario) {
         return None;
     }
     let mut last = -1;
@@ -165,4 +165,11 @@ fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
 fn has_false_witness(scenario: &Scenario) -> bool {
     let moves = scenario.faults.iter().any(|fault| matches!(fault.kind, FaultKind::SysStep(_) | FaultKind::SysRate(_)));
     moves && scenario.sys_max_error.is_some()
+}
+
+/// A leap second that something hides takes two minutes of agreement.
+fn hides_leap(scenario: &Scenario) -> bool {
+    let hides =
+        |after: i64| scenario.faults.iter().any(|fault| fault.from <= after + BACK && fault.until >= after - BACK);
+    scenario.leap.is_some_and(|(after, _)| hides(after))
 }
