@@ -26,7 +26,9 @@ mod worlds;
 /// Worlds that are judged where nobody says for how long.
 const SMOKE: u64 = 150;
 /// Worlds that are bred from.
-const POPULATION: usize = 40;
+const POPULATION: usize = 80;
+/// Worlds of a thousand that are drawn by chance all the same: what breeds alone comes to be alike.
+const NEWCOMERS: u32 = 500;
 /// What a world is worth that leads the engine where none has before.
 const NEW_GROUND: i64 = 400;
 
@@ -59,7 +61,8 @@ impl Hunt {
     }
 
     fn next(&mut self) -> Genome {
-        if self.population.len() < POPULATION || number("GNSS2SHM_ADVERSARY_PLAIN").is_some() {
+        let is_plain = number("GNSS2SHM_ADVERSARY_PLAIN").is_some() || self.random.happens(NEWCOMERS);
+        if is_plain || self.population.len() < POPULATION {
             return Genome::draw(self.random.bits());
         }
         let mut pick = || {

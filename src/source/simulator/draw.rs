@@ -166,6 +166,8 @@ fn any_beginning(random: &mut Random, scenario: &mut Scenario, seconds: i64) -> 
     ];
     let (shape, leap) = random.one_of(&shapes, (None, Leap::None));
     scenario.leap = shape;
+    // The simulated system clock knows of no leap second: it would not be right after one.
+    scenario.sys_max_error = scenario.sys_max_error.filter(|_| shape.is_none());
     scenario.announced = (random.happens(500) && leap != Leap::None).then_some(Announced { day, leap });
     UtcSecond::from_civil(day, 0).plus(86_400 - before)
 }

@@ -112,6 +112,8 @@ fn leap(Case { first, scenario }: &Case) -> Result<(), &'static str> {
                 LeapShape::Deleted => (first.plus(after + 2), Leap::Delete),
                 LeapShape::Sixty | LeapShape::Doubled59 | LeapShape::Doubled00 => (first.plus(after + 1), Leap::Insert),
             };
+            let is_witness = scenario.sys_max_error.is_some();
+            holds(!is_witness, "a synchronized system clock that misses the leap second")?;
             holds(last.second_of_day() == 0 && last.date().ymd().2 == 1, "a leap second within a month")?;
             Some(Announced { day: last.plus(-1).date(), leap: kind })
         }

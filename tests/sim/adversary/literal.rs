@@ -61,7 +61,8 @@ pub fn of(genome: &Genome) -> String {
     ] {
         field(name, span(of(scenario)), span(of(&plain)));
     }
-    field("sys_max_error", format!("{:?}", scenario.sys_max_error.map(span)), format!("{:?}", None::<String>));
+    let witness = |max_error: Option<Span>| max_error.map_or("None".to_owned(), |most| format!("Some({})", span(most)));
+    field("sys_max_error", witness(scenario.sys_max_error), witness(plain.sys_max_error));
     field("spread", format!("Spread::{:?}", scenario.spread), format!("Spread::{:?}", plain.spread));
     field("pace", format!("Pace::{:?}", scenario.pace), format!("Pace::{:?}", plain.pace));
     field("polarity", format!("Polarity::{:?}", scenario.polarity), format!("Polarity::{:?}", plain.polarity));
