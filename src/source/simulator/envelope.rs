@@ -57,7 +57,7 @@ fn holds(is_inside: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if is_inside { Ok(()) } else { Err(otherwise) }
 }
 
-fn is_within<T: PartialOrd>(value: T, [least, most]: [T; 2]) -> bool {
+fn is_within<T: PartialOrd + Copy>(value: T, [least, most]: [T; 2]) -> bool {
     least <= value && value <= most
 }
 
@@ -141,7 +141,6 @@ fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
         | FaultKind::NoFix
         | FaultKind::PhcStep(_)
         | FaultKind::NicReset
-        | FaultKind::SysStep(_)
         | FaultKind::Stall(SimThread::Phc | SimThread::PulseEvents | SimThread::SentenceEvents, _) => Ok(()),
         FaultKind::Crosstalk(before) => {
             holds(before > Envelope::PULSE_WANDER.times(2), "crosstalk as near as the pulse wanders")?;
@@ -158,6 +157,11 @@ fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
         FaultKind::PhcWalk(ppb) => holds(ppb <= 2_000, "a PHC that walks faster than any oscillator"),
         FaultKind::PhcServo(ppm, _) => holds(ppm.abs() <= Envelope::SERVO_PPM, "a servo's step of the rate"),
         FaultKind::PhcNudge(step, _) => holds(most(step, Span::from_micros(200)), "a PHC that is stepped every second"),
+        FaultKind::SysStep(step) => {
+            let is_true = |most: Span| scenario.sys_ahead.abs() + step.abs() <= most;
+            holds(scenario.sys_max_error.is_none_or(is_true), "a system clock that claims what is not true")
+        }
+        FaultKind::SysRate(_) if scenario.sys_max_error.is_some() => Err("a system clock that claims what is not true"),
         FaultKind::SysRate(ppm) => holds(ppm.abs() <= Envelope::SLEW_PPM, "slew of the system clock"),
         FaultKind::PulseDrift(_) => Err("a pulse that runs free with a fix"),
         FaultKind::PulseShift(_) => {
@@ -183,7 +187,9 @@ fn covered(fault: &Fault, scenario: &Scenario, but: i64) -> bool {
 /// Faults that mean something else where they meet.
 fn together(scenario: &Scenario) -> Result<(), &'static str> {
     let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
-    let echoes = |fault: &Fault| matches!(fault.kind, FaultKind::Ringing(..) | FaultKind::Crosstalk(_));
+    let echoes = |fault: &Fault| {
+        matches!(fault.kind, FaultKind::Ringing(..) | FaultKind::Crosstalk(_) | FaultKind::DoubleEdges(_))
+    };
     let loses = |fault: &Fault| matches!(fault.kind, FaultKind::PolarityLoss(..) | FaultKind::EdgeLoss(_));
     let stalls = |fault: &Fault| matches!(fault.kind, FaultKind::Stall(SimThread::Reader, _));
     let meet = |a: &Fault, b: &Fault, within: i64| a.from <= b.until + within && b.from <= a.until + within;
@@ -209,7 +215,13 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     holds(total(&slew) <= Envelope::SLEW_PPM, "slew of the system clock")?;
     holds(total(&steered) <= Envelope::SERVO_PPM, "servos that add up")?;
     holds(!both(&moves, &moves, 0), "jumps of the delay that add up")?;
-    holds(!both(&echoes, &loses, FORGOTTEN_AFTER), "ringing of one edge while the other is lost")?;
-    holds(!(any(&echoes) && scenario.edge_loss > 0), "ringing of one edge while the other is lost")?;
+    holds(
+        !both(&echoes, &loses, FORGOTTEN_AFTER),
+        "echoes of edges that are lost themselves, or beside ones that are",
+    )?;
+    holds(
+        !(any(&echoes) && scenario.edge_loss > 0),
+        "echoes of edges that are lost themselves, or beside ones that are",
+    )?;
     holds(!both(&stalls, &stalls, FORGOTTEN_AFTER), "sentences late by a second")
 }

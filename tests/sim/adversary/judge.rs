@@ -6,7 +6,7 @@ use gnss2shm::engine::Engine;
 use gnss2shm::engine::guard::in_leap_window;
 use gnss2shm::envelope::Envelope;
 use gnss2shm::event::{Event, Sample, Verdict};
-use gnss2shm::source::simulator::scenario::{FaultKind, Scenario};
+use gnss2shm::source::simulator::scenario::Scenario;
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
 use gnss2shm::time::{Instant, Span, UtcSecond};
@@ -99,7 +99,7 @@ fn differs(verdict: &Verdict, judged: &[Judged]) -> Option<(Judged, Sample)> {
 pub fn judge(genome: &Genome) -> Judgement {
     let course = run(genome);
     let silence = silence(genome, &course);
-    let failure = wrong(&course).or_else(|| twins_differ(&course)).or_else(|| {
+    let failure = wrong(&course, genome.case.scenario.noise).or_else(|| twins_differ(&course)).or_else(|| {
         silence.filter(|(_, lasts)| *lasts > 0).map(|(second, lasts)| Failure {
             kind: "silence",
             second,
@@ -116,14 +116,17 @@ pub fn judge(genome: &Genome) -> Judgement {
     Judgement { score, failure, ground: course.ground }
 }
 
-fn wrong(course: &Course) -> Option<Failure> {
+/// What the NIC adds to the edge on its own, `noise`, no bound can know of.
+fn wrong(course: &Course, noise: Span) -> Option<Failure> {
     let failure = |judged: &Judged, kind| Failure { kind, second: judged.second, says: format!("{judged:?}") };
     for pair in course.samples.windows(2) {
         if pair[0].sample.label >= pair[1].sample.label {
             return Some(failure(&pair[1], "labels that do not rise"));
         }
     }
-    let wrong = course.samples.iter().find(|judged| !judged.is_right())?;
+    let is_right =
+        |judged: &Judged| judged.error.is_some_and(|error| error.abs() <= (judged.sample.error + noise).min(WRONG));
+    let wrong = course.samples.iter().find(|judged| !is_right(judged))?;
     let kind = match wrong.error {
         None => "a second that never was",
         Some(error) if error.abs() >= ms(999) => "wrong second",
@@ -143,7 +146,7 @@ fn twins_differ(course: &Course) -> Option<Failure> {
 /// silence can be blamed.
 fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
     let scenario = &genome.case.scenario;
-    if !Envelope::is_prompt(scenario) || has_false_witness(scenario) || hides_leap(scenario) {
+    if !Envelope::is_prompt(scenario) || hides_leap(scenario) {
         return None;
     }
     let mut last = -1;
@@ -159,12 +162,6 @@ fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
         }
     }
     worst
-}
-
-/// Where the system clock is no more what it is claimed to be, nothing is published until it is.
-fn has_false_witness(scenario: &Scenario) -> bool {
-    let moves = scenario.faults.iter().any(|fault| matches!(fault.kind, FaultKind::SysStep(_) | FaultKind::SysRate(_)));
-    moves && scenario.sys_max_error.is_some()
 }
 
 /// A leap second that something hides takes two minutes of agreement.
