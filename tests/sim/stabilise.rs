@@ -164,8 +164,12 @@ fn a_clean_world_stabilises_whatever_came_before() {
         wrong = wrong.max((came.wrong_until, seed));
         if came.wrong_until <= WRONG_FOR && came.is_locked(LOCKED_WITHIN) {
             silent = silent.max((came.right_from.unwrap_or_default(), seed));
-        } else if came.wrong_until > WRONG_FOR && came.is_known(&prefixed).is_none() {
-            failed.entry("wrong samples".to_owned()).or_default().push(seed);
+        } else if came.wrong_until > WRONG_FOR {
+            // Nothing excuses a wrong sample: either its defect is known, or it is a find.
+            match came.is_known(&prefixed) {
+                Some(name) => *excused.entry(name).or_default() += 1,
+                None => failed.entry("wrong samples".to_owned()).or_default().push(seed),
+            }
         } else if let Some(name) = came.silence_is_excused(&prefixed).or(came.is_known(&prefixed)) {
             *excused.entry(name).or_default() += 1;
         } else {
