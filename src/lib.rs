@@ -40,6 +40,7 @@
 //! | those with `/dev/ppsN` | [`source::pps`] |
 //! | the thread that owns either | [`source::thread`] |
 //! | the receiver and the NIC that are not there | [`source::simulator`] |
+//! | what the promise covers, in figures; which worlds that are; drawing them | [`mod@envelope`], [`source::simulator::envelope`], [`source::simulator::draw`] |
 //! | how a machine is searched for receiver and pulse | [`probe`] |
 //! | a setting: its key, its option, what it may be | [`config`] |
 //! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
@@ -58,6 +59,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod duration;
 pub mod engine;
+pub mod envelope;
 pub mod event;
 pub mod foreign;
 pub mod nmea;

@@ -1,7 +1,7 @@
 //! The engine against simulated worlds in virtual time: every sample is held against the truth.
 //!
 //! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --test sim random -- --nocapture` is the full size;
-//! `GNSS2SHM_SIM_SEED=n` plays the world of one seed again, and a single fault's.
+//! `GNSS2SHM_SIM_SEED=n` plays the world of one seed again, and a single fault's; `GNSS2SHM_SIM_FIRST=n` begins there.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,6 +12,8 @@
     unreachable_pub
 )]
 
+#[path = "sim/adversary.rs"]
+mod adversary;
 #[path = "sim/envelope.rs"]
 mod envelope;
 #[path = "sim/faults.rs"]
@@ -20,10 +22,16 @@ mod faults;
 mod garbage;
 #[path = "sim/harness.rs"]
 mod harness;
+#[path = "sim/hostile.rs"]
+mod hostile;
 #[path = "sim/pulses.rs"]
 mod pulses;
+#[path = "sim/readme.rs"]
+mod readme;
 #[path = "sim/seen.rs"]
 mod seen;
+#[path = "sim/stabilise.rs"]
+mod stabilise;
 #[path = "sim/states.rs"]
 mod states;
 #[path = "sim/twins.rs"]

@@ -4,12 +4,13 @@
 mod fresh;
 
 use gnss2shm::engine::Config;
+use gnss2shm::envelope::Envelope;
 use gnss2shm::event::Event;
+use gnss2shm::source::simulator::envelope::Case;
 use gnss2shm::source::simulator::timeline::Timeline;
 use gnss2shm::source::simulator::world::World;
 use gnss2shm::time::Instant;
 
-use super::faults::any_world;
 use super::harness::ms;
 
 const SECONDS: i64 = 400;
@@ -18,7 +19,7 @@ const SECONDS: i64 = 400;
 fn a_twin_that_starts_late_agrees_within_twenty_seconds() {
     let (mut compared, mut differ) = (0, Vec::new());
     for seed in 0..150 {
-        let (first, scenario) = any_world(seed);
+        let Case { first, scenario } = Envelope::draw(seed, 1_000);
         let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
         let end = timeline.world().pulse_number(SECONDS);
         let events: Vec<Event> =

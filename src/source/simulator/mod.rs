@@ -2,6 +2,8 @@
 
 pub mod agenda;
 pub mod clock;
+pub mod draw;
+pub mod envelope;
 pub mod fault;
 pub mod live;
 pub mod random;
