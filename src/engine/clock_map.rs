@@ -56,6 +56,8 @@ pub struct Dated {
     pub sys: Result<Instant<Sys>, Reason>,
     /// Bound of the error of `sys`.
     pub error: Span,
+    /// What is less certain than this makes no sample.
+    pub limit: Span,
 }
 
 /// Result of dating a moment.
@@ -151,7 +153,7 @@ impl ClockMap {
         } else {
             Err(Reason::SysStepped)
         };
-        Dating::Dated(Dated { raw: before.raw + between(before.raw.nanos(), after.raw.nanos()), raw_error, sys, error })
+        Dating::Dated(Dated { raw: before.raw + between(before.raw.nanos(), after.raw.nanos()), raw_error, sys, error, limit })
     }
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.

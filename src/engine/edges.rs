@@ -89,8 +89,8 @@ pub enum Pulse {
 /// What an edge is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The on-time edge, and how far it lies from where the one before it puts it.
-    OnTime(Dated, Span),
+    /// The on-time edge.
+    OnTime(Dated),
     /// An edge of a pulse whose on-time edge is not settled.
     Unsettled,
     /// The other edge; or one in the on-time place with fewer edges than usual so far, or more: a short pulse is torn.
@@ -183,7 +183,7 @@ impl Edges {
         let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
         match self.clusters.back() {
             Some(newest) if track.last() == on_time.last && newest.edges == track.usual() => {
-                Found::OnTime(newest.first, track.miss())
+                Found::OnTime(newest.first)
             }
             _ => Found::OffTime,
         }

@@ -11,7 +11,7 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Where RMC was heard so lately, nothing else names a second.
-const RMC_WITHIN: Span = Span::from_millis(3_500);
+const RMC_WITHIN: Span = Span::from_millis(2_500);
 /// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
 const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 /// What is there with the first byte is read with it, or so much later at once.
@@ -157,7 +157,9 @@ impl Epochs {
         match (decides.time, decides.date) {
             (TimeOfDay::Whole(second), Some(date)) if is_valid => {
                 let utc = UtcSecond::from_civil(date, second);
-                said.push(Said::Epoch(decides.epoch(utc, self.burst)));
+                // Another second may have been named before it in the same burst: that is where the burst began.
+                let lead = named.iter().find(|named| named.time != TimeOfDay::Fraction).unwrap_or(decides).lead;
+                said.push(Said::Epoch(decides.epoch(utc, lead, self.burst)));
             }
             (TimeOfDay::LeapSecond, _) => said.push(Said::LeapSecond(decides.first)),
             (TimeOfDay::Fraction, _) => said.push(Said::Fraction),
@@ -184,13 +186,12 @@ impl Named {
         self.decides |= decides;
     }
 
-    fn epoch(&self, utc: UtcSecond, burst: Burst) -> Epoch {
-        let (lead, bytes) = self.lead;
+    fn epoch(&self, utc: UtcSecond, (lead, bytes): (Instant<Raw>, usize), burst: Burst) -> Epoch {
         let began = |byte: Span| lead - byte.times(bytes as i64);
         let by_set_rate = began(burst.byte_time);
         let lasts = burst.last - burst.began;
         let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - lasts.per(32);
-        Epoch { utc, began: [began(pace(burst)), lead], named: self.first, by_set_rate, is_saturated }
+        Epoch { utc, began: [began(pace(burst)), self.lead.0], named: self.first, by_set_rate, is_saturated }
     }
 }
 

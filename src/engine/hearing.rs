@@ -28,6 +28,8 @@ pub struct Hearing {
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     mention: Option<Instant<Raw>>,
+    /// Epochs, since the last that was not valid.
+    valid: Stream,
     utc_unknown: Option<Instant<Raw>>,
 }
 
@@ -104,9 +106,11 @@ impl Hearing {
         match said {
             Said::Epoch(_) => {
                 self.mention = Some(now);
+                self.valid.comes(now);
                 self.invalid_since = None;
             }
             Said::NotValid => {
+                self.valid = Stream::default();
                 self.invalid = Some(now);
                 self.invalid_since.get_or_insert(now);
             }
@@ -145,6 +149,11 @@ impl Hearing {
     /// When a second was named last.
     pub fn last_mention(&self) -> Option<Instant<Raw>> {
         self.mention
+    }
+
+    /// Since when it has named valid seconds without a longer pause.
+    pub fn valid_since(&self) -> Option<Instant<Raw>> {
+        self.valid.came.map(|(since, _)| since)
     }
 
     /// How well the receiver is heard at `now`.

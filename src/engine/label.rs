@@ -150,7 +150,7 @@ impl Labeller {
             Placed::Unknown => return Effect::None,
             placed => {
                 self.unplaced = placed.why(self.delay);
-                return Effect::None;
+                return self.hold_against(&epoch, placed, phase);
             }
         };
         self.unplaced = None;
@@ -166,6 +166,14 @@ impl Labeller {
             }
             Some(label) => self.dissent(label, vote, beside),
         }
+    }
+
+    /// An epoch that may name either of two pulses speaks against a label by which it names neither.
+    fn hold_against(&mut self, epoch: &Epoch, placed: Placed, phase: &Phase) -> Effect {
+        let Some(label) = self.label.as_mut().filter(|_| placed == Placed::Straddles) else { return Effect::None };
+        let dissents = !place::may_name(epoch, phase, label.base);
+        label.dissent = label.dissent << 1 | u8::from(dissents);
+        if dissents { Effect::Dissent } else { Effect::None }
     }
 
     /// The pulse has come to this second, at which a leap second may come or has come unseen.

@@ -74,7 +74,7 @@ pub struct Engine {
     last_counted: Option<UtcSecond>,
     /// The second of count 0 by the system clock at the last pulse.
     by_system: Option<UtcSecond>,
-    /// When the pulse moved last, or the receiver had no fix.
+    /// When the pulse moved last, or the receiver had no fix, until trust is earned again.
     doubted: Option<Instant<Raw>>,
     /// Whether a sample came since pulse and receiver agree.
     has_published: bool,
@@ -114,6 +114,7 @@ impl Engine {
             Event::Tick { .. } => {}
         }
         self.drop_worn_label();
+        self.regain_trust();
         self.update_state(&mut said);
         said
     }
@@ -158,8 +159,12 @@ impl Engine {
         self.last_counted.map_or(Leap::None, |utc| self.guard.leap_near(utc))
     }
 
-    fn is_settling(&self) -> bool {
-        self.doubted.is_some_and(|doubted| self.now - doubted < SETTLE)
+    /// After doubt, pulse and receiver have to be well for a while, both at once.
+    fn regain_trust(&mut self) {
+        let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
+        if self.doubted.is_some_and(is_long_ago) && self.hearing.valid_since().is_some_and(is_long_ago) {
+            self.doubted = None;
+        }
     }
 
     fn on_source(&mut self, change: SourceChange) {

@@ -10,6 +10,8 @@ use crate::time::{Instant, Phc, Raw, Span};
 const JITTER: Span = Span::from_micros(5);
 /// After so many edges in another place, that is where the pulse is.
 const TO_MOVE: u32 = 3;
+/// A pulse that moved by no more than this may have crept there, and its rate from before is still evidence.
+const CREEP: Span = Span::from_micros(200);
 /// Without an edge for this long the count ends.
 const KEPT_FOR: Span = Span::from_secs(64);
 /// Hits that make the settled rate, ...
@@ -22,6 +24,8 @@ const NEW: usize = 5;
 const FREE_PPM: i64 = 1;
 /// A rate that the pulse left so long ago is no evidence any more: then both oscillators have changed.
 const OUTDATED: Span = Span::from_secs(120);
+/// By how much a pulse may leave the count for each second without one.
+const WANDER: Span = Span::from_nanos(250);
 /// What reading the clocks is good to, where it is as good as can be.
 const READING: Span = Span::from_nanos(300);
 
@@ -30,6 +34,8 @@ const READING: Span = Span::from_nanos(300);
 pub struct Phase {
     /// Hits at the settled rate, ...
     settled: VecDeque<Hit>,
+    /// ... the line of those before the pulse crept away, ...
+    before: Option<Line>,
     /// ... and the newest, which are not among them yet.
     new: VecDeque<Hit>,
     period: Span,
@@ -49,8 +55,8 @@ struct Hit {
 /// How a pulse follows those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// Where the count puts it.
-    InPhase(i64),
+    /// Where the count puts it, but for this.
+    InPhase(i64, Span),
     /// Where the count puts it; but it runs free.
     RunsFree(i64),
     /// Somewhere else: not the pulse, or one that moves.
@@ -64,26 +70,29 @@ impl Phase {
     pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Follows {
         let raw = on_time.last;
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
+        let mut before = None;
         if let Some(last) = last {
             let (seconds, miss) = (raw - last.raw).nearest(self.period);
-            let wander = Span::SECOND.times(seconds).ppm(FREE_PPM);
-            let allowed = JITTER + last.error + error + wander;
+            let allowed = JITTER + last.error + error + WANDER.times(seconds);
             // A pulse that runs free leaves the newest hits' line slowly; the last one may have been a stray edge.
             let nearest = miss.abs().min((miss - self.median_miss(last)).abs());
             if seconds > 0 && nearest <= allowed {
                 (self.off, self.period) = (None, on_time.period);
                 let index = last.index.saturating_add(seconds);
                 let runs_free = self.add(Hit { index, raw, phc, error });
-                return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index) };
+                return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index, miss.abs()) };
             }
             let (edges, since) = self.off.map_or((1, raw), |(edges, since)| (edges + 1, since));
             self.off = Some((edges, since));
             if edges < TO_MOVE {
                 return Follows::Off;
             }
+            if miss.abs() <= CREEP {
+                before = self.settled();
+            }
         }
         let moved = last.and(self.off).map(|(_, since)| since);
-        *self = Self { period: on_time.period, since: on_time.since, ..Self::default() };
+        *self = Self { before, period: on_time.period, since: on_time.since, ..Self::default() };
         self.new.push_back(Hit { index: 0, raw, phc, error });
         Follows::Anew(moved)
     }
@@ -99,8 +108,8 @@ impl Phase {
     /// Adds a hit; says whether the newest ones leave the settled rate on both oscillators.
     fn add(&mut self, hit: Hit) -> bool {
         self.new.push_back(hit);
-        if self.settled.back().is_some_and(|last| hit.raw - last.raw > OUTDATED) {
-            self.settled.clear();
+        if self.settled().is_some_and(|line| hit.raw - line.end.raw > OUTDATED) {
+            (self.settled, self.before) = (VecDeque::new(), None);
         }
         let runs_free = self.departs(|hit| hit.raw.nanos()) && self.departs(|hit| hit.phc.nanos());
         if self.new.len() > NEW
@@ -115,19 +124,18 @@ impl Phase {
         runs_free
     }
 
+    /// The hits of the settled rate, if they are enough.
+    fn settled(&self) -> Option<Line> {
+        Line::through(&self.settled).filter(|line| line.seconds() >= TO_SETTLE).or(self.before)
+    }
+
     /// Whether the newest hits leave the settled rate, on one clock.
     fn departs(&self, on: impl Fn(&Hit) -> i64) -> bool {
-        let ends = |hits: &VecDeque<Hit>| Some((*hits.front()?, *hits.back()?));
-        let (Some((start, end)), Some((from, to))) = (ends(&self.settled), ends(&self.new)) else { return false };
-        let (before, after) = (end.index - start.index, to.index - from.index);
-        if before < TO_SETTLE || after < 1 {
-            return false;
-        }
-        let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
-        let expected = span(&start, &end).scaled(Span::from_nanos(after), Span::from_nanos(before));
-        let known = (start.error + end.error).times(after).per(before) + from.error + to.error;
-        let allowed = Span::SECOND.times(after).ppm(FREE_PPM) + READING + known;
-        (span(&from, &to) - expected).abs() > allowed
+        let (Some(old), Some(new)) = (self.settled(), Line::through(&self.new)) else { return false };
+        let (off, allowed) = old.off([&new.start, &new.end], &on);
+        let (bent, straight) = old.off([&old.start, &old.middle], &on);
+        // What is no line itself has no rate.
+        new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(2)
     }
 
     /// Ends the count.
@@ -162,5 +170,32 @@ impl Phase {
         let last = self.new.back()?;
         let (n, rest) = (raw - last.raw).nearest(self.period);
         Some((last.index.saturating_add(n), rest))
+    }
+}
+
+/// Hits at one rate.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: Hit,
+    middle: Hit,
+    end: Hit,
+}
+
+impl Line {
+    fn through(hits: &VecDeque<Hit>) -> Option<Self> {
+        Some(Self { start: *hits.front()?, middle: *hits.get(hits.len() / 2)?, end: *hits.back()? })
+    }
+
+    fn seconds(&self) -> i64 {
+        self.end.index - self.start.index
+    }
+
+    /// What the time between two hits differs from this line's rate by, on one clock, and what it may.
+    fn off(&self, [from, to]: [&Hit; 2], on: impl Fn(&Hit) -> i64) -> (Span, Span) {
+        let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
+        let (whole, seconds) = (self.seconds(), to.index - from.index);
+        let expected = span(&self.start, &self.end).scaled(Span::from_nanos(seconds), Span::from_nanos(whole));
+        let known = (self.start.error + self.end.error).times(seconds).per(whole) + from.error + to.error;
+        (span(from, to) - expected, Span::SECOND.times(seconds).ppm(FREE_PPM) + READING + known)
     }
 }

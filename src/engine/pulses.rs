@@ -51,7 +51,7 @@ impl Engine {
             ..dated
         };
         match self.edges.add(dated, self.hint()) {
-            Found::OnTime(dated, miss) => self.on_pulse(dated, phc, miss, said),
+            Found::OnTime(dated) => self.on_pulse(dated, phc, said),
             Found::OffTime => {}
             Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
             Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
@@ -66,9 +66,9 @@ impl Engine {
     }
 
     /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, miss: Span, said: &mut Vec<Verdict>) {
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) {
         let Some(on_time) = self.on_time() else { return };
-        let Some(index) = self.count(on_time, phc, dated) else {
+        let Some((index, miss)) = self.count(on_time, phc, dated) else {
             said.push(Verdict::Rejected(Reason::Stray));
             return;
         };
@@ -79,9 +79,11 @@ impl Engine {
             return;
         };
         let utc = label.base.plus(index);
+        let error = dated.error + miss;
         let at = match dated.sys {
-            Ok(at) => at,
-            Err(reason) => {
+            Ok(at) if error <= self.stamper.limit(dated.limit) => at,
+            sys => {
+                let reason = sys.err().unwrap_or(Reason::UnevenPulse);
                 let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
                 self.passed_over = Some((since, reason));
                 said.push(Verdict::Rejected(reason));
@@ -99,33 +101,32 @@ impl Engine {
         }
         (self.has_published, self.passed_over) = (true, None);
         self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
-        let error = dated.error + miss;
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
     }
 
     /// Counts the pulse; doubts one that moved or runs free. Nothing where it is not where it should be.
-    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> Option<i64> {
-        let index = match self.phase.follow(on_time, phc, dated.raw_error) {
-            Follows::InPhase(index) => index,
+    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> Option<(i64, Span)> {
+        let counted = match self.phase.follow(on_time, phc, dated.raw_error) {
+            Follows::InPhase(index, miss) => (index, miss),
             Follows::RunsFree(index) => {
                 self.doubted = Some(dated.raw);
-                index
+                (index, Span::ZERO)
             }
             Follows::Anew(moved) => {
                 self.labeller.count_anew();
                 self.last_counted = None;
                 self.doubted = self.doubted.max(moved);
-                0
+                (0, Span::ZERO)
             }
             Follows::Off => return None,
         };
         self.by_system = dated.sys.ok().map(|at| {
             let (second, _) = (at - Instant::default()).nearest(Span::SECOND);
-            UtcSecond::from_posix(second.saturating_sub(index))
+            UtcSecond::from_posix(second.saturating_sub(counted.0))
         });
         let beside = self.beside();
         self.labeller.propose(&self.phase, beside);
-        Some(index)
+        Some(counted)
     }
 
     /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.

@@ -50,7 +50,7 @@ impl Engine {
             (Pulse::Settled(_), Receiver::Silent(reason), Labelling::Open) => State::Searching(reason),
             (Pulse::Settled(_), Receiver::Valid, Labelling::Open) => State::Pairing,
             (Pulse::Settled(_), _, Labelling::Refused(reason, _)) => State::Refusing(reason),
-            (Pulse::Settled(_), _, Labelling::Agreed(_)) if self.is_settling() => State::Refusing(Reason::Settling),
+            (Pulse::Settled(_), _, Labelling::Agreed(_)) if self.doubted.is_some() => State::Refusing(Reason::Settling),
             (Pulse::Settled(_), Receiver::Valid, Labelling::Agreed(_)) => State::Locked,
             (Pulse::Settled(_), Receiver::Silent(_), Labelling::Agreed(_)) => State::Coasting,
         }

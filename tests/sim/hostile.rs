@@ -113,6 +113,12 @@ impl Prefixed {
         }
     }
 
+    /// Whether the pulse ran at another rate than the clean world's.
+    pub fn runs_free(&self) -> bool {
+        let drifts = |fault: &Fault| matches!(fault.kind, FaultKind::PulseDrift(_));
+        self.prefix.system_ppm != self.clean.system_ppm || self.prefix.faults.iter().any(drifts)
+    }
+
     /// The events of the prefix, and the clean world, whose events come after them.
     pub fn play(&self) -> (Vec<Event>, Timeline, Span) {
         let begin = Instant::from_parts(1_000, 0);

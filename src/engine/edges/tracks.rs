@@ -16,6 +16,8 @@ const WANDER: Span = Span::from_nanos(200);
 const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
 const HITS: usize = 3;
+/// So many of the last ones say what an edge looks like, whatever it was before.
+const RECENT: usize = 5;
 /// Seconds looked back for a period.
 const SECONDS: i64 = 12;
 /// With more clusters than this in each second nothing is looked for: it is noise.
@@ -119,24 +121,18 @@ impl Track {
         })
     }
 
-    /// How many edges its clusters have, mostly. The newest may not be complete.
+    /// How many edges its last clusters have, mostly. The newest may not be complete.
     pub(super) fn usual(&self) -> usize {
-        let of = |edges: usize| self.hits.iter().skip(1).filter(|hit| hit.edges.min(3) == edges).count();
+        let of = |edges: usize| self.hits.iter().skip(1).take(RECENT).filter(|hit| hit.edges.min(3) == edges).count();
         let counts = [of(1), of(2), of(3)];
         (1..=3).rev().max_by_key(|&edges| counts.get(edges - 1).copied()).unwrap_or(1)
     }
 
-    /// How wide its clusters of two edges are, if they are all as wide: those of a short pulse, and not of ringing.
+    /// How wide its last clusters of two edges are, if all are as wide: those of a short pulse, and not of ringing.
     pub(super) fn width(&self) -> Option<Span> {
-        let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).map(|hit| hit.width);
+        let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).take(RECENT).map(|hit| hit.width);
         let newest = widths.next()?;
         widths.all(|width| (width - newest).abs() <= JITTER).then_some(newest)
-    }
-
-    /// How far its last hit lies from where the one before puts it.
-    pub(super) fn miss(&self) -> Span {
-        let before = self.hits.get(1).map_or(self.last(), |hit| hit.first.raw);
-        (self.last() - before).nearest(self.period).1.abs()
     }
 
     /// How far its last hit lies from a whole second of the system clock.

@@ -68,6 +68,12 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
     }
 }
 
+/// Whether an epoch can name its second by a label, on whichever side of a pulse it began.
+pub(super) fn may_name(epoch: &Epoch, phase: &Phase, label: UtcSecond) -> bool {
+    let index = epoch.utc.posix().saturating_sub(label.posix());
+    phase.before(epoch.named).is_none_or(|(last, _)| (last - 1..=last + 1).contains(&index))
+}
+
 impl Placed {
     pub(super) fn is_sure(&self) -> bool {
         matches!(self, Self::Vote(vote) if vote.sure)
