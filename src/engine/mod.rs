@@ -42,9 +42,9 @@ use ublox::Ublox;
 
 /// An edge that still waits for the cross timestamp after it by then will hardly get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
-/// How long a pulse has to be steady after it moved, or after the receiver had no fix. Receivers realign their pulse up
-/// to ten seconds after the fix.
-const SETTLE: Span = Span::from_secs(12);
+/// How long a pulse has to be steady after it moved, or after the receiver had no fix: until the twelfth after it.
+/// Receivers realign their pulse up to ten seconds after the fix.
+const SETTLE: Span = Span::from_millis(11_500);
 
 /// The engine.
 #[derive(Debug, Default)]

@@ -109,7 +109,7 @@ impl Recovery {
             Some(Reason::LabelDissent) if self.was_off(prefixed) > STALE_LEAP_SECONDS => {
                 Some("a label that many bursts confirmed, and a correction by more than 18 s")
             }
-            Some(Reason::Settling) if prefixed.runs_free() => {
+            Some(Reason::Settling) | None if prefixed.runs_free() => {
                 Some("a pulse that ran free with a fix: its rate is held against the new one for two minutes")
             }
             Some(Reason::DelayMoved) => Some("names that run on: sentences were early before, or are late now"),

@@ -71,7 +71,9 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
 /// Whether an epoch can name its second by a label, on whichever side of a pulse it began.
 pub(super) fn may_name(epoch: &Epoch, phase: &Phase, label: UtcSecond) -> bool {
     let index = epoch.utc.posix().saturating_sub(label.posix());
-    phase.before(epoch.named).is_none_or(|(last, _)| (last - 1..=last + 1).contains(&index))
+    let last = |at: Instant<Raw>| phase.before(at).map(|(index, _)| index);
+    let [from, until] = [last(epoch.began[0] - MARGIN), last(epoch.named + MARGIN)];
+    from.zip(until).is_none_or(|(from, until)| (from..=until).contains(&index))
 }
 
 impl Placed {
