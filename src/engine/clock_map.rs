@@ -153,7 +153,13 @@ impl ClockMap {
         } else {
             Err(Reason::SysStepped)
         };
-        Dating::Dated(Dated { raw: before.raw + between(before.raw.nanos(), after.raw.nanos()), raw_error, sys, error, limit })
+        Dating::Dated(Dated {
+            raw: before.raw + between(before.raw.nanos(), after.raw.nanos()),
+            raw_error,
+            sys,
+            error,
+            limit,
+        })
     }
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.

@@ -30,7 +30,7 @@ const TO_DECIDE: usize = 6;
 /// ... and to leave a label.
 const TO_RELABEL: usize = 5;
 /// A label confirmed less often than this is left after as many votes as made it.
-const YOUNG: usize = 20;
+const YOUNG: usize = 18;
 /// Epochs that agree over this long settle what nothing else does: which way a leap second went.
 const TO_PASS_A_LEAP: usize = 120;
 /// No firmware's count of leap seconds is older than by this many: a receiver may correct itself by so much, no more.

@@ -20,6 +20,8 @@ use super::hostile::Prefixed;
 const WRONG_FOR: Span = Span::from_secs(3);
 /// ... and so long it may take until right ones come.
 const LOCKED_WITHIN: Span = Span::from_secs(20);
+/// ... but for what is excused by name.
+const LATE: Span = Span::from_millis(21_100);
 /// How long the clean world lasts, in seconds.
 const CLEAN: i64 = 50;
 /// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
@@ -77,7 +79,6 @@ pub fn recover(prefixed: &Prefixed) -> Recovery {
         }
         let Some(event) = prefixed.after(event, stepped, until) else { continue };
         for verdict in engine.handle(&event) {
-            if std::env::var_os("TRACE").is_some() && !matches!(verdict, Verdict::Sample(_)) { println!("{} {verdict:?}", at - begins); }
             if let Verdict::Sample(sample) = verdict {
                 let second = (at - begins).nearest(Span::SECOND).0;
                 came.judge(Judged { sample, second, error: timeline.error(&sample) }, at - begins);
@@ -116,6 +117,7 @@ impl Recovery {
             Some(Reason::LeapContradiction | Reason::LeapWindow) => {
                 Some("a leap second that the table and the receiver do not agree on")
             }
+            None if self.is_locked(LATE) => Some("a pulse that moved by less than it could be read to: a second later"),
             _ => None,
         }
     }
