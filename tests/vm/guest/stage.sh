@@ -26,10 +26,10 @@ sim() {
 }
 
 # Where the receiver is heard, and how it gets there: /dev/ttyS2 is wired to /dev/ttyS1.
-line=/dev/ttyS1 its_side="--tty /dev/ttyS2"
-[ "$pace" = line ] || line=/dev/ttyACM0 its_side="--pty /dev/ttyACM0"
+tty=/dev/ttyS1 its_side="--tty /dev/ttyS2"
+[ "$pace" = line ] || tty=/dev/ttyACM0 its_side="--pty /dev/ttyACM0"
 
-# start_receiver [FAULTS...]: sentences on $line.
+# start_receiver [FAULTS...]: sentences on $tty.
 start_receiver() {
 	start nmea-gen nmea-gen $its_side --baud "$baud" --delay-ns "$delay_ns" --jitter-ns "$jitter_ns" \
 		--sentences "$sentences" --zda-ahead "$zda_ahead" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
@@ -54,9 +54,9 @@ wrong_ns=10000 clock_limit_ns=1000
 # The line of chrony.conf that README.md gives.
 refclock_shm="refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
 
-# start_gnss2shm [OPTIONS...]: the receiver on $line, the pulse on SDP0, samples to unit 0.
+# start_gnss2shm [OPTIONS...]: the receiver on $tty, the pulse on SDP0, samples to unit 0.
 start_gnss2shm() {
-	start gnss2shm gnss2shm run --serial $line --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
+	start gnss2shm gnss2shm run --serial $tty --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
 }
 
 # refused STATUS WORDS ARGUMENTS...: gnss2shm run ends within 2 s with this status and a sentence that has these words.
