@@ -4,18 +4,21 @@
  * The first byte of the burst that names second K leaves when truth is K + delay, give or take the
  * jitter; the rest follows at the pace of the baud rate, because QEMU's UART would deliver
  * everything at once. A burst longer than its second pushes the next one back, as on a real line.
+ * On a pseudo terminal it does come at once, as from a receiver with USB of its own.
  *
  * The messages of u-blox receivers are among what it can say: PUBX,04, and in binary NAV-TIMEUTC, NAV-TIMEGPS, NAV-TIMELS
  * and TIM-TP, which says how far off its second the next pulse will be.
  *
  * Faults happen between two moments, in seconds after the start.
  */
+#define _GNU_SOURCE
 #include "truth.h"
 #include "ubx.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +32,7 @@ struct period {
 };
 
 static struct {
-	const char *tty;
+	const char *tty, *pty;   /* a line; or what names a pseudo terminal of our own */
 	long baud, heard_at;     /* the reader's UART is set to heard_at; 0: to baud */
 	const char *heard_by;    /* the reader's tty, which says what its UART is set to */
 	int64_t delay, jitter;   /* ns */
@@ -41,11 +44,12 @@ static struct {
 	int64_t sawtooth;        /* ns that the pulse is off its second at most */
 	int corrupt;             /* bytes damaged, in 1/1000 */
 	int off;                 /* names a second that is wrong by this many */
+	int zda_ahead;           /* ZDA names one that is ahead of the others' by this many */
 	int64_t leap_at;         /* the midnight before which truth is set back by 1 s; 0: none */
 	int leap_says;           /* in that second: 60, 59 or 0 */
 	const char *sentences;
-} opt = { "/dev/ttyS2", 9600, 0, NULL, 300 * MILLISECOND, 0, -1, 0, {0, 0}, {0, 0}, {0, 0}, false, 0,
-	  0, 0, 0, 60, "RMC,ZDA,GGA,GSA" };
+} opt = { .tty = "/dev/ttyS2", .baud = 9600, .delay = 300 * MILLISECOND, .jump_at = -1, .leap_says = 60,
+	  .sentences = "RMC,ZDA,GGA,GSA" };
 
 static bool within(struct period p, int64_t t)
 {
@@ -138,8 +142,11 @@ static int body(char *out, size_t room, const char *type, const struct told *tol
 	if (!strcmp(type, "RMC"))
 		return snprintf(out, room, "GPRMC,%s,%s,%s,0.01,,%s,,,%s", time, valid ? "A" : "V",
 				where, date, valid ? "A" : "N");
-	if (!strcmp(type, "ZDA"))
-		return snprintf(out, room, "GPZDA,%s,%02d,%02d,%04d,00,00", time, c.day, c.month, c.year);
+	if (!strcmp(type, "ZDA")) {
+		c = told->zda;
+		return snprintf(out, room, "GPZDA,%02d%02d%02d.00,%02d,%02d,%04d,00,00", c.hour, c.minute, c.second, c.day,
+				c.month, c.year);
+	}
 	if (!strcmp(type, "GGA"))
 		return snprintf(out, room, "GPGGA,%s,%s,%d,%02d,0.9,41.5,M,39.6,M,,", time, where,
 				valid, valid ? 9 : 0);
@@ -238,6 +245,35 @@ static int line_open(void)
 	return fd;
 }
 
+/* A pseudo terminal, by the name that was asked for. */
+static int pty_open(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), once;
+	char reader[64];
+
+	if (fd < 0 || grantpt(fd) || unlockpt(fd) || ptsname_r(fd, reader, sizeof(reader)))
+		die("a pseudo terminal");
+	/* That nobody has it open is told (POLLHUP) from its first close on. */
+	once = open(reader, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (once < 0 || close(once))
+		die(reader);
+	unlink(opt.pty);
+	if (symlink(reader, opt.pty))
+		die(opt.pty);
+	return fd;
+}
+
+/* Hands over everything at once; what nobody listens to is lost, as on USB. */
+static void send_at_once(int pty, const char *bytes, size_t size)
+{
+	struct pollfd state = { .fd = pty, .events = POLLOUT };
+
+	if (poll(&state, 1, 0) < 0)
+		die("poll");
+	if (!(state.revents & POLLHUP) && write(pty, bytes, size) != (ssize_t)size)
+		die("write");
+}
+
 /* Sends at the pace of the line, in portions of at least 2 ms. Returns when the last byte is out. */
 static void send_paced(int line, int truth, const char *bytes, size_t size)
 {
@@ -321,13 +357,16 @@ static void options(int argc, char **argv)
 		{ "corrupt", 1, 0, 'c' }, { "off", 1, 0, 'o' },     { "heard-at", 1, 0, 'h' },
 		{ "leap-at", 1, 0, 'l' }, { "leap-says", 1, 0, 'L' }, { "utc-unknown", 1, 0, 'u' },
 		{ "sawtooth-ns", 1, 0, 'w' }, { "gps-base", 0, 0, 'g' },
-		{ "heard-by", 1, 0, 'H' }, { 0, 0, 0, 0 },
+		{ "heard-by", 1, 0, 'H' }, { "pty", 1, 0, 'p' },    { "zda-ahead", 1, 0, 'z' },
+		{ 0, 0, 0, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 't': opt.tty = optarg; break;
+		case 'p': opt.pty = optarg; break;
+		case 'z': opt.zda_ahead = atoi(optarg); break;
 		case 'b': opt.baud = atol(optarg); break;
 		case 'd': opt.delay = atoll(optarg); break;
 		case 'j': opt.jitter = atoll(optarg); break;
@@ -352,7 +391,7 @@ static void options(int argc, char **argv)
 		default: exit(64);
 		}
 	}
-	if (opt.baud < 300 || (opt.heard_at && opt.heard_at < 300))
+	if ((!opt.pty && opt.baud < 300) || (opt.heard_at && opt.heard_at < 300))
 		die("the baud rate is too low");
 }
 
@@ -364,14 +403,14 @@ int main(int argc, char **argv)
 
 	options(argc, argv);
 	truth = truth_open();
-	line = line_open();
+	line = opt.pty ? pty_open() : line_open();
 	first = unleapt(truth) / SECOND + 1;
 	for (next = first;; next++) {
 		int64_t t = next - first;
 		int64_t delay = opt.jump_at >= 0 && t >= opt.jump_at ? opt.jump_to : opt.delay;
 		bool utc_known = !within(opt.utc_unknown, t);
 		struct told told = {
-			.named = named(next + !utc_known), .gps = next - GPS_EPOCH + LEAP_SECONDS, .valid = !within(opt.invalid, t),
+			.named = named(next + !utc_known), .zda = named(next + !utc_known + opt.zda_ahead), .gps = next - GPS_EPOCH + LEAP_SECONDS, .valid = !within(opt.invalid, t),
 			.utc_known = utc_known, .leap_seconds = LEAP_SECONDS - !utc_known,
 			.pulses_in_gps_time = opt.gps_base, .next_pulse_late = sawtooth(next + 1),
 		};
@@ -383,7 +422,9 @@ int main(int argc, char **argv)
 		sleep_until(truth, next * SECOND + delay + uniform(opt.jitter));
 		if (within(opt.silent, t))
 			continue;
-		if (opt.heard_at || opt.heard_by)
+		if (opt.pty)
+			send_at_once(line, bytes, size);
+		else if (opt.heard_at || opt.heard_by)
 			send_heard(line, truth, bytes, size);
 		else
 			send_paced(line, truth, bytes, size);

@@ -25,10 +25,24 @@ sim() {
 	echo "$2" >"/sys/module/gnss2shm_sim/parameters/$1"
 }
 
-# start_receiver [FAULTS...]: sentences on /dev/ttyS2, which is wired to /dev/ttyS1.
+# Where the receiver is heard, and how it gets there: /dev/ttyS2 is wired to /dev/ttyS1.
+tty=/dev/ttyS1 its_side="--tty /dev/ttyS2"
+[ "$pace" = line ] || tty=/dev/ttyACM0 its_side="--pty /dev/ttyACM0"
+
+# start_receiver [FAULTS...]: sentences on $tty.
 start_receiver() {
-	start nmea-gen nmea-gen --tty /dev/ttyS2 --baud "$baud" --delay-ns "$delay_ns" \
-		--jitter-ns "$jitter_ns" --sentences "$sentences" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
+	start nmea-gen nmea-gen $its_side --baud "$baud" --delay-ns "$delay_ns" --jitter-ns "$jitter_ns" \
+		--sentences "$sentences" --zda-ahead "$zda_ahead" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
+}
+
+# start_steering: --steer has another program discipline the NIC's clock, by the system clock or by the pulse. It may step
+# it at any time, for chronyd steps the system clock, and the NIC's clock starts anywhere.
+start_steering() {
+	case $steer in
+	phc2sys) start phc2sys phc2sys -m -q -l 7 -s CLOCK_REALTIME -c "$nic" -O 0 -S 0.1 ;;
+	ts2phc) start ts2phc ts2phc -m -q -l 7 -c "$nic" -s generic --ts2phc.channel 0 --ts2phc.pin_index 0 \
+		--ts2phc.extts_polarity both --ts2phc.pulsewidth "$width_ns" --step_threshold 0.1 ;;
+	esac
 }
 
 # How far the pulse is off its second at most, by a sawtooth that the receiver tells, ns. `sim` has to be told, too.
@@ -40,9 +54,9 @@ wrong_ns=10000 clock_limit_ns=1000
 # The line of chrony.conf that README.md gives.
 refclock_shm="refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
 
-# start_gnss2shm [OPTIONS...]: the receiver on /dev/ttyS1, the pulse on SDP0, samples to unit 0.
+# start_gnss2shm [OPTIONS...]: the receiver on $tty, the pulse on SDP0, samples to unit 0.
 start_gnss2shm() {
-	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
+	start gnss2shm gnss2shm run --serial $tty --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
 }
 
 # refused STATUS WORDS ARGUMENTS...: gnss2shm run ends within 2 s with this status and a sentence that has these words.

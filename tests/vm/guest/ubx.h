@@ -16,6 +16,7 @@ struct civil {
 
 struct told {
 	struct civil named;      /* what the receiver calls it */
+	struct civil zda;        /* what its ZDA calls it */
 	int64_t gps;             /* GPS time */
 	bool valid;              /* there is a fix */
 	bool utc_known;          /* satellites have told the leap seconds; else they are the firmware's */

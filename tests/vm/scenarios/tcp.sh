@@ -1,12 +1,14 @@
 # Sentences from a TCP server that has the receiver's line; the pulse and the rest as in serial.
 programs="gnss2shm"
+[ "$steer" = none ] || programs="$programs $steer"
 
 scenario() {
 	ip link set lo up
 	start_chronyd
 	start_receiver
-	stty -F /dev/ttyS1 "$baud" raw -echo
-	start relay nc -ll -p 5000 -e cat /dev/ttyS1
+	start_steering
+	until_true 5 stty -F $tty "$baud" raw -echo
+	start relay nc -ll -p 5000 -e cat $tty
 	start gnss2shm gnss2shm run --tcp 127.0.0.1:5000 --phc "$nic" --pin SDP0 --shm 0 $extra
 	judge_for "$seconds"
 }

@@ -1,0 +1,37 @@
+# NTPsec's ntpd in chronyd's place, from 0.3 s off. When it starts, it has the kernel say that the clock is synchronized and
+# good to 16 us; the kernel adds 0.5 ms a second to that. gnss2shm does not publish against such a clock, and ntpd has nothing
+# else to correct it by: neither may wait for the other for ever. By hand, for its package has to be fetched.
+programs="gnss2shm ntpd"
+judged=checks
+lasts=560
+sys_offset=0
+clock_limit_ns=10000000 # ntpd steps once and then measures its rate for minutes: only the step is waited for
+
+# What the kernel says of the system clock.
+note() {
+	echo "$(uptime_s) $1: $(adjtimex | grep -E 'status|error|return' | tr -s ' \n' ' ')" >>/results/figures
+}
+
+scenario() {
+	cat >/results/ntp.conf <<-END
+		refclock shm unit 0 refid GNSS minpoll 2 maxpoll 3
+		tos minsane 1
+	END
+	step system 300000000
+	note "300 ms off"
+	start_receiver
+	start ntpd ntpd -n -g -c /results/ntp.conf -l /results/ntpd-own.log
+	sleep 2
+	note "ntpd runs"
+	had=$(count)
+	start_gnss2shm
+	start_judge
+	check "it has the label" until_true 15 says "Locked\|disagrees"
+	note "gnss2shm has the label"
+	check "samples come" until_true 430 counted_since "$had"
+	note "samples come"
+	check_clock
+	note "the clock is right"
+	check_judge
+	check "the end" true
+}
