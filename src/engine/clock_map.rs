@@ -29,7 +29,7 @@ const BASELINE: Span = Span::from_millis(4);
 /// a PHC runs off by [`RATE_PPM`].
 const SLEW_PPM: i64 = 200_000;
 /// By how much a servo may have changed the rate of a PHC since it was read: mostly.
-const SERVO_PPM: i64 = 30;
+const SERVO_PPM: i64 = 100;
 /// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
 /// certain than [`WINDOWS`] times the narrowest window in memory.
 const ERROR_LIMIT: Span = Span::from_micros(10);

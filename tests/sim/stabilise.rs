@@ -21,7 +21,7 @@ const WRONG_FOR: Span = Span::from_secs(3);
 /// ... and so long it may take until right ones come.
 const LOCKED_WITHIN: Span = Span::from_secs(20);
 /// ... but for what is excused by name.
-const LATE: Span = Span::from_millis(21_100);
+const LATE: Span = Span::from_millis(22_100);
 /// How long the clean world lasts, in seconds.
 const CLEAN: i64 = 50;
 /// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
