@@ -193,6 +193,8 @@ impl Edges {
         match *seen {
             [] => self.noise(now),
             [lone] => self.choose_lone(now, lone),
+            // Of a NIC that timestamps one edge, a second one is another pulse's.
+            [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
             [a, b] if a.seconds_shared(b) >= TO_SETTLE => self.choose_of_pair(a, b, hint),
             [_, _] => Pulse::Measuring,
             [..] => Pulse::Refused(why_too_many(seen), None),
@@ -250,8 +252,9 @@ impl Edges {
             Some(false) => (b, from_b),
             None => return Pulse::Refused(Reason::AmbiguousWidth, Some(self.gaps(a, from_a))),
         };
-        match on_time.usual() {
-            1 => Pulse::Settled(on_time.on_time(Some(width))),
+        // Where one of them is two edges, it may be a short pulse, and the other none of it.
+        match (a.usual(), b.usual()) {
+            (1, 1) => Pulse::Settled(on_time.on_time(Some(width))),
             _ => Pulse::Refused(Reason::Ringing, None),
         }
     }

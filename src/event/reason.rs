@@ -101,7 +101,7 @@ reasons! {
     /// Edges without a period.
     Noise = "noise": "edges arrive but nothing among them repeats every second: check the pulse's level and termination, and that it is set to 1 Hz",
     /// More than two edges a second.
-    NotOneHertz = "not-1-hz": "more than two edges arrive every second: set the receiver's pulse to 1 Hz",
+    NotOneHertz = "not-1-hz": "more edges arrive every second than one pulse has: set the receiver's pulse to 1 Hz, and look for crosstalk from other wires",
     /// The pulse is not even enough.
     UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us (45 us on a kernel PPS device): check its level and termination, and that the receiver has a fix",
     /// Two gaps of about the same length.
@@ -113,7 +113,7 @@ reasons! {
     /// One edge, and nobody knows which.
     LoneEdge = "lone-edge": "only one edge a second arrives, and the driver does not say that it is the on-time one: set edges = \"one\" if this NIC timestamps the on-time edge alone; else the other edge is lost",
     /// Several edges in the on-time place.
-    Ringing = "ringing": "the on-time edge arrives as several edges within 50 us: check the pulse's level and termination, and crosstalk from other wires",
+    Ringing = "ringing": "an edge of the pulse arrives as several within 50 us: check the pulse's level and termination, and crosstalk from other wires",
     /// The pulse has to prove itself.
     Settling = "settling": "the pulse moved or runs free, or the receiver had no fix a moment ago: waiting until the pulse has been steady for 12 s",
 
