@@ -50,19 +50,10 @@ pub struct Guard {
     announced: Option<Announced>,
     /// By the receiver.
     announced_by_receiver: Option<Announced>,
-    influence: Influence,
+    /// A sample came: the system clock follows us and is no witness any more.
+    has_published: bool,
     /// Why the last pulse was held back, and the figures of that.
     held: Option<(Reason, Option<Contradiction>)>,
-}
-
-/// Whose the system clock may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum Influence {
-    /// Nothing was published: if the system clock is synchronized, it is not by us.
-    #[default]
-    None,
-    /// Published; the system clock follows us and is no witness any more.
-    Ours,
 }
 
 /// What the gate says of a pulse.
@@ -107,10 +98,7 @@ impl Guard {
     pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
         let max_error = witness.max_error.filter(|&error| error <= WITNESS_WORTH)?;
-        match (self.influence, self.mode) {
-            (Influence::Ours, _) | (_, WitnessMode::Off) => None,
-            (Influence::None, WitnessMode::Block | WitnessMode::Warn) => Some(max_error.max(WITNESS_FLOOR)),
-        }
+        (!self.has_published && self.mode != WitnessMode::Off).then_some(max_error.max(WITNESS_FLOOR))
     }
 
     /// What is announced for the end of this second's day.
@@ -128,9 +116,9 @@ impl Guard {
     /// conventions are settled by settings. A pulse that passes counts as published.
     pub fn pass(&mut self, now: Instant<Raw>, utc: UtcSecond, at: Instant<Sys>, configured: bool) -> Passage {
         let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
-        let passage = match (self.influence, self.witness(now), self.conventions) {
-            (Influence::Ours, _, _) => Passage::Open,
-            (Influence::None, Some(max_error), _) if offset.abs() > max_error => match self.mode {
+        let passage = match (self.witness(now), self.conventions) {
+            _ if self.has_published => Passage::Open,
+            (Some(max_error), _) if offset.abs() > max_error => match self.mode {
                 WitnessMode::Block => {
                     let contradiction = Contradiction::Witness { named: utc, sys: at, max_error };
                     self.held = Some((Reason::WitnessDisagrees, Some(contradiction)));
@@ -138,14 +126,14 @@ impl Guard {
                 }
                 WitnessMode::Warn | WitnessMode::Off => Passage::Overruled(offset),
             },
-            (Influence::None, None, Conventions::Confirm) if !configured => {
+            (None, Conventions::Confirm) if !configured => {
                 self.held = Some((Reason::Unconfirmed, None));
                 return Passage::Held(Reason::Unconfirmed);
             }
-            (Influence::None, _, _) => Passage::Open,
+            _ => Passage::Open,
         };
         self.held = None;
-        self.influence = Influence::Ours;
+        self.has_published = true;
         passage
     }
 

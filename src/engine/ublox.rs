@@ -48,52 +48,31 @@ pub enum Said {
 impl Ublox {
     /// Takes a sentence or a frame.
     pub fn hear(&mut self, now: Instant<Raw>, message: &Result<Sentence, Frame>) -> Said {
-        let unknown = Some(now);
+        let says = |slot: &mut Option<Instant<Raw>>, knows_utc: bool| {
+            *slot = (!knows_utc).then_some(now);
+            if knows_utc { Said::Nothing } else { Said::UtcUnknown }
+        };
         match message {
-            Ok(Sentence { kind: Kind::Clock(Some(LeapSeconds::Default(_))), .. }) => {
-                self.clock = unknown;
-                Said::UtcUnknown
-            }
+            Ok(Sentence { kind: Kind::Clock(Some(LeapSeconds::Default(_))), .. }) => says(&mut self.clock, false),
             Ok(Sentence { kind: Kind::Clock(Some(LeapSeconds::Received(seconds))), .. }) => {
-                self.clock = None;
                 self.leap_seconds = Some(*seconds);
-                Said::Nothing
+                says(&mut self.clock, true)
             }
             Ok(_) => Said::Nothing,
             Err(Frame { message, first_byte, .. }) => match message {
-                Message::TimeUtc(time) if time.knows_utc => {
-                    self.time_utc = None;
-                    Said::Nothing
-                }
-                Message::TimeUtc(_) => {
-                    self.time_utc = unknown;
-                    Said::UtcUnknown
-                }
-                Message::Pvt(time) if time.knows_utc => {
-                    self.pvt = None;
-                    Said::Nothing
-                }
+                Message::TimeUtc(time) => says(&mut self.time_utc, time.knows_utc),
                 // Without a fix it says nothing of UTC: a receiver that lost its satellites has not lost its leap seconds.
-                Message::Pvt(time) if time.validity == Validity::Invalid => Said::Nothing,
-                Message::Pvt(_) => {
-                    self.pvt = unknown;
-                    Said::UtcUnknown
+                Message::Pvt(time) if !time.knows_utc && time.validity == Validity::Invalid => Said::Nothing,
+                Message::Pvt(time) => says(&mut self.pvt, time.knows_utc),
+                Message::TimeLs(TimeLs { count: LeapCount::Default, .. }) => says(&mut self.time_ls, false),
+                Message::TimeLs(TimeLs {
+                    count: count @ (LeapCount::Told(seconds) | LeapCount::Unsourced(seconds)),
+                    next,
+                }) => {
+                    self.time_ls = self.time_ls.filter(|_| matches!(count, LeapCount::Unsourced(_)));
+                    self.leap_seconds = Some(*seconds);
+                    Said::LeapSecond(*next)
                 }
-                Message::TimeLs(TimeLs { count, next }) => match *count {
-                    LeapCount::Told(seconds) => {
-                        self.time_ls = None;
-                        self.leap_seconds = Some(seconds);
-                        Said::LeapSecond(*next)
-                    }
-                    LeapCount::Unsourced(seconds) => {
-                        self.leap_seconds = Some(seconds);
-                        Said::LeapSecond(*next)
-                    }
-                    LeapCount::Default => {
-                        self.time_ls = unknown;
-                        Said::UtcUnknown
-                    }
-                },
                 Message::TimTp(pulse) => {
                     self.pulses = [Some((*pulse, *first_byte)), self.pulses[0]];
                     Said::Nothing
