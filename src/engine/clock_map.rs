@@ -56,8 +56,8 @@ pub struct Dated {
     pub sys: Result<Instant<Sys>, Reason>,
     /// Bound of the error of `sys`.
     pub error: Span,
-    /// What is less certain than this makes no sample.
-    pub limit: Span,
+    /// How far the pulse may be off besides, for a sample. How late an interrupt comes is part of a PPS device's error.
+    pub room: Span,
 }
 
 /// Result of dating a moment.
@@ -153,13 +153,9 @@ impl ClockMap {
         } else {
             Err(Reason::SysStepped)
         };
-        Dating::Dated(Dated {
-            raw: before.raw + between(before.raw.nanos(), after.raw.nanos()),
-            raw_error,
-            sys,
-            error,
-            limit,
-        })
+        let raw = before.raw + between(before.raw.nanos(), after.raw.nanos());
+        let room = if is_own { Span::from_nanos(i64::MAX) } else { limit - error };
+        Dating::Dated(Dated { raw, raw_error, sys, error, room })
     }
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.

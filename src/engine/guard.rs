@@ -56,17 +56,6 @@ pub struct Guard {
     held: Option<(Reason, Option<Contradiction>)>,
 }
 
-/// What the gate says of a pulse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
-    /// It may become a sample.
-    Open,
-    /// It may, though the witness disagrees by this much.
-    Overruled(Span),
-    /// It may not.
-    Held(Reason),
-}
-
 impl Guard {
     /// A gate that has seen nothing.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
@@ -113,28 +102,29 @@ impl Guard {
     }
 
     /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
-    /// conventions are settled by settings. A pulse that passes counts as published.
-    pub fn pass(&mut self, now: Instant<Raw>, utc: UtcSecond, at: Instant<Sys>, configured: bool) -> Passage {
+    /// conventions are settled by settings. A pulse that passes counts as published; how far the witness disagrees with it,
+    /// where it is overruled.
+    pub fn pass(
+        &mut self,
+        now: Instant<Raw>,
+        utc: UtcSecond,
+        at: Instant<Sys>,
+        configured: bool,
+    ) -> Result<Option<Span>, Reason> {
         let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
-        let passage = match (self.witness(now), self.conventions) {
-            _ if self.has_published => Passage::Open,
-            (Some(max_error), _) if offset.abs() > max_error => match self.mode {
-                WitnessMode::Block => {
-                    let contradiction = Contradiction::Witness { named: utc, sys: at, max_error };
-                    self.held = Some((Reason::WitnessDisagrees, Some(contradiction)));
-                    return Passage::Held(Reason::WitnessDisagrees);
-                }
-                WitnessMode::Warn | WitnessMode::Off => Passage::Overruled(offset),
-            },
-            (None, Conventions::Confirm) if !configured => {
-                self.held = Some((Reason::Unconfirmed, None));
-                return Passage::Held(Reason::Unconfirmed);
+        let witness = self.witness(now);
+        let disagrees = witness.filter(|max_error| offset.abs() > *max_error);
+        let is_confirmed = self.has_published || configured || witness.is_some();
+        self.held = match disagrees {
+            Some(max_error) if self.mode == WitnessMode::Block => {
+                Some((Reason::WitnessDisagrees, Some(Contradiction::Witness { named: utc, sys: at, max_error })))
             }
-            _ => Passage::Open,
+            _ if self.conventions == Conventions::Confirm && !is_confirmed => Some((Reason::Unconfirmed, None)),
+            _ => None,
         };
-        self.held = None;
+        self.held.map_or(Ok(()), |(reason, _)| Err(reason))?;
         self.has_published = true;
-        passage
+        Ok(disagrees.map(|_| offset))
     }
 
     /// Why the last pulse was held back, if it was.
@@ -185,8 +175,8 @@ mod tests {
         let label = utc(2026, 11, 20, 0);
         let right = Instant::from_parts(label.posix(), 0);
         let late = right + Span::from_millis(51);
-        assert_eq!(guard.pass(second(1), label, late, false), Passage::Held(Reason::WitnessDisagrees));
-        assert_eq!(guard.pass(second(1), label, right, false), Passage::Open);
-        assert_eq!(guard.pass(second(1), label, late, false), Passage::Open, "it follows us now");
+        assert_eq!(guard.pass(second(1), label, late, false), Err(Reason::WitnessDisagrees));
+        assert_eq!(guard.pass(second(1), label, right, false), Ok(None));
+        assert_eq!(guard.pass(second(1), label, late, false), Ok(None), "it follows us now");
     }
 }

@@ -109,14 +109,7 @@ pub enum Effect {
 impl Labeller {
     /// `delay` is the configured sentence delay.
     pub fn new(delay: Option<Span>) -> Self {
-        Self {
-            delay,
-            epochs: VecDeque::new(),
-            label: None,
-            chain: Chain::default(),
-            unplaced: None,
-            disagreement: None,
-        }
+        Self { delay, ..Self::default() }
     }
 
     /// Forgets the label and all that led to it.

@@ -4,7 +4,7 @@
 use crate::engine::Engine;
 use crate::engine::clock_map::{Continuity, Dated, Dating};
 use crate::engine::edges::{Found, Hint, OnTime};
-use crate::engine::guard::{Passage, in_leap_window, is_past_leap_window};
+use crate::engine::guard::{in_leap_window, is_past_leap_window};
 use crate::engine::hearing::HEARD_WITHIN;
 use crate::engine::phase::Follows;
 use crate::event::{CrossTs, Edge, Reason, Sample, Verdict};
@@ -50,13 +50,14 @@ impl Engine {
             raw_error: dated.raw_error + stamp,
             ..dated
         };
-        match self.edges.add(dated, self.hint()) {
+        let came = match self.edges.add(dated, self.hint()) {
             Found::OnTime(dated) => self.on_pulse(dated, phc, said),
-            Found::OffTime => {}
-            Found::Unsettled => said.push(Verdict::Rejected(self.assess_input().reason().unwrap_or(Reason::NotYet))),
-            Found::Stray => said.push(Verdict::Rejected(Reason::Stray)),
-            Found::Stale => said.push(Verdict::Rejected(Reason::StaleEdge)),
-        }
+            Found::OffTime => Ok(()),
+            Found::Unsettled => Err(self.assess_input().reason().unwrap_or(Reason::NotYet)),
+            Found::Stray => Err(Reason::Stray),
+            Found::Stale => Err(Reason::StaleEdge),
+        };
+        said.extend(came.err().map(Verdict::Rejected));
     }
 
     /// What tells apart two edges half a second apart.
@@ -66,42 +67,28 @@ impl Engine {
     }
 
     /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) {
-        let Some(on_time) = self.on_time() else { return };
-        let Some((index, miss)) = self.count(on_time, phc, dated) else {
-            said.push(Verdict::Rejected(Reason::Stray));
-            return;
-        };
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) -> Result<(), Reason> {
+        let Some(on_time) = self.on_time() else { return Ok(()) };
+        let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
         self.mind_leap_window(index);
         let state = self.assess_input();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
-            said.push(Verdict::Rejected(state.reason().unwrap_or(Reason::NotYet)));
-            return;
+            return Err(state.reason().unwrap_or(Reason::NotYet));
         };
         let utc = label.base.plus(index);
         let error = dated.error + miss;
-        let at = match dated.sys {
-            Ok(at) if error <= self.stamper.limit(dated.limit) => at,
-            sys => {
-                let reason = sys.err().unwrap_or(Reason::UnevenPulse);
-                let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
-                self.passed_over = Some((since, reason));
-                said.push(Verdict::Rejected(reason));
-                return;
-            }
-        };
+        let certain = dated.sys.and_then(|at| if miss <= dated.room { Ok(at) } else { Err(Reason::UnevenPulse) });
+        let at = certain.inspect_err(|reason| {
+            let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
+            self.passed_over = Some((since, *reason));
+        })?;
         let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
-        match self.guard.pass(self.now, utc, at, self.is_configured()) {
-            Passage::Open => {}
-            Passage::Overruled(offset) => said.push(Verdict::WitnessOverruled { offset }),
-            Passage::Held(reason) => {
-                said.push(Verdict::Rejected(reason));
-                return;
-            }
-        }
+        let overruled = self.guard.pass(self.now, utc, at, self.is_configured())?;
+        said.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
         (self.has_published, self.passed_over) = (true, None);
         self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
         said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+        Ok(())
     }
 
     /// Counts the pulse; doubts one that moved or runs free. Nothing where it is not where it should be.

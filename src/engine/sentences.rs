@@ -70,20 +70,16 @@ impl Engine {
 
     fn take(&mut self, said: Vec<Said>, verdicts: &mut Vec<Verdict>) {
         for said in said {
+            if !matches!(said, Said::Epoch(_)) {
+                self.hearing.said(self.now, said);
+            }
             match said {
                 Said::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
                 Said::Epoch(epoch) => self.on_epoch(epoch, verdicts),
-                said => {
-                    self.hearing.said(self.now, said);
-                    match said {
-                        Said::LeapSecond(at) => self.labeller.leap_second(at),
-                        Said::NotValid => self.doubted = Some(self.now),
-                        Said::Contradiction | Said::Overruled => {
-                            verdicts.push(Verdict::Rejected(Reason::SentencesDisagree));
-                        }
-                        Said::Epoch(_) | Said::Fraction => {}
-                    }
-                }
+                Said::LeapSecond(at) => self.labeller.leap_second(at),
+                Said::NotValid => self.doubted = Some(self.now),
+                Said::Contradiction | Said::Overruled => verdicts.push(Verdict::Rejected(Reason::SentencesDisagree)),
+                Said::Fraction => {}
             }
         }
     }

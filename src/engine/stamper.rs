@@ -28,15 +28,6 @@ impl Stamper {
         }
     }
 
-    /// The greatest error that a sample may have, where the clock's readings allow for this one.
-    pub(super) fn limit(self, readings: Span) -> Span {
-        match self {
-            Self::Phc => readings + self.error(),
-            // How late the interrupt came is part of it.
-            Self::KernelPps => Span::from_nanos(i64::MAX),
-        }
-    }
-
     /// It is not there.
     pub(super) fn lost(self) -> Reason {
         match self {

@@ -24,7 +24,8 @@ fn a_fast_phc_and_a_slewed_system_clock_are_dated_exactly() {
     let edge = at(1_000, 0, 0);
     let Dating::Dated(dated) = map.date(edge.phc, edge.raw) else { panic!() };
     assert_eq!((dated.raw, dated.sys), (edge.raw, Ok(edge.sys)));
-    assert!(dated.error < Span::from_nanos(200), "{}", dated.error);
+    // 100 ns of it for what a servo may have done in 1 ms.
+    assert!(dated.error < Span::from_nanos(250), "{}", dated.error);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::clock_map::Dated;
 use crate::engine::edges::{Cluster, OnTime};
 use crate::time::{Instant, Raw, Span};
 
@@ -91,10 +90,6 @@ impl Track {
         self.hits.first()
     }
 
-    fn dated(&self, of: impl Fn(&Dated) -> Instant<Raw>) -> Instant<Raw> {
-        self.newest().map_or(Instant::default(), |hit| of(&hit.first))
-    }
-
     pub(super) fn hits_since(&self, since: Instant<Raw>) -> usize {
         self.hits.iter().filter(|hit| hit.first.raw >= since).count()
     }
@@ -106,7 +101,7 @@ impl Track {
 
     /// When its last hit came.
     pub(super) fn last(&self) -> Instant<Raw> {
-        self.dated(|dated| dated.raw)
+        self.newest().map_or(Instant::default(), |hit| hit.first.raw)
     }
 
     pub(super) fn period(&self) -> Span {
