@@ -22,9 +22,10 @@ const RATE_PPM: i64 = 120_000;
 const STEP: Span = Span::from_micros(20);
 /// An edge whose time is known less well than this is no evidence of a phase.
 const COARSE: Span = Span::from_millis(1);
-/// Cross timestamps on either side over which rates are taken, and over how long a time at least.
+/// Cross timestamps on either side over which rates are taken, over how long a time at best, and at least.
 const NEIGHBORS: usize = 5;
-const BASELINE: Span = Span::from_millis(4);
+const BASELINE: Span = Span::from_millis(50);
+const LEAST: Span = Span::from_millis(4);
 /// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
 /// a PHC runs off by [`RATE_PPM`].
 const SLEW_PPM: i64 = 200_000;
@@ -162,16 +163,24 @@ impl ClockMap {
     fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
         let (before, after) = (self.kept.get(number)?, self.kept.get(number + 1)?);
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
-        let least = BASELINE.max((after.raw - before.raw).per(4));
-        let earlier = self.kept.iter().take(number).rev().take(NEIGHBORS).map(|start| (start, before));
-        let later = self.kept.iter().skip(number + 2).take(NEIGHBORS).map(|end| (after, end));
-        let usable = earlier.chain(later).filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= least);
-        let mut bends: Vec<Span> =
-            usable.map(|(a, b)| ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs()).collect();
-        bends.sort_unstable();
-        let step = bends.get(1).or(bends.first()).copied()?;
-        let is_slewed = |bend: &Span| phc > BRIEF && *bend <= phc.ppm(SLEW_PPM);
-        let rate = bends.into_iter().rfind(is_slewed).unwrap_or_default();
+        let bends = |spans: &mut dyn Iterator<Item = (&CrossTs, &CrossTs)>| -> Vec<(Span, Span)> {
+            let usable = spans.take(NEIGHBORS).filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= LEAST.max(phc.per(4)));
+            let bend = |(a, b): (&CrossTs, &CrossTs)| {
+                (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs())
+            };
+            usable.map(bend).collect()
+        };
+        let earlier = bends(&mut self.kept.iter().take(number).rev().map(|start| (start, before)));
+        let later = bends(&mut self.kept.iter().skip(number + 2).map(|end| (after, end)));
+        let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
+        // On either side the nearest span counts that holds no step itself, and is long enough if one is.
+        let nearest = |bends: &[(Span, Span)]| {
+            let slewed = || bends.iter().filter(|(_, bend)| is_slewed(bend));
+            slewed().find(|(long, _)| *long >= BASELINE).or(slewed().last()).or(bends.first()).map(|(_, bend)| *bend)
+        };
+        let step = [nearest(&earlier), nearest(&later)].into_iter().flatten().min()?;
+        let all = earlier.iter().chain(&later).map(|(_, bend)| *bend);
+        let rate = all.filter(|bend| phc > BRIEF && is_slewed(bend)).max().unwrap_or_default();
         Some(Bend { step, rate })
     }
 }
@@ -179,7 +188,7 @@ impl ClockMap {
 /// What a bracket differs from the rates around it.
 #[derive(Clone, Copy, Debug)]
 struct Bend {
-    /// By the second best of them: one may hold a step itself, and one may fit by chance.
+    /// By the smaller of those right before and right after it.
     step: Span,
     /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. None in
     /// a bracket too brief for two changes.

@@ -307,3 +307,19 @@ fn a_square_wave_locks_where_the_delay_is_configured() {
         }
     }
 }
+
+#[test]
+fn a_system_clock_slewed_around_the_pulse_is_dated_within_the_bound_or_not_at_all() {
+    for ppm in [500, 8_000, 83_000, 100_000] {
+        for late in [0, 1_000, 3_000, 10_000] {
+            for after in
+                [-9_000, -4_000, -1_000, -300, -100, -10, 10, 100, 500, 900, 1_000, 2_000, 5_000, 9_000, 400_000]
+            {
+                let kinds = [FaultKind::SysServo(ppm, us(after)), FaultKind::LateEdges(us(late))];
+                let scenario = Scenario { noise: Span::ZERO, width: ms(10), seed: late as u64, ..Scenario::default() };
+                let outcome = run(Config::default(), &faulty(scenario, 20, 40, &kinds), 60);
+                outcome.assert_right(&format!("{ppm} ppm {after} us after the pulse, edges {late} us late"));
+            }
+        }
+    }
+}

@@ -161,8 +161,12 @@ fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
             let is_true = |most: Span| scenario.sys_ahead.abs() + step.abs() <= most;
             holds(scenario.sys_max_error.is_none_or(is_true), "a system clock that claims what is not true")
         }
-        FaultKind::SysRate(_) if scenario.sys_max_error.is_some() => Err("a system clock that claims what is not true"),
-        FaultKind::SysRate(ppm) => holds(ppm.abs() <= Envelope::SLEW_PPM, "slew of the system clock"),
+        FaultKind::SysRate(_) | FaultKind::SysServo(..) if scenario.sys_max_error.is_some() => {
+            Err("a system clock that claims what is not true")
+        }
+        FaultKind::SysRate(ppm) | FaultKind::SysServo(ppm, _) => {
+            holds(ppm.abs() <= Envelope::SLEW_PPM, "slew of the system clock")
+        }
         FaultKind::PulseDrift(_) => Err("a pulse that runs free with a fix"),
         FaultKind::PulseShift(_) => {
             holds(covered(fault, scenario, REALIGNED_AFTER), "a pulse that moves while there is a fix")
@@ -207,7 +211,10 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
             |second: i64| scenario.faults.iter().filter(move |fault| (fault.from - 1..=fault.until).contains(&second));
         scenario.faults.iter().map(|fault| at(fault.from).map(|fault| of(fault).abs()).sum::<i64>()).max().unwrap_or(0)
     };
-    let slew = |fault: &Fault| if let FaultKind::SysRate(ppm) = fault.kind { ppm } else { 0 };
+    let slew = |fault: &Fault| match fault.kind {
+        FaultKind::SysRate(ppm) | FaultKind::SysServo(ppm, _) => ppm,
+        _ => 0,
+    };
     let steered = |fault: &Fault| match fault.kind {
         FaultKind::PhcRate(ppm) | FaultKind::PhcServo(ppm, _) => ppm,
         _ => 0,

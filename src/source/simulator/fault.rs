@@ -70,6 +70,9 @@ pub enum FaultKind {
     SysStep(Span),
     /// The system clock runs faster by this many parts per million.
     SysRate(i64),
+    /// The system clock's rate is set off by so many parts per million, to either side by turns, once a second this long
+    /// after it begins: slewed by whoever steers it.
+    SysServo(i64, Span),
     /// A thread gets the processor only once in this time.
     Stall(SimThread, Span),
 }
@@ -128,6 +131,7 @@ impl FaultKind {
             Self::NicReset => "NIC reset",
             Self::SysStep(_) => "system clock step",
             Self::SysRate(_) => "system clock rate",
+            Self::SysServo(..) => "system clock slewed by turns",
             Self::Stall(SimThread::Phc, _) => "PHC thread stalls",
             Self::Stall(SimThread::Reader, _) => "reader stalls",
             Self::Stall(SimThread::PulseEvents, _) => "pulse events late",

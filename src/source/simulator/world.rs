@@ -10,6 +10,8 @@ use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
 /// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
+/// Whoever slews the system clock does so at a moment that varies by this much.
+const SLEWED_WITHIN: Span = Span::from_millis(1);
 /// After this long without an edge the source arms the PHC again.
 const REARMED_AFTER: Span = Span::from_secs(3);
 /// A front is stamped a second time after at least and at most this many nanoseconds.
@@ -111,13 +113,11 @@ impl World {
                     changes.extend(steps.map(|n| (when(n), Change::PhcRate(random.between(-ppb, ppb)))));
                 }
                 FaultKind::PhcServo(ppm, after) => {
-                    let mut rate = 0;
-                    for n in fault.from..fault.until {
-                        let next = if n % 2 == 0 { ppm } else { -ppm };
-                        changes.push((self.pulse_number(n) + after, Change::PhcRate((next - rate) * PPM)));
-                        rate = next;
-                    }
-                    changes.push((self.pulse_number(fault.until), Change::PhcRate(-rate * PPM)));
+                    changes.extend(self.by_turns(fault, ppm, |_| after).map(|(at, ppb)| (at, Change::PhcRate(ppb))));
+                }
+                FaultKind::SysServo(ppm, after) => {
+                    let when = |_| after + random.within(SLEWED_WITHIN);
+                    changes.extend(self.by_turns(fault, ppm, when).map(|(at, ppb)| (at, Change::SysRate(ppb))));
                 }
                 FaultKind::PhcNudge(step, after) => {
                     let steps = (fault.from..fault.until).map(|n| {
@@ -143,6 +143,22 @@ impl World {
                 Change::SysRate(ppb) => self.sys.change(at, Span::ZERO, ppb),
             }
         }
+    }
+
+    /// A rate to either side by turns, and none at the end: when it changes, and by how much.
+    fn by_turns(
+        &self,
+        fault: &Fault,
+        ppm: i64,
+        mut after: impl FnMut(i64) -> Span,
+    ) -> impl Iterator<Item = (Instant<Raw>, i64)> {
+        let (from, until) = (fault.from, fault.until);
+        let rate = move |n: i64| match n {
+            n if !(from..until).contains(&n) => 0,
+            n if n % 2 == 0 => ppm * PPM,
+            _ => -ppm * PPM,
+        };
+        (from..=until).map(move |n| (self.pulse_number(n) + after(n), rate(n) - rate(n - 1)))
     }
 
     /// What is simulated.

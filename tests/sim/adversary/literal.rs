@@ -30,6 +30,7 @@ fn kind(kind: FaultKind) -> String {
         FaultKind::DelayJump(by) => format!("FaultKind::DelayJump({})", span(by)),
         FaultKind::DelayRamp(by) => format!("FaultKind::DelayRamp({})", span(by)),
         FaultKind::PhcStep(by) => format!("FaultKind::PhcStep({})", span(by)),
+        FaultKind::SysServo(ppm, at) => format!("FaultKind::SysServo({ppm}, {})", span(at)),
         FaultKind::PhcServo(ppm, at) => format!("FaultKind::PhcServo({ppm}, {})", span(at)),
         FaultKind::PhcNudge(by, at) => format!("FaultKind::PhcNudge({}, {})", span(by), span(at)),
         FaultKind::SysStep(by) => format!("FaultKind::SysStep({})", span(by)),
