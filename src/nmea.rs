@@ -8,7 +8,7 @@ mod content;
 mod framer;
 mod line;
 
-pub(crate) use framer::SILENCE;
+pub(crate) use framer::SLOWEST;
 pub use framer::{Burst, Found, Framer};
 pub use line::{Line, LineCounts, Refusal};
 

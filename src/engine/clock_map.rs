@@ -81,6 +81,8 @@ pub enum Continuity {
     Running,
     /// It stood still: PHC and system clock both went on without it.
     Suspended,
+    /// The system clock alone jumped ahead; the PHC may have stood still, too, or have been reset.
+    Unsure,
 }
 
 impl ClockMap {
@@ -97,7 +99,12 @@ impl ClockMap {
         let Some(last) = last else { return Continuity::Running };
         let elapsed = cross.raw - last.raw;
         let (phc, sys) = (cross.phc - last.phc - elapsed, cross.sys - last.sys - elapsed);
-        if phc.min(sys) > SUSPENDED + elapsed.ppm(RATE_PPM) { Continuity::Suspended } else { Continuity::Running }
+        let jumps = |by: Span| by > SUSPENDED + elapsed.ppm(RATE_PPM);
+        match (jumps(phc), jumps(sys)) {
+            (true, true) => Continuity::Suspended,
+            (false, true) => Continuity::Unsure,
+            (_, false) => Continuity::Running,
+        }
     }
 
     /// Forgets everything, as when the PHC was opened again.

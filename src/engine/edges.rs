@@ -22,8 +22,6 @@ const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
 /// Three seconds in a row without an edge: a track is no longer seen, a pulse is absent.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
-/// Seconds in which both edges must have been seen before they are a pair, and hits that make a lone edge's track.
-const TO_SETTLE: usize = 3;
 /// How long the other edge of a pair is waited for before it counts as lost.
 const LOST_AFTER: Span = Span::from_secs(5);
 /// From here on to a second less it the two gaps are too alike for the convention.
@@ -195,8 +193,9 @@ impl Edges {
             [lone] => self.choose_lone(now, lone),
             // Of a NIC that timestamps one edge, a second one is another pulse's.
             [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
-            [a, b] if a.seconds_shared(b) >= TO_SETTLE => self.choose_of_pair(a, b, hint),
-            [_, _] => Pulse::Measuring,
+            [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
+            [_, _] if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            [_, _] => Pulse::Refused(Reason::EdgeLost, None),
             [..] => Pulse::Refused(why_too_many(seen), None),
         }
     }

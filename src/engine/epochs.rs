@@ -5,15 +5,13 @@
 //! earlier than the pace allows that was measured in this burst. The rate that a port is set to is no measure: native
 //! USB hands over a burst at once, whatever rate is set.
 
-use crate::nmea::{Burst, Kind, SILENCE, Sentence, TimeOfDay, Validity};
+use crate::nmea::{Burst, Kind, SLOWEST, Sentence, TimeOfDay, Validity};
 use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(2_500);
-/// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
-const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 /// What is there with the first byte is read with it, or so much later at once.
 const GATHERED: Span = Span::from_millis(16);
 /// A line that carried bytes without a pause for this long is saturated.
@@ -129,7 +127,7 @@ impl Epochs {
         if burst.began == self.burst.began {
             self.burst = burst;
         }
-        if !self.named.is_empty() && now - burst.last > SILENCE {
+        if !self.named.is_empty() && burst.is_over(now) {
             self.flush(said);
         }
     }

@@ -69,8 +69,8 @@ pub struct Label {
     instead: Option<(Vote, usize)>,
     /// Over a time at which a leap second may have come: how many votes have confirmed this label since.
     over_leap: Option<usize>,
-    /// Seconds may have been missed: the next vote tells.
-    doubted: bool,
+    /// Seconds may have been missed: so many votes have to confirm it.
+    doubted: usize,
 }
 
 /// How far the labels are understood.
@@ -179,7 +179,7 @@ impl Labeller {
     /// Seconds may have been missed.
     pub fn doubt(&mut self) {
         if let Some(label) = &mut self.label {
-            label.doubted = true;
+            label.doubted = TO_CONFIRM;
         }
     }
 
@@ -215,17 +215,19 @@ impl Labeller {
         }
         self.chain.confirmed();
         self.label = Some(Label::new(vote, votes));
-        Effect::Relabelled(vote.base.posix().saturating_sub(label.base.posix()))
+        Effect::Relabelled(vote.change(&label))
     }
 
     /// Votes in a row that it takes to leave a label for this one; `None` where no number is enough.
     fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
-        let change = vote.base.posix().saturating_sub(label.base.posix());
+        let change = vote.change(label);
         let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
         let expected = change_over(beside.leap);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
-            (None, _, Names::RunOn) => (change > 0).then_some(TO_RELABEL),
+            // Sentences never come before their pulse: beside what the receiver corrected, they only come later.
+            (None, _, Names::RunOn) if change > 0 => Some(TO_RELABEL),
+            (None, _, names) if names.is_late(change) => None,
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
@@ -247,19 +249,20 @@ impl Labeller {
         };
         let announced = change_over(leap);
         let figures = label.instead.map(|(vote, _)| match announced.filter(|_| label.over_leap.is_some()) {
-            Some(announced) => {
-                Contradiction::Leap { announced, shown: vote.base.posix().saturating_sub(label.base.posix()) }
-            }
+            Some(announced) => Contradiction::Leap { announced, shown: vote.change(&label) },
             None => vote.against(&label),
         });
         match (label.over_leap, label.instead) {
+            (Some(_), Some((vote, _))) if announced == Some(vote.change(&label)) => {
+                Labelling::Refused(Reason::LeapWindow, None)
+            }
             (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
             (Some(votes), None) if votes < TO_CONFIRM => Labelling::Refused(Reason::LeapWindow, None),
             (Some(votes), None) if announced.is_some() && votes < TO_PASS_A_LEAP => {
                 let figures = announced.map(|announced| Contradiction::Leap { announced, shown: 0 });
                 Labelling::Refused(Reason::LeapContradiction, figures)
             }
-            (_, Some((vote, _))) if self.chain.names() == Names::RunOn && vote.base < label.base => {
+            (_, Some((vote, _))) if self.chain.names().is_late(vote.change(&label)) => {
                 let (before, now) = (label.delay, vote.delay);
                 Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
             }
@@ -267,7 +270,7 @@ impl Labeller {
             (_, None) if label.dissent.count_ones() >= DISSENT_OF_EIGHT => {
                 Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
             }
-            (_, None) if label.doubted => Labelling::Open,
+            (_, None) if label.doubted > 0 => Labelling::Open,
             (_, None) => match self.unplaced {
                 Some((reason @ (Reason::DelayMismatch | Reason::LineSaturated), figures)) => {
                     Labelling::Refused(reason, figures)
@@ -279,7 +282,7 @@ impl Labeller {
 
     /// Where the configured delay puts the pulse that the last epoch names.
     pub fn pulse_named(&self) -> Option<Instant<Raw>> {
-        self.epochs.back().zip(self.delay).map(|(epoch, delay)| epoch.named - delay)
+        self.epochs.back().zip(self.delay).map(|(epoch, delay)| epoch.began[1] - delay)
     }
 
     /// The label, whether or not it can be trusted just now.
@@ -291,7 +294,7 @@ impl Labeller {
 impl Label {
     fn new(vote: Vote, weight: usize) -> Self {
         let Vote { base, delay, .. } = vote;
-        Self { base, delay, weight, dissent: 0, instead: None, over_leap: None, doubted: false }
+        Self { base, delay, weight, dissent: 0, instead: None, over_leap: None, doubted: 0 }
     }
 
     fn confirm(self, vote: Vote) -> Self {
@@ -302,7 +305,7 @@ impl Label {
             dissent: self.dissent << 1,
             instead: None,
             over_leap,
-            doubted: false,
+            doubted: self.doubted.saturating_sub(1),
             ..self
         }
     }

@@ -23,8 +23,10 @@ impl Engine {
     }
 
     pub(super) fn on_cross_ts(&mut self, cross: CrossTs, said: &mut Vec<Verdict>) {
-        if self.clock_map.add(cross) == Continuity::Suspended {
-            self.on_suspension();
+        match self.clock_map.add(cross) {
+            Continuity::Suspended => self.on_suspension(),
+            Continuity::Unsure => self.labeller.doubt(),
+            Continuity::Running => {}
         }
         for _ in 0..self.pending.len() {
             let Some(edge) = self.pending.pop_front() else { break };

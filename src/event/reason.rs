@@ -137,7 +137,7 @@ reasons! {
     /// A leap second may be happening.
     LeapWindow = "leap-window": "the end of a month: a leap second may come, so nothing is published until sentences have confirmed the count after it",
     /// The leap second that the table announces did not show.
-    LeapContradiction = "leap-contradiction": "the system's leap second table announced a leap second that the receiver did not show: check that the table is the current one (package tzdata), and the receiver against another clock",
+    LeapContradiction = "leap-contradiction": "what was announced of a leap second and what the sentences showed differ, or they were missing just then: nothing is published until they have agreed with themselves for two minutes; check that the leap second table is the current one (package tzdata), and the receiver against another clock",
     /// The system clock says otherwise.
     WitnessDisagrees = "witness-disagrees": "the system clock is synchronised and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
     /// The conventions were neither configured nor confirmed.

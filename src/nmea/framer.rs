@@ -19,7 +19,9 @@ use crate::ubx::{self, Begun, Frame};
 
 /// A longer pause than this between two bytes begins a new burst. Sources let the bytes of a burst gather for up to
 /// 100 ms.
-pub(crate) const SILENCE: Span = Span::from_millis(110);
+const SILENCE: Span = Span::from_millis(110);
+/// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
+pub(crate) const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 
 /// A longer pause than this within a frame shows that it was none. A reader that is late may see shorter ones.
 const FRAME_SILENCE: Span = Span::from_millis(250);
@@ -74,9 +76,22 @@ pub struct Burst {
 }
 
 impl Burst {
+    /// Whether nothing more of it can come.
+    pub(crate) fn is_over(&self, now: Instant<Raw>) -> bool {
+        let next_line = if self.is_by_line() { SLOWEST.times(LINE_MAX as i64) } else { Span::ZERO };
+        now - self.last > SILENCE + next_line
+    }
+
+    /// Whether each read so far brought a line when it had come to its end.
+    fn is_by_line(&self) -> bool {
+        self.whole_line && self.lines <= self.reads
+    }
+
     fn add(&mut self, bytes: &Bytes) {
         let count = bytes.data.len();
-        let follows = self.reads > 0 && bytes.read_at - self.last - bytes.byte_time.times(count as i64) <= SILENCE;
+        let by_line = self.is_by_line() && bytes.data.last() == Some(&b'\n');
+        let byte_time = if by_line { bytes.byte_time.max(SLOWEST) } else { bytes.byte_time };
+        let follows = self.reads > 0 && bytes.read_at - self.last - byte_time.times(count as i64) <= SILENCE;
         if !follows {
             let (began, whole_line) = (bytes.read_at, bytes.data.last() == Some(&b'\n'));
             *self = Self { began, first_read: count, last: began, whole_line, ..Self::default() };

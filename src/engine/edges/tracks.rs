@@ -146,11 +146,12 @@ impl Track {
         (other.last() - self.last()).div_rem(self.period).1
     }
 
-    /// In how many seconds both were hit.
-    pub(super) fn seconds_shared(&self, other: &Self) -> usize {
+    /// Whether these two are the ends of one pulse: mostly, where one is hit the other is, too.
+    pub(super) fn is_pair(&self, other: &Self) -> bool {
         let gap = self.gap_to(other);
         let partner = |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < SAME_SECOND);
-        self.hits.iter().filter(partner).count()
+        let shared = self.hits.iter().filter(partner).count();
+        shared >= HITS && shared * 5 >= self.hits.len().max(other.hits.len()) * 3
     }
 
     pub(super) fn on_time(&self, width: Option<Span>) -> OnTime {

@@ -16,6 +16,17 @@ pub(super) enum Names {
     Unknown,
 }
 
+impl Names {
+    /// Whether a label that changes so comes of sentences that are late now: the names do not say so much.
+    pub(super) fn is_late(self, change: i64) -> bool {
+        match self {
+            Self::RunOn => change < 0,
+            Self::Stepped(seconds) => change < seconds,
+            Self::Unknown => false,
+        }
+    }
+}
+
 /// The last name, and how they ran to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Chain {

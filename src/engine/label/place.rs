@@ -115,6 +115,11 @@ impl Placed {
 }
 
 impl Vote {
+    /// By how many seconds the label changes with it.
+    pub(super) fn change(&self, label: &Label) -> i64 {
+        self.base.posix().saturating_sub(label.base.posix())
+    }
+
     /// This vote and what was counted instead.
     pub(super) fn against(&self, label: &Label) -> Contradiction {
         let later = label.base.posix().saturating_sub(self.base.posix());
