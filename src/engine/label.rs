@@ -171,16 +171,12 @@ impl Labeller {
 
     /// The pulse has come to this second, at which a leap second may come or has come unseen.
     pub fn over_leap(&mut self) {
-        if let Some(label) = &mut self.label {
-            label.over_leap = Some(0);
-        }
+        self.label = self.label.map(|label| Label { over_leap: Some(0), ..label });
     }
 
     /// Seconds may have been missed.
     pub fn doubt(&mut self) {
-        if let Some(label) = &mut self.label {
-            label.doubted = TO_CONFIRM;
-        }
+        self.label = self.label.map(|label| Label { doubted: TO_CONFIRM, ..label });
     }
 
     /// A first label, if the last epochs agree and nothing before them speaks against it.
@@ -227,7 +223,7 @@ impl Labeller {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             // Sentences never come before their pulse: beside what the receiver corrected, they only come later.
             (None, _, Names::RunOn) if change > 0 => Some(TO_RELABEL),
-            (None, _, names) if names.is_late(change) => None,
+            (None, _, names) if names.is_late(change, label.over_leap.is_some()) => None,
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
@@ -247,22 +243,20 @@ impl Labeller {
                 _ => Labelling::Open,
             };
         };
-        let announced = change_over(leap);
+        let (announced, shown) = (change_over(leap), label.instead.map(|(vote, _)| vote.change(&label)));
         let figures = label.instead.map(|(vote, _)| match announced.filter(|_| label.over_leap.is_some()) {
             Some(announced) => Contradiction::Leap { announced, shown: vote.change(&label) },
             None => vote.against(&label),
         });
         match (label.over_leap, label.instead) {
-            (Some(_), Some((vote, _))) if announced == Some(vote.change(&label)) => {
-                Labelling::Refused(Reason::LeapWindow, None)
-            }
+            (Some(_), Some(_)) if shown == announced => Labelling::Refused(Reason::LeapWindow, None),
             (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
             (Some(votes), None) if votes < TO_CONFIRM => Labelling::Refused(Reason::LeapWindow, None),
             (Some(votes), None) if announced.is_some() && votes < TO_PASS_A_LEAP => {
                 let figures = announced.map(|announced| Contradiction::Leap { announced, shown: 0 });
                 Labelling::Refused(Reason::LeapContradiction, figures)
             }
-            (_, Some((vote, _))) if self.chain.names().is_late(vote.change(&label)) => {
+            (over, Some((vote, _))) if self.chain.names().is_late(vote.change(&label), over.is_some()) => {
                 let (before, now) = (label.delay, vote.delay);
                 Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
             }

@@ -126,18 +126,14 @@ impl Engine {
 
     /// The on-time edge, if it is known.
     pub fn on_time(&self) -> Option<OnTime> {
-        match self.edges.view(self.now) {
-            Pulse::Settled(on_time) => Some(on_time),
-            Pulse::Absent | Pulse::Measuring | Pulse::Refused(..) => None,
-        }
+        let Pulse::Settled(on_time) = self.edges.view(self.now) else { return None };
+        Some(on_time)
     }
 
     /// The label and the sentence delay, if they are agreed.
     pub fn label(&self) -> Option<Label> {
-        match self.labelling() {
-            Labelling::Agreed(label) => Some(label),
-            Labelling::Open | Labelling::Refused(..) => None,
-        }
+        let Labelling::Agreed(label) = self.labelling() else { return None };
+        Some(label)
     }
 
     /// When the receiver named a valid second last.
@@ -201,12 +197,6 @@ impl Engine {
             }
             Stamper::KernelPps => self.labeller.doubt(),
         }
-    }
-
-    /// Whether both conventions are settled by settings: which edge is on time, and which pulse a sentence names. A lone
-    /// edge is no exception: nothing shows that it is the one that starts the pulse.
-    fn is_configured(&self) -> bool {
-        self.config.width.is_some() && self.config.delay.is_some()
     }
 
     /// Where no second was named within the holdover, the label has to be found anew.

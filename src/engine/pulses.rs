@@ -85,7 +85,9 @@ impl Engine {
             self.passed_over = Some((since, *reason));
         })?;
         let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
-        let overruled = self.guard.pass(self.now, utc, at, self.is_configured())?;
+        // Also for a lone edge: nothing but the width shows that it is the one that starts the pulse.
+        let is_configured = self.config.width.is_some() && self.config.delay.is_some();
+        let overruled = self.guard.pass(self.now, utc, at, is_configured)?;
         said.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
         (self.has_published, self.passed_over) = (true, None);
         self.update_state(said); // before the sample, so that nobody meets one in a state that gives none

@@ -58,25 +58,16 @@ impl Engine {
 
     /// The two values that contradict each other, where that is the reason.
     pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
-        match state.reason()? {
-            Reason::WidthMismatch | Reason::AmbiguousWidth => match self.edges.view(self.now) {
-                Pulse::Refused(_, figures) => figures,
-                Pulse::Absent | Pulse::Measuring | Pulse::Settled(_) => None,
-            },
-            Reason::DelayMismatch
-            | Reason::DelayMoved
-            | Reason::LabelDissent
-            | Reason::SentencesDisagree
-            | Reason::LeapContradiction => match self.labelling() {
-                Labelling::Refused(_, figures) => figures,
-                Labelling::Open | Labelling::Agreed(_) => None,
-            },
-            Reason::DateTooEarly | Reason::DateTooLate => self.impossible.map(|named| Contradiction::Date {
+        let reason = state.reason()?;
+        match (reason, self.edges.view(self.now), self.labelling()) {
+            (Reason::DateTooEarly | Reason::DateTooLate, ..) => self.impossible.map(|named| Contradiction::Date {
                 named,
                 earliest: UtcSecond::from_civil(self.config.date_floor, 0),
                 latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
             }),
-            Reason::WitnessDisagrees => self.guard.contradiction(),
+            (Reason::WitnessDisagrees, ..) => self.guard.contradiction(),
+            (_, Pulse::Refused(of, figures), _) if of == reason => figures,
+            (_, _, Labelling::Refused(of, figures)) if of == reason => figures,
             _ => None,
         }
     }
@@ -98,8 +89,7 @@ impl Engine {
             Reason::NothingArrives => reason == Reason::NoBytes || reason == self.stamper.silent(),
             said => reason == said,
         };
-        let both = [self.pulse_alone(), self.receiver_alone()];
-        both.into_iter().flatten().filter(|reason| !is_said(*reason)).collect()
+        [self.pulse_alone(), self.receiver_alone()].into_iter().flatten().filter(|reason| !is_said(*reason)).collect()
     }
 
     fn pulse_alone(&self) -> Option<Reason> {

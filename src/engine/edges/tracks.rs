@@ -86,12 +86,13 @@ fn errors(a: &Cluster, b: &Cluster) -> Span {
 }
 
 impl Track {
-    fn newest(&self) -> Option<&Cluster> {
-        self.hits.first()
-    }
-
     pub(super) fn hits_since(&self, since: Instant<Raw>) -> usize {
         self.hits.iter().filter(|hit| hit.first.raw >= since).count()
+    }
+
+    /// When its first hit came.
+    fn since(&self) -> Instant<Raw> {
+        self.hits.last().map_or(self.last(), |hit| hit.first.raw)
     }
 
     /// Whether it has been hit often enough to be one.
@@ -101,7 +102,7 @@ impl Track {
 
     /// When its last hit came.
     pub(super) fn last(&self) -> Instant<Raw> {
-        self.newest().map_or(Instant::default(), |hit| hit.first.raw)
+        self.hits.first().map_or(Instant::default(), |hit| hit.first.raw)
     }
 
     pub(super) fn period(&self) -> Span {
@@ -110,7 +111,7 @@ impl Track {
 
     /// Whether this cluster is an earlier hit.
     fn meets(&self, cluster: &Cluster) -> bool {
-        self.newest().is_some_and(|newest| {
+        self.hits.first().is_some_and(|newest| {
             let (seconds, miss) = (newest.first.raw - cluster.first.raw).nearest(self.period);
             seconds >= 1 && miss.abs() <= JITTER + errors(newest, cluster) + WANDER.times(seconds)
         })
@@ -146,16 +147,16 @@ impl Track {
         (other.last() - self.last()).div_rem(self.period).1
     }
 
-    /// Whether these two are the ends of one pulse: mostly, where one is hit the other is, too.
+    /// Whether these two are the ends of one pulse: since both are hit, mostly where one is the other is, too.
     pub(super) fn is_pair(&self, other: &Self) -> bool {
+        let since = self.since().max(other.since()) - Span::SECOND;
         let gap = self.gap_to(other);
         let partner = |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < SAME_SECOND);
         let shared = self.hits.iter().filter(partner).count();
-        shared >= HITS && shared * 5 >= self.hits.len().max(other.hits.len()) * 3
+        shared >= HITS && shared * 5 >= self.hits_since(since).max(other.hits_since(since)) * 3
     }
 
     pub(super) fn on_time(&self, width: Option<Span>) -> OnTime {
-        let since = self.hits.last().map_or(self.last(), |hit| hit.first.raw);
-        OnTime { width, last: self.last(), since, period: self.period }
+        OnTime { width, last: self.last(), since: self.since(), period: self.period }
     }
 }

@@ -17,11 +17,12 @@ pub(super) enum Names {
 }
 
 impl Names {
-    /// Whether a label that changes so comes of sentences that are late now: the names do not say so much.
-    pub(super) fn is_late(self, change: i64) -> bool {
+    /// Whether a label that changes so comes of sentences that are late now: the names do not say so much. A receiver
+    /// that steps where no leap second can be may be another one, and its delay as well.
+    pub(super) fn is_late(self, change: i64, over_leap: bool) -> bool {
         match self {
             Self::RunOn => change < 0,
-            Self::Stepped(seconds) => change < seconds,
+            Self::Stepped(seconds) => over_leap && change < seconds,
             Self::Unknown => false,
         }
     }
