@@ -113,9 +113,13 @@ impl Prefixed {
         }
     }
 
-    /// Whether the pulse ran at another rate than the clean world's.
+    /// Whether the pulse ran at another rate than the clean world's, or moved so little that it may have crept there.
     pub fn runs_free(&self) -> bool {
-        let drifts = |fault: &Fault| matches!(fault.kind, FaultKind::PulseDrift(_));
+        let drifts = |fault: &Fault| match fault.kind {
+            FaultKind::PulseDrift(_) => true,
+            FaultKind::PulseShift(shift) => shift.abs() <= Span::from_micros(200),
+            _ => false,
+        };
         self.prefix.system_ppm != self.clean.system_ppm || self.prefix.faults.iter().any(drifts)
     }
 
