@@ -139,19 +139,20 @@ impl ClockMap {
         let window = before.window + between(before.window.nanos(), after.window.nanos());
         let half = Span::from_nanos(window.nanos() / 2 + 1);
         let nearest = part.min(whole - part);
-        // What a servo may have done since the nearest reading; of a kernel PPS device the clock is its own reading.
-        let is_own = before.phc.nanos() == before.sys.nanos();
-        let unseen = if is_own { Span::ZERO } else { nearest.ppm(SERVO_PPM) };
         let (Some(raw_bend), Some(sys_bend)) = (self.bend(number, |c| c.raw), self.bend(number, |c| c.sys)) else {
             return Dating::Uneven;
         };
-        let raw_error = half + unseen + raw_bend.at(nearest, whole);
+        // What a servo may have done since the nearest reading, and to the rates on either side; of a kernel PPS device
+        // the clock is its own reading.
+        let is_own = before.phc.nanos() == before.sys.nanos();
+        let steered = nearest.ppm(SERVO_PPM) + raw_bend.at(nearest, whole);
+        let raw_error = half + steered;
         if raw_error > COARSE {
             return Dating::Uneven;
         }
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
-        let error = half + unseen + sys_bend.at(nearest, whole);
+        let error = half + sys_bend.at(nearest, whole) + if is_own { Span::ZERO } else { steered };
         let sys = if error.max(raw_error) <= limit {
             Ok(before.sys + between(before.sys.nanos(), after.sys.nanos()))
         } else if half > limit {
