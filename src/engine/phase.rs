@@ -26,6 +26,8 @@ const FREE_PPM: i64 = 1;
 const OUTDATED: Span = Span::from_secs(120);
 /// By how much a pulse may leave the count for each second without one.
 const WANDER: Span = Span::from_nanos(250);
+/// A hit that is less certain than this makes no rate. A kernel PPS device's are good to little more than 20 us.
+const COARSE: Span = Span::from_micros(25);
 /// What reading the clocks is good to, where it is as good as can be.
 const READING: Span = Span::from_nanos(300);
 
@@ -87,9 +89,7 @@ impl Phase {
             if edges < TO_MOVE {
                 return Follows::Off;
             }
-            if miss.abs() <= CREEP {
-                before = self.settled();
-            }
+            before = self.settled().filter(|_| miss.abs() <= CREEP);
         }
         let moved = last.and(self.off).map(|(_, since)| since);
         *self = Self { before, period: on_time.period, since: on_time.since, ..Self::default() };
@@ -115,7 +115,7 @@ impl Phase {
         if self.new.len() > NEW
             && let Some(hit) = self.new.pop_front()
             && !runs_free
-            && self.new.iter().any(|newer| hit.error <= newer.error + JITTER)
+            && hit.error <= COARSE
         {
             if self.settled.len() == SETTLED {
                 self.settled.pop_front();

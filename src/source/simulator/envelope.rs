@@ -201,6 +201,7 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
         let numbered = scenario.faults.iter().enumerate();
         numbered.flat_map(|(n, a)| scenario.faults.iter().skip(n + 1).map(move |b| (a, b)))
     };
+    let slews = |fault: &Fault| matches!(fault.kind, FaultKind::SysServo(..));
     let any = |of: &dyn Fn(&Fault) -> bool| scenario.faults.iter().any(of);
     let both = |one: &dyn Fn(&Fault) -> bool, other: &dyn Fn(&Fault) -> bool, within: i64| {
         pairs().any(|(a, b)| (one(a) && other(b) || one(b) && other(a)) && meet(a, b, within))
@@ -219,6 +220,7 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
         FaultKind::PhcRate(ppm) | FaultKind::PhcServo(ppm, _) => ppm,
         _ => 0,
     };
+    holds(!both(&slews, &slews, 1), "two who slew the system clock by turns")?;
     holds(total(&slew) <= Envelope::SLEW_PPM, "slew of the system clock")?;
     holds(total(&steered) <= Envelope::SERVO_PPM, "servos that add up")?;
     holds(!both(&moves, &moves, 0), "jumps of the delay that add up")?;
