@@ -58,16 +58,15 @@ impl Engine {
 
     /// The two values that contradict each other, where that is the reason.
     pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
-        let reason = state.reason()?;
-        match (reason, self.edges.view(self.now), self.labelling()) {
+        match (state.reason()?, self.edges.view(self.now), self.labelling()) {
             (Reason::DateTooEarly | Reason::DateTooLate, ..) => self.impossible.map(|named| Contradiction::Date {
                 named,
                 earliest: UtcSecond::from_civil(self.config.date_floor, 0),
                 latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
             }),
             (Reason::WitnessDisagrees, ..) => self.guard.contradiction(),
-            (_, Pulse::Refused(of, figures), _) if of == reason => figures,
-            (_, _, Labelling::Refused(of, figures)) if of == reason => figures,
+            (reason, Pulse::Refused(of, figures), _) if of == reason => figures,
+            (reason, _, Labelling::Refused(of, figures)) if of == reason => figures,
             _ => None,
         }
     }
