@@ -186,8 +186,8 @@ impl ClockMap {
         let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
         // On either side the nearest span counts that holds no step itself, and is long enough if one is.
         let nearest = |bends: &[(Span, Span)]| {
-            let slewed = || bends.iter().filter(|(_, bend)| is_slewed(bend));
-            slewed().find(|(long, _)| *long >= BASELINE).or(slewed().last()).or(bends.first()).map(|(_, bend)| *bend)
+            let fit = || bends.iter().filter(|(_, bend)| is_slewed(bend));
+            fit().find(|(long, _)| *long >= BASELINE).or(fit().next_back()).or(bends.first()).map(|(_, bend)| *bend)
         };
         let step = [nearest(&earlier), nearest(&later)].into_iter().flatten().min()?;
         let all = earlier.iter().chain(&later).map(|(_, bend)| *bend);
