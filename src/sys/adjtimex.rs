@@ -4,12 +4,12 @@ use std::io;
 
 use crate::time::Span;
 
-/// What the ntpd of `NTPsec` claims at its start, before it has heard of any time: it hands the kernel 16 s as 16 us (1.2.2, in a
-/// virtual machine: tests/vm/scenarios/ntpsec.sh). The kernel lets the maximum error grow from there, this one not.
+/// What the ntpd of `NTPsec` claims at its start, before it has heard of any time: it hands the kernel 16 s as 16 us (1.2.2,
+/// in a virtual machine: tests/vm/scenarios/ntpsec.sh). The kernel lets the maximum error grow from there, not this one.
 const NTPSEC_STARTS: libc::c_long = 16;
 
-/// How far the system clock may be off, or `None` where nobody synchronizes it: where the kernel says so (`STA_UNSYNC`, or
-/// the state `TIME_ERROR`), and where an ntpd has only just begun.
+/// How far the system clock may be off, or `None` where nobody synchronizes it: where the kernel says so (`STA_UNSYNC`,
+/// or the state `TIME_ERROR`), and where an ntpd has only just begun.
 pub fn max_error() -> io::Result<Option<Span>> {
     // SAFETY: a timex is plain integers, for which zero is a value; modes = 0 asks and sets nothing.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
