@@ -87,7 +87,7 @@ impl Epochs {
         let own = (sentence.read_at, sentence.read);
         if burst.began != self.burst.began {
             self.flush(said);
-            self.lead = Some((burst.began, burst.first_read));
+            self.lead = None;
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
             self.flush(said);
         }
@@ -107,18 +107,20 @@ impl Epochs {
             }
         };
         let kind = 1 << sentence.kind.number();
+        // Also where what came first of this burst was taken for all of it, because the rest was late.
+        let is_first = self.named.is_empty() && own.0 - burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
+        let lead = if is_first { (burst.began, burst.first_read) } else { lead };
         // The same sentence about another second begins the next epoch, on a line that never falls silent.
         if self.named.iter().any(|named| named.time != time && named.kinds & kind != 0) {
             self.flush(said);
         }
         if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
-            named.add(sentence, kind);
+            *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
-            let (date, validity) = (None, Validity::Unsaid);
-            let mut named = Named { time, decides: false, kinds: 0, first: own.0, lead, date, validity };
-            named.add(sentence, kind);
-            self.named.push(named);
+            let named =
+                Named { time, decides: false, kinds: 0, first: own.0, lead, date: None, validity: Validity::Unsaid };
+            self.named.push(named.with(sentence, kind));
         }
     }
 
@@ -136,9 +138,7 @@ impl Epochs {
         let named = std::mem::take(&mut self.named);
         let Some(last) = named.last().map(|named| named.first) else { return };
         let rmc = named.iter().rfind(|named| named.decides);
-        if rmc.is_some() {
-            self.rmc_at = Some(last);
-        }
+        self.rmc_at = rmc.map(|_| last).or(self.rmc_at);
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let Some(decides) = rmc.or(named.first().filter(|_| !is_late)) else { return };
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
@@ -167,7 +167,7 @@ impl Epochs {
 }
 
 impl Named {
-    fn add(&mut self, sentence: &Sentence, kind: u32) {
+    fn with(mut self, sentence: &Sentence, kind: u32) -> Self {
         let decides = sentence.kind.decides();
         self.kinds |= kind;
         self.date = if decides { sentence.date.or(self.date) } else { self.date.or(sentence.date) };
@@ -182,6 +182,7 @@ impl Named {
             },
         };
         self.decides |= decides;
+        self
     }
 
     fn epoch(&self, utc: UtcSecond, (lead, bytes): (Instant<Raw>, usize), burst: Burst) -> Epoch {

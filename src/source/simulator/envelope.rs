@@ -194,7 +194,9 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     let echoes = |fault: &Fault| {
         matches!(fault.kind, FaultKind::Ringing(..) | FaultKind::Crosstalk(_) | FaultKind::DoubleEdges(_))
     };
-    let loses = |fault: &Fault| matches!(fault.kind, FaultKind::PolarityLoss(..) | FaultKind::EdgeLoss(_));
+    let loses = |fault: &Fault| {
+        matches!(fault.kind, FaultKind::PolarityLoss(..) | FaultKind::EdgeLoss(_) | FaultKind::NicReset)
+    };
     let stalls = |fault: &Fault| matches!(fault.kind, FaultKind::Stall(SimThread::Reader, _));
     let meet = |a: &Fault, b: &Fault, within: i64| a.from <= b.until + within && b.from <= a.until + within;
     let pairs = || {
