@@ -23,7 +23,8 @@ scenario() {
 		sleep 0.5
 		check_comes_back "the system clock was stepped by $ns ns"
 		sleep 10
-		check "samples come while it is slewed" publishes 5
+		# Around each change of its rate a sample is passed over.
+		check_comes_back "it is slewed"
 	done
 
 	check_clock
