@@ -37,8 +37,6 @@ const ERROR_LIMIT: Span = Span::from_micros(10);
 const WINDOWS: i64 = 4;
 /// A raw clock that stood still for longer than this was suspended with the machine.
 const SUSPENDED: Span = Span::from_millis(100);
-/// In a longer bracket the system clock may have been slewed to and fro, unseen.
-const LONG: Span = Span::from_millis(400);
 /// Nothing changes a clock's rate twice within this: servos work 16 times a second at most, chronyd less often.
 const BRIEF: Span = Span::from_millis(30);
 
@@ -154,8 +152,7 @@ impl ClockMap {
         }
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
-        let slewed = if whole > LONG { nearest.ppm(SLEW_PPM / 2) } else { Span::ZERO };
-        let error = half + sys_bend.at(nearest, whole) + if is_own { Span::ZERO } else { steered + slewed };
+        let error = half + sys_bend.at(nearest, whole) + if is_own { Span::ZERO } else { steered };
         let sys = if error.max(raw_error) <= limit {
             Ok(before.sys + between(before.sys.nanos(), after.sys.nanos()))
         } else if half > limit {

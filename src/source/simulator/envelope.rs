@@ -223,6 +223,8 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
         _ => 0,
     };
     holds(!both(&slews, &slews, 1), "two who slew the system clock by turns")?;
+    let unread = |fault: &Fault| matches!(fault.kind, FaultKind::Stall(SimThread::Phc, _));
+    holds(!both(&slews, &unread, 3), "a system clock slewed to and fro between two readings of it")?;
     holds(total(&slew) <= Envelope::SLEW_PPM, "slew of the system clock")?;
     holds(total(&steered) <= Envelope::SERVO_PPM, "servos that add up")?;
     holds(!both(&moves, &moves, 0), "jumps of the delay that add up")?;
