@@ -50,7 +50,7 @@ pub struct Guard {
     announced: Option<Announced>,
     /// By the receiver.
     announced_by_receiver: Option<Announced>,
-    /// A sample came: the system clock follows us and is no witness any more.
+    /// A sample came: the system clock follows us and is no longer a witness.
     has_published: bool,
     /// Why the last pulse was held back, and the figures of that.
     held: Option<(Reason, Option<Contradiction>)>,

@@ -22,7 +22,7 @@ const TO_SETTLE: i64 = 16;
 const NEW: usize = 5;
 /// By more than this against both oscillators, a pulse runs free. Both of them change less within a minute.
 const FREE_PPM: i64 = 1;
-/// A rate that the pulse left so long ago is no evidence any more: then both oscillators have changed.
+/// A rate that the pulse left longer ago than this is no longer evidence: then both oscillators have changed.
 const OUTDATED: Span = Span::from_secs(120);
 /// By how much a pulse may leave the count for each second without one.
 const WANDER: Span = Span::from_nanos(250);

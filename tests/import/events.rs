@@ -3,6 +3,7 @@
 //! monotonic one is slewed as the host's is, and is set right by the seconds that the receiver names.
 
 use gnss2shm::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange};
+use gnss2shm::source::simulator::scenario::{Shown, SimSentence};
 use gnss2shm::time::{Instant, Phc, Raw, Span, Sys, UtcSecond};
 use serde::Deserialize;
 
@@ -74,7 +75,7 @@ pub(crate) fn import(text: &str) -> Result<Imported, String> {
         events.push(Event::Tick { raw: read_at + Span::from_millis(300) });
     }
     for &(mono, utc) in &named {
-        let data = rmc(utc).into_bytes().into();
+        let data = SimSentence::Rmc.text(Shown { utc, is_sixty: false, has_fix: true }).into_bytes().into();
         events.push(Event::Bytes(Bytes { read_at: raw.at(mono), byte_time: BYTE_TIME, data }));
     }
     events.sort_by_key(|event| event.head().0);
@@ -128,14 +129,6 @@ fn truth(edges: &[Stamped], named: &[(Span, UtcSecond)], raw: &RawClock) -> Resu
         truth.seconds.insert(label, edge.sys - since);
     }
     Ok(truth)
-}
-
-fn rmc(utc: UtcSecond) -> String {
-    let ((year, month, day), sod) = (utc.date().ymd(), utc.second_of_day());
-    let (hour, minute, second) = (sod / 3_600, sod / 60 % 60, sod % 60);
-    let body = format!("GNRMC,{hour:02}{minute:02}{second:02}.00,A,,,,,,,{day:02}{month:02}{:02},,,A", year % 100);
-    let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
-    format!("${body}*{sum:02X}\r\n")
 }
 
 /// Seconds with a decimal point.

@@ -13,7 +13,7 @@ use gnss2shm::source::simulator::scenario::FaultKind;
 use gnss2shm::time::{Instant, Raw, Span};
 
 use super::faults::seeds_within;
-use super::harness::{Judged, WRONG};
+use super::harness::Judged;
 use super::hostile::Prefixed;
 
 /// A wrong sample may come so long after the first contradiction, the clean world's first sentence, ...
@@ -89,7 +89,7 @@ pub fn recover(prefixed: &Prefixed) -> Recovery {
 
 impl Recovery {
     fn judge(&mut self, judged: Judged, at: Span) {
-        if judged.error.is_some_and(|error| error.abs() <= judged.sample.error.min(WRONG)) {
+        if judged.is_right() {
             self.right_from.get_or_insert(at);
             self.right += 1;
         } else {

@@ -11,7 +11,7 @@ use crate::source::simulator::scenario::{
 };
 use crate::time::{Date, Span, UtcSecond};
 
-/// Kinds of faults. With one more, crosstalk is drawn, too: where it begins while samples come, one may be wrong.
+/// Kinds of faults. Crosstalk is not drawn: where it begins while samples come, one may be wrong.
 const KINDS: u64 = 30;
 /// Most faults of a world, but for those that come together.
 const FAULTS: i64 = 6;
@@ -88,7 +88,7 @@ pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> 
         27 => vec![FaultKind::PhcNudge(Span::from_micros(random.between(1, 200)), ms(random.between(0, 999)))],
         // Without a fix a receiver names what its own clock says.
         28 => vec![FaultKind::WrongSecond(random.between(-100_000, 100_000)), FaultKind::NoFix],
-        29 => {
+        _ => {
             let ppm = random.one_of(&[500, 83_000, Envelope::SLEW_PPM], 500);
             let after = if random.happens(500) {
                 Span::from_micros(random.between(-12_000, 12_000))
@@ -97,7 +97,6 @@ pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> 
             };
             vec![FaultKind::SysServo(random.between(1, ppm), after)]
         }
-        _ => vec![FaultKind::Crosstalk(Span::from_micros(random.between(11, 45)))],
     };
     kinds.into_iter().map(|kind| Fault { from: when.start, until, kind }).collect()
 }

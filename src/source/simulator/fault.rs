@@ -71,7 +71,7 @@ pub enum FaultKind {
     /// The system clock runs faster by this many parts per million.
     SysRate(i64),
     /// The system clock's rate is set off by so many parts per million, to either side by turns, once a second this long
-    /// after it begins: slewed by whoever steers it.
+    /// after it begins: a daemon slews it.
     SysServo(i64, Span),
     /// A thread gets the processor only once in this time.
     Stall(SimThread, Span),

@@ -10,7 +10,7 @@ use crate::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
 /// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
-/// Whoever slews the system clock does so at a moment that varies by this much.
+/// The moment at which the system clock's slew changes varies by this much.
 const SLEWED_WITHIN: Span = Span::from_millis(1);
 /// After this long without an edge the source arms the PHC again.
 const REARMED_AFTER: Span = Span::from_secs(3);
