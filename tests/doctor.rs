@@ -424,7 +424,7 @@ fn faults_of_the_receiver_are_found() {
     planted(
         "no-gpsd",
         |machine| {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let free = common::free_address();
             machine.config("[serial]\ndevice = \"/dev/ttyS0\"", &format!("[gpsd]\nserver = \"{free}\""));
         },
         &[("receiver", Failure, "gpsd does not answer at 127.0.0.1:", "systemctl enable --now gpsd.socket")],

@@ -68,8 +68,7 @@ fn pages() -> [String; 2] {
 fn served(board: Board) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        // A port that is free, found by asking for any.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = common::free_address();
         let server = MetricsServer::bind(free).await.unwrap();
         tokio::select! {
             () = server.run(Arc::new(Mutex::new(board))) => panic!("the server ended"),

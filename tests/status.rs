@@ -48,8 +48,7 @@ impl Daemon {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let status = StatusServer::bind(&path).unwrap();
-                // A port that is free, found by asking for any.
-                let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+                let free = common::free_address();
                 let metrics = MetricsServer::bind(free).await.unwrap();
                 ready.send(free).unwrap();
                 tokio::select! {

@@ -56,7 +56,7 @@ impl Outlet {
         if kind == Kind::Fifo {
             assert!(Command::new("mkfifo").arg(&name).status().unwrap().success());
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = common::free_address().port();
         Self { kind, name, port, is_there: true, listener: None, machine: None, writer: None }
     }
 

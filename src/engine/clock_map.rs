@@ -172,11 +172,11 @@ impl ClockMap {
         let (before, after) = (self.kept.get(number)?, self.kept.get(number + 1)?);
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
         let bends = |spans: &mut dyn Iterator<Item = (&CrossTs, &CrossTs)>| -> Vec<(Span, Span)> {
-            let usable = spans.take(NEIGHBORS).filter(|(a, b)| is_even(a, b) && b.raw - a.raw >= LEAST.max(phc.per(4)));
+            let usable = spans.filter(|(a, b)| b.raw - a.raw >= LEAST.max(phc.per(4))).take(NEIGHBORS);
             let bend = |(a, b): (&CrossTs, &CrossTs)| {
                 (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs())
             };
-            usable.map(bend).collect()
+            usable.filter(|(a, b)| is_even(a, b)).map(bend).collect()
         };
         let earlier = bends(&mut self.kept.iter().take(number).rev().map(|start| (start, before)));
         let later = bends(&mut self.kept.iter().skip(number + 2).map(|end| (after, end)));

@@ -11,7 +11,7 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Where RMC was heard so lately, nothing else names a second.
-const RMC_WITHIN: Span = Span::from_millis(2_500);
+const RMC_WITHIN: Span = Span::from_millis(1_800);
 /// What is there with the first byte is read with it, or so much later at once.
 const GATHERED: Span = Span::from_millis(16);
 /// A line that carried bytes without a pause for this long is saturated.

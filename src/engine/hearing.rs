@@ -151,9 +151,9 @@ impl Hearing {
         self.mention
     }
 
-    /// Since when it has named valid seconds without a longer pause.
-    pub fn valid_since(&self) -> Option<Instant<Raw>> {
-        self.valid.came.map(|(since, _)| since)
+    /// Since when it names valid seconds without a longer pause.
+    pub fn valid_since(&self, now: Instant<Raw>) -> Option<Instant<Raw>> {
+        self.valid.came.filter(|(_, last)| now - *last <= HEARD_WITHIN).map(|(since, _)| since)
     }
 
     /// How well the receiver is heard at `now`.

@@ -119,7 +119,7 @@ impl Labeller {
 
     /// Forgets the label: the pulse that it was counted on has moved. The receiver's words still stand.
     pub fn count_anew(&mut self) {
-        self.label = None;
+        (self.label, self.disagreement) = (None, None);
     }
 
     /// The receiver shows a second 60.
@@ -239,7 +239,9 @@ impl Labeller {
         let Some(label) = self.label else {
             return match (self.unplaced, self.epochs.len()) {
                 (Some((reason, figures)), 3..) => Labelling::Refused(reason, figures),
-                (None, REMEMBERED) => Labelling::Refused(Reason::SentencesDisagree, self.disagreement),
+                (None, REMEMBERED) if self.disagreement.is_some() => {
+                    Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
+                }
                 _ => Labelling::Open,
             };
         };

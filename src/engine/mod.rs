@@ -158,7 +158,7 @@ impl Engine {
     /// After doubt, pulse and receiver have to be well for a while, both at once.
     fn regain_trust(&mut self) {
         let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
-        if self.doubted.is_some_and(is_long_ago) && self.hearing.valid_since().is_some_and(is_long_ago) {
+        if self.doubted.is_some_and(is_long_ago) && self.hearing.valid_since(self.now).is_some_and(is_long_ago) {
             self.doubted = None;
         }
     }

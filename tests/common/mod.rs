@@ -8,12 +8,14 @@ use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs;
 use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -124,6 +126,19 @@ pub fn whole(unit: u8) -> Contents {
     match ShmReader::open(unit).unwrap().snapshot() {
         Snapshot::Whole(contents) => contents,
         Snapshot::Torn => panic!("torn, and nobody writes"),
+    }
+}
+
+/// An address that nobody listens at, and nobody is given who asks the kernel for any port: those begin at 32768.
+pub fn free_address() -> std::net::SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 2_000).expect("below 2,000") * 10;
+    loop {
+        let address =
+            std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

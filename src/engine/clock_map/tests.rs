@@ -2,10 +2,14 @@ use super::*;
 
 /// Three clocks: the PHC 1000 ppm fast at a far epoch, the system clock 10 % slow, read exactly.
 fn at(ms: i64, phc_step: i64, sys_step: i64) -> CrossTs {
+    at_us(ms * 1_000, phc_step, sys_step)
+}
+
+fn at_us(us: i64, phc_step: i64, sys_step: i64) -> CrossTs {
     CrossTs {
-        phc: Instant::from_nanos(7_000_000_000_000 + ms * 1_001_000 + phc_step),
-        sys: Instant::from_nanos(1_000_000_000_000 + ms * 900_000 + sys_step),
-        raw: Instant::from_nanos(ms * 1_000_000),
+        phc: Instant::from_nanos(7_000_000_000_000 + us * 1_001 + phc_step),
+        sys: Instant::from_nanos(1_000_000_000_000 + us * 900 + sys_step),
+        raw: Instant::from_nanos(us * 1_000),
         window: Span::from_nanos(200),
     }
 }
@@ -57,6 +61,19 @@ fn a_phc_step_around_the_edge_leaves_it_undated() {
         }
         let Dating::Dated(dated) = map.date(at(2_000, step, 0).phc, at(2_000, 0, 0).raw) else { panic!() };
         assert_eq!(dated.sys, Ok(at(2_000, 0, 0).sys), "step {step}");
+    }
+}
+
+#[test]
+fn an_edge_among_many_readings_is_dated_by_the_rates_farther_away() {
+    // Ringing: a reading after each of eight edges within 80 us, and as many a second before.
+    let ringing = [0, 10, 20, 25, 45, 55, 78, 80].map(|us| us + 15);
+    let second = |s: i64| [s * 1_000_000 - 10_000].into_iter().chain(ringing.map(|us| s * 1_000_000 + us));
+    let map = map(second(1).chain([1_500_000]).chain(second(2)).map(|us| at_us(us, 0, 0)));
+    for us in [0, 10, 20, 25, 45, 55, 78, 80] {
+        let edge = at_us(2_000_000 + us, 0, 0);
+        let dating = map.date(edge.phc, edge.raw + Span::from_micros(5));
+        assert!(matches!(dating, Dating::Dated(dated) if dated.raw == edge.raw), "{us} us: {dating:?}");
     }
 }
 
