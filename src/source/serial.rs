@@ -188,21 +188,29 @@ fn byte_time(baud: u32) -> Span {
 struct Pauses {
     /// When bytes began to come without silence, and came last.
     busy: Option<(Instant<Raw>, Instant<Raw>)>,
+    /// Whether the last pause was one.
+    gathers: bool,
 }
 
 impl Pauses {
     /// The pause after a read of so many bytes that returned now.
     fn after(&mut self, now: Instant<Raw>, length: usize, byte_time: Span) -> Span {
         let most = GATHER.min(byte_time.times(GATHER_BYTES as i64));
-        let since = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2)).map(|(since, _)| since);
+        let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
+        let since = busy.map(|(since, _)| since);
         self.busy = Some((since.unwrap_or(now), now));
-        match since {
+        // Little gathered: the line has fallen silent, and what comes next is the beginning of something.
+        let is_over = busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
+        let pause = match since {
+            _ if self.gathers && is_over => Span::ZERO,
             // More than that came faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
             _ if length >= GATHER_BYTES => Span::ZERO,
             None if length >= PACKET => most.min(AT_ONCE),
             Some(since) if now - since > BUSY_AFTER => most.min(BUSY),
             None | Some(_) => most,
-        }
+        };
+        self.gathers = pause > Span::ZERO;
+        pause
     }
 }
 
@@ -249,5 +257,15 @@ mod tests {
         assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
         assert_eq!(pauses.after(at(3_000), 16, byte_time(9_600)), GATHER, "after silence");
         assert_eq!(pauses.after(at(3_100), 4_000, byte_time(9_600)), Span::ZERO);
+    }
+
+    #[test]
+    fn a_line_that_has_fallen_silent_is_not_woken_up_for() {
+        let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
+        let mut pauses = Pauses::default();
+        let mut after = |ms, length| pauses.after(at(ms), length, byte_time(9_600));
+        assert_eq!([after(0, 16), after(100, 96), after(200, 96)], [GATHER; 3]);
+        assert_eq!(after(300, 40), Span::ZERO, "the end of the burst");
+        assert_eq!([after(340, 8), after(1_000, 16)], [GATHER; 2], "another one begins");
     }
 }
