@@ -31,7 +31,7 @@ impl Chronyd {
         // A copy, because Debian's AppArmor profile goes by the path and allows no configuration in /tmp.
         let program = dir.join("chronyd-copy");
         let installed = ["/usr/sbin/chronyd", "/usr/bin/chronyd"].into_iter().find(|p| Path::new(p).exists());
-        fs::copy(installed.expect("chronyd is not installed: install Debian's package chrony"), &program).unwrap();
+        common::copy_program(installed.expect("chronyd is not installed: install Debian's package chrony"), &program);
         let at = dir.path().display();
         let conf = format!(
             "user root\nport 0\ncmdport 0\nbindcmdaddress /\npidfile {at}/pid\nlogdir {at}\nlog refclocks\n\

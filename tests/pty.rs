@@ -192,7 +192,8 @@ fn a_burst_is_read_when_it_begins_and_then_in_few_reads_that_block_nobody() {
         let (at_once, late) = (reads[0] - began, *reads.last().unwrap() - ended);
         assert!(at_once < Span::from_millis(50), "the first byte was read {at_once} after it was sent");
         assert!(late < Span::from_millis(150), "the last byte was read {late} after it was sent");
-        let most = 2 + (ended - began).nanos() / 100_000_000;
+        // After a pause of 100 ms that brought little, as here, the next byte is waited for.
+        let most = 2 + 2 * ((ended - began).nanos() / 100_000_000);
         assert!(reads.len() as i64 <= most, "{} reads, {most} at most", reads.len());
         assert!(ticked >= 20, "others on the runtime got {ticked} turns of 10 ms");
         source.abort();

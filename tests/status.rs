@@ -309,7 +309,7 @@ fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
     }
     let dir = TestDir::new("status-denied");
     let program = dir.path().join("gnss2shm");
-    std::fs::copy(env!("CARGO_BIN_EXE_gnss2shm"), &program).unwrap();
+    common::copy_program(env!("CARGO_BIN_EXE_gnss2shm"), &program);
     let closed = dir.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -333,7 +333,7 @@ fn a_port_for_metrics_that_only_root_may_have_is_no_permission() {
     }
     let dir = TestDir::new("metrics-denied");
     let program = dir.path().join("gnss2shm");
-    std::fs::copy(env!("CARGO_BIN_EXE_gnss2shm"), &program).unwrap();
+    common::copy_program(env!("CARGO_BIN_EXE_gnss2shm"), &program);
     let id = NOBODY.to_string();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program);

@@ -146,6 +146,12 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
+/// Copies a program by another process. What we had open for writing ourselves, another thread's child may still have open
+/// when the copy is to be started: `ETXTBSY`.
+pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().expect("cp").success(), "cp fails");
+}
+
 /// Runs one ignored test of this test binary as `nobody`, with `UNIT` in its environment.
 pub fn run_as_nobody(test: &str, unit: u8, name: &str) -> Output {
     run_as_nobody_with(test, "UNIT", unit.to_string().as_ref(), name)
@@ -160,7 +166,7 @@ pub fn run_as_nobody_at(test: &str, socket: &Path, name: &str) -> Output {
 fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> Output {
     let dir = TestDir::new(name);
     let program = dir.join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    copy_program(std::env::current_exe().unwrap(), &program);
     let id = NOBODY.to_string();
     Command::new("setpriv")
         .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
