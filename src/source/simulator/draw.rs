@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::envelope::Envelope;
 use crate::event::{Announced, Leap};
-use crate::source::simulator::envelope::{Case, NOISE, held_back};
+use crate::source::simulator::envelope::{Case, NOISE, SYS_DRIFT, held_back};
 use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
@@ -108,8 +108,7 @@ pub fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
     let phc_most = if random.happens(100) { Envelope::PHC_PPM - 100 } else { 900 };
     let sys_max_error = random.happens(300).then(|| ms(random.between(10, 150)));
     let sys_ahead = match sys_max_error {
-        // The system clock drifts until there is a first sample, and what is claimed of it stays true.
-        Some(max_error) => random.within(max_error - ms(5)),
+        Some(max_error) => random.within(max_error - SYS_DRIFT),
         None => Span::from_secs(random.between(-1_000_000_000, 1_000_000_000)),
     };
     let edges = random.one_of(&[SimEdges::Both, SimEdges::Both, SimEdges::One], SimEdges::Both);
