@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
+use crate::duration::parse_span;
 use crate::sys::reader::Reader;
+use crate::time::Span;
 
 mod decode;
 mod doctor;
@@ -136,6 +138,14 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     // Looking up a server's name blocks a thread for as long as the resolver pleases.
     runtime.shutdown_background();
     ended
+}
+
+/// How long something is to last.
+fn positive_span(text: &str) -> Result<Span, String> {
+    match parse_span(text)? {
+        span if span > Span::ZERO => Ok(span),
+        _ => Err(format!("`{text}` is over before it begins")),
+    }
 }
 
 /// A whole number of this range; else what is allowed.

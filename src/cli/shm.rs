@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::{ExitCode, Failure};
 use crate::config::Unit;
-use crate::duration::parse_span;
 use crate::processes;
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
@@ -29,7 +28,7 @@ pub(super) struct Args {
     watch: bool,
     /// End --watch after this time, as in 30s or 2min.
     #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true)]
-    #[arg(value_parser = positive_span)]
+    #[arg(value_parser = super::positive_span)]
     limit: Option<Span>,
     /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
     #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = poll)]
@@ -48,13 +47,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn poll(text: &str) -> Result<i8, String> {
     super::whole(text, &(i8::MIN..=i8::MAX))
-}
-
-fn positive_span(text: &str) -> Result<Span, String> {
-    match parse_span(text)? {
-        span if span > Span::ZERO => Ok(span),
-        _ => Err(format!("`{text}` is over before it begins")),
-    }
 }
 
 impl From<ShmError> for Failure {
@@ -218,7 +210,11 @@ mod tests {
 
     #[test]
     fn a_limit_must_be_positive() {
-        assert_eq!(positive_span("5s"), Ok(Span::from_secs(5)));
-        assert!(positive_span("0s").is_err() && positive_span("-1s").is_err() && positive_span("5").is_err());
+        assert_eq!(crate::cli::positive_span("5s"), Ok(Span::from_secs(5)));
+        assert!(
+            crate::cli::positive_span("0s").is_err()
+                && crate::cli::positive_span("-1s").is_err()
+                && crate::cli::positive_span("5").is_err()
+        );
     }
 }

@@ -11,7 +11,7 @@ use super::run::Stop;
 use super::{ExitCode, Failure};
 use crate::config::{Conventions, Unit, Witness};
 use crate::daemon::{self, EVENTS_QUEUED};
-use crate::duration::{parse_span, parse_span_in};
+use crate::duration::parse_span_in;
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Verdict};
 use crate::sink::Sinks;
@@ -83,7 +83,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "HOW")]
     conventions: Option<Conventions>,
     /// End after this time, with a summary [default: at Ctrl-C]
-    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span)]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = super::positive_span)]
     time: Option<Span>,
 }
 

@@ -105,7 +105,7 @@ reasons! {
     /// The pulse is not even enough.
     UnevenPulse = "uneven-pulse": "the pulse repeats every second but wanders by more than 5 us (45 us on a kernel PPS device): check its level and termination, and that the receiver has a fix",
     /// Two gaps of about the same length.
-    AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set width",
+    AmbiguousWidth = "ambiguous-width": "the pulse is about half a second long, so its two edges cannot be told apart: set the receiver to a shorter pulse, or set delay",
     /// The configured width does not fit.
     WidthMismatch = "width-mismatch": "the configured width fits neither part of the second that the edges divide: correct or remove width",
     /// One edge of two.
