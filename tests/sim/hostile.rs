@@ -1,6 +1,7 @@
 //! What can come before a clean world: another receiver, another NIC, other clocks, and anything that may go wrong with
 //! them, inside the envelope and outside.
 
+use gnss2shm::envelope::Envelope;
 use gnss2shm::event::{Bytes, CrossTs, Edge, Event, SourceChange};
 use gnss2shm::source::simulator::draw::{any_fault, any_scenario};
 use gnss2shm::source::simulator::random::Random;
@@ -121,6 +122,16 @@ impl Prefixed {
             _ => false,
         };
         self.prefix.system_ppm != self.clean.system_ppm || self.prefix.faults.iter().any(drifts)
+    }
+
+    /// Whether the pulse may have been dated worse than anything could show: by a PHC that was not read for seconds, or
+    /// whose rate swung by more than a servo's.
+    pub fn misleads(&self) -> bool {
+        self.prefix.faults.iter().any(|fault| match fault.kind {
+            FaultKind::Stall(SimThread::Phc, _) => true,
+            FaultKind::PhcServo(ppm, _) => ppm.abs() > Envelope::SERVO_PPM,
+            _ => false,
+        })
     }
 
     /// The events of the prefix, and the clean world, whose events come after them.

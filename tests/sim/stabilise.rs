@@ -118,6 +118,9 @@ impl Recovery {
             Some(Reason::Settling) | None if prefixed.runs_free() => {
                 Some("a pulse that ran free with a fix: its rate is held against the new one for two minutes")
             }
+            Some(Reason::Settling) if prefixed.misleads() => Some(
+                "a pulse that was dated worse than could be known: what it seemed to run at counts for two minutes",
+            ),
             Some(Reason::DelayMoved) => Some("names that run on: sentences were early before, or are late now"),
             Some(Reason::LeapContradiction | Reason::LeapWindow) => {
                 Some("a leap second that the table and the receiver do not agree on")
