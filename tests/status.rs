@@ -351,6 +351,25 @@ fn get(at: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// As `printf ... | nc` does: whoever has said all shuts down his side.
+#[test]
+fn a_scraper_that_closes_its_side_at_once_gets_its_page() {
+    let daemon = Daemon::start("half-closed");
+    for n in 0..200 {
+        let mut stream = TcpStream::connect(daemon.metrics).unwrap();
+        let (early, late) = "GET /metrics HTTP/1.0\r\n\r\n".split_at(n % 24);
+        stream.write_all(early.as_bytes()).unwrap();
+        if n % 3 == 0 {
+            std::thread::yield_now();
+        }
+        stream.write_all(late.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("200 OK") && answer.ends_with("# EOF\n"), "{n}: {answer}");
+    }
+}
+
 #[test]
 fn metrics_are_open_metrics_and_a_port_scan_changes_nothing() {
     let mut daemon = Daemon::start("metrics");

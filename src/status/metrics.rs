@@ -102,6 +102,7 @@ impl MetricsServer {
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(PATIENCE)
+                    .half_close(true) // one that has said all waits for its answer all the same
                     .keep_alive(false)
                     .max_buf_size(16 * 1024)
                     .serve_connection(TokioIo::new(client), answer);
