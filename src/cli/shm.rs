@@ -192,6 +192,7 @@ fn attached(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::positive_span;
 
     #[test]
     fn errors_map_to_their_exit_codes() {
@@ -210,11 +211,7 @@ mod tests {
 
     #[test]
     fn a_limit_must_be_positive() {
-        assert_eq!(crate::cli::positive_span("5s"), Ok(Span::from_secs(5)));
-        assert!(
-            crate::cli::positive_span("0s").is_err()
-                && crate::cli::positive_span("-1s").is_err()
-                && crate::cli::positive_span("5").is_err()
-        );
+        assert_eq!(positive_span("5s"), Ok(Span::from_secs(5)));
+        assert!(positive_span("0s").is_err() && positive_span("-1s").is_err() && positive_span("5").is_err());
     }
 }

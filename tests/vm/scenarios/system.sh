@@ -57,7 +57,7 @@ scenario() {
 	check "every sample is in the journal with its figures" until_true 20 figures
 	check "and nothing it asks for is forbidden, adjtimex neither" nothing_forbidden
 
-	# No sample may be missing in the log: there is one for each second.
+	# Samples in the log: there is one for each second, but for some where the host is busy itself.
 	from=$(samples)
 	began=$(uptime_s)
 	check "a thousand clients of its status" clients
@@ -68,7 +68,7 @@ scenario() {
 	check "a full disk stops the recording, and is said" until_true 10 journal_says "recording"
 	gone=$(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime)
 	# A host that is busy itself makes reading the clocks too slow for some.
-	check "none of this cost a sample: $(($(samples) - from)) in $gone s" test $(($(samples) - from)) -ge $((gone - 5))
+	check "at most five samples are missing: $(($(samples) - from)) in $gone s" test $(($(samples) - from)) -ge $((gone - 5))
 	check "and it is the same process" test "$(main_pid)" = "$pid"
 	kill -KILL "$pid"
 	check "a program that is killed is started again" until_true 40 is_another "$pid"
