@@ -91,11 +91,21 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
 
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-    let mut pulse = pulse
+    let pulse = pulse
         .start(sender.clone())
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
-    let mut receiver = tokio::spawn(receiver.run(sender));
+    let receiver = tokio::spawn(receiver.run(sender));
+    let receiving = receiver.abort_handle();
+    // A task of its own: what waits for the end is not asked at every event.
+    let death = pulse.death();
+    let mut end = tokio::spawn(async move {
+        tokio::select! {
+            () = death => Err("the thread that reads the pulse"),
+            _ = receiver => Err("the task that reads the receiver"),
+            signal = stop.asked() => Ok(signal),
+        }
+    });
     let mut engine = Engine::new(settings.engine);
     let board = Arc::new(Mutex::new(Board::new(&engine, names.0, names.1, settings.gate)));
     let (change, changed) = watch::channel(());
@@ -134,16 +144,18 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     };
     let ended = tokio::select! {
         over = daemon::serve(&mut engine, events, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
-        () = pulse.ended() => bug("the thread that reads the pulse"),
-        _ = &mut receiver => bug("the task that reads the receiver"),
-        signal = stop.asked() => {
-            info!("{signal} was sent: ending");
-            Ok(())
+        end = &mut end => match end {
+            Ok(Ok(signal)) => {
+                info!("{signal} was sent: ending");
+                Ok(())
+            }
+            Ok(Err(what)) => bug(what),
+            Err(_) => bug("the task that waits for the end"),
         }
     };
     service.stopping();
     sinks.invalidate();
-    receiver.abort();
+    receiving.abort();
     witness.abort();
     pulse.stop();
     recorder.into_iter().for_each(Recorder::finish);

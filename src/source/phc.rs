@@ -25,7 +25,7 @@ mod error;
 mod others;
 mod pins;
 mod resolve;
-mod schedule;
+pub(super) mod schedule;
 mod serve;
 
 pub use cross::Method;

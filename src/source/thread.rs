@@ -88,15 +88,16 @@ impl PulseThread {
     fn start(bell: Arc<EventFd>, heart: Heartbeat, body: impl FnOnce() -> Stop + Send + 'static) -> io::Result<Self> {
         let (death, alive) = watch::channel(());
         let handle = Builder::new().name("pulse".into()).spawn(move || {
-            let _death = death; // dropped at the end, also by a panic: that is how `ended` learns of it
+            let _death = death; // dropped at the end, also by a panic: that is how `death` learns of it
             let Stop = body();
         })?;
         Ok(Self { bell, heart, alive, handle: Some(handle) })
     }
 
-    /// Waits until the thread has ended, for whatever reason. Cancel safe, and may be called again.
-    pub async fn ended(&mut self) {
-        while self.alive.changed().await.is_ok() {}
+    /// Waits until the thread has ended, for whatever reason.
+    pub fn death(&self) -> impl Future<Output = ()> + use<> {
+        let mut alive = self.alive.clone();
+        async move { while alive.changed().await.is_ok() {} }
     }
 
     /// Beats while the thread goes round, at least once a second; stands still while it sits in a call.

@@ -1,16 +1,19 @@
 //! When the PHC's thread does what: cross timestamps around the edges, and the watchdog. Pure: it is given the time.
 
-use crate::time::{Instant, Raw, Span};
+use crate::event::CrossTs;
+use crate::time::{Clock, Instant, Raw, Span};
 
-/// A cross timestamp this long before an edge is expected, a second after the last one of its phase.
+/// A cross timestamp this long before an edge is expected, a second after the last one of its phase, while the clocks do
+/// not run straight.
 const BEFORE_EDGE: Span = Span::from_millis(10);
 /// Edges expected this close together share the cross timestamp before them: a short pulse whose edges were read one by
 /// one.
 const SHARED: Span = Span::from_millis(5);
-/// The longest time without a cross timestamp.
-const IDLE: Span = Span::SECOND;
-/// At the start three in a row, this far apart: the engine learns the rate from them.
-const START_GAP: Span = Span::from_millis(100);
+/// The longest time without a cross timestamp: no pulse is a second that long.
+const IDLE: Span = Span::from_millis(1_050);
+/// At the start three in a row, this far apart: the engine learns from them the rate by which it dates an edge that comes
+/// up to [`IDLE`] after the last of them, and wants a quarter of that time for it.
+const START_GAP: Span = Span::from_millis(135);
 const START_COUNT: i64 = 3;
 /// In the long run at most one in this time...
 const COST: Span = Span::from_millis(10);
@@ -23,9 +26,17 @@ const WATCHDOG: Span = Span::from_secs(3);
 /// Then again in this time, as long as there is no edge.
 const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
+/// Clocks are compared over this long at least.
+const STRETCH: Span = Span::from_millis(900);
+/// They run straight where over one stretch neither leaves the rate of the stretch before by more than this and the
+/// windows of the readings: what that moves the time of an edge by that is read at once is nothing beside the window.
+const STRAIGHT: Span = Span::from_micros(1);
+/// After so many stretches in a row.
+const STEADY_AFTER: u32 = 16;
+
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::source) enum Step {
     /// Take a cross timestamp and call [`Schedule::cross_taken`].
     CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
@@ -36,7 +47,7 @@ pub(super) enum Step {
 
 /// When a cross timestamp is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
+pub(in crate::source) enum Delivery {
     /// At once.
     Now,
     /// Together with the edge that is expected after it, or else with the next one taken: until then it only wakes the
@@ -46,7 +57,7 @@ pub(super) enum Delivery {
 
 /// The deadlines, all on `CLOCK_MONOTONIC_RAW`.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(in crate::source) struct Schedule {
     /// Cross timestamps to take before edges, in no order.
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
@@ -56,23 +67,62 @@ pub(super) struct Schedule {
     /// None before this. Each one taken moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
     paid_until: Instant<Raw>,
     rearm: Instant<Raw>,
+    steadiness: Steadiness,
+}
+
+/// Whether PHC and system clock have run straight of late: then the reading after an edge dates it by itself, and one
+/// before it would only wake the thread. Where they have not, the samples that this costs are few: an edge that is not
+/// dated well enough is passed over, and the next one has its reading before it.
+#[derive(Debug, Default)]
+struct Steadiness {
+    /// The ends of the last stretch.
+    last: Option<(CrossTs, CrossTs)>,
+    straight: u32,
+}
+
+impl Steadiness {
+    fn add(&mut self, cross: CrossTs) {
+        let Some((start, end)) = self.last else {
+            self.last = Some((cross, cross));
+            return;
+        };
+        if cross.raw - end.raw < STRETCH {
+            return;
+        }
+        self.last = Some((end, cross));
+        let is_straight = runs_on([start, end, cross], |at| at.phc) && runs_on([start, end, cross], |at| at.sys);
+        self.straight = if is_straight { self.straight.saturating_add(1) } else { 0 };
+    }
+
+    fn is_steady(&self) -> bool {
+        self.straight >= STEADY_AFTER
+    }
+}
+
+/// Whether a clock has the same rate over both stretches.
+fn runs_on<C: Clock>([start, middle, end]: [CrossTs; 3], of: impl Fn(&CrossTs) -> Instant<C>) -> bool {
+    let (before, after) = (middle.raw - start.raw, end.raw - middle.raw);
+    let expected = (of(&middle) - of(&start)).scaled(after, before);
+    let windows = middle.window + end.window;
+    before > Span::ZERO && (of(&end) - of(&middle) - expected).abs() <= STRAIGHT + windows
 }
 
 impl Schedule {
     /// The PHC was opened and armed now.
-    pub(super) fn new(now: Instant<Raw>) -> Self {
+    pub(in crate::source) fn new(now: Instant<Raw>) -> Self {
         Self {
             before_edges: Vec::new(),
             idle: now,
             first: START_COUNT,
             paid_until: now - CREDIT,
             rearm: now + WATCHDOG,
+            steadiness: Steadiness::default(),
         }
     }
 
     /// Edges of our channel were read now. The cross timestamp that follows at once is put off where too many were
     /// taken lately, never dropped.
-    pub(super) fn edges_read(&mut self, now: Instant<Raw>) {
+    pub(in crate::source) fn edges_read(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG;
         self.idle = now; // the one that follows at once
         let expected = now + Span::SECOND - BEFORE_EDGE;
@@ -82,8 +132,11 @@ impl Schedule {
         }
     }
 
-    /// A cross timestamp was taken now, or tried.
-    pub(super) fn cross_taken(&mut self, now: Instant<Raw>) {
+    /// A cross timestamp was taken now, or tried in vain.
+    pub(in crate::source) fn cross_taken(&mut self, now: Instant<Raw>, cross: Option<CrossTs>) {
+        if let Some(cross) = cross {
+            self.steadiness.add(cross);
+        }
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
         self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
@@ -91,13 +144,13 @@ impl Schedule {
     }
 
     /// Pin and channel were set again now, or it was tried.
-    pub(super) fn rearmed(&mut self, now: Instant<Raw>) {
+    pub(in crate::source) fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
     /// What to do now.
-    pub(super) fn next(&self, now: Instant<Raw>) -> Step {
-        let before_edge = self.before_edges.iter().copied().min();
+    pub(in crate::source) fn next(&self, now: Instant<Raw>) -> Step {
+        let before_edge = self.before_edges.iter().copied().min().filter(|_| !self.steadiness.is_steady());
         let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
         if at <= now {
             Step::CrossTs(if self.idle <= now { Delivery::Now } else { Delivery::WithEdge })
@@ -113,9 +166,17 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    /// Runs the schedule in virtual time against edges at these milliseconds, each read at once; tells at which
-    /// milliseconds cross timestamps were taken, for when, and pin and channel set again.
+    /// Runs the schedule in virtual time against edges at these milliseconds, each read at once, its cross timestamps all
+    /// in vain; tells at which milliseconds they were taken, for when, and pin and channel set again.
     fn play(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<(i64, Delivery)>, Vec<i64>) {
+        play_with(edges, until_ms, |_| None)
+    }
+
+    fn play_with(
+        edges: impl IntoIterator<Item = i64>,
+        until_ms: i64,
+        mut read: impl FnMut(Instant<Raw>) -> Option<CrossTs>,
+    ) -> (Vec<(i64, Delivery)>, Vec<i64>) {
         let at = |ms| Instant::from_nanos(0) + Span::from_millis(ms);
         let (mut schedule, mut now) = (Schedule::new(at(0)), at(0));
         let (mut cross, mut rearm) = (vec![], vec![]);
@@ -125,7 +186,7 @@ mod tests {
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
                     cross.push((ms, delivery));
-                    schedule.cross_taken(now);
+                    schedule.cross_taken(now, read(now));
                 }
                 Step::Rearm => {
                     rearm.push(ms);
@@ -151,9 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn a_start_takes_three_in_a_row_then_one_every_second() {
-        let (cross, _) = play([], 3_300);
-        assert_eq!(cross, [0, 100, 200, 1_200, 2_200, 3_200].map(|ms| (ms, Delivery::Now)));
+    fn a_start_takes_three_in_a_row_then_about_one_every_second() {
+        let (cross, _) = play([], 3_500);
+        assert_eq!(cross, [0, 135, 270, 1_320, 2_370, 3_420].map(|ms| (ms, Delivery::Now)));
     }
 
     #[test]
@@ -176,10 +237,35 @@ mod tests {
     }
 
     #[test]
-    fn after_an_edge_that_did_not_come_they_go_on_each_second() {
+    fn where_the_clocks_run_straight_there_is_none_before_the_edges() {
+        let until = 60_000;
+        let before = |change: &dyn Fn(i64) -> (i64, i64)| {
+            let edges = (1..60).flat_map(|n| [n * 1_000, n * 1_000 + 100]);
+            let (taken, _) = play_with(edges, until, |raw| {
+                let (phc, sys) = change(raw.nanos());
+                let window = Span::from_nanos(400);
+                let at = raw.nanos() + raw.nanos() / 50_000; // 20 ppm
+                Some(CrossTs { phc: Instant::from_nanos(at + phc), sys: Instant::from_nanos(at + sys), raw, window })
+            });
+            let before = taken.into_iter().filter(|(_, delivery)| *delivery == Delivery::WithEdge);
+            before.map(|(ms, _)| ms / 1_000).collect::<Vec<i64>>()
+        };
+        let steady = before(&|_| (0, 0));
+        assert!(steady.iter().all(|second| *second < 20) && steady.len() > 20, "{steady:?}");
+        for (name, step) in [("PHC", (2_000, 0)), ("system clock", (0, -2_000))] {
+            let stepped = before(&|raw| if raw > 30_500_000_000 { step } else { (0, 0) });
+            assert!((32..46).all(|second| stepped.contains(&second)), "{name}: {stepped:?}");
+            assert!(stepped.iter().all(|second| *second < 20 || (31..50).contains(second)), "{name}: {stepped:?}");
+        }
+        let servo = before(&|raw| ((raw / 1_000_000_000 % 2) * 5_000, 0));
+        assert!((2..59).all(|second| servo.contains(&second)), "{servo:?}");
+    }
+
+    #[test]
+    fn after_an_edge_that_did_not_come_they_go_on_about_each_second() {
         let (cross, _) = play([1_000, 2_000], 5_000);
         let taken: Vec<_> = cross.into_iter().filter(|(ms, _)| *ms > 2_000).collect();
-        assert_eq!(taken, [(2_990, Delivery::WithEdge), (3_990, Delivery::Now), (4_990, Delivery::Now)]);
+        assert_eq!(taken, [(2_990, Delivery::WithEdge), (4_040, Delivery::Now)]);
     }
 
     #[test]

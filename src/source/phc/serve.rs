@@ -66,8 +66,9 @@ impl Phc {
             let now = raw_now();
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
-                    schedule.cross_taken(now);
-                    if let Some(cross) = self.cross_ts()? {
+                    let cross = self.cross_ts()?;
+                    schedule.cross_taken(now, cross);
+                    if let Some(cross) = cross {
                         batch.add(Event::CrossTs(cross), delivery);
                     }
                 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
 use crate::event::{CrossTs, Edge, Event, Sample, SourceChange};
+use crate::source::phc::schedule::{Schedule, Step};
 use crate::source::simulator::agenda::{Act, agenda};
 use crate::source::simulator::scenario::Scenario;
 use crate::source::simulator::world::World;
@@ -99,13 +100,11 @@ impl Player {
     fn play(mut self, wait: impl Fn(Duration) -> bool) {
         let mut queue = BTreeMap::new();
         let (mut seconds, mut made) = (0, 0_u64);
+        let mut schedule = Schedule::new(raw_now());
         let promise = self.world.scenario().edges.promise();
         let opened = Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) };
         if self.events.blocking_send(opened).is_err() {
             return;
-        }
-        for ms in [0, 100, 200] {
-            queue.insert((raw_now() + Span::from_millis(ms), u64::MAX), Act::Cross);
         }
         loop {
             // Two seconds ahead is enough: nothing begins more than 10 ms before its second.
@@ -117,36 +116,53 @@ impl Player {
                     queue.insert((at, made), act);
                 }
             }
-            let Some(((at, _), act)) = queue.pop_first() else { continue };
-            let ahead = at - raw_now();
-            if ahead > Span::ZERO && !wait(Duration::from_nanos(ahead.nanos().unsigned_abs())) {
-                return;
+            let now = raw_now();
+            let rest = match schedule.next(now) {
+                Step::CrossTs(_) => {
+                    let (raw, sys, window) = raw_sys_pair();
+                    let cross = CrossTs { phc: self.world.phc(raw), sys, raw, window };
+                    schedule.cross_taken(now, Some(cross));
+                    if self.events.blocking_send(Event::CrossTs(cross)).is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Step::Rearm => {
+                    schedule.rearmed(now);
+                    continue;
+                }
+                Step::Wait(span) => span,
+            };
+            let Some(next) = queue.first_entry() else { continue };
+            let ahead = (next.key().0 - now).min(rest);
+            if ahead > Span::ZERO {
+                if !wait(Duration::from_nanos(ahead.nanos().unsigned_abs())) {
+                    return;
+                }
+                continue;
             }
-            if self.perform(act, at).is_err() {
+            let ((at, _), act) = next.remove_entry();
+            if self.perform(act, at, &mut schedule).is_err() {
                 return;
             }
         }
     }
 
-    fn perform(&mut self, act: Act, at: Instant<Raw>) -> Result<(), Over> {
-        let event = match act {
-            Act::Pulse(number) => {
-                self.remember(self.world.first_second().plus(number), at);
-                return Ok(());
-            }
+    fn perform(&mut self, act: Act, at: Instant<Raw>, schedule: &mut Schedule) -> Result<(), Over> {
+        match act {
+            Act::Pulse(number) => self.remember(self.world.first_second().plus(number), at),
             Act::Bytes(bytes) => {
                 if let Err(error) = self.line.write_all(&bytes) {
                     debug!("simulated line: {error}");
                 }
-                return Ok(());
             }
-            Act::Edge(phc) => Event::Edge(Edge { phc, read_at: raw_now() }),
-            Act::Cross => {
-                let (raw, sys, window) = raw_sys_pair();
-                Event::CrossTs(CrossTs { phc: self.world.phc(raw), sys, raw, window })
+            Act::Edge(phc) => {
+                let read_at = raw_now();
+                schedule.edges_read(read_at);
+                self.events.blocking_send(Event::Edge(Edge { phc, read_at })).map_err(|_| Over)?;
             }
-        };
-        self.events.blocking_send(event).map_err(|_| Over)
+        }
+        Ok(())
     }
 
     /// The system clock at the pulse, from a reading just after it.

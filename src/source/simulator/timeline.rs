@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
-use crate::source::simulator::agenda::{Act, READ_TO_CROSS, agenda};
+use crate::source::phc::schedule::{Schedule, Step};
+use crate::source::simulator::agenda::{Act, agenda};
 use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::{Pace, SimThread};
 use crate::source::simulator::threads::Threads;
 use crate::source::simulator::world::{Second, World};
-use crate::time::{Instant, Raw, Span};
+use crate::time::{Instant, Phc, Raw, Span};
 
 /// Bracket of a cross time stamp; its readings err by up to half of it.
 const WINDOW: Span = Span::from_nanos(400);
+/// From a wake-up of the PHC's thread to the cross timestamp that it takes.
+const WAKE_TO_CROSS: Span = Span::from_micros(15);
 /// Seconds that are generated ahead: a burst may reach into the seconds after its own.
 const AHEAD: i64 = 4;
 
@@ -25,6 +28,10 @@ pub struct Timeline {
     world: World,
     threads: Threads,
     random: Random,
+    /// The PHC's thread: what it does next, the time by which it has got there, and the edges in its queue.
+    schedule: Schedule,
+    phc_at: Instant<Raw>,
+    edges: BTreeMap<(Instant<Raw>, u64), Instant<Phc>>,
     /// By when they are delivered, when they were due to be captured, and when they were made.
     queue: BTreeMap<(Instant<Raw>, Instant<Raw>, u64), Event>,
     made: u64,
@@ -36,17 +43,24 @@ impl Timeline {
     pub fn new(world: World) -> Self {
         let random = Random::new(world.scenario().seed ^ 0x7151);
         let threads = Threads::new(&world);
-        let mut timeline = Self { world, threads, random, queue: BTreeMap::new(), made: 0, seconds: 0 };
-        let start = timeline.world.pulse_number(-1);
+        let start = world.pulse_number(-1);
+        let mut timeline = Self {
+            world,
+            threads,
+            random,
+            schedule: Schedule::new(start),
+            phc_at: start,
+            edges: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            made: 0,
+            seconds: 0,
+        };
         let promise = timeline.world.scenario().edges.promise();
         let max_error = timeline.world.scenario().sys_max_error;
         timeline.add(start, start, Event::Witness(Witness { raw: start, max_error }));
         timeline.add(start, start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
         for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
             timeline.add(start, start, Event::Source { raw: start, change });
-        }
-        for ms in [1, 100, 200, 700] {
-            timeline.cross(start + Span::from_millis(ms));
         }
         timeline
     }
@@ -81,6 +95,8 @@ impl Timeline {
             let second = self.world.second(self.seconds);
             self.seconds += 1;
             self.generate(&second);
+            // No edge of a second comes before the pulse of the one before it.
+            self.run_phc(second.pulse);
         }
     }
 
@@ -95,14 +111,9 @@ impl Timeline {
                     }
                 }
                 Act::Edge(phc) => {
-                    let read_at = self.threads.runs(SimThread::Phc, at);
-                    let delivered = self.threads.runs(SimThread::PulseEvents, read_at);
-                    self.add(delivered, at, Event::Edge(Edge { phc, read_at }));
+                    self.made += 1;
+                    self.edges.insert((at, self.made), phc);
                 }
-                Act::Cross => match self.threads.runs(SimThread::Phc, at) {
-                    on_time if on_time == at => self.cross(at),
-                    late => self.cross(late + READ_TO_CROSS),
-                },
                 Act::Bytes(data) => {
                     let byte_time = match self.world.scenario().pace {
                         Pace::Line | Pace::AtOnce => self.world.byte_time(),
@@ -116,10 +127,46 @@ impl Timeline {
         }
     }
 
-    fn cross(&mut self, raw: Instant<Raw>) {
+    /// Runs the PHC's thread until then, by the schedule of the real one.
+    fn run_phc(&mut self, until: Instant<Raw>) {
+        loop {
+            match self.schedule.next(self.phc_at) {
+                Step::CrossTs(_) => {
+                    let cross = self.cross(self.phc_at + WAKE_TO_CROSS);
+                    self.schedule.cross_taken(self.phc_at, Some(cross));
+                }
+                Step::Rearm => self.schedule.rearmed(self.phc_at), // what it cures is a fault of the world
+                Step::Wait(span) => {
+                    let queued = self.edges.first_key_value().map(|(&(at, _), _)| at);
+                    let due = queued.map_or(self.phc_at + span, |at| at.max(self.phc_at).min(self.phc_at + span));
+                    let wakes = self.threads.runs(SimThread::Phc, due);
+                    if wakes >= until {
+                        return;
+                    }
+                    self.phc_at = wakes;
+                    self.read_edges();
+                }
+            }
+        }
+    }
+
+    fn read_edges(&mut self) {
+        let read_at = self.phc_at;
+        while let Some(entry) = self.edges.first_entry()
+            && entry.key().0 <= read_at
+        {
+            let (at, _) = *entry.key();
+            let phc = entry.remove();
+            self.schedule.edges_read(read_at);
+            self.add(self.threads.runs(SimThread::PulseEvents, read_at), at, Event::Edge(Edge { phc, read_at }));
+        }
+    }
+
+    fn cross(&mut self, raw: Instant<Raw>) -> CrossTs {
         let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
         let cross = CrossTs { phc: self.world.phc(raw + err), sys: self.world.sys(raw), raw, window: WINDOW };
         self.add(self.threads.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
+        cross
     }
 
     /// Bytes that one read returns are one event: those that had arrived when a stalled thread got to them.

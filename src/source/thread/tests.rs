@@ -37,7 +37,7 @@ fn it_stops_even_while_the_channel_is_full() {
 
 fn wait_for_the_end(thread: &mut PulseThread) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let ended = async { tokio::time::timeout(Duration::from_secs(60), thread.ended()).await };
+    let ended = async { tokio::time::timeout(Duration::from_secs(60), thread.death()).await };
     runtime.block_on(ended).expect("nobody was told that the thread ended");
 }
 
