@@ -15,8 +15,11 @@ mod tracks;
 
 /// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
 const CLUSTER: Span = Span::from_micros(50);
-/// ... and where edges came so lately, nearer than by this much more.
+/// ... and nearer than such a one was lately, by this much more: a pulse just as wide does not fall on either side by turns.
 const CLUSTER_AGAIN: Span = Span::from_micros(10);
+const CLUSTER_MOST: Span = Span::from_micros(70);
+/// A NIC that timestamps one edge twice: no pulse is that short.
+const SHORTEST: Span = Span::from_nanos(800);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
@@ -135,9 +138,8 @@ impl Edges {
             self.since = edge.raw;
         }
         self.last = Some(edge.raw);
-        // A pulse that is just as wide as that is not to fall on either side of it by turns.
-        let is_short = self.clusters.iter().rev().take(4).any(|cluster| cluster.edges > 1);
-        let reach = if is_short { CLUSTER + CLUSTER_AGAIN } else { CLUSTER };
+        let lately = self.clusters.iter().rev().skip(1).take(4).filter(|cluster| cluster.edges > 1);
+        let reach = lately.map(|cluster| cluster.width + CLUSTER_AGAIN).fold(CLUSTER, Span::max).min(CLUSTER_MOST);
         match self.clusters.back_mut() {
             Some(open) if edge.raw - open.first.raw <= reach => {
                 open.edges += 1;
@@ -216,6 +218,7 @@ impl Edges {
         match (lone.usual(), self.grant) {
             (2, Grant::Both | Grant::Unknown) => match (lone.width(), self.width) {
                 (None, _) => Pulse::Refused(Reason::Ringing, None),
+                (Some(seen), _) if seen < SHORTEST => Pulse::Refused(Reason::Ringing, None),
                 (Some(seen), Some(width)) if (seen - width).abs() > closeness(width) => {
                     Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, seen)))
                 }
@@ -259,7 +262,7 @@ impl Edges {
     }
 
     fn gaps(&self, track: &Track, gap: Span) -> Contradiction {
-        Contradiction::Width { configured: self.width, measured: [gap, track.period() - gap] }
+        Contradiction::Width { configured: self.width, measured: [gap, track.period - gap] }
     }
 }
 

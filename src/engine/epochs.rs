@@ -10,6 +10,8 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
+/// Bursts no farther apart that name the same second are one, with a pause in it.
+const PAUSE: Span = Span::from_millis(500);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
 /// What is there with the first byte is read with it, or so much later at once.
@@ -61,6 +63,8 @@ pub struct Epochs {
     /// What came first since a second was named last: when its read returned, and how many bytes that read brought.
     lead: Option<(Instant<Raw>, usize)>,
     rmc_at: Option<Instant<Raw>>,
+    /// What the last burst said that did not contradict itself.
+    last: Option<Named>,
 }
 
 /// What a burst says of one second.
@@ -120,8 +124,14 @@ impl Epochs {
         } else if self.named.len() < NAMED_MAX {
             let named =
                 Named { time, decides: false, kinds: 0, first: own.0, lead, date: None, validity: Validity::Unsaid };
-            self.named.push(named.with(sentence, kind));
+            let lead = self.earlier(&named).map_or(lead, |last| last.lead);
+            self.named.push(Named { lead, ..named.with(sentence, kind) });
         }
+    }
+
+    /// What the burst before says, where it is of the same second.
+    fn earlier(&self, named: &Named) -> Option<Named> {
+        self.last.filter(|last| last.time == named.time && named.first - last.first <= PAUSE)
     }
 
     /// Says what the burst says, if nothing more of it came for a while.
@@ -140,8 +150,17 @@ impl Epochs {
         let rmc = named.iter().rfind(|named| named.decides);
         self.rmc_at = rmc.map(|_| last).or(self.rmc_at);
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
-        let Some(decides) = rmc.or(named.first().filter(|_| !is_late)) else { return };
+        let Some(decides) = rmc.or(named.first()) else { return };
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
+        let repeats = self.earlier(decides).is_some();
+        if decides.decides || !disagrees {
+            self.last = Some(*decides);
+        }
+        // Beside RMC only what says all by itself that it is another second.
+        let says_all = decides.validity == Validity::Valid && decides.date.is_some();
+        if !decides.decides && is_late && (disagrees || repeats || !says_all) {
+            return;
+        }
         match (disagrees, decides.decides) {
             (true, true) => said.push(Said::Overruled),
             (true, false) => return said.push(Said::Contradiction),

@@ -45,36 +45,22 @@ pub enum Conventions {
 pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
-    witness: Option<Witness>,
-    /// By the system's table.
-    announced: Option<Announced>,
-    /// By the receiver.
-    announced_by_receiver: Option<Announced>,
+    /// What the kernel says of the system clock.
+    pub(super) witness: Option<Witness>,
+    /// The next leap second by the system's table.
+    pub(super) announced: Option<Announced>,
+    /// The same by the receiver.
+    pub(super) announced_by_receiver: Option<Announced>,
     /// A sample came: the system clock follows us and is no longer a witness.
     has_published: bool,
-    /// Why the last pulse was held back, and the figures of that.
-    held: Option<(Reason, Option<Contradiction>)>,
+    /// Why the last pulse was held back, if it was, and the figures of that.
+    pub(super) held: Option<(Reason, Option<Contradiction>)>,
 }
 
 impl Guard {
     /// A gate that has seen nothing.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
         Self { mode, conventions, ..Self::default() }
-    }
-
-    /// Takes what the kernel says of the system clock.
-    pub fn hear(&mut self, witness: Witness) {
-        self.witness = Some(witness);
-    }
-
-    /// Takes what the table of leap seconds says.
-    pub fn announce(&mut self, next: Option<Announced>) {
-        self.announced = next;
-    }
-
-    /// Takes what the receiver says of the next leap second.
-    pub fn announce_by_receiver(&mut self, next: Option<Announced>) {
-        self.announced_by_receiver = next;
     }
 
     /// The next leap second. Where the table announces one, the receiver is not asked: the table is the Earth rotation
@@ -126,16 +112,6 @@ impl Guard {
         self.has_published = true;
         Ok(disagrees.map(|_| offset))
     }
-
-    /// Why the last pulse was held back, if it was.
-    pub fn held(&self) -> Option<Reason> {
-        self.held.map(|(reason, _)| reason)
-    }
-
-    /// The figures of that, where there are two to compare.
-    pub fn contradiction(&self) -> Option<Contradiction> {
-        self.held.and_then(|(_, figures)| figures)
-    }
 }
 
 #[cfg(test)]
@@ -152,12 +128,11 @@ mod tests {
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
         let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
         let announced = |leap| Some(Announced { day, leap });
-        guard.announce_by_receiver(announced(Leap::Insert));
+        guard.announced_by_receiver = announced(Leap::Insert);
         assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Insert, Leap::Insert), "the table says nothing");
-        guard.announce(announced(Leap::Delete));
+        guard.announced = announced(Leap::Delete);
         assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Delete, Leap::Delete));
-        guard.announce(None);
-        guard.announce_by_receiver(None);
+        (guard.announced, guard.announced_by_receiver) = (None, None);
         assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::None, Leap::None));
     }
 
@@ -166,12 +141,12 @@ mod tests {
         let second = |s| Instant::from_parts(s, 0);
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
         assert_eq!(guard.witness(second(0)), None);
-        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
         assert_eq!(guard.witness(second(10)), Some(Span::from_millis(50)));
         assert_eq!(guard.witness(second(31)), None, "too old");
-        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(201)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(201)) });
         assert_eq!(guard.witness(second(1)), None, "too vague");
-        guard.hear(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
         let label = utc(2026, 11, 20, 0);
         let right = Instant::from_parts(label.posix(), 0);
         let late = right + Span::from_millis(51);

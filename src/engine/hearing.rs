@@ -13,7 +13,8 @@ pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hearing {
     started: Option<Instant<Raw>>,
-    lost: Option<Lost>,
+    /// That there is nothing through which it could be heard, and why.
+    pub(super) lost: Option<Lost>,
     counts: LineCounts,
     bytes: Stream,
     /// When the line began to be busy without a pause.
@@ -27,7 +28,8 @@ pub struct Hearing {
     impossible: Option<(Instant<Raw>, Reason)>,
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
-    mention: Option<Instant<Raw>>,
+    /// When a second was named last, be it by a sentence whose burst is not over.
+    pub(super) mention: Option<Instant<Raw>>,
     /// Epochs, since the last that was not valid.
     valid: Stream,
     utc_unknown: Option<Instant<Raw>>,
@@ -120,11 +122,6 @@ impl Hearing {
         }
     }
 
-    /// A sentence has named a second, all by itself; what its burst says will follow.
-    pub fn names(&mut self, now: Instant<Raw>) {
-        self.mention = Some(now);
-    }
-
     /// A second was named that cannot be.
     pub fn impossible(&mut self, now: Instant<Raw>, reason: Reason) {
         self.impossible = Some((now, reason));
@@ -139,16 +136,6 @@ impl Hearing {
     pub fn doubtful(&mut self, now: Instant<Raw>) {
         self.invalid_since = None;
         self.utc_unknown(now);
-    }
-
-    /// Whether there is nothing that it could be heard through.
-    pub fn is_lost(&self) -> bool {
-        self.lost.is_some()
-    }
-
-    /// When a second was named last.
-    pub fn last_mention(&self) -> Option<Instant<Raw>> {
-        self.mention
     }
 
     /// Since when it names valid seconds without a longer pause.

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::epochs::Epoch;
+use crate::engine::guard::is_past_leap_window;
 use crate::engine::phase::Phase;
 use crate::event::{Contradiction, Leap, Reason};
 use crate::time::{Instant, Raw, Span, UtcSecond};
@@ -39,15 +40,18 @@ const STALE_LEAP_SECONDS: i64 = 18;
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Delays this far apart may be one delay that moved.
 const DELAY_JUMP: Span = Span::from_millis(400);
+/// Delays this near are the same.
+const SAME_DELAY: Span = Span::from_millis(100);
 
 /// The label and what led to it.
 #[derive(Clone, Debug, Default)]
 pub struct Labeller {
     delay: Option<Span>,
     /// The last epochs, for a first label.
-    epochs: VecDeque<Epoch>,
-    label: Option<Label>,
-    chain: Chain,
+    pub(super) epochs: VecDeque<Epoch>,
+    /// The label, whether or not it can be trusted just now.
+    pub(super) label: Option<Label>,
+    pub(super) chain: Chain,
     /// Why the last epochs make no vote.
     unplaced: Option<(Reason, Option<Contradiction>)>,
     /// The seconds that the last ones named for one pulse, where they differ and there is no label.
@@ -181,7 +185,7 @@ impl Labeller {
 
     /// A first label, if the last epochs agree and nothing before them speaks against it.
     pub fn propose(&mut self, phase: &Phase, beside: Beside) {
-        let from = phase.since() - phase.period();
+        let from = phase.since - phase.period;
         let epochs = self.epochs.iter().rev().take_while(|epoch| epoch.named >= from);
         let placed: Vec<Placed> = epochs.map(|epoch| place(epoch, phase, self.delay, beside.system)).collect();
         let Some(Placed::Vote(newest)) = placed.first().copied().filter(|_| self.label.is_none()) else { return };
@@ -197,7 +201,12 @@ impl Labeller {
             TO_LABEL
         };
         if agreed >= needed {
-            self.label = Some(Label::new(newest, agreed));
+            // Soon after an announced leap second the receiver may yet have to show it.
+            let expected = change_over(beside.leap).filter(|&change| {
+                is_past_leap_window(newest.utc.plus(-(TO_PASS_A_LEAP as i64)), newest.utc)
+                    && self.chain.names() != Names::Stepped(change)
+            });
+            self.label = Some(Label { over_leap: expected.map(|_| 0), ..Label::new(newest, agreed) });
             self.chain.confirmed();
         }
     }
@@ -223,7 +232,8 @@ impl Labeller {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             // Sentences never come before their pulse: beside what the receiver corrected, they only come later.
             (None, _, Names::RunOn) if change > 0 => Some(TO_RELABEL),
-            (None, _, names) if names.is_late(change, label.over_leap.is_some()) => None,
+            (None, _, names) if names.is_late(change, label.over_leap.is_some(), vote.same_delay(label)) => None,
+            (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
@@ -258,7 +268,9 @@ impl Labeller {
                 let figures = announced.map(|announced| Contradiction::Leap { announced, shown: 0 });
                 Labelling::Refused(Reason::LeapContradiction, figures)
             }
-            (over, Some((vote, _))) if self.chain.names().is_late(vote.change(&label), over.is_some()) => {
+            (over, Some((vote, _)))
+                if self.chain.names().is_late(vote.change(&label), over.is_some(), vote.same_delay(&label)) =>
+            {
                 let (before, now) = (label.delay, vote.delay);
                 Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
             }
@@ -279,11 +291,6 @@ impl Labeller {
     /// Where the configured delay puts the pulse that the last epoch names.
     pub fn pulse_named(&self) -> Option<Instant<Raw>> {
         self.epochs.back().zip(self.delay).map(|(epoch, delay)| epoch.began[1] - delay)
-    }
-
-    /// The label, whether or not it can be trusted just now.
-    pub fn label(&self) -> Option<Label> {
-        self.label
     }
 }
 

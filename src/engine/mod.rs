@@ -109,8 +109,8 @@ impl Engine {
             Event::Edge(edge) => self.on_edge(*edge, &mut said),
             Event::CrossTs(cross) => self.on_cross_ts(*cross, &mut said),
             Event::Source { change, .. } => self.on_source(*change),
-            Event::Witness(witness) => self.guard.hear(*witness),
-            Event::LeapTable { next, .. } => self.guard.announce(*next),
+            Event::Witness(witness) => self.guard.witness = Some(*witness),
+            Event::LeapTable { next, .. } => self.guard.announced = *next,
             Event::Tick { .. } => {}
         }
         self.drop_worn_label();
@@ -138,7 +138,7 @@ impl Engine {
 
     /// When the receiver named a valid second last.
     pub fn last_time(&self) -> Option<Instant<Raw>> {
-        self.hearing.last_mention()
+        self.hearing.mention
     }
 
     /// What came of the bytes so far.
@@ -150,9 +150,10 @@ impl Engine {
         self.labeller.view(self.leap_near())
     }
 
-    /// What was announced for the month's end that the count has come to, or over.
+    /// What was announced for the month's end that the count has come to, or over; without a count, the receiver.
     fn leap_near(&self) -> Leap {
-        self.last_counted.map_or(Leap::None, |utc| self.guard.leap_near(utc))
+        let named = self.labeller.epochs.back().map(|epoch| epoch.utc);
+        self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap_near(utc))
     }
 
     /// After doubt, pulse and receiver have to be well for a while, both at once.
@@ -168,13 +169,15 @@ impl Engine {
             SourceChange::SentencesOpen => {
                 self.framer.reset();
                 self.hearing.device(self.now, None);
+                self.labeller.chain.is_broken = true; // what comes may be of another receiver
+                self.ublox = Ublox::default();
             }
             SourceChange::SentencesLost(lost) => self.hearing.device(self.now, Some(lost)),
-            SourceChange::PulseOpen(grant) => self.on_pulse_open(Stamper::Phc, grant),
-            SourceChange::PpsOpen(grant) => self.on_pulse_open(Stamper::KernelPps, grant),
-            SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::Phc, true),
+            SourceChange::PulseOpen(grant) => self.on_pulse_open(Stamper::PHC, grant),
+            SourceChange::PpsOpen(grant) => self.on_pulse_open(Stamper::KERNEL_PPS, grant),
+            SourceChange::PulseLost => (self.stamper, self.pulse_lost) = (Stamper::PHC, true),
             SourceChange::PulseRearmed => {}
-            SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KernelPps, true),
+            SourceChange::PpsLost => (self.stamper, self.pulse_lost) = (Stamper::KERNEL_PPS, true),
         }
     }
 
@@ -189,20 +192,18 @@ impl Engine {
     /// The raw clock stood still: what was counted on it is void. Where the system clock is the PHC it may have been
     /// stepped alone, and the next epoch tells.
     fn on_suspension(&mut self) {
-        match self.stamper {
-            Stamper::Phc => {
-                self.edges.reset();
-                self.phase.reset();
-                self.labeller.reset();
-            }
-            Stamper::KernelPps => self.labeller.doubt(),
+        if self.stamper == Stamper::KERNEL_PPS {
+            return self.labeller.doubt();
         }
+        self.edges.reset();
+        self.phase = Phase::default();
+        self.labeller.reset();
     }
 
     /// Where no second was named within the holdover, the label has to be found anew.
     fn drop_worn_label(&mut self) {
         let worn = |last: Instant<Raw>| self.now - last > self.config.holdover.max(HEARD_WITHIN);
-        if self.hearing.last_mention().is_some_and(worn) {
+        if self.hearing.mention.is_some_and(worn) {
             self.labeller.reset();
         }
     }

@@ -40,8 +40,10 @@ pub struct Phase {
     before: Option<Line>,
     /// ... and the newest, which are not among them yet.
     new: VecDeque<Hit>,
-    period: Span,
-    since: Instant<Raw>,
+    /// The second on `CLOCK_MONOTONIC_RAW`.
+    pub(super) period: Span,
+    /// The count's first moment, on the far side of which nothing is known.
+    pub(super) since: Instant<Raw>,
     /// Edges in a row that were not where the count puts them, and when the first of them came.
     off: Option<(u32, Instant<Raw>)>,
 }
@@ -137,21 +139,6 @@ impl Phase {
         let (bent, straight) = old.off([&old.start, &old.middle], &on);
         // What is no line itself has no rate.
         new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(2)
-    }
-
-    /// Ends the count.
-    pub fn reset(&mut self) {
-        *self = Self::default();
-    }
-
-    /// The count's first moment, on the far side of which nothing is known.
-    pub fn since(&self) -> Instant<Raw> {
-        self.since
-    }
-
-    /// The second on `CLOCK_MONOTONIC_RAW`.
-    pub fn period(&self) -> Span {
-        self.period
     }
 
     /// When the pulse came last.

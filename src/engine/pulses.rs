@@ -33,10 +33,10 @@ impl Engine {
             match self.clock_map.date(edge.phc, edge.read_at) {
                 Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
                 Dating::TooNew | Dating::TooOld => said.push(Verdict::Rejected(Reason::StaleEdge)),
-                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped())),
+                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped)),
                 // It was read before it came: timestamped before the clock was set back.
                 Dating::Dated(dated) if dated.raw > edge.read_at + dated.raw_error => {
-                    said.push(Verdict::Rejected(self.stamper.stepped()));
+                    said.push(Verdict::Rejected(self.stamper.stepped));
                 }
                 Dating::Dated(dated) => self.on_dated(dated, edge.phc, said),
             }
@@ -45,7 +45,7 @@ impl Engine {
 
     fn on_dated(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) {
         // Whatever is said of the system clock is said of the true second.
-        let stamp = self.stamper.error();
+        let stamp = self.stamper.error;
         let dated = Dated {
             sys: dated.sys.map(|at| at - self.config.offset),
             error: dated.error + stamp,
@@ -64,7 +64,7 @@ impl Engine {
 
     /// What tells apart two edges half a second apart.
     fn hint(&self) -> Hint {
-        let confirmed = self.labeller.label().and_then(|_| self.phase.last());
+        let confirmed = self.labeller.label.and_then(|_| self.phase.last());
         Hint { system: self.guard.witness(self.now), sentences: self.labeller.pulse_named(), confirmed }
     }
 
@@ -122,7 +122,7 @@ impl Engine {
 
     /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
     fn mind_leap_window(&mut self, index: i64) {
-        let Some(label) = self.labeller.label() else { return };
+        let Some(label) = self.labeller.label else { return };
         let utc = label.base.plus(index);
         let last = self.last_counted.replace(utc).unwrap_or(utc);
         if in_leap_window(utc) || is_past_leap_window(last, utc) {

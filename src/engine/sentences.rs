@@ -19,6 +19,7 @@ impl Engine {
         });
         let burst = self.framer.burst();
         self.hearing.bytes(self.now, burst, self.framer.counts());
+        self.labeller.chain.hear(burst.began);
         let mut said = Vec::new();
         for message in &messages {
             match self.ublox.hear(self.now, message) {
@@ -27,12 +28,12 @@ impl Engine {
                     self.labeller.reset();
                     self.hearing.utc_unknown(self.now);
                 }
-                ublox::Said::LeapSecond(next) => self.guard.announce_by_receiver(next),
+                ublox::Said::LeapSecond(next) => self.guard.announced_by_receiver = next,
                 ublox::Said::Nothing => {}
             }
             if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
                 if self.is_complete(&sentence) {
-                    self.hearing.names(self.now);
+                    self.hearing.mention = Some(self.now);
                 }
                 self.epochs.add(&sentence, burst, &mut said);
             }

@@ -3,52 +3,40 @@
 use crate::event::Reason;
 use crate::time::Span;
 
-/// What a hardware time stamp of an edge may be off by itself: its resolution, and the pulse's.
-const LATCHED_WITHIN: Span = Span::from_nanos(50);
-/// By how much an interrupt's handler reads the clock after the edge, at most: assumed, as nothing can tell it from
-/// inside the machine. What an edge comes later than the others shows, and is added to its sample's error bound.
-const INTERRUPTED_WITHIN: Span = Span::from_micros(20);
-
 /// Who stamps the edges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) enum Stamper {
-    /// A PTP hardware clock, at the edge.
-    #[default]
-    Phc,
-    /// The kernel, in the interrupt that follows the edge, by the system clock.
-    KernelPps,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamper {
+    /// What a timestamp may be off by itself.
+    pub(super) error: Span,
+    /// It is not there.
+    pub(super) lost: Reason,
+    /// It is there, and stamps nothing.
+    pub(super) silent: Reason,
+    /// Its clock was stepped or changed its rate.
+    pub(super) stepped: Reason,
 }
 
 impl Stamper {
-    /// What a time stamp may be off by itself.
-    pub(super) fn error(self) -> Span {
-        match self {
-            Self::Phc => LATCHED_WITHIN,
-            Self::KernelPps => INTERRUPTED_WITHIN,
-        }
-    }
+    /// A PTP hardware clock, at the edge; off by its resolution, and the pulse's.
+    pub(super) const PHC: Self = Self {
+        error: Span::from_nanos(50),
+        lost: Reason::PhcLost,
+        silent: Reason::NoPulse,
+        stepped: Reason::PhcStepped,
+    };
+    /// The kernel, in the interrupt that follows the edge, by the system clock. By how much its handler reads the clock
+    /// after the edge, at most, is assumed, as nothing can tell it from inside the machine. What an edge comes later than
+    /// the others shows, and is added to its sample's error bound.
+    pub(super) const KERNEL_PPS: Self = Self {
+        error: Span::from_micros(20),
+        lost: Reason::PpsLost,
+        silent: Reason::NoPpsEdge,
+        stepped: Reason::SysStepped,
+    };
+}
 
-    /// It is not there.
-    pub(super) fn lost(self) -> Reason {
-        match self {
-            Self::Phc => Reason::PhcLost,
-            Self::KernelPps => Reason::PpsLost,
-        }
-    }
-
-    /// It is there, and stamps nothing.
-    pub(super) fn silent(self) -> Reason {
-        match self {
-            Self::Phc => Reason::NoPulse,
-            Self::KernelPps => Reason::NoPpsEdge,
-        }
-    }
-
-    /// Its clock was stepped or changed its rate.
-    pub(super) fn stepped(self) -> Reason {
-        match self {
-            Self::Phc => Reason::PhcStepped,
-            Self::KernelPps => Reason::SysStepped,
-        }
+impl Default for Stamper {
+    fn default() -> Self {
+        Self::PHC
     }
 }

@@ -25,7 +25,7 @@ impl Engine {
             return input;
         }
         let passed_over = self.passed_over.filter(|(since, _)| self.now - *since > PASSED_OVER_FOR);
-        match (self.guard.held().or(passed_over.map(|(_, reason)| reason)), self.state) {
+        match (self.guard.held.map(|(why, _)| why).or(passed_over.map(|(_, why)| why)), self.state) {
             (Some(reason), _) => State::Refusing(reason),
             (None, _) if self.has_published => input,
             // What was the matter is over as soon as a pulse shows it.
@@ -64,7 +64,7 @@ impl Engine {
                 earliest: UtcSecond::from_civil(self.config.date_floor, 0),
                 latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
             }),
-            (Reason::WitnessDisagrees, ..) => self.guard.contradiction(),
+            (Reason::WitnessDisagrees, ..) => self.guard.held.and_then(|(_, figures)| figures),
             (reason, Pulse::Refused(of, figures), _) if of == reason => figures,
             (reason, _, Labelling::Refused(of, figures)) if of == reason => figures,
             _ => None,
@@ -74,7 +74,7 @@ impl Engine {
     /// What is missing of the receiver for certain: also while seconds are counted on the pulse alone.
     pub fn missing(&self) -> Option<Reason> {
         match self.hearing.view(self.now) {
-            Receiver::Silent(reason) if self.hearing.is_lost() => Some(reason),
+            Receiver::Silent(reason) if self.hearing.lost.is_some() => Some(reason),
             Receiver::Invalid(_) => Some(Reason::NoFix),
             // Whatever it lacks has hardly begun to.
             Receiver::Silent(_) | Receiver::Valid => None,
@@ -85,7 +85,7 @@ impl Engine {
     pub fn besides(&self) -> Vec<Reason> {
         let Some(said) = self.state.reason() else { return Vec::new() };
         let is_said = |reason: Reason| match said {
-            Reason::NothingArrives => reason == Reason::NoBytes || reason == self.stamper.silent(),
+            Reason::NothingArrives => reason == Reason::NoBytes || reason == self.stamper.silent,
             said => reason == said,
         };
         [self.pulse_alone(), self.receiver_alone()].into_iter().flatten().filter(|reason| !is_said(*reason)).collect()
@@ -94,9 +94,9 @@ impl Engine {
     fn pulse_alone(&self) -> Option<Reason> {
         let is_awaited = |since| self.now - since > HEARD_WITHIN;
         match self.edges.view(self.now) {
-            _ if self.pulse_lost => Some(self.stamper.lost()),
+            _ if self.pulse_lost => Some(self.stamper.lost),
             Pulse::Absent if self.is_undated() => Some(Reason::NoCrossTs),
-            Pulse::Absent => self.pulse_awaited_since.is_some_and(is_awaited).then(|| self.stamper.silent()),
+            Pulse::Absent => self.pulse_awaited_since.is_some_and(is_awaited).then_some(self.stamper.silent),
             Pulse::Refused(reason, _) => Some(reason),
             Pulse::Measuring | Pulse::Settled(_) => None,
         }
@@ -118,17 +118,19 @@ impl Engine {
     fn why_no_pulse(&self, receiver: Receiver) -> Reason {
         match receiver {
             // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
-            Receiver::Silent(reason) if self.pulse_lost && reason != Reason::Starting && !self.hearing.is_lost() => {
+            Receiver::Silent(reason)
+                if self.pulse_lost && reason != Reason::Starting && !self.hearing.lost.is_some() =>
+            {
                 reason
             }
             Receiver::Invalid(_) if self.pulse_lost => Reason::NoFix,
-            _ if self.pulse_lost => self.stamper.lost(),
+            _ if self.pulse_lost => self.stamper.lost,
             _ if self.is_undated() => Reason::NoCrossTs,
             Receiver::Silent(Reason::Starting) => Reason::Starting,
             _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
             Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
-            Receiver::Silent(reason) if self.hearing.is_lost() => reason,
-            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent(),
+            Receiver::Silent(reason) if self.hearing.lost.is_some() => reason,
+            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent,
         }
     }
 }

@@ -20,6 +20,10 @@ use crate::ubx::{self, Begun, Frame};
 /// A longer pause than this between two bytes begins a new burst. Sources let the bytes of a burst gather for up to
 /// 100 ms.
 const SILENCE: Span = Span::from_millis(110);
+/// So much of the time since the last read the bytes of this one may have taken, at the rate that is set: an adapter holds
+/// bytes back for 255 ms at most, a UART sixteen bytes, and more than that at once was not paced by any line.
+const HELD_BACK: Span = Span::from_millis(255);
+const FIFO: i64 = 16;
 /// A byte at 4800 baud, the slowest that is expected: start, eight data bits, stop.
 pub(crate) const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 
@@ -91,7 +95,8 @@ impl Burst {
         let count = bytes.data.len();
         let by_line = self.is_by_line() && bytes.data.last() == Some(&b'\n');
         let byte_time = if by_line { bytes.byte_time.max(SLOWEST) } else { bytes.byte_time };
-        let follows = self.reads > 0 && bytes.read_at - self.last - byte_time.times(count as i64) <= SILENCE;
+        let took = byte_time.times(count as i64).min(HELD_BACK.max(byte_time.times(FIFO)));
+        let follows = self.reads > 0 && bytes.read_at - self.last - took <= SILENCE;
         if !follows {
             let (began, whole_line) = (bytes.read_at, bytes.data.last() == Some(&b'\n'));
             *self = Self { began, first_read: count, last: began, whole_line, ..Self::default() };

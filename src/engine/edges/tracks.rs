@@ -26,7 +26,7 @@ const BUSY: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     hits: Vec<Cluster>,
-    period: Span,
+    pub(super) period: Span,
 }
 
 /// The tracks among these clusters, that of the newest cluster first if it is on one.
@@ -38,7 +38,8 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     }
     // Any edge but a stray one gives the period, and the newest may be one: what most of them repeat with counts.
     let mut best: Option<(usize, Span)> = None;
-    for end in clusters.iter().rev().take(BUSY) {
+    // The newest comes last: a line through few others goes through a stray one as well.
+    for end in clusters.iter().rev().skip(1).take(BUSY).chain(clusters.back()) {
         let Some((hits, span)) = period(clusters, end) else { continue };
         if best.is_none_or(|(most, _)| hits > most) {
             best = Some((hits, span));
@@ -103,10 +104,6 @@ impl Track {
     /// When its last hit came.
     pub(super) fn last(&self) -> Instant<Raw> {
         self.hits.first().map_or(Instant::default(), |hit| hit.first.raw)
-    }
-
-    pub(super) fn period(&self) -> Span {
-        self.period
     }
 
     /// Whether this cluster is an earlier hit.

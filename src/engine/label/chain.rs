@@ -4,12 +4,16 @@ use crate::time::{Instant, Raw, Span, UtcSecond};
 
 /// Names that come nearer together than this follow each other: none between them was missed.
 const TOGETHER: Span = Span::from_millis(1_600);
+/// Bursts this far apart are of different seconds.
+const APART: Span = Span::from_millis(500);
 
 /// How the names ran since the label was confirmed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(in crate::engine) enum Names {
     /// One second after the other: the receiver has not changed its mind.
     RunOn,
+    /// The same, but for so many seconds the line was silent: what follows is late by them, or was corrected by them.
+    Gap(i64),
     /// They stepped by this many seconds in all, and none was missed there.
     Stepped(i64),
     /// Names were missed where they stepped.
@@ -18,10 +22,12 @@ pub(super) enum Names {
 
 impl Names {
     /// Whether a label that changes so comes of sentences that are late now: the names do not say so much. A receiver
-    /// that steps where no leap second can be may be another one, and its delay as well.
-    pub(super) fn is_late(self, change: i64, over_leap: bool) -> bool {
+    /// that steps where no leap second can be may be another one, and its delay as well. After a silence it is a
+    /// correction where the delay is the same as before.
+    pub(in crate::engine) fn is_late(self, change: i64, over_leap: bool, same_delay: bool) -> bool {
         match self {
             Self::RunOn => change < 0,
+            Self::Gap(seconds) => change < 0 && !over_leap && !(same_delay && change == -seconds),
             Self::Stepped(seconds) => over_leap && change < seconds,
             Self::Unknown => false,
         }
@@ -30,29 +36,43 @@ impl Names {
 
 /// The last name, and how they ran to it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Chain {
+pub(in crate::engine) struct Chain {
     last: Option<(UtcSecond, Instant<Raw>)>,
     stepped: Option<i64>,
-    is_broken: bool,
+    gap: i64,
+    /// What names were missed in between is not known.
+    pub(in crate::engine) is_broken: bool,
+    /// When the last two bursts began, whatever was in them.
+    bursts: [Instant<Raw>; 2],
 }
 
 impl Chain {
-    pub(super) fn add(&mut self, utc: UtcSecond, at: Instant<Raw>) {
+    pub(in crate::engine) fn add(&mut self, utc: UtcSecond, at: Instant<Raw>) {
         let Some((name, before)) = self.last.replace((utc, at)) else { return };
         let named = utc.posix().saturating_sub(name.posix());
         let (seconds, _) = (at - before).nearest(Span::SECOND);
+        let spoke = self.bursts.iter().any(|burst| *burst - before > APART && at - *burst > APART);
         match named {
-            1 => {}
+            1 if at - before <= TOGETHER => {}
             _ if named == seconds => {}
             _ if at - before <= TOGETHER => self.step(named - 1),
+            1 if !spoke => self.gap += seconds - 1,
             _ => self.is_broken = true,
         }
     }
 
+    /// A burst began then, or goes on.
+    pub(in crate::engine) fn hear(&mut self, began: Instant<Raw>) {
+        if self.bursts[1] != began {
+            self.bursts = [self.bursts[1], began];
+        }
+    }
+
     /// A second 60 stands between its neighbors.
-    pub(super) fn leap_second(&mut self, at: Instant<Raw>) {
-        if let Some((_, last)) = &mut self.last {
-            *last = at;
+    pub(in crate::engine) fn leap_second(&mut self, at: Instant<Raw>) {
+        if let Some((name, last)) = &mut self.last {
+            let (seconds, _) = (at - *last).nearest(Span::SECOND);
+            (*name, *last) = (name.plus(seconds - 1), at);
             self.step(-1);
         }
     }
@@ -62,13 +82,14 @@ impl Chain {
     }
 
     /// The label is confirmed: what came before has no meaning.
-    pub(super) fn confirmed(&mut self) {
-        (self.stepped, self.is_broken) = (None, false);
+    pub(in crate::engine) fn confirmed(&mut self) {
+        (self.stepped, self.gap, self.is_broken) = (None, 0, false);
     }
 
-    pub(super) fn names(&self) -> Names {
+    pub(in crate::engine) fn names(&self) -> Names {
         match (self.is_broken, self.stepped) {
             (true, _) => Names::Unknown,
+            (false, None | Some(0)) if self.gap > 0 => Names::Gap(self.gap),
             (false, None | Some(0)) => Names::RunOn,
             (false, Some(seconds)) => Names::Stepped(seconds),
         }

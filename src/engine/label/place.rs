@@ -1,7 +1,7 @@
 //! Which pulse an epoch names.
 
 use crate::engine::epochs::Epoch;
-use crate::engine::label::{DELAY_JUMP, Label};
+use crate::engine::label::{DELAY_JUMP, Label, SAME_DELAY};
 use crate::engine::phase::Phase;
 use crate::event::{Contradiction, Reason};
 use crate::time::{Instant, Raw, Span, UtcSecond};
@@ -63,7 +63,7 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
     match candidates {
         Some(index) => phase
             .before(latest)
-            .map_or(Placed::Unknown, |(last, rest)| vote(index, rest + phase.period().times(last - index), true)),
+            .map_or(Placed::Unknown, |(last, rest)| vote(index, rest + phase.period.times(last - index), true)),
         None => Placed::Straddles,
     }
 }
@@ -118,6 +118,11 @@ impl Vote {
     /// By how many seconds the label changes with it.
     pub(super) fn change(&self, label: &Label) -> i64 {
         self.base.posix().saturating_sub(label.base.posix())
+    }
+
+    /// Whether the sentences come as long after the pulse as before.
+    pub(super) fn same_delay(&self, label: &Label) -> bool {
+        (self.delay - label.delay).abs() <= SAME_DELAY
     }
 
     /// This vote and what was counted instead.
