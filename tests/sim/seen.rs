@@ -219,6 +219,38 @@ fn a_delay_that_jumps_by_whole_seconds_is_refused_while_it_lasts() {
     }
 }
 
+/// Its names run on, as where sentences are late by as much: two minutes of them tell.
+#[test]
+fn a_correction_after_just_as_many_silent_seconds_is_followed_after_two_minutes() {
+    for silent in [1, 3, 10, 18] {
+        let mut scenario = faulty(Scenario::default(), 0, 40, &[FaultKind::WrongSecond(silent)]);
+        scenario.faults.push(Fault { from: 40, until: 40 + silent, kind: FaultKind::NoSentences });
+        let outcome = run(Config::default(), &scenario, 240);
+        let back = outcome.samples.iter().filter(|judged| judged.second > 43 + silent);
+        let first = back.clone().next().map(|judged| judged.second - 40 - silent);
+        assert!(back.clone().all(Judged::is_right) && first.is_some_and(|first| first < 125), "{silent}: {first:?}");
+    }
+}
+
+#[test]
+fn a_leap_second_beside_lost_sentences_costs_two_minutes_at_most() {
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 40);
+    let day = Date::new(2026, 12, 31).unwrap();
+    for shape in [LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Doubled00] {
+        for announced in [None, Some(Announced { day, leap: Leap::Insert })] {
+            for lost in 37..46 {
+                let mut scenario = faulty(Scenario::default(), lost, lost + 1, &[FaultKind::NoSentences]);
+                (scenario.leap, scenario.announced) = (Some((39, shape)), announced);
+                let context = format!("{shape:?}, {announced:?}, {lost} lost");
+                let outcome = run_from(first, Config::default(), &scenario, 200);
+                outcome.assert_right(&context);
+                let back = outcome.samples.iter().find(|judged| judged.second > 46).map(|judged| judged.second);
+                assert!(back.is_some_and(|back| back <= 46 + 122), "{context}: {back:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn crosstalk_before_the_on_time_edge_is_refused() {
     for before in [10, 25, 40] {
