@@ -207,7 +207,7 @@ impl Bend {
     /// What a moment may be off that is so far from the nearest reading, of a bracket so long.
     fn at(self, nearest: Span, whole: Span) -> Span {
         // Two changes may hide a part of each other.
-        (self.step + self.rate.scaled(nearest, whole)).times(5).per(4)
+        (self.step + self.rate.scaled(nearest, whole)).times(3).per(2)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Bursts no farther apart that name the same second are one, with a pause in it.
-const PAUSE: Span = Span::from_millis(500);
+const PAUSE: Span = Span::from_millis(600);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
 /// What is there with the first byte is read with it, or so much later at once.
@@ -124,8 +124,8 @@ impl Epochs {
         } else if self.named.len() < NAMED_MAX {
             let named =
                 Named { time, decides: false, kinds: 0, first: own.0, lead, date: None, validity: Validity::Unsaid };
-            let lead = self.earlier(&named).map_or(lead, |last| last.lead);
-            self.named.push(Named { lead, ..named.with(sentence, kind) });
+            let named = self.earlier(&named).map_or(named, |last| Named { first: own.0, ..last });
+            self.named.push(named.with(sentence, kind));
         }
     }
 
@@ -152,13 +152,12 @@ impl Epochs {
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let Some(decides) = rmc.or(named.first()) else { return };
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
-        let repeats = self.earlier(decides).is_some();
+        let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         if decides.decides || !disagrees {
             self.last = Some(*decides);
         }
         // Beside RMC only what says all by itself that it is another second.
-        let says_all = decides.validity == Validity::Valid && decides.date.is_some();
-        if !decides.decides && is_late && (disagrees || repeats || !says_all) {
+        if is_said || !decides.decides && is_late && (disagrees || !decides.says_all()) {
             return;
         }
         match (disagrees, decides.decides) {
@@ -202,6 +201,11 @@ impl Named {
         };
         self.decides |= decides;
         self
+    }
+
+    /// Whether it says validly which second it is.
+    fn says_all(&self) -> bool {
+        self.validity == Validity::Valid && self.date.is_some()
     }
 
     fn epoch(&self, utc: UtcSecond, (lead, bytes): (Instant<Raw>, usize), burst: Burst) -> Epoch {

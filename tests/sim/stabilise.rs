@@ -121,6 +121,9 @@ impl Recovery {
             Some(Reason::Settling) if prefixed.misleads() => Some(
                 "a pulse that was dated worse than could be known: what it seemed to run at counts for two minutes",
             ),
+            Some(Reason::LabelDissent) if prefixed.ahead > 0 => {
+                Some("names that run on over a silence: two minutes of them tell")
+            }
             Some(Reason::DelayMoved) => Some("names that run on: sentences were early before, or are late now"),
             Some(Reason::LeapContradiction | Reason::LeapWindow) => {
                 Some("a leap second that the table and the receiver do not agree on")

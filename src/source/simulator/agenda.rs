@@ -26,18 +26,24 @@ pub fn agenda(world: &World, second: &Second) -> Vec<(Instant<Raw>, Act)> {
     let mut acts = vec![(second.pulse, Act::Pulse(second.number))];
     acts.extend(second.edges.iter().map(|&StampedEdge { at, phc, late }| (at + late + LATENCY, Act::Edge(phc))));
     if let Some((start, bytes)) = &second.burst {
-        let mut sent = 0;
-        let chunks: Vec<&[u8]> = match world.scenario().pace {
-            Pace::Line => bytes.chunks(FIFO).collect(),
-            Pace::WholeLines => bytes.split_inclusive(|&byte| byte == b'\n').collect(),
-            Pace::AtOnce => {
-                acts.push((*start, Act::Bytes(bytes.as_slice().into())));
-                Vec::new()
+        let pause = world.scenario().pause;
+        let first = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let parts = if pause == Span::ZERO { [bytes.as_slice(), &[]] } else { bytes.split_at(first).into() };
+        let mut sent = *start;
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
+            let chunks: Vec<&[u8]> = match world.scenario().pace {
+                Pace::Line => part.chunks(FIFO).collect(),
+                Pace::WholeLines => part.split_inclusive(|&byte| byte == b'\n').collect(),
+                Pace::AtOnce => {
+                    acts.push((sent, Act::Bytes(part.into())));
+                    Vec::new()
+                }
+            };
+            for chunk in chunks {
+                sent = sent + world.byte_time().times(chunk.len() as i64);
+                acts.push((sent, Act::Bytes(chunk.into())));
             }
-        };
-        for chunk in chunks {
-            sent += chunk.len() as i64;
-            acts.push((*start + world.byte_time().times(sent), Act::Bytes(chunk.into())));
+            sent = sent + pause;
         }
     }
     acts

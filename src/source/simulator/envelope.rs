@@ -16,6 +16,8 @@ pub const SYS_DRIFT: Span = Span::from_millis(5);
 const CLAIM: &str = "a system clock that claims what is not true";
 /// A burst that takes longer leaves a line hardly any silence.
 const BURST: Span = Span::from_millis(900);
+/// What comes after a longer pause is another burst.
+const PAUSE: Span = Span::from_millis(400);
 /// What crosstalk and ringing reach over: a shorter pulse may be either.
 const CLUSTER: Span = Span::from_micros(60);
 /// Receivers realign their pulse up to so many seconds after the fix.
@@ -50,8 +52,9 @@ impl Envelope {
     pub fn is_prompt(scenario: &Scenario) -> bool {
         let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
         let bytes = scenario.sentences.iter().map(|sentence| sentence.text(shown).len()).sum();
-        let named = scenario.delay + scenario.jitter + on_the_line(bytes, scenario);
-        let says_enough = scenario.pace != Pace::WholeLines || scenario.sentences.len() > 1;
+        let named = scenario.delay + scenario.jitter + on_the_line(bytes, scenario) + scenario.pause;
+        let is_one_line = scenario.sentences.len() < 2 || scenario.pause > Span::ZERO;
+        let says_enough = scenario.pace != Pace::WholeLines || !is_one_line;
         says_enough && scenario.delay - scenario.jitter >= Self::DELAY[0] && named <= Span::SECOND - Self::DELAY[0]
     }
 }
@@ -77,7 +80,7 @@ pub(super) fn held_back(scenario: &Scenario) -> Span {
     if scenario.pace == Pace::WholeLines { on_the_line(first, scenario) } else { Span::ZERO }
 }
 
-fn receiver(scenario: &Scenario) -> Result<(), &'static str> {
+pub(super) fn receiver(scenario: &Scenario) -> Result<(), &'static str> {
     use SimSentence::{Gga, GgaInvalid, GllAhead, GnsPlain, Rmc, Zda, ZdaAhead};
     let has = |kind: SimSentence| scenario.sentences.contains(&kind);
     let names_one_second = ![ZdaAhead, GllAhead, GnsPlain, GgaInvalid].into_iter().any(has);
@@ -87,7 +90,10 @@ fn receiver(scenario: &Scenario) -> Result<(), &'static str> {
     holds(scenario.delay + held_back(scenario) <= Envelope::DELAY[1], "lines that a relay hands over too late")?;
     holds(is_within(scenario.jitter, [Span::ZERO, Envelope::JITTER]), "jitter")?;
     holds(is_within(scenario.baud, Envelope::BAUD), "baud rate")?;
-    holds(on_the_line(bytes, scenario) <= BURST, "more sentences than the line carries")?;
+    holds(on_the_line(bytes, scenario) + scenario.pause <= BURST, "more sentences than the line carries")?;
+    holds(is_within(scenario.pause, [Span::ZERO, PAUSE]), "a pause that divides a burst")?;
+    let says_the_second = matches!(scenario.sentences.first(), Some(Rmc | Zda | Gga));
+    holds(scenario.pause == Span::ZERO || says_the_second, "a pause after what does not say the second")?;
     holds(has(Rmc) || has(Zda) && has(Gga) && names_one_second, "sentences that do not say which second is valid")
 }
 

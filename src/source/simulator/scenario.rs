@@ -19,6 +19,8 @@ pub struct Scenario {
     pub baud: u32,
     /// How the bytes come off the line.
     pub pace: Pace,
+    /// For how long the receiver falls silent after the first sentence of a burst.
+    pub pause: Span,
     /// How long the pulse is active: 500 ms for a duty of 50 %.
     pub width: Span,
     /// Which way the pulse goes, and which of its ends is on time.
@@ -61,6 +63,7 @@ impl Default for Scenario {
             spread: Spread::Even,
             baud: 9_600,
             pace: Pace::Line,
+            pause: Span::ZERO,
             width: Span::from_millis(100),
             polarity: Polarity::ActiveHigh,
             edges: SimEdges::Both,

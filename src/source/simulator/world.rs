@@ -313,7 +313,7 @@ impl World {
             return None;
         }
         let start = start.max(self.line_free);
-        self.line_free = start + self.byte_time().times(bytes.len() as i64);
+        self.line_free = start + self.scenario.pause + self.byte_time().times(bytes.len() as i64);
         Some((start, bytes))
     }
 

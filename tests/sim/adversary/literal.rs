@@ -56,6 +56,7 @@ pub fn of(genome: &Genome) -> String {
     for (name, of) in [
         ("delay", (|s| s.delay) as fn(&Scenario) -> Span),
         ("jitter", |s| s.jitter),
+        ("pause", |s| s.pause),
         ("width", |s| s.width),
         ("noise", |s| s.noise),
         ("sys_ahead", |s| s.sys_ahead),

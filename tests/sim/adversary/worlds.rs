@@ -56,7 +56,7 @@ impl Genome {
 
     fn bend(&mut self, random: &mut Random, other: &Self) {
         let scenario = &mut self.case.scenario;
-        match random.below(12) {
+        match random.below(13) {
             0 => {
                 let drawn = Self::draw(random.bits());
                 bend_machine(scenario, &drawn.case.scenario, random);
@@ -76,6 +76,7 @@ impl Genome {
                 scenario.faults.remove(random.below(scenario.faults.len() as u64) as usize);
             }
             9 | 10 => bend_fault(scenario, random),
+            11 => scenario.pause = near(scenario.pause, Span::from_millis(150), random).max(Span::ZERO),
             _ => {
                 // Its beginning, and the other's end.
                 let at = random.between(0, SECONDS);
