@@ -58,15 +58,15 @@ scenario() {
 		--ts2phc.extts_polarity both --ts2phc.pulsewidth "$width_ns"
 	sleep 5
 	cost_of ts2phc "$(pidof ts2phc)" $compared
-	limit=$((ticks * 9 / 5))
-	[ $limit -gt 60 ] || limit=60
-	check "$ours ticks in 120 s" at_most "$ours" $limit
 	killall ts2phc
 	sleep 1
 
 	start gpsd gpsd -N -n -b -s "$baud" /dev/ttyS1
 	sleep 5
 	cost_of gpsd "$(pidof gpsd)" $compared
+	# A third of what gpsd takes: 60 ticks where it takes 179. A wake-up costs from half a millisecond to more than one,
+	# whoever wakes up, as the emulation has it.
+	check "$ours ticks in 120 s" at_most "$ours" $((ticks * 60 / 179))
 	cost_of chronyd "$(pidof chronyd)" 10
 	check "the end" true
 }
