@@ -12,6 +12,8 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Bursts no farther apart that name the same second are one, with a pause in it.
 const PAUSE: Span = Span::from_millis(600);
+/// An adapter that holds bytes back (255 ms at most) may cut the head of a burst off by less.
+const CUT: Span = Span::from_millis(300);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
 /// What is there with the first byte is read with it, or so much later at once.
@@ -63,6 +65,13 @@ pub struct Epochs {
     /// What came first since a second was named last: when its read returned, and how many bytes that read brought.
     lead: Option<(Instant<Raw>, usize)>,
     rmc_at: Option<Instant<Raw>>,
+    /// The burst before, where it named nothing and this one came sooner after it than it after the one before.
+    head: Option<(Instant<Raw>, usize)>,
+    /// The time of what names no second by itself (PUBX,04), since a second was named.
+    clock: Option<TimeOfDay>,
+    /// Whether this burst names a second, and how long the line was silent before it.
+    names: bool,
+    silence: Span,
     /// What the last burst said that did not contradict itself.
     last: Option<Named>,
 }
@@ -92,6 +101,10 @@ impl Epochs {
         if burst.began != self.burst.began {
             self.flush(said);
             self.lead = None;
+            let silence = burst.began - self.burst.last;
+            let is_cut = own.0 < burst.began || silence <= CUT && silence.times(2) <= self.silence;
+            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read));
+            (self.names, self.silence) = (false, silence);
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
             self.flush(said);
         }
@@ -102,7 +115,8 @@ impl Epochs {
                 said.push(Said::NotValid);
                 return;
             }
-            _ => {
+            (time, _) => {
+                self.clock = time.or(self.clock);
                 // What comes between parts of seconds is not the beginning of anything.
                 if self.named.last().is_none_or(|named| named.time != TimeOfDay::Fraction) {
                     self.lead.get_or_insert(own);
@@ -114,7 +128,10 @@ impl Epochs {
         // Also where what came first of this burst was taken for all of it, because the rest was late.
         let is_first = self.named.is_empty() && own.0 - burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
-        let lead = if is_first { (burst.began, burst.first_read) } else { lead };
+        let head = self.head.filter(|_| self.clock.take().is_none_or(|clock| clock == time));
+        let began = head.unwrap_or((burst.began, burst.first_read));
+        let lead = if is_first && began.0 < lead.0 { began } else { lead };
+        self.names = true;
         // The same sentence about another second begins the next epoch, on a line that never falls silent.
         if self.named.iter().any(|named| named.time != time && named.kinds & kind != 0) {
             self.flush(said);

@@ -42,8 +42,8 @@ pub(in crate::engine) struct Chain {
     gap: i64,
     /// What names were missed in between is not known.
     pub(in crate::engine) is_broken: bool,
-    /// When the last two bursts began, whatever was in them.
-    bursts: [Instant<Raw>; 2],
+    /// When the first burst after the last name began, whatever is in it.
+    heard: Option<Instant<Raw>>,
 }
 
 impl Chain {
@@ -51,7 +51,7 @@ impl Chain {
         let Some((name, before)) = self.last.replace((utc, at)) else { return };
         let named = utc.posix().saturating_sub(name.posix());
         let (seconds, _) = (at - before).nearest(Span::SECOND);
-        let spoke = self.bursts.iter().any(|burst| *burst - before > APART && at - *burst > APART);
+        let spoke = self.heard.take().is_some_and(|heard| at - heard > APART);
         match named {
             1 if at - before <= TOGETHER => {}
             _ if named == seconds => {}
@@ -63,8 +63,8 @@ impl Chain {
 
     /// A burst began then, or goes on.
     pub(in crate::engine) fn hear(&mut self, began: Instant<Raw>) {
-        if self.bursts[1] != began {
-            self.bursts = [self.bursts[1], began];
+        if self.last.is_some_and(|(_, last)| began - last > APART) {
+            self.heard.get_or_insert(began);
         }
     }
 

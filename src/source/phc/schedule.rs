@@ -1,10 +1,9 @@
 //! When the PHC's thread does what: cross timestamps around the edges, and the watchdog. Pure: it is given the time.
 
-use crate::event::CrossTs;
-use crate::time::{Clock, Instant, Raw, Span};
+use crate::time::{Instant, Raw, Span};
 
-/// A cross timestamp this long before an edge is expected, a second after the last one of its phase, while the clocks do
-/// not run straight.
+/// A cross timestamp this long before an edge is expected, a second after the last one of its phase. Without it a change
+/// of a clock's rate and another one beside the edge may hide each other in a bracket of a second.
 const BEFORE_EDGE: Span = Span::from_millis(10);
 /// Edges expected this close together share the cross timestamp before them: a short pulse whose edges were read one by
 /// one.
@@ -25,14 +24,6 @@ const PLANNED: usize = 8;
 const WATCHDOG: Span = Span::from_secs(3);
 /// Then again in this time, as long as there is no edge.
 const WATCHDOG_AGAIN: Span = Span::from_secs(10);
-
-/// Clocks are compared over this long at least.
-const STRETCH: Span = Span::from_millis(900);
-/// They run straight where over one stretch neither leaves the rate of the stretch before by more than this and the
-/// windows of the readings: what that moves the time of an edge by that is read at once is nothing beside the window.
-const STRAIGHT: Span = Span::from_micros(1);
-/// After so many stretches in a row.
-const STEADY_AFTER: u32 = 16;
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,44 +58,6 @@ pub(in crate::source) struct Schedule {
     /// None before this. Each one taken moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
     paid_until: Instant<Raw>,
     rearm: Instant<Raw>,
-    steadiness: Steadiness,
-}
-
-/// Whether PHC and system clock have run straight of late: then the reading after an edge dates it by itself, and one
-/// before it would only wake the thread. Where they have not, the samples that this costs are few: an edge that is not
-/// dated well enough is passed over, and the next one has its reading before it.
-#[derive(Debug, Default)]
-struct Steadiness {
-    /// The ends of the last stretch.
-    last: Option<(CrossTs, CrossTs)>,
-    straight: u32,
-}
-
-impl Steadiness {
-    fn add(&mut self, cross: CrossTs) {
-        let Some((start, end)) = self.last else {
-            self.last = Some((cross, cross));
-            return;
-        };
-        if cross.raw - end.raw < STRETCH {
-            return;
-        }
-        self.last = Some((end, cross));
-        let is_straight = runs_on([start, end, cross], |at| at.phc) && runs_on([start, end, cross], |at| at.sys);
-        self.straight = if is_straight { self.straight.saturating_add(1) } else { 0 };
-    }
-
-    fn is_steady(&self) -> bool {
-        self.straight >= STEADY_AFTER
-    }
-}
-
-/// Whether a clock has the same rate over both stretches.
-fn runs_on<C: Clock>([start, middle, end]: [CrossTs; 3], of: impl Fn(&CrossTs) -> Instant<C>) -> bool {
-    let (before, after) = (middle.raw - start.raw, end.raw - middle.raw);
-    let expected = (of(&middle) - of(&start)).scaled(after, before);
-    let windows = middle.window + end.window;
-    before > Span::ZERO && (of(&end) - of(&middle) - expected).abs() <= STRAIGHT + windows
 }
 
 impl Schedule {
@@ -116,7 +69,6 @@ impl Schedule {
             first: START_COUNT,
             paid_until: now - CREDIT,
             rearm: now + WATCHDOG,
-            steadiness: Steadiness::default(),
         }
     }
 
@@ -132,11 +84,8 @@ impl Schedule {
         }
     }
 
-    /// A cross timestamp was taken now, or tried in vain.
-    pub(in crate::source) fn cross_taken(&mut self, now: Instant<Raw>, cross: Option<CrossTs>) {
-        if let Some(cross) = cross {
-            self.steadiness.add(cross);
-        }
+    /// A cross timestamp was taken now, or tried.
+    pub(in crate::source) fn cross_taken(&mut self, now: Instant<Raw>) {
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
         self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
@@ -150,7 +99,7 @@ impl Schedule {
 
     /// What to do now.
     pub(in crate::source) fn next(&self, now: Instant<Raw>) -> Step {
-        let before_edge = self.before_edges.iter().copied().min().filter(|_| !self.steadiness.is_steady());
+        let before_edge = self.before_edges.iter().copied().min();
         let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
         if at <= now {
             Step::CrossTs(if self.idle <= now { Delivery::Now } else { Delivery::WithEdge })
@@ -166,17 +115,9 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    /// Runs the schedule in virtual time against edges at these milliseconds, each read at once, its cross timestamps all
-    /// in vain; tells at which milliseconds they were taken, for when, and pin and channel set again.
+    /// Runs the schedule in virtual time against edges at these milliseconds, each read at once; tells at which
+    /// milliseconds cross timestamps were taken, for when, and pin and channel set again.
     fn play(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<(i64, Delivery)>, Vec<i64>) {
-        play_with(edges, until_ms, |_| None)
-    }
-
-    fn play_with(
-        edges: impl IntoIterator<Item = i64>,
-        until_ms: i64,
-        mut read: impl FnMut(Instant<Raw>) -> Option<CrossTs>,
-    ) -> (Vec<(i64, Delivery)>, Vec<i64>) {
         let at = |ms| Instant::from_nanos(0) + Span::from_millis(ms);
         let (mut schedule, mut now) = (Schedule::new(at(0)), at(0));
         let (mut cross, mut rearm) = (vec![], vec![]);
@@ -186,7 +127,7 @@ mod tests {
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
                     cross.push((ms, delivery));
-                    schedule.cross_taken(now, read(now));
+                    schedule.cross_taken(now);
                 }
                 Step::Rearm => {
                     rearm.push(ms);
@@ -234,31 +175,6 @@ mod tests {
             assert_eq!(taken, expected, "{name}");
             assert!(rearm.is_empty(), "{name}: {rearm:?}");
         }
-    }
-
-    #[test]
-    fn where_the_clocks_run_straight_there_is_none_before_the_edges() {
-        let until = 60_000;
-        let before = |change: &dyn Fn(i64) -> (i64, i64)| {
-            let edges = (1..60).flat_map(|n| [n * 1_000, n * 1_000 + 100]);
-            let (taken, _) = play_with(edges, until, |raw| {
-                let (phc, sys) = change(raw.nanos());
-                let window = Span::from_nanos(400);
-                let at = raw.nanos() + raw.nanos() / 50_000; // 20 ppm
-                Some(CrossTs { phc: Instant::from_nanos(at + phc), sys: Instant::from_nanos(at + sys), raw, window })
-            });
-            let before = taken.into_iter().filter(|(_, delivery)| *delivery == Delivery::WithEdge);
-            before.map(|(ms, _)| ms / 1_000).collect::<Vec<i64>>()
-        };
-        let steady = before(&|_| (0, 0));
-        assert!(steady.iter().all(|second| *second < 20) && steady.len() > 20, "{steady:?}");
-        for (name, step) in [("PHC", (2_000, 0)), ("system clock", (0, -2_000))] {
-            let stepped = before(&|raw| if raw > 30_500_000_000 { step } else { (0, 0) });
-            assert!((32..46).all(|second| stepped.contains(&second)), "{name}: {stepped:?}");
-            assert!(stepped.iter().all(|second| *second < 20 || (31..50).contains(second)), "{name}: {stepped:?}");
-        }
-        let servo = before(&|raw| ((raw / 1_000_000_000 % 2) * 5_000, 0));
-        assert!((2..59).all(|second| servo.contains(&second)), "{servo:?}");
     }
 
     #[test]

@@ -66,9 +66,8 @@ impl Phc {
             let now = raw_now();
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
-                    let cross = self.cross_ts()?;
-                    schedule.cross_taken(now, cross);
-                    if let Some(cross) = cross {
+                    schedule.cross_taken(now);
+                    if let Some(cross) = self.cross_ts()? {
                         batch.add(Event::CrossTs(cross), delivery);
                     }
                 }

@@ -121,7 +121,7 @@ impl Player {
                 Step::CrossTs(_) => {
                     let (raw, sys, window) = raw_sys_pair();
                     let cross = CrossTs { phc: self.world.phc(raw), sys, raw, window };
-                    schedule.cross_taken(now, Some(cross));
+                    schedule.cross_taken(now);
                     if self.events.blocking_send(Event::CrossTs(cross)).is_err() {
                         return;
                     }

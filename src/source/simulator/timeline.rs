@@ -132,8 +132,8 @@ impl Timeline {
         loop {
             match self.schedule.next(self.phc_at) {
                 Step::CrossTs(_) => {
-                    let cross = self.cross(self.phc_at + WAKE_TO_CROSS);
-                    self.schedule.cross_taken(self.phc_at, Some(cross));
+                    self.cross(self.phc_at + WAKE_TO_CROSS);
+                    self.schedule.cross_taken(self.phc_at);
                 }
                 Step::Rearm => self.schedule.rearmed(self.phc_at), // what it cures is a fault of the world
                 Step::Wait(span) => {
@@ -162,11 +162,10 @@ impl Timeline {
         }
     }
 
-    fn cross(&mut self, raw: Instant<Raw>) -> CrossTs {
+    fn cross(&mut self, raw: Instant<Raw>) {
         let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
         let cross = CrossTs { phc: self.world.phc(raw + err), sys: self.world.sys(raw), raw, window: WINDOW };
         self.add(self.threads.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
-        cross
     }
 
     /// Bytes that one read returns are one event: those that had arrived when a stalled thread got to them.
