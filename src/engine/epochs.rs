@@ -102,7 +102,7 @@ impl Epochs {
             self.flush(said);
             self.lead = None;
             let silence = burst.began - self.burst.last;
-            let is_cut = own.0 < burst.began || silence <= CUT && silence.times(2) <= self.silence;
+            let is_cut = own.0 <= self.burst.last || silence <= CUT && silence.times(2) <= self.silence;
             self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read));
             (self.names, self.silence) = (false, silence);
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
@@ -148,7 +148,8 @@ impl Epochs {
 
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
-        self.last.filter(|last| last.time == named.time && named.first - last.first <= PAUSE)
+        let is_whole = matches!(named.time, TimeOfDay::Whole(_));
+        self.last.filter(|last| is_whole && last.time == named.time && named.first - last.first <= PAUSE)
     }
 
     /// Says what the burst says, if nothing more of it came for a while.
@@ -164,10 +165,9 @@ impl Epochs {
     fn flush(&mut self, said: &mut Vec<Said>) {
         let named = std::mem::take(&mut self.named);
         let Some(last) = named.last().map(|named| named.first) else { return };
-        let rmc = named.iter().rfind(|named| named.decides);
-        self.rmc_at = rmc.map(|_| last).or(self.rmc_at);
+        let Some(decides) = named.iter().rfind(|named| named.decides).or(named.first()) else { return };
+        self.rmc_at = self.rmc_at.filter(|_| !decides.decides).or(decides.decides.then_some(last));
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
-        let Some(decides) = rmc.or(named.first()) else { return };
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         if decides.decides || !disagrees {
