@@ -119,7 +119,7 @@ impl Engine {
         match receiver {
             // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
             Receiver::Silent(reason)
-                if self.pulse_lost && reason != Reason::Starting && !self.hearing.lost.is_some() =>
+                if self.pulse_lost && reason != Reason::Starting && self.hearing.lost.is_none() =>
             {
                 reason
             }
