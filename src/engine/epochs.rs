@@ -166,7 +166,9 @@ impl Epochs {
         let named = std::mem::take(&mut self.named);
         let Some(last) = named.last().map(|named| named.first) else { return };
         let Some(decides) = named.iter().rfind(|named| named.decides).or(named.first()) else { return };
-        self.rmc_at = self.rmc_at.filter(|_| !decides.decides).or(decides.decides.then_some(last));
+        if decides.decides {
+            self.rmc_at = Some(last);
+        }
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());

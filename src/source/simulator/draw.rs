@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::envelope::Envelope;
 use crate::event::{Announced, Leap};
-use crate::source::simulator::envelope::{Case, NOISE, SYS_DRIFT, held_back, receiver};
+use crate::source::simulator::envelope::{Case, NOISE, PAUSE, SYS_DRIFT, held_back, receiver};
 use crate::source::simulator::random::Random;
 use crate::source::simulator::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
@@ -137,7 +137,7 @@ pub fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
         ..Scenario::default()
     };
     scenario.delay = scenario.delay.min(Envelope::DELAY[1] - held_back(&scenario));
-    let paused = Scenario { pause: ms(random.between(0, 400)), ..scenario.clone() };
+    let paused = Scenario { pause: ms(random.between(0, whole_ms(PAUSE))), ..scenario.clone() };
     let is_inside = receiver(&paused).is_ok() && random.happens(200);
     if is_inside { paused } else { scenario }
 }

@@ -17,7 +17,7 @@ const CLAIM: &str = "a system clock that claims what is not true";
 /// A burst that takes longer leaves a line hardly any silence.
 const BURST: Span = Span::from_millis(900);
 /// What comes after a longer pause is another burst.
-const PAUSE: Span = Span::from_millis(400);
+pub(super) const PAUSE: Span = Span::from_millis(400);
 /// What crosstalk and ringing reach over: a shorter pulse may be either.
 const CLUSTER: Span = Span::from_micros(60);
 /// Receivers realign their pulse up to so many seconds after the fix.
