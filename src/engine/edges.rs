@@ -18,8 +18,6 @@ const CLUSTER: Span = Span::from_micros(50);
 /// ... and nearer than such a one was lately, by this much more: a pulse just as wide does not fall on either side by turns.
 const CLUSTER_AGAIN: Span = Span::from_micros(10);
 const CLUSTER_MOST: Span = Span::from_micros(70);
-/// A NIC that timestamps one edge twice: no pulse is that short.
-const SHORTEST: Span = Span::from_nanos(800);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
@@ -218,19 +216,16 @@ impl Edges {
         match (lone.usual(), self.grant) {
             (2, Grant::Both | Grant::Unknown) => match (lone.width(), self.width) {
                 (None, _) => Pulse::Refused(Reason::Ringing, None),
-                (Some(seen), _) if seen < SHORTEST => Pulse::Refused(Reason::Ringing, None),
                 (Some(seen), Some(width)) if (seen - width).abs() > closeness(width) => {
                     Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, seen)))
                 }
                 (width, _) => Pulse::Settled(lone.on_time(width)),
             },
-            // Of a NIC that timestamps one edge, two in one place are no short pulse.
-            (2, Grant::RisingOnly) => Pulse::Refused(Reason::Ringing, None),
             (1, Grant::RisingOnly) => Pulse::Settled(lone.on_time(None)),
-            (1, _) if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
             (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),
             (1, Grant::Unknown) => Pulse::Refused(Reason::LoneEdge, None),
-            _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            // Also of a NIC that timestamps one edge: two in one place are no short pulse there.
             _ => Pulse::Refused(Reason::Ringing, None),
         }
     }

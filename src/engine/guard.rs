@@ -63,12 +63,6 @@ impl Guard {
         Self { mode, conventions, ..Self::default() }
     }
 
-    /// The next leap second. Where the table announces one, the receiver is not asked: the table is the Earth rotation
-    /// service's own. Where it announces none it may be old or missing.
-    fn announced(&self) -> Option<Announced> {
-        self.announced.or(self.announced_by_receiver)
-    }
-
     /// How far the system clock may be off, if it is an independent witness at `now`.
     pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
@@ -76,15 +70,12 @@ impl Guard {
         (!self.has_published && self.mode != WitnessMode::Off).then_some(max_error.max(WITNESS_FLOOR))
     }
 
-    /// What is announced for the end of this second's day.
-    pub fn leap(&self, utc: UtcSecond) -> Leap {
-        self.announced().filter(|announced| announced.day == utc.date()).map_or(Leap::None, |announced| announced.leap)
-    }
-
-    /// What was announced for the last month's end, if that was less than a day ago or is less than a day ahead.
-    pub fn leap_near(&self, utc: UtcSecond) -> Leap {
-        let near = |announced: &Announced| matches!(utc.date().days() - announced.day.days(), 0 | 1);
-        self.announced().filter(near).map_or(Leap::None, |announced| announced.leap)
+    /// What is announced for the end of this second's day, or of one of so many days before it. Where the table announces
+    /// a leap second, the receiver is not asked: the table is the Earth rotation service's own. Where it announces none it
+    /// may be old or missing.
+    pub fn leap(&self, utc: UtcSecond, days_before: i64) -> Leap {
+        let is_near = |of: &Announced| (0..=days_before).contains(&(utc.date().days() - of.day.days()));
+        self.announced.or(self.announced_by_receiver).filter(is_near).map_or(Leap::None, |announced| announced.leap)
     }
 
     /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
@@ -129,11 +120,11 @@ mod tests {
         let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
         let announced = |leap| Some(Announced { day, leap });
         guard.announced_by_receiver = announced(Leap::Insert);
-        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Insert, Leap::Insert), "the table says nothing");
+        assert_eq!((guard.leap(noon, 0), guard.leap(noon, 1)), (Leap::Insert, Leap::Insert), "the table says nothing");
         guard.announced = announced(Leap::Delete);
-        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::Delete, Leap::Delete));
+        assert_eq!((guard.leap(noon, 0), guard.leap(noon, 1)), (Leap::Delete, Leap::Delete));
         (guard.announced, guard.announced_by_receiver) = (None, None);
-        assert_eq!((guard.leap(noon), guard.leap_near(noon)), (Leap::None, Leap::None));
+        assert_eq!((guard.leap(noon, 0), guard.leap(noon, 1)), (Leap::None, Leap::None));
     }
 
     #[test]

@@ -25,14 +25,16 @@ pub struct Hearing {
     /// Of the last bytes; zero where no line paces them.
     byte_time: Span,
     fraction: Option<Instant<Raw>>,
-    impossible: Option<(Instant<Raw>, Reason)>,
+    /// When a second was named that cannot be, and why it cannot.
+    pub(super) impossible: Option<(Instant<Raw>, Reason)>,
     invalid: Option<Instant<Raw>>,
     invalid_since: Option<Instant<Raw>>,
     /// When a second was named last, be it by a sentence whose burst is not over.
     pub(super) mention: Option<Instant<Raw>>,
     /// Epochs, since the last that was not valid.
     valid: Stream,
-    utc_unknown: Option<Instant<Raw>>,
+    /// When the receiver said last that it does not know UTC.
+    pub(super) utc_unknown: Option<Instant<Raw>>,
 }
 
 /// Something that comes again and again.
@@ -117,25 +119,15 @@ impl Hearing {
                 self.invalid_since.get_or_insert(now);
             }
             Said::Fraction => self.fraction = Some(now),
-            Said::Contradiction => self.impossible(now, Reason::SentencesDisagree),
+            Said::Contradiction => self.impossible = Some((now, Reason::SentencesDisagree)),
             Said::LeapSecond(_) | Said::Overruled => {}
         }
-    }
-
-    /// A second was named that cannot be.
-    pub fn impossible(&mut self, now: Instant<Raw>, reason: Reason) {
-        self.impossible = Some((now, reason));
-    }
-
-    /// The receiver says that it does not know UTC.
-    pub fn utc_unknown(&mut self, now: Instant<Raw>) {
-        self.utc_unknown = Some(now);
     }
 
     /// A second was named while the receiver does not know UTC: it has a fix.
     pub fn doubtful(&mut self, now: Instant<Raw>) {
         self.invalid_since = None;
-        self.utc_unknown(now);
+        self.utc_unknown = Some(now);
     }
 
     /// Since when it names valid seconds without a longer pause.

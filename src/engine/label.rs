@@ -126,11 +126,6 @@ impl Labeller {
         (self.label, self.disagreement) = (None, None);
     }
 
-    /// The receiver shows a second 60.
-    pub fn leap_second(&mut self, at: Instant<Raw>) {
-        self.chain.leap_second(at);
-    }
-
     /// Takes an epoch. One within a leap window only says how the names run.
     pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Effect {
         self.chain.add(epoch.utc, epoch.named);
@@ -232,7 +227,7 @@ impl Labeller {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             // Sentences never come before their pulse: beside what the receiver corrected, they only come later.
             (None, _, Names::RunOn) if change > 0 => Some(TO_RELABEL),
-            (None, _, names) if names.is_late(change, label.over_leap.is_some(), vote.same_delay(label)) => None,
+            (None, ..) if self.is_late(label, vote) => None,
             (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
             (None, Some(_), names) if change.abs() == 1 => {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
@@ -242,6 +237,11 @@ impl Labeller {
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
             (None, _, _) => (agrees(beside.unsure) == Some(true)).then_some(TO_RELABEL),
         }
+    }
+
+    /// Whether a vote comes of sentences that are late now.
+    fn is_late(&self, label: &Label, vote: &Vote) -> bool {
+        self.chain.names().is_late(vote.change(label), label.over_leap.is_some(), vote.same_delay(label))
     }
 
     /// How far the labels are understood; `leap` is what was announced for the last month's end.
@@ -255,22 +255,20 @@ impl Labeller {
                 _ => Labelling::Open,
             };
         };
-        let (announced, shown) = (change_over(leap), label.instead.map(|(vote, _)| vote.change(&label)));
-        let figures = label.instead.map(|(vote, _)| match announced.filter(|_| label.over_leap.is_some()) {
-            Some(announced) => Contradiction::Leap { announced, shown: vote.change(&label) },
-            None => vote.against(&label),
-        });
+        let announced = change_over(leap);
+        let shown = label.instead.map(|(vote, _)| vote.change(&label));
+        let figures = match announced.filter(|_| label.over_leap.is_some()) {
+            Some(announced) => Some(Contradiction::Leap { announced, shown: shown.unwrap_or(0) }),
+            None => label.instead.map(|(vote, _)| vote.against(&label)),
+        };
         match (label.over_leap, label.instead) {
             (Some(_), Some(_)) if shown == announced => Labelling::Refused(Reason::LeapWindow, None),
             (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
             (Some(votes), None) if votes < TO_CONFIRM => Labelling::Refused(Reason::LeapWindow, None),
             (Some(votes), None) if announced.is_some() && votes < TO_PASS_A_LEAP => {
-                let figures = announced.map(|announced| Contradiction::Leap { announced, shown: 0 });
                 Labelling::Refused(Reason::LeapContradiction, figures)
             }
-            (over, Some((vote, _)))
-                if self.chain.names().is_late(vote.change(&label), over.is_some(), vote.same_delay(&label)) =>
-            {
+            (_, Some((vote, _))) if self.is_late(&label, &vote) => {
                 let (before, now) = (label.delay, vote.delay);
                 Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
             }

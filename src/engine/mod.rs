@@ -153,7 +153,7 @@ impl Engine {
     /// What was announced for the month's end that the count has come to, or over; without a count, the receiver.
     fn leap_near(&self) -> Leap {
         let named = self.labeller.epochs.back().map(|epoch| epoch.utc);
-        self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap_near(utc))
+        self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap(utc, 1))
     }
 
     /// After doubt, pulse and receiver have to be well for a while, both at once.

@@ -91,7 +91,7 @@ impl Engine {
         said.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
         (self.has_published, self.passed_over) = (true, None);
         self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
-        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc) }));
+        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
         Ok(())
     }
 

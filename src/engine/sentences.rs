@@ -26,7 +26,7 @@ impl Engine {
                 ublox::Said::UtcUnknown => {
                     // Seconds that it named before it said so may have been reckoned with the same leap seconds.
                     self.labeller.reset();
-                    self.hearing.utc_unknown(self.now);
+                    self.hearing.utc_unknown = Some(self.now);
                 }
                 ublox::Said::LeapSecond(next) => self.guard.announced_by_receiver = next,
                 ublox::Said::Nothing => {}
@@ -77,7 +77,7 @@ impl Engine {
             match said {
                 Said::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
                 Said::Epoch(epoch) => self.on_epoch(epoch, verdicts),
-                Said::LeapSecond(at) => self.labeller.leap_second(at),
+                Said::LeapSecond(at) => self.labeller.chain.leap_second(at),
                 Said::NotValid => self.doubted = Some(self.now),
                 Said::Contradiction | Said::Overruled => verdicts.push(Verdict::Rejected(Reason::SentencesDisagree)),
                 Said::Fraction => {}
@@ -89,7 +89,7 @@ impl Engine {
         let (utc, weeks) = match guard::possible(epoch.utc, &self.config) {
             Ok(possible) => possible,
             Err(reason) => {
-                self.hearing.impossible(self.now, reason);
+                self.hearing.impossible = Some((self.now, reason));
                 self.impossible = Some(epoch.utc);
                 verdicts.push(Verdict::Rejected(reason));
                 return;

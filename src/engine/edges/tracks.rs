@@ -11,6 +11,8 @@ const PERIOD_PPM: i64 = 500;
 const JITTER: Span = Span::from_micros(5);
 /// How much the period may wander from one second to the next.
 const WANDER: Span = Span::from_nanos(200);
+/// A NIC that timestamps one edge twice: no pulse is that short.
+const SHORTEST: Span = Span::from_nanos(800);
 /// Two edges as far apart as their tracks, but for this, are of one second.
 const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
@@ -125,7 +127,7 @@ impl Track {
     pub(super) fn width(&self) -> Option<Span> {
         let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).take(RECENT).map(|hit| hit.width);
         let newest = widths.next()?;
-        widths.all(|width| (width - newest).abs() <= JITTER).then_some(newest)
+        (newest >= SHORTEST && widths.all(|width| (width - newest).abs() <= JITTER)).then_some(newest)
     }
 
     /// How far its last hit lies from a whole second of the system clock.
