@@ -24,6 +24,8 @@ const STEP: Span = Span::from_micros(20);
 const COARSE: Span = Span::from_millis(1);
 /// Cross timestamps on either side over which rates are taken, over how long a time at best, and at least.
 const NEIGHBORS: usize = 5;
+/// ... and brackets that are looked at each by itself.
+const ALONE: usize = 2;
 const BASELINE: Span = Span::from_millis(50);
 const LEAST: Span = Span::from_millis(4);
 /// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
@@ -139,7 +141,9 @@ impl ClockMap {
         let window = before.window + between(before.window.nanos(), after.window.nanos());
         let half = Span::from_nanos(window.nanos() / 2 + 1);
         let nearest = part.min(whole - part);
-        let (Some(raw_bend), Some(sys_bend)) = (self.bend(number, |c| c.raw), self.bend(number, |c| c.sys)) else {
+        let (Some(raw_bend), Some(sys_bend)) =
+            (self.bend(number, nearest, |c| c.raw), self.bend(number, nearest, |c| c.sys))
+        else {
             return Dating::Uneven;
         };
         // What a servo may have done since the nearest reading, and to the rates on either side; of a kernel PPS device
@@ -168,27 +172,31 @@ impl ClockMap {
     }
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.
-    fn bend<C: Clock>(&self, number: usize, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
-        let (before, after) = (self.kept.get(number)?, self.kept.get(number + 1)?);
-        let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
-        let bends = |spans: &mut dyn Iterator<Item = (&CrossTs, &CrossTs)>| -> Vec<(Span, Span)> {
-            let usable = spans.filter(|(a, b)| b.raw - a.raw >= LEAST.max(phc.per(4))).take(NEIGHBORS);
-            let bend = |(a, b): (&CrossTs, &CrossTs)| {
-                (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs())
-            };
-            usable.filter(|(a, b)| is_even(a, b)).map(bend).collect()
+    fn bend<C: Clock>(&self, number: usize, nearest: Span, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
+        let kept = || self.kept.iter().copied();
+        let brackets = || kept().zip(kept().skip(1)).map(|(a, b)| [a, b]);
+        let [before, after] = brackets().nth(number)?;
+        let (phc, clock) = (after.phc - before.phc, of(&after) - of(&before));
+        let bend = |[a, b]: [CrossTs; 2]| (b.raw - a.raw, ((of(&b) - of(&a)).scaled(phc, b.phc - a.phc) - clock).abs());
+        let bends = |least: Span, most: usize, spans: &mut dyn Iterator<Item = [CrossTs; 2]>| -> Vec<(Span, Span)> {
+            let usable = spans.filter(|[a, b]| b.raw - a.raw >= LEAST.max(least) && is_even(a, b));
+            usable.take(most).map(bend).collect()
         };
-        let earlier = bends(&mut self.kept.iter().take(number).rev().map(|start| (start, before)));
-        let later = bends(&mut self.kept.iter().skip(number + 2).map(|end| (after, end)));
+        let earlier = bends(phc.per(4), NEIGHBORS, &mut kept().take(number).rev().map(|start| [start, before]));
+        let later = bends(phc.per(4), NEIGHBORS, &mut kept().skip(number + 2).map(|end| [after, end]));
         let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
         // On either side the nearest span counts that holds no step itself, and is long enough if one is.
-        let nearest = |bends: &[(Span, Span)]| {
+        let next = |bends: &[(Span, Span)]| {
             let fit = || bends.iter().filter(|(_, bend)| is_slewed(bend));
             fit().find(|(long, _)| *long >= BASELINE).or(fit().next_back()).or(bends.first()).map(|(_, bend)| *bend)
         };
-        let step = [nearest(&earlier), nearest(&later)].into_iter().flatten().min()?;
-        let all = earlier.iter().chain(&later).map(|(_, bend)| *bend);
-        let rate = all.filter(|bend| phc > BRIEF && is_slewed(bend)).max().unwrap_or_default();
+        let step = [next(&earlier), next(&later)].into_iter().flatten().min()?;
+        // A change in the span before, and another one in this bracket, may look like none in both: so each bracket counts
+        // by itself, too.
+        let until = bends(nearest, ALONE, &mut brackets().take(number).rev());
+        let from = bends(nearest, ALONE, &mut brackets().skip(number + 1));
+        let all = earlier.iter().chain(&later).filter(|_| phc > BRIEF).chain(&until).chain(&from);
+        let rate = all.map(|(_, bend)| *bend).filter(is_slewed).max().unwrap_or_default();
         Some(Bend { step, rate })
     }
 }
@@ -198,8 +206,8 @@ impl ClockMap {
 struct Bend {
     /// By the smaller of those right before and right after it.
     step: Span,
-    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. None in
-    /// a bracket too brief for two changes.
+    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. Of a
+    /// bracket too brief for two changes only brackets count, and no longer spans.
     rate: Span,
 }
 

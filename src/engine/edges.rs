@@ -50,7 +50,8 @@ pub(super) struct Cluster {
 #[derive(Clone, Debug, Default)]
 pub struct Edges {
     width: Option<Span>,
-    grant: Grant,
+    /// What the driver grants.
+    pub(super) grant: Grant,
     clusters: VecDeque<Cluster>,
     last: Option<Instant<Raw>>,
     /// Since when edges come without a longer pause.
@@ -115,11 +116,6 @@ impl Edges {
     /// No edge so far; `width` is the configured pulse width.
     pub fn new(width: Option<Span>) -> Self {
         Self { width, ..Self::default() }
-    }
-
-    /// What the driver grants.
-    pub fn grant(&mut self, grant: Grant) {
-        self.grant = grant;
     }
 
     /// Forgets all edges.

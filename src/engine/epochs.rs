@@ -141,7 +141,7 @@ impl Epochs {
         } else if self.named.len() < NAMED_MAX {
             let named =
                 Named { time, decides: false, kinds: 0, first: own.0, lead, date: None, validity: Validity::Unsaid };
-            let named = self.earlier(&named).map_or(named, |last| Named { first: own.0, ..last });
+            let named = self.earlier(&named).map_or(named, |last| Named { first: own.0, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
     }
@@ -249,5 +249,7 @@ fn pace(burst: Burst) -> Span {
     let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
     // What breaks off within a line are an adapter's packets: those of a line that has the rate that is set, or faster.
     let most = if !whole_line && reads == 2 && byte_time > Span::ZERO { byte_time } else { SLOWEST };
-    took.per(between as i64).min(most)
+    // Bytes that take as long as the rate says, or nearly, come at that rate; else the rate says nothing.
+    let is_set = (until - began).times(8) >= byte_time.times(between as i64).times(7);
+    took.per(between as i64).min(most).max(if is_set { byte_time } else { Span::ZERO })
 }

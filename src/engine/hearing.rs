@@ -144,9 +144,7 @@ impl Hearing {
             Some(since) if lately(self.invalid) => Receiver::Invalid(since),
             _ if lately(self.utc_unknown) && self.utc_unknown >= self.mention => Receiver::Silent(Reason::UtcUnknown),
             _ if lately(self.mention) => Receiver::Valid,
-            _ if let Some((at, reason)) = self.impossible
-                && lately(Some(at)) =>
-            {
+            _ if let Some((_, reason)) = self.impossible.filter(|(at, _)| lately(Some(*at))) => {
                 Receiver::Silent(reason)
             }
             // Bytes that began to come meanwhile may still bring what is missing.

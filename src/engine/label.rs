@@ -197,11 +197,11 @@ impl Labeller {
         };
         if agreed >= needed {
             // Soon after an announced leap second the receiver may yet have to show it.
-            let expected = change_over(beside.leap).filter(|&change| {
-                is_past_leap_window(newest.utc.plus(-(TO_PASS_A_LEAP as i64)), newest.utc)
-                    && self.chain.names() != Names::Stepped(change)
-            });
-            self.label = Some(Label { over_leap: expected.map(|_| 0), ..Label::new(newest, agreed) });
+            let since = newest.utc.plus(-(TO_PASS_A_LEAP as i64));
+            let is_open =
+                |&change: &i64| is_past_leap_window(since, newest.utc) && !self.chain.has_shown(change, newest.utc);
+            let over_leap = change_over(beside.leap).filter(is_open).map(|_| 0);
+            self.label = Some(Label { over_leap, ..Label::new(newest, agreed) });
             self.chain.confirmed();
         }
     }

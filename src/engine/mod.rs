@@ -182,7 +182,7 @@ impl Engine {
     }
 
     fn on_pulse_open(&mut self, stamper: Stamper, grant: crate::event::Edges) {
-        self.edges.grant(self.config.edges.unwrap_or(grant));
+        self.edges.grant = self.config.edges.unwrap_or(grant);
         (self.stamper, self.pulse_lost) = (stamper, false);
         self.pulse_awaited_since = Some(self.now);
         self.clock_map.reset();

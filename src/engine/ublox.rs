@@ -10,7 +10,7 @@
 use crate::event::Announced;
 use crate::nmea::{Kind, LeapSeconds, Sentence, Validity};
 use crate::time::{DAY, Instant, Raw, Span, UtcSecond, WEEK};
-use crate::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs};
+use crate::ubx::{Frame, Message, TimTp, TimeBase, TimeLs};
 
 /// A message that stopped coming is believed for so long: with a fix, every satellite of GPS sends the leap seconds once
 /// in 12.5 minutes.
@@ -48,6 +48,7 @@ pub enum Said {
 impl Ublox {
     /// Takes a sentence or a frame.
     pub fn hear(&mut self, now: Instant<Raw>, message: &Result<Sentence, Frame>) -> Said {
+        use crate::ubx::LeapCount::{Default, Told, Unsourced};
         let says = |slot: &mut Option<Instant<Raw>>, knows_utc: bool| {
             *slot = (!knows_utc).then_some(now);
             if knows_utc { Said::Nothing } else { Said::UtcUnknown }
@@ -64,12 +65,9 @@ impl Ublox {
                 // Without a fix it says nothing of UTC: a receiver that lost its satellites has not lost its leap seconds.
                 Message::Pvt(time) if !time.knows_utc && time.validity == Validity::Invalid => Said::Nothing,
                 Message::Pvt(time) => says(&mut self.pvt, time.knows_utc),
-                Message::TimeLs(TimeLs { count: LeapCount::Default, .. }) => says(&mut self.time_ls, false),
-                Message::TimeLs(TimeLs {
-                    count: count @ (LeapCount::Told(seconds) | LeapCount::Unsourced(seconds)),
-                    next,
-                }) => {
-                    self.time_ls = self.time_ls.filter(|_| matches!(count, LeapCount::Unsourced(_)));
+                Message::TimeLs(TimeLs { count: Default, .. }) => says(&mut self.time_ls, false),
+                Message::TimeLs(TimeLs { count: count @ (Told(seconds) | Unsourced(seconds)), next }) => {
+                    self.time_ls = self.time_ls.filter(|_| matches!(count, Unsourced(_)));
                     self.leap_seconds = Some(*seconds);
                     Said::LeapSecond(*next)
                 }

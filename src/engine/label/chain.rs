@@ -1,11 +1,15 @@
 //! The sequence of the names that a receiver gives to seconds, whenever they come.
 
+use crate::engine::guard::is_past_leap_window;
 use crate::time::{Instant, Raw, Span, UtcSecond};
 
 /// Names that come nearer together than this follow each other: none between them was missed.
 const TOGETHER: Span = Span::from_millis(1_600);
 /// Bursts this far apart are of different seconds.
 const APART: Span = Span::from_millis(500);
+
+/// A leap second is shown so many seconds before its time at most.
+const SHOWN_BEFORE: i64 = 5;
 
 /// How the names ran since the label was confirmed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,9 @@ impl Names {
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::engine) struct Chain {
     last: Option<(UtcSecond, Instant<Raw>)>,
-    stepped: Option<i64>,
+    stepped: i64,
+    /// The last step, and the name that came by it.
+    last_step: Option<(i64, UtcSecond)>,
     gap: i64,
     /// What names were missed in between is not known.
     pub(in crate::engine) is_broken: bool,
@@ -78,20 +84,26 @@ impl Chain {
     }
 
     fn step(&mut self, seconds: i64) {
-        self.stepped = Some(self.stepped.unwrap_or(0).saturating_add(seconds));
+        self.stepped = self.stepped.saturating_add(seconds);
+        self.last_step = self.last.map(|(name, _)| (seconds, name));
+    }
+
+    /// Whether the names stepped so at the last time before `utc` at which a leap second may come, or since.
+    pub(in crate::engine) fn has_shown(&self, change: i64, utc: UtcSecond) -> bool {
+        self.last_step.is_some_and(|(by, at)| by == change && !is_past_leap_window(at.plus(SHOWN_BEFORE), utc))
     }
 
     /// The label is confirmed: what came before has no meaning.
     pub(in crate::engine) fn confirmed(&mut self) {
-        (self.stepped, self.gap, self.is_broken) = (None, 0, false);
+        (self.stepped, self.gap, self.is_broken) = (0, 0, false);
     }
 
     pub(in crate::engine) fn names(&self) -> Names {
         match (self.is_broken, self.stepped) {
             (true, _) => Names::Unknown,
-            (false, None | Some(0)) if self.gap > 0 => Names::Gap(self.gap),
-            (false, None | Some(0)) => Names::RunOn,
-            (false, Some(seconds)) => Names::Stepped(seconds),
+            (false, 0) if self.gap > 0 => Names::Gap(self.gap),
+            (false, 0) => Names::RunOn,
+            (false, seconds) => Names::Stepped(seconds),
         }
     }
 }

@@ -59,13 +59,10 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
         return vote(index, delay, sure);
     }
     // It names this pulse or one before it: a clock that knows the second tells which.
-    let candidates = (index - 1..=index + 1).find(|&index| system == Some(base(index)));
-    match candidates {
-        Some(index) => phase
-            .before(latest)
-            .map_or(Placed::Unknown, |(last, rest)| vote(index, rest + phase.period.times(last - index), true)),
-        None => Placed::Straddles,
-    }
+    let agreed = (index - 1..=index + 1).find(|&index| system == Some(base(index)));
+    agreed
+        .zip(phase.before(latest))
+        .map_or(Placed::Straddles, |(index, (last, rest))| vote(index, rest + phase.period.times(last - index), true))
 }
 
 /// Whether an epoch can name its second by a label, on whichever side of a pulse it began.
