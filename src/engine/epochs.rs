@@ -10,8 +10,10 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
-/// Bursts no farther apart that name the same second are one, with a pause in it.
+/// Bursts no farther apart that name the same second are one, with a pause in it; all of it is no longer than this. What
+/// follows a second after it names that second again: a leap second, or a correction.
 const PAUSE: Span = Span::from_millis(600);
+const PAUSES: Span = Span::from_millis(850);
 /// An adapter that holds bytes back (255 ms at most) may cut the head of a burst off by less.
 const CUT: Span = Span::from_millis(300);
 /// Where RMC was heard so lately, nothing else names a second.
@@ -84,6 +86,8 @@ struct Named {
     decides: bool,
     kinds: u32,
     first: Instant<Raw>,
+    /// When the first of the bursts named it.
+    since: Instant<Raw>,
     lead: (Instant<Raw>, usize),
     date: Option<Date>,
     validity: Validity,
@@ -139,9 +143,9 @@ impl Epochs {
         if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
             *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
-            let named =
-                Named { time, decides: false, kinds: 0, first: own.0, lead, date: None, validity: Validity::Unsaid };
-            let named = self.earlier(&named).map_or(named, |last| Named { first: own.0, kinds: 0, ..last });
+            let (date, validity, first) = (None, Validity::Unsaid, own.0);
+            let named = Named { time, decides: false, kinds: 0, first, since: first, lead, date, validity };
+            let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
     }
@@ -149,7 +153,8 @@ impl Epochs {
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         let is_whole = matches!(named.time, TimeOfDay::Whole(_));
-        self.last.filter(|last| is_whole && last.time == named.time && named.first - last.first <= PAUSE)
+        let is_near = |last: &Named| named.first - last.first <= PAUSE && named.first - last.since <= PAUSES;
+        self.last.filter(|last| is_whole && last.time == named.time && is_near(last))
     }
 
     /// Says what the burst says, if nothing more of it came for a while.

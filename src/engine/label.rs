@@ -225,8 +225,11 @@ impl Labeller {
         let expected = change_over(beside.leap);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
-            // Sentences never come before their pulse: beside what the receiver corrected, they only come later.
-            (None, _, Names::RunOn) if change > 0 => Some(TO_RELABEL),
+            // Sentences never come before their pulse: beside what the receiver corrected, they only come later. Unless the
+            // system clock has shown that they do come before it.
+            (None, _, Names::RunOn) if change > 0 => {
+                (self.delay.is_some() || label.delay >= Span::ZERO).then_some(TO_RELABEL)
+            }
             (None, ..) if self.is_late(label, vote) => None,
             (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
             (None, Some(_), names) if change.abs() == 1 => {

@@ -73,12 +73,8 @@ impl Engine {
 
     /// What is missing of the receiver for certain: also while seconds are counted on the pulse alone.
     pub fn missing(&self) -> Option<Reason> {
-        match self.hearing.view(self.now) {
-            Receiver::Silent(reason) if self.hearing.lost.is_some() => Some(reason),
-            Receiver::Invalid(_) => Some(Reason::NoFix),
-            // Whatever it lacks has hardly begun to.
-            Receiver::Silent(_) | Receiver::Valid => None,
-        }
+        // Whatever else it lacks has hardly begun to.
+        self.receiver_alone().filter(|reason| *reason == Reason::NoFix || self.hearing.lost.is_some())
     }
 
     /// What is wrong besides the reason of the state: of pulse and receiver, each by itself.

@@ -18,8 +18,8 @@ const CLAIM: &str = "a system clock that claims what is not true";
 const BURST: Span = Span::from_millis(900);
 /// What comes after a longer pause is another burst.
 pub(super) const PAUSE: Span = Span::from_millis(400);
-/// Where no read shows the pace of the line, a burst that has a pause is understood from this delay on.
-const AT_ONCE_AFTER: Span = Span::from_millis(165);
+/// A pause hides the pace of the line: a burst that has one is understood from this delay on.
+const PACE_FROM: Span = Span::from_millis(165);
 /// What crosstalk and ringing reach over: a shorter pulse may be either.
 const CLUSTER: Span = Span::from_micros(60);
 /// Receivers realign their pulse up to so many seconds after the fix.
@@ -57,9 +57,11 @@ impl Envelope {
         let named = scenario.delay + scenario.jitter + on_the_line(bytes, scenario) + scenario.pause;
         let is_one_line = scenario.sentences.len() < 2 || scenario.pause > Span::ZERO;
         let says_enough = scenario.pace != Pace::WholeLines || !is_one_line;
-        let has_pace = scenario.pace == Pace::Line || scenario.pause == Span::ZERO;
-        let says_enough = says_enough && (has_pace || scenario.delay - scenario.jitter >= AT_ONCE_AFTER);
-        says_enough && scenario.delay - scenario.jitter >= Self::DELAY[0] && named <= Span::SECOND - Self::DELAY[0]
+        let shows_pace = scenario.pause == Span::ZERO || scenario.delay - scenario.jitter >= PACE_FROM;
+        says_enough
+            && shows_pace
+            && scenario.delay - scenario.jitter >= Self::DELAY[0]
+            && named <= Span::SECOND - Self::DELAY[0]
     }
 }
 
