@@ -4,7 +4,7 @@
 use gnss2shm::engine::Config;
 use gnss2shm::event::{Announced, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges, SimSentence,
+    Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::time::{Date, Span, UtcSecond};
 
@@ -353,5 +353,72 @@ fn a_system_clock_slewed_around_the_pulse_is_dated_within_the_bound_or_not_at_al
                 outcome.assert_right(&format!("{ppm} ppm {after} us after the pulse, edges {late} us late"));
             }
         }
+    }
+}
+
+#[test]
+fn two_changes_of_the_system_clocks_rate_do_not_hide_each_other() {
+    for seed in 0..60 {
+        let lone = Scenario { edges: SimEdges::One, seed, ..Scenario::default() };
+        let slewed = faulty(lone.clone(), 19, 60, &[FaultKind::SysServo(86_342, us(189))]);
+        run(Config::default(), &slewed, 70).assert_right(&format!("right after the pulse, seed {seed}"));
+        let kinds = [FaultKind::SysServo(346, ms(677)), FaultKind::LateEdges(ms(16))];
+        let late = faulty(lone, 17, 60, &kinds);
+        run(Config::default(), &late, 70).assert_right(&format!("beside late edges, seed {seed}"));
+    }
+}
+
+#[test]
+fn bursts_that_begin_just_before_the_next_pulse_move_no_label() {
+    for seed in 0..20 {
+        let scenario = Scenario {
+            delay: ms(948),
+            jitter: ms(50),
+            spread: Spread::Wander,
+            sentences: vec![SimSentence::Gsa, SimSentence::Rmc],
+            seed,
+            ..Scenario::default()
+        };
+        let stalled = faulty(scenario, 58, 59, &[FaultKind::Stall(SimThread::Reader, ms(1_025))]);
+        run(Config::default(), &stalled, 200).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn a_sentence_a_second_ahead_after_a_pause_is_not_taken_for_the_next_bursts_beginning() {
+    use SimSentence::{Gga, Rmc, ZdaAhead};
+    let scenario = Scenario { pause: ms(390), sentences: vec![Rmc, Gga, ZdaAhead], ..Scenario::default() };
+    for stall in [523, 809] {
+        let stalled = faulty(scenario.clone(), 0, 1, &[FaultKind::Stall(SimThread::SentenceEvents, ms(stall))]);
+        run(Config::default(), &stalled, 60).assert_works(40, &format!("{stall} ms"));
+    }
+}
+
+#[test]
+fn a_second_named_twice_beside_a_pause_is_a_leap_second() {
+    use SimSentence::{GllAhead, GnsPlain, Rmc, Zda};
+    let first = UtcSecond::from_civil(Date::new(2026, 12, 31).unwrap(), 86_400 - 60);
+    for sentences in [vec![Rmc, GnsPlain, GllAhead], vec![Zda, Rmc]] {
+        for pause in [300, 350, 390] {
+            let (jitter, sentences) = (ms(45), sentences.clone());
+            let leap = Some((59, LeapShape::Doubled59));
+            let scenario = Scenario { pause: ms(pause), jitter, sentences, leap, ..Scenario::default() };
+            run_from(first, Config::default(), &scenario, 100).assert_works(75, &format!("{:?}", scenario.sentences));
+        }
+    }
+}
+
+#[test]
+fn a_pulse_that_moves_after_a_leap_second_that_was_shown_does_not_make_it_doubtful() {
+    let day = Date::new(2026, 12, 31).unwrap();
+    let first = UtcSecond::from_civil(day, 86_400 - 40);
+    for shape in [LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Doubled00, LeapShape::Deleted] {
+        let leap = if shape == LeapShape::Deleted { Leap::Delete } else { Leap::Insert };
+        let mut scenario = faulty(Scenario::default(), 60, 61, &[FaultKind::NoFix, FaultKind::PulseShift(ms(21))]);
+        (scenario.leap, scenario.announced) = (Some((39, shape)), Some(Announced { day, leap }));
+        let outcome = run_from(first, Config::default(), &scenario, 110);
+        outcome.assert_right(&format!("{shape:?}"));
+        let back = outcome.samples.iter().filter(|judged| judged.second > 61 + BACK).count();
+        assert!(back >= 20, "{shape:?}: {back} samples after it, {:?}", outcome.state);
     }
 }
