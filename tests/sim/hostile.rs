@@ -134,6 +134,15 @@ impl Prefixed {
         })
     }
 
+    /// Whether a silence may make the names look as if they ran on over it: sentences come later by most of a second or
+    /// more, within the prefix or after it.
+    pub fn falls_silent(&self) -> bool {
+        let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
+        self.ahead > 0
+            || self.prefix.faults.iter().any(moves)
+            || self.clean.delay - self.prefix.delay > Span::from_millis(600)
+    }
+
     /// The events of the prefix, and the clean world, whose events come after them.
     pub fn play(&self) -> (Vec<Event>, Timeline, Span) {
         let begin = Instant::from_parts(1_000, 0);

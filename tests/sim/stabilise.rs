@@ -21,7 +21,7 @@ const WRONG_FOR: Span = Span::from_secs(3);
 /// ... and so long it may take until right ones come.
 const LOCKED_WITHIN: Span = Span::from_secs(20);
 /// ... but for what is excused by name.
-const LATE: Span = Span::from_millis(22_100);
+const LATE: Span = Span::from_millis(24_100);
 /// How long the clean world lasts, in seconds.
 const CLEAN: i64 = 50;
 /// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
@@ -118,17 +118,17 @@ impl Recovery {
             Some(Reason::Settling) | None if prefixed.runs_free() => {
                 Some("a pulse that ran free with a fix: its rate is held against the new one for two minutes")
             }
-            Some(Reason::Settling) if prefixed.misleads() => Some(
+            Some(Reason::Settling) | None if prefixed.misleads() => Some(
                 "a pulse that was dated worse than could be known: what it seemed to run at counts for two minutes",
             ),
-            Some(Reason::LabelDissent) if prefixed.ahead > 0 => {
+            Some(Reason::LabelDissent) | None if prefixed.falls_silent() => {
                 Some("names that run on over a silence: two minutes of them tell")
             }
             Some(Reason::DelayMoved) => Some("names that run on: sentences were early before, or are late now"),
             Some(Reason::LeapContradiction | Reason::LeapWindow) => {
                 Some("a leap second that the table and the receiver do not agree on")
             }
-            None if self.is_locked(LATE) => Some("a pulse that moved by less than it could be read to: a second later"),
+            None if self.is_locked(LATE) => Some("a pulse that moved by little: some seconds later"),
             _ => None,
         }
     }
