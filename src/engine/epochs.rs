@@ -152,9 +152,9 @@ impl Epochs {
 
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
-        let is_whole = matches!(named.time, TimeOfDay::Whole(_));
+        let is_told = named.time != TimeOfDay::Fraction;
         let is_near = |last: &Named| named.first - last.first <= PAUSE && named.first - last.since <= PAUSES;
-        self.last.filter(|last| is_whole && last.time == named.time && is_near(last))
+        self.last.filter(|last| is_told && last.time == named.time && is_near(last))
     }
 
     /// Says what the burst says, if nothing more of it came for a while.

@@ -413,12 +413,16 @@ fn a_pulse_that_moves_after_a_leap_second_that_was_shown_does_not_make_it_doubtf
     let day = Date::new(2026, 12, 31).unwrap();
     let first = UtcSecond::from_civil(day, 86_400 - 40);
     for shape in [LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Doubled00, LeapShape::Deleted] {
-        let leap = if shape == LeapShape::Deleted { Leap::Delete } else { Leap::Insert };
-        let mut scenario = faulty(Scenario::default(), 60, 61, &[FaultKind::NoFix, FaultKind::PulseShift(ms(21))]);
-        (scenario.leap, scenario.announced) = (Some((39, shape)), Some(Announced { day, leap }));
-        let outcome = run_from(first, Config::default(), &scenario, 110);
-        outcome.assert_right(&format!("{shape:?}"));
-        let back = outcome.samples.iter().filter(|judged| judged.second > 61 + BACK).count();
-        assert!(back >= 20, "{shape:?}: {back} samples after it, {:?}", outcome.state);
+        for pause in [0, 189] {
+            let leap = if shape == LeapShape::Deleted { Leap::Delete } else { Leap::Insert };
+            let kinds = [FaultKind::NoFix, FaultKind::PulseShift(ms(21))];
+            let mut scenario = faulty(Scenario { pause: ms(pause), ..Scenario::default() }, 60, 61, &kinds);
+            (scenario.leap, scenario.announced) = (Some((39, shape)), Some(Announced { day, leap }));
+            let (outcome, context) =
+                (run_from(first, Config::default(), &scenario, 110), format!("{shape:?}, pause of {pause} ms"));
+            outcome.assert_right(&context);
+            let back = outcome.samples.iter().filter(|judged| judged.second > 61 + BACK).count();
+            assert!(back >= 20, "{context}: {back} samples after it, {:?}", outcome.state);
+        }
     }
 }
