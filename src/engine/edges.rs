@@ -189,6 +189,7 @@ impl Edges {
             [lone] => self.choose_lone(now, lone),
             // Of a NIC that timestamps one edge, a second one is another pulse's.
             [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
+            [a, b] if a.is_blurred(b) => Pulse::Measuring,
             [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
             [_, _] if now - self.since <= LOST_AFTER => Pulse::Measuring,
             [_, _] => Pulse::Refused(Reason::EdgeLost, None),

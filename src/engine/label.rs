@@ -13,7 +13,7 @@ use crate::engine::epochs::Epoch;
 use crate::engine::guard::is_past_leap_window;
 use crate::engine::phase::Phase;
 use crate::event::{Contradiction, Leap, Reason};
-use crate::time::{Instant, Raw, Span, UtcSecond};
+use crate::time::{Span, UtcSecond};
 use chain::{Chain, Names};
 use place::{Placed, Vote, place};
 
@@ -236,6 +236,7 @@ impl Labeller {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
             }
+            (None, None, Names::Unknown) if vote.may_be_late(label.base, label.delay) => Some(TO_PASS_A_LEAP),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
             (None, _, _) => (agrees(beside.unsure) == Some(true)).then_some(TO_RELABEL),
@@ -244,7 +245,8 @@ impl Labeller {
 
     /// Whether a vote comes of sentences that are late now.
     fn is_late(&self, label: &Label, vote: &Vote) -> bool {
-        self.chain.names().is_late(vote.change(label), label.over_leap.is_some(), vote.same_delay(label))
+        let same_delay = (vote.delay - label.delay).abs() <= SAME_DELAY;
+        self.chain.names().is_late(vote.change(label), label.over_leap.is_some(), same_delay)
     }
 
     /// How far the labels are understood; `leap` is what was announced for the last month's end.
@@ -287,11 +289,6 @@ impl Labeller {
                 _ => Labelling::Agreed(label),
             },
         }
-    }
-
-    /// Where the configured delay puts the pulse that the last epoch names.
-    pub fn pulse_named(&self) -> Option<Instant<Raw>> {
-        self.epochs.back().zip(self.delay).map(|(epoch, delay)| epoch.began[1] - delay)
     }
 }
 

@@ -65,7 +65,9 @@ impl Engine {
     /// What tells apart two edges half a second apart.
     fn hint(&self) -> Hint {
         let confirmed = self.labeller.label.and_then(|_| self.phase.last());
-        Hint { system: self.guard.witness(self.now), sentences: self.labeller.pulse_named(), confirmed }
+        let epoch = self.labeller.epochs.back().zip(self.config.delay);
+        let sentences = epoch.map(|(epoch, delay)| epoch.began[1] - delay);
+        Hint { system: self.guard.witness(self.now), sentences, confirmed }
     }
 
     /// The on-time edge of a second: a sample, if everything else stands.

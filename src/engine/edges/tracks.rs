@@ -146,6 +146,12 @@ impl Track {
         (other.last() - self.last()).div_rem(self.period).1
     }
 
+    /// Whether these two are so near to each other that which comes first is not known.
+    pub(super) fn is_blurred(&self, other: &Self) -> bool {
+        let gap = self.gap_to(other).min(other.gap_to(self));
+        self.hits.first().zip(other.hits.first()).is_some_and(|(a, b)| gap <= errors(a, b))
+    }
+
     /// Whether these two are the ends of one pulse: since both are hit, mostly where one is the other is, too.
     pub(super) fn is_pair(&self, other: &Self) -> bool {
         let since = self.since().max(other.since()) - Span::SECOND;

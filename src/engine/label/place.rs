@@ -1,7 +1,7 @@
 //! Which pulse an epoch names.
 
 use crate::engine::epochs::Epoch;
-use crate::engine::label::{DELAY_JUMP, Label, SAME_DELAY};
+use crate::engine::label::{DELAY_JUMP, Label};
 use crate::engine::phase::Phase;
 use crate::event::{Contradiction, Reason};
 use crate::time::{Instant, Raw, Span, UtcSecond};
@@ -60,9 +60,8 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
     }
     // It names this pulse or one before it: a clock that knows the second tells which.
     let agreed = (index - 1..=index + 1).find(|&index| system == Some(base(index)));
-    agreed
-        .zip(phase.before(latest))
-        .map_or(Placed::Straddles, |(index, (last, rest))| vote(index, rest + phase.period.times(last - index), true))
+    let Some((index, (last, rest))) = agreed.zip(phase.before(latest)) else { return Placed::Straddles };
+    vote(index, rest + phase.period.times(last - index), true)
 }
 
 /// Whether an epoch can name its second by a label, on whichever side of a pulse it began.
@@ -80,14 +79,8 @@ impl Placed {
 
     /// Whether one of these and the newest vote may be the same delay, on either side of a pulse.
     pub(super) fn may_be_late(&self, newest: &Vote) -> bool {
-        match self {
-            Self::Vote(vote) => {
-                let seconds = newest.base.posix().saturating_sub(vote.base.posix());
-                seconds.abs() == 1 && (vote.delay + Span::SECOND.times(seconds) - newest.delay).abs() <= DELAY_JUMP
-            }
-            Self::Straddles | Self::Saturated => true,
-            Self::Unknown | Self::Misfit(_) => false,
-        }
+        let is_near = matches!(self, Self::Vote(vote) if vote.may_be_late(newest.base, newest.delay));
+        is_near || matches!(self, Self::Straddles | Self::Saturated)
     }
 
     /// The seconds that this one and the newest vote name for one pulse, where they differ.
@@ -117,9 +110,10 @@ impl Vote {
         self.base.posix().saturating_sub(label.base.posix())
     }
 
-    /// Whether the sentences come as long after the pulse as before.
-    pub(super) fn same_delay(&self, label: &Label) -> bool {
-        (self.delay - label.delay).abs() <= SAME_DELAY
+    /// Whether it may have meant the second next to it by this label, if sentences come later or sooner than they did.
+    pub(super) fn may_be_late(&self, base: UtcSecond, delay: Span) -> bool {
+        let seconds = base.posix().saturating_sub(self.base.posix());
+        seconds.abs() == 1 && (self.delay + Span::SECOND.times(seconds) - delay).abs() <= DELAY_JUMP
     }
 
     /// This vote and what was counted instead.

@@ -195,10 +195,15 @@ fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
 
 /// Whether the receiver says that it has no fix while this lasts, but for so many seconds at its end.
 fn covered(fault: &Fault, scenario: &Scenario, but: i64) -> bool {
+    // What is not heard does not cover.
+    let hides = |mute: &Fault, other: &Fault| {
+        mute.kind == FaultKind::NoSentences && mute.from <= other.from && other.until <= mute.until
+    };
     let covers = |other: &Fault| {
         other.kind == FaultKind::NoFix
             && other.from <= fault.from
             && (other.from + 1..=other.until + but).contains(&fault.until)
+            && !scenario.faults.iter().any(|mute| hides(mute, other))
     };
     scenario.faults.iter().any(covers)
 }
