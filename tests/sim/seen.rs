@@ -4,7 +4,7 @@
 use gnss2shm::engine::Config;
 use gnss2shm::event::{Announced, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
+    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::time::{Date, Span, UtcSecond};
 
@@ -431,5 +431,41 @@ fn a_pulse_that_moves_after_a_leap_second_that_was_shown_does_not_make_it_doubtf
             let back = outcome.samples.iter().filter(|judged| judged.second > 66 + BACK).count();
             assert!(back >= 20, "{context}: {back} samples after it, {:?}", outcome.state);
         }
+    }
+}
+
+#[test]
+fn edges_dated_worse_than_the_pulse_is_wide_are_not_told_apart() {
+    for seed in (0..40).chain([13_121_323_724_749_037_320]) {
+        let scenario = Scenario {
+            width: us(100),
+            spread: Spread::Normal,
+            polarity: Polarity::ActiveLow,
+            sentences: vec![SimSentence::ZdaAhead, SimSentence::Rmc],
+            seed,
+            ..Scenario::default()
+        };
+        let kinds = [FaultKind::EdgeLoss(293), FaultKind::Stall(SimThread::Phc, ms(1_487))];
+        assert_heals(Config::default(), &faulty(scenario, 0, 7, &kinds), 7, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn bursts_whose_beginning_is_lost_do_not_move_the_label() {
+    for seed in (0..20).chain([8_747_145_749_321_137_679]) {
+        let scenario = Scenario {
+            delay: ms(853),
+            pause: ms(241),
+            sys_max_error: Some(ms(65)),
+            sentences: vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Rmc, SimSentence::Zda],
+            seed,
+            ..Scenario::default()
+        };
+        let mut disturbed = faulty(scenario, 118, 124, &[FaultKind::Corruption(7)]);
+        disturbed.faults.insert(0, Fault { from: 96, until: 97, kind: FaultKind::Stall(SimThread::Reader, ms(1_090)) });
+        disturbed.faults.insert(0, Fault { from: 89, until: 95, kind: FaultKind::NoPulse });
+        let lost = FaultKind::PolarityLoss(PulseEnd::Falling, 700);
+        disturbed.faults.insert(0, Fault { from: 115, until: 119, kind: lost });
+        run(Config::default(), &disturbed, 160).assert_right(&format!("seed {seed}"));
     }
 }

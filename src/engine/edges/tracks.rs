@@ -148,8 +148,8 @@ impl Track {
 
     /// Whether these two are so near to each other that which comes first is not known.
     pub(super) fn is_blurred(&self, other: &Self) -> bool {
-        let gap = self.gap_to(other).min(other.gap_to(self));
-        self.hits.first().zip(other.hits.first()).is_some_and(|(a, b)| gap <= errors(a, b))
+        let error = |track: &Self| track.hits.iter().map(|hit| hit.first.raw_error).max().unwrap_or_default();
+        self.gap_to(other).min(other.gap_to(self)) <= error(self) + error(other)
     }
 
     /// Whether these two are the ends of one pulse: since both are hit, mostly where one is the other is, too.
