@@ -165,6 +165,8 @@ impl Labeller {
         let Some(label) = self.label.as_mut().filter(|_| placed == Placed::Straddles) else { return Effect::None };
         let dissents = !place::may_name(epoch, phase, label.base);
         label.dissent = label.dissent << 1 | u8::from(dissents);
+        // Where names were missed, only votes in a row tell that bursts have not just lost their beginning.
+        label.instead = label.instead.filter(|_| dissents || !self.chain.is_broken);
         if dissents { Effect::Dissent } else { Effect::None }
     }
 
@@ -236,7 +238,7 @@ impl Labeller {
                 let is_shown = names == Names::Stepped(change) || expected == Some(change);
                 Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
             }
-            (None, None, Names::Unknown) if vote.may_be_late(label.base, label.delay) => Some(TO_PASS_A_LEAP),
+            (None, None, Names::Unknown) if vote.may_be_late(label.base, label.delay) => Some(REMEMBERED),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),
             (None, _, _) => (agrees(beside.unsure) == Some(true)).then_some(TO_RELABEL),

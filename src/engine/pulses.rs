@@ -65,8 +65,7 @@ impl Engine {
     /// What tells apart two edges half a second apart.
     fn hint(&self) -> Hint {
         let confirmed = self.labeller.label.and_then(|_| self.phase.last());
-        let epoch = self.labeller.epochs.back().zip(self.config.delay);
-        let sentences = epoch.map(|(epoch, delay)| epoch.began[1] - delay);
+        let sentences = self.labeller.epochs.back().zip(self.config.delay).map(|(epoch, delay)| epoch.began[1] - delay);
         Hint { system: self.guard.witness(self.now), sentences, confirmed }
     }
 
