@@ -148,8 +148,7 @@ impl Track {
 
     /// Whether these two are so near to each other that which comes first is not known.
     pub(super) fn is_blurred(&self, other: &Self) -> bool {
-        let error =
-            |track: &Self| track.hits.iter().take(RECENT).map(|hit| hit.first.raw_error).max().unwrap_or_default();
+        let error = |of: &Self| of.hits.iter().take(RECENT).map(|hit| hit.first.raw_error).max().unwrap_or_default();
         self.gap_to(other).min(other.gap_to(self)) <= error(self) + error(other)
     }
 
