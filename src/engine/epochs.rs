@@ -69,6 +69,8 @@ pub struct Epochs {
     rmc_at: Option<Instant<Raw>>,
     /// The burst before, where it named nothing and this one came sooner after it than it after the one before.
     head: Option<(Instant<Raw>, usize)>,
+    /// The first burst since with a damaged line.
+    damaged: Option<(Instant<Raw>, usize)>,
     /// The time of what names no second by itself (PUBX,04), since a second was named.
     clock: Option<TimeOfDay>,
     /// Whether this burst names a second, and how long the line was silent before it.
@@ -107,7 +109,11 @@ impl Epochs {
             self.lead = None;
             let silence = burst.began - self.burst.last;
             let is_cut = own.0 <= self.burst.last || silence <= CUT && silence.times(2) <= self.silence;
-            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read));
+            let is_lost = |&(at, _): &(Instant<Raw>, usize)| {
+                self.burst.began < at && at < burst.began && burst.began - at <= PAUSES
+            };
+            let lost = self.damaged.take().filter(is_lost);
+            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read)).or(lost);
             (self.names, self.silence) = (false, silence);
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
             self.flush(said);
@@ -148,6 +154,11 @@ impl Epochs {
             let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
+    }
+
+    /// A line of this burst was damaged: if none of its others names a second, it was the beginning of the next burst.
+    pub fn damaged(&mut self, burst: Burst) {
+        self.damaged.get_or_insert((burst.began, burst.first_read));
     }
 
     /// What the burst before says, where it is of the same second.

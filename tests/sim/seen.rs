@@ -469,3 +469,19 @@ fn bursts_whose_beginning_is_lost_do_not_move_the_label() {
         run(Config::default(), &disturbed, 160).assert_right(&format!("seed {seed}"));
     }
 }
+
+#[test]
+fn a_first_label_is_not_made_of_bursts_whose_beginning_was_damaged() {
+    use SimSentence::{Gga, Gsa, Rmc, Zda};
+    let worlds = [
+        (874, 133, vec![Gga, Gsa, Rmc, Zda], FaultKind::Corruption(19), 365_063_689_802_212_998),
+        (729, 395, vec![Zda, Rmc], FaultKind::Corruption(13), 5_754_354_997_857_783_823),
+    ];
+    for (delay, pause, sentences, corruption, known) in worlds {
+        for seed in (0..30).chain([known]) {
+            let (delay, pause, sentences) = (ms(delay), ms(pause), sentences.clone());
+            let scenario = Scenario { delay, pause, spread: Spread::Normal, sentences, seed, ..Scenario::default() };
+            run(Config::default(), &faulty(scenario, 0, 7, &[corruption]), 40).assert_right(&format!("seed {seed}"));
+        }
+    }
+}
