@@ -24,10 +24,10 @@ const STEP: Span = Span::from_micros(20);
 const COARSE: Span = Span::from_millis(1);
 /// Cross timestamps on either side over which rates are taken, over how long a time at best, and at least.
 const NEIGHBORS: usize = 5;
-/// ... and brackets that are looked at each by itself.
-const ALONE: usize = 2;
 const BASELINE: Span = Span::from_millis(50);
 const LEAST: Span = Span::from_millis(4);
+/// Brackets on either side that are looked at each by itself.
+const ALONE: usize = 2;
 /// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
 /// a PHC runs off by [`RATE_PPM`].
 const SLEW_PPM: i64 = 200_000;

@@ -5,7 +5,7 @@ mod dates;
 mod leap_window;
 
 pub use dates::{Rollover, possible};
-pub use leap_window::{in_leap_window, is_past_leap_window};
+pub use leap_window::{REACH, in_leap_window, is_past_leap_window};
 
 use crate::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::time::{Instant, Raw, Span, Sys, UtcSecond};

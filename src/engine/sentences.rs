@@ -6,14 +6,13 @@ use crate::engine::guard::{self, in_leap_window};
 use crate::engine::label::{Beside, Effect};
 use crate::engine::ublox;
 use crate::event::{Bytes, Reason, Report, Says, Verdict};
-use crate::nmea::{Found, LineCounts, Sentence, TimeOfDay, Validity};
+use crate::nmea::{Found, Sentence, TimeOfDay, Validity};
 use crate::time::UtcSecond;
 use crate::ubx::Frame;
 
 impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, verdicts: &mut Vec<Verdict>) {
-        let damage = |counts: LineCounts| counts.bad_checksum + counts.broken;
-        let damaged = damage(self.framer.counts());
+        let damaged = self.framer.counts().damaged();
         let mut messages: Vec<Result<Sentence, Frame>> = Vec::new();
         self.framer.push_all(bytes, |found| match found {
             Found::Line(line) => messages.extend(line.read.map(Ok)),
@@ -22,7 +21,7 @@ impl Engine {
         let burst = self.framer.burst();
         self.hearing.bytes(self.now, burst, self.framer.counts());
         self.labeller.chain.hear(burst.began);
-        if damage(self.framer.counts()) > damaged {
+        if self.framer.counts().damaged() > damaged {
             self.epochs.damaged(burst);
         }
         let mut said = Vec::new();

@@ -98,6 +98,11 @@ impl LineCounts {
         self.sentences + Foreign::ALL.into_iter().filter(told).map(|foreign| self.of(foreign)).sum::<u64>()
     }
 
+    /// Lines that did not come whole.
+    pub fn damaged(&self) -> u64 {
+        self.bad_checksum + self.broken
+    }
+
     /// How many of these came.
     pub fn of(&self, foreign: Foreign) -> u64 {
         match foreign {

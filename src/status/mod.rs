@@ -175,7 +175,7 @@ impl Board {
                 opened: self.receiver.opened,
                 bytes: self.lines.bytes,
                 sentences: self.lines.sentences,
-                broken: self.lines.bad_checksum + self.lines.broken,
+                broken: self.lines.damaged(),
                 last_byte_ms: age(self.last_byte),
                 last_time_ms: age(self.last_time),
                 delay_ns: self.delay.map(Span::nanos),

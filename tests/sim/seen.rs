@@ -462,10 +462,12 @@ fn bursts_whose_beginning_is_lost_do_not_move_the_label() {
             ..Scenario::default()
         };
         let mut disturbed = faulty(scenario, 118, 124, &[FaultKind::Corruption(7)]);
-        disturbed.faults.insert(0, Fault { from: 96, until: 97, kind: FaultKind::Stall(SimThread::Reader, ms(1_090)) });
-        disturbed.faults.insert(0, Fault { from: 89, until: 95, kind: FaultKind::NoPulse });
-        let lost = FaultKind::PolarityLoss(PulseEnd::Falling, 700);
-        disturbed.faults.insert(0, Fault { from: 115, until: 119, kind: lost });
+        let before = [
+            Fault { from: 115, until: 119, kind: FaultKind::PolarityLoss(PulseEnd::Falling, 700) },
+            Fault { from: 89, until: 95, kind: FaultKind::NoPulse },
+            Fault { from: 96, until: 97, kind: FaultKind::Stall(SimThread::Reader, ms(1_090)) },
+        ];
+        disturbed.faults.splice(0..0, before);
         run(Config::default(), &disturbed, 160).assert_right(&format!("seed {seed}"));
     }
 }

@@ -4,7 +4,7 @@
 use crate::time::{DAY, UtcSecond};
 
 /// On either side of midnight, in seconds.
-const REACH: i64 = 5;
+pub const REACH: i64 = 5;
 
 /// Whether a leap second may be near: five seconds around the end of a month, in UTC.
 pub fn in_leap_window(utc: UtcSecond) -> bool {

@@ -1,15 +1,12 @@
 //! The sequence of the names that a receiver gives to seconds, whenever they come.
 
-use crate::engine::guard::is_past_leap_window;
+use crate::engine::guard;
 use crate::time::{Instant, Raw, Span, UtcSecond};
 
 /// Names that come nearer together than this follow each other: none between them was missed.
 const TOGETHER: Span = Span::from_millis(1_600);
 /// Bursts this far apart are of different seconds.
 const APART: Span = Span::from_millis(500);
-
-/// A leap second is shown so many seconds before its time at most.
-const SHOWN_BEFORE: i64 = 5;
 
 /// How the names ran since the label was confirmed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +87,7 @@ impl Chain {
 
     /// Whether the names stepped so at the last time before `utc` at which a leap second may come, or since.
     pub(in crate::engine) fn has_shown(&self, change: i64, utc: UtcSecond) -> bool {
-        self.last_step.is_some_and(|(by, at)| by == change && !is_past_leap_window(at.plus(SHOWN_BEFORE), utc))
+        self.last_step.is_some_and(|(by, at)| by == change && !guard::is_past_leap_window(at.plus(guard::REACH), utc))
     }
 
     /// The label is confirmed: what came before has no meaning.
