@@ -138,3 +138,14 @@ pub enum Leap {
     /// The last minute has 59 seconds.
     Delete = 2,
 }
+
+impl Leap {
+    /// By how many seconds the label of the pulse counted as 0 changes over it.
+    pub fn change(self) -> Option<i64> {
+        match self {
+            Self::None => None,
+            Self::Insert => Some(-1),
+            Self::Delete => Some(1),
+        }
+    }
+}

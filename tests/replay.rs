@@ -257,7 +257,7 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
 #[test]
 #[ignore = "measures: a day of events; in a release build alone is its limit meant"]
 fn replay_is_fast_and_takes_no_more_memory_for_more_events() {
-    let mut peaks = Vec::new();
+    let (mut peaks, mut rates) = (Vec::new(), Vec::new());
     for hours in [1, 24] {
         let file = std::env::temp_dir().join(format!("gnss2shm-replay-{}.rec", std::process::id()));
         let events = make::long(&file, hours);
@@ -278,9 +278,11 @@ fn replay_is_fast_and_takes_no_more_memory_for_more_events() {
         fs::remove_file(&file).unwrap();
         let rate = events as u128 * 1_000_000_000 / took.as_nanos();
         println!("{hours} h: {events} events, {size} bytes, {took:?}, {rate} events/s, at most {peak} kB");
-        assert!(cfg!(debug_assertions) || rate > 1_000_000, "{rate} events/s");
         peaks.push(peak);
+        rates.push(rate);
     }
+    // An hour is over so soon that the start of the process counts.
+    assert!(cfg!(debug_assertions) || rates[1] > 1_000_000, "{rates:?} events/s");
     assert!(peaks[1] < peaks[0] + 1_000, "{peaks:?} kB");
 }
 

@@ -173,17 +173,17 @@ impl ClockMap {
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.
     fn bend<C: Clock>(&self, number: usize, nearest: Span, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
-        let kept = || self.kept.iter().copied();
-        let brackets = || kept().zip(kept().skip(1)).map(|(a, b)| [a, b]);
-        let [before, after] = brackets().nth(number)?;
-        let (phc, clock) = (after.phc - before.phc, of(&after) - of(&before));
-        let bend = |[a, b]: [CrossTs; 2]| (b.raw - a.raw, ((of(&b) - of(&a)).scaled(phc, b.phc - a.phc) - clock).abs());
-        let bends = |least: Span, most: usize, spans: &mut dyn Iterator<Item = [CrossTs; 2]>| -> Vec<(Span, Span)> {
-            let usable = spans.filter(|[a, b]| b.raw - a.raw >= LEAST.max(least) && is_even(a, b));
-            usable.take(most).map(bend).collect()
-        };
-        let earlier = bends(phc.per(4), NEIGHBORS, &mut kept().take(number).rev().map(|start| [start, before]));
-        let later = bends(phc.per(4), NEIGHBORS, &mut kept().skip(number + 2).map(|end| [after, end]));
+        let kept = &self.kept;
+        let (before, after) = (kept.get(number)?, kept.get(number + 1)?);
+        let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
+        let bend =
+            |(a, b): (&CrossTs, &CrossTs)| (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs());
+        let (long, alone) = (LEAST.max(phc.per(4)), LEAST.max(nearest));
+        let usable = |least: Span| move |(a, b): &(&CrossTs, &CrossTs)| b.raw - a.raw >= least && is_even(a, b);
+        let earlier = kept.range(..number).rev().map(|start| (start, before)).filter(usable(long));
+        let later = kept.range(number + 2..).map(|end| (after, end)).filter(usable(long));
+        let earlier: Vec<_> = earlier.take(NEIGHBORS).map(bend).collect();
+        let later: Vec<_> = later.take(NEIGHBORS).map(bend).collect();
         let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
         // On either side the nearest span counts that holds no step itself, and is long enough if one is.
         let next = |bends: &[(Span, Span)]| {
@@ -193,11 +193,12 @@ impl ClockMap {
         let step = [next(&earlier), next(&later)].into_iter().flatten().min()?;
         // A change in the span before, and another one in this bracket, may look like none in both: so each bracket counts
         // by itself, too.
-        let until = bends(nearest, ALONE, &mut brackets().take(number).rev());
-        let from = bends(nearest, ALONE, &mut brackets().skip(number + 1));
-        let all = earlier.iter().chain(&later).filter(|_| phc > BRIEF).chain(&until).chain(&from);
-        let rate = all.map(|(_, bend)| *bend).filter(is_slewed).max().unwrap_or_default();
-        Some(Bend { step, rate })
+        let brackets = kept.iter().zip(kept.range(1..));
+        let until = brackets.clone().take(number).rev().filter(usable(alone)).take(ALONE);
+        let from = brackets.skip(number + 1).filter(usable(alone)).take(ALONE);
+        let spans = earlier.iter().chain(&later).filter(|_| phc > BRIEF).copied();
+        let all = spans.chain(until.chain(from).map(bend)).map(|(_, bend)| bend);
+        Some(Bend { step, rate: all.filter(is_slewed).max().unwrap_or_default() })
     }
 }
 

@@ -202,7 +202,7 @@ impl Labeller {
             let since = newest.utc.plus(-(TO_PASS_A_LEAP as i64));
             let is_open =
                 |&change: &i64| is_past_leap_window(since, newest.utc) && !self.chain.has_shown(change, newest.utc);
-            let over_leap = change_over(beside.leap).filter(is_open).map(|_| 0);
+            let over_leap = beside.leap.change().filter(is_open).map(|_| 0);
             self.label = Some(Label { over_leap, ..Label::new(newest, agreed) });
             self.chain.confirmed();
         }
@@ -224,7 +224,7 @@ impl Labeller {
     fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
         let change = vote.change(label);
         let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
-        let expected = change_over(beside.leap);
+        let expected = beside.leap.change();
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             // Sentences never come before their pulse: beside what the receiver corrected, they only come later. Unless the
@@ -262,7 +262,7 @@ impl Labeller {
                 _ => Labelling::Open,
             };
         };
-        let announced = change_over(leap);
+        let announced = leap.change();
         let shown = label.instead.map(|(vote, _)| vote.change(&label));
         let figures = match announced.filter(|_| label.over_leap.is_some()) {
             Some(announced) => Some(Contradiction::Leap { announced, shown: shown.unwrap_or(0) }),
@@ -311,14 +311,5 @@ impl Label {
             doubted: self.doubted.saturating_sub(1),
             ..self
         }
-    }
-}
-
-/// By how much the label changes over a leap second.
-fn change_over(leap: Leap) -> Option<i64> {
-    match leap {
-        Leap::None => None,
-        Leap::Insert => Some(-1),
-        Leap::Delete => Some(1),
     }
 }

@@ -43,9 +43,7 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     // The newest comes last: a line through few others goes through a stray one as well.
     for end in clusters.iter().rev().skip(1).take(BUSY).chain(clusters.back()) {
         let Some((hits, span)) = period(clusters, end) else { continue };
-        if best.is_none_or(|(most, _)| hits > most) {
-            best = Some((hits, span));
-        }
+        best = best.filter(|(most, _)| *most >= hits).or(Some((hits, span)));
         if hits + 2 >= seconds {
             break;
         }
@@ -77,9 +75,7 @@ fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<(usize, Span)> 
         if hits as i64 >= seconds && seconds >= HITS as i64 {
             return Some((hits, period));
         }
-        if best.is_none_or(|(most, _)| hits > most) {
-            best = Some((hits, period));
-        }
+        best = best.filter(|(most, _)| *most >= hits).or(Some((hits, period)));
     }
     best.filter(|(hits, _)| *hits >= HITS - 1)
 }

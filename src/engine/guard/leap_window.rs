@@ -14,11 +14,8 @@ pub fn in_leap_window(utc: UtcSecond) -> bool {
 
 /// Whether the end of a month lies between these seconds.
 pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
-    let month = |utc: UtcSecond| {
-        let (year, month, _) = utc.date().ymd();
-        (year, month)
-    };
-    month(earlier) != month(later)
+    let [(year, month, _), later] = [earlier, later].map(|utc| utc.date().ymd());
+    (year, month) != (later.0, later.1)
 }
 
 #[cfg(test)]
