@@ -69,8 +69,8 @@ pub struct Epochs {
     rmc_at: Option<Instant<Raw>>,
     /// The burst before, where it named nothing and this one came sooner after it than it after the one before.
     head: Option<(Instant<Raw>, usize)>,
-    /// The first burst since with a damaged line.
-    damaged: Option<(Instant<Raw>, usize)>,
+    /// The last bursts since with a damaged line.
+    damaged: Vec<(Instant<Raw>, usize)>,
     /// The time of what names no second by itself (PUBX,04), since a second was named.
     clock: Option<TimeOfDay>,
     /// Whether this burst names a second, and how long the line was silent before it.
@@ -112,7 +112,7 @@ impl Epochs {
             let is_lost = |&(at, _): &(Instant<Raw>, usize)| {
                 self.burst.began < at && at < burst.began && burst.began - at <= PAUSES
             };
-            let lost = self.damaged.take().filter(is_lost);
+            let lost = self.damaged.drain(..).find(is_lost);
             self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read)).or(lost);
             (self.names, self.silence) = (false, silence);
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
@@ -158,7 +158,8 @@ impl Epochs {
 
     /// A line of this burst was damaged: if none of its others names a second, it was the beginning of the next burst.
     pub fn damaged(&mut self, burst: Burst) {
-        self.damaged.get_or_insert((burst.began, burst.first_read));
+        self.damaged.retain(|&(at, _)| at < burst.began && burst.began - at <= PAUSES);
+        self.damaged.push((burst.began, burst.first_read));
     }
 
     /// What the burst before says, where it is of the same second.

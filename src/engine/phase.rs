@@ -127,9 +127,10 @@ impl Phase {
         runs_free
     }
 
-    /// The hits of the settled rate, if they are enough.
+    /// The hits of the settled rate, if they are enough. A rate that hangs on one hit far from the others is none.
     fn settled(&self) -> Option<Line> {
-        Line::through(&self.settled).filter(|line| line.seconds() >= TO_SETTLE).or(self.before)
+        let span = TO_SETTLE..=2 * self.settled.len() as i64;
+        Line::through(&self.settled).filter(|line| span.contains(&line.seconds())).or(self.before)
     }
 
     /// Whether the newest hits leave the settled rate, on one clock.

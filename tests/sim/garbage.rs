@@ -144,7 +144,7 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
                 reasons.filter(|(_, reason)| *reason != Reason::Starting).collect()
             };
             let is_named = matches!(reasons[..], [(at, only)] if at <= Span::from_secs(5) && only == *reason);
-            let is_over = matches!(states.last(), Some((at, State::Locked)) if *at <= Span::from_secs(BEFORE + 10));
+            let is_over = matches!(states.last(), Some((at, State::Locked)) if *at <= Span::from_secs(BEFORE + 14));
             if !is_named || !is_over {
                 wrong.push(format!("{what}, {byte_time} a byte, not {reason:?}: {states:?}"));
             }

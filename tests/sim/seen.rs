@@ -476,14 +476,34 @@ fn bursts_whose_beginning_is_lost_do_not_move_the_label() {
 fn a_first_label_is_not_made_of_bursts_whose_beginning_was_damaged() {
     use SimSentence::{Gga, Gsa, Rmc, Zda};
     let worlds = [
-        (874, 133, vec![Gga, Gsa, Rmc, Zda], FaultKind::Corruption(19), 365_063_689_802_212_998),
-        (729, 395, vec![Zda, Rmc], FaultKind::Corruption(13), 5_754_354_997_857_783_823),
+        (us(874_000), 133, vec![Gga, Gsa, Rmc, Zda], 7, 19, 365_063_689_802_212_998),
+        (us(729_000), 395, vec![Zda, Rmc], 7, 13, 5_754_354_997_857_783_823),
+        // The end of the burst before was damaged, too.
+        (Span::from_nanos(871_875_050), 331, vec![Gga, Gsa, Rmc, Zda], 8, 19, 14_602_300_097_410_812_038),
     ];
-    for (delay, pause, sentences, corruption, known) in worlds {
+    for (delay, pause, sentences, until, permille, known) in worlds {
         for seed in (0..30).chain([known]) {
-            let (delay, pause, sentences) = (ms(delay), ms(pause), sentences.clone());
+            let (pause, sentences) = (ms(pause), sentences.clone());
             let scenario = Scenario { delay, pause, spread: Spread::Normal, sentences, seed, ..Scenario::default() };
-            run(Config::default(), &faulty(scenario, 0, 7, &[corruption]), 40).assert_right(&format!("seed {seed}"));
+            let scenario = faulty(scenario, 0, until, &[FaultKind::Corruption(permille)]);
+            run(Config::default(), &scenario, 40).assert_right(&format!("seed {seed}"));
         }
     }
+}
+
+#[test]
+fn one_hit_far_from_the_others_makes_no_rate() {
+    let seed = 9_954_166_412_791_356_124;
+    let pause = Span::from_nanos(95_544_550);
+    let scenario = Scenario { pause, width: Span::from_nanos(53_761), seed, ..Scenario::default() };
+    let fault = |from, until, kind| Fault { from, until, kind };
+    let faults = vec![
+        fault(50, 56, FaultKind::PulseShift(ms(426))),
+        fault(50, 51, FaultKind::NoFix),
+        fault(58, 68, FaultKind::Stall(SimThread::Phc, ms(1_676))),
+        fault(55, 68, FaultKind::Ringing(PulseEnd::Both, Span::from_nanos(10_855))),
+    ];
+    let outcome = run(Config::default(), &Scenario { faults, ..scenario }, 160);
+    outcome.assert_right("a pulse of 54 us");
+    assert!(outcome.samples.iter().filter(|judged| judged.second > 68 + BACK).count() >= 70, "{:?}", outcome.state);
 }
