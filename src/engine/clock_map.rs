@@ -26,8 +26,10 @@ const COARSE: Span = Span::from_millis(1);
 const NEIGHBORS: usize = 5;
 const BASELINE: Span = Span::from_millis(50);
 const LEAST: Span = Span::from_millis(4);
-/// Brackets on either side that are looked at each by itself.
+/// Brackets on either side in which a change may hide one in this, and those of about two seconds: what was done to a
+/// clock within them may be done again right beside the edge.
 const ALONE: usize = 2;
+const RECENT: usize = 8;
 /// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
 /// a PHC runs off by [`RATE_PPM`].
 const SLEW_PPM: i64 = 200_000;
@@ -176,36 +178,34 @@ impl ClockMap {
         let kept = &self.kept;
         let (before, after) = (kept.get(number)?, kept.get(number + 1)?);
         let (phc, clock) = (after.phc - before.phc, of(after) - of(before));
-        let bend =
-            |(a, b): (&CrossTs, &CrossTs)| (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs());
-        let (long, alone) = (LEAST.max(phc.per(4)), LEAST.max(nearest));
-        let usable = |least: Span| move |(a, b): &(&CrossTs, &CrossTs)| b.raw - a.raw >= least && is_even(a, b);
-        let earlier = kept.range(..number).rev().map(|start| (start, before)).filter(usable(long));
-        let later = kept.range(number + 2..).map(|end| (after, end)).filter(usable(long));
-        let earlier: Vec<_> = earlier.take(NEIGHBORS).map(bend).collect();
-        let later: Vec<_> = later.take(NEIGHBORS).map(bend).collect();
-        let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
-        // On either side the nearest span counts that holds no step itself, and is long enough if one is.
-        let next = |bends: &[(Span, Span)]| {
-            let fit = || bends.iter().filter(|(_, bend)| is_slewed(bend));
-            fit().find(|(long, _)| *long >= BASELINE).or(fit().next_back()).or(bends.first()).map(|(_, bend)| *bend)
+        let bends = |least: Span, most: usize, spans: &mut dyn Iterator<Item = [&CrossTs; 2]>| -> Vec<(Span, Span)> {
+            let usable = spans.filter(|[a, b]| b.raw - a.raw >= LEAST.max(least) && is_even(a, b)).take(most);
+            usable.map(|[a, b]| (b.raw - a.raw, ((of(b) - of(a)).scaled(phc, b.phc - a.phc) - clock).abs())).collect()
         };
-        let step = [next(&earlier), next(&later)].into_iter().flatten().min()?;
-        // A change in the span before, and another one in this bracket, may look like none in both: so each bracket counts
-        // by itself, too.
-        let brackets = kept.iter().zip(kept.range(1..));
-        let until = brackets.clone().take(number).rev().filter(usable(alone)).take(ALONE);
-        let from = brackets.skip(number + 1).filter(usable(alone)).take(ALONE);
-        let spans = earlier.iter().chain(&later).filter(|_| phc > BRIEF).copied();
-        let all = spans.chain(until.chain(from).map(bend)).map(|(_, bend)| bend);
-        Some(Bend { step, rate: all.filter(is_slewed).max().unwrap_or_default() })
+        let brackets = || kept.iter().zip(kept.range(1..)).map(|(a, b)| [a, b]);
+        let earlier = bends(phc.per(4), NEIGHBORS, &mut kept.range(..number).rev().map(|start| [start, before]));
+        let later = bends(phc.per(4), NEIGHBORS, &mut kept.range(number + 2..).map(|end| [after, end]));
+        let until = bends(nearest, RECENT, &mut brackets().take(number).rev());
+        let from = bends(nearest, RECENT, &mut brackets().skip(number + 1));
+        let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
+        let most = |bends: &[(Span, Span)], of: usize| bends.iter().take(of).map(|b| b.1).filter(is_slewed).max();
+        // On either side the nearest span counts that holds no step itself, and is long enough if one is. A change in it,
+        // and another one in this bracket, may look like none in both: so the nearest brackets count, too.
+        let side = |spans: &[(Span, Span)], alone: &[(Span, Span)]| {
+            let fit = || spans.iter().filter(|(_, bend)| is_slewed(bend));
+            let next = fit().find(|(long, _)| *long >= BASELINE).or(fit().next_back()).or(spans.first())?;
+            Some(next.1.max(most(alone, ALONE).unwrap_or_default()))
+        };
+        let step = side(&earlier, &until).into_iter().chain(side(&later, &from)).min()?;
+        let spans = most(&earlier, NEIGHBORS).max(most(&later, NEIGHBORS)).filter(|_| phc > BRIEF);
+        Some(Bend { step, rate: spans.max(most(&until, RECENT)).max(most(&from, RECENT)).unwrap_or_default() })
     }
 }
 
 /// What a bracket differs from the rates around it.
 #[derive(Clone, Copy, Debug)]
 struct Bend {
-    /// By the smaller of those right before and right after it.
+    /// By the smaller of those before and after it, a span or a bracket.
     step: Span,
     /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. Of a
     /// bracket too brief for two changes only brackets count, and no longer spans.

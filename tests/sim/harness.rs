@@ -44,6 +44,17 @@ pub fn run(config: Config, scenario: &Scenario, seconds: i64) -> Outcome {
 }
 
 pub fn run_from(first: UtcSecond, config: Config, scenario: &Scenario, seconds: i64) -> Outcome {
+    run_with(first, config, scenario, seconds, |_| true)
+}
+
+/// The same where the engine is told of some events only.
+pub fn run_with(
+    first: UtcSecond,
+    config: Config,
+    scenario: &Scenario,
+    seconds: i64,
+    is_told: impl Fn(&Event) -> bool,
+) -> Outcome {
     let mut timeline = Timeline::new(World::new(scenario.clone(), first, Instant::from_parts(1_000, 0)));
     let mut engine = Engine::new(config);
     let end = timeline.world().pulse_number(seconds);
@@ -59,7 +70,7 @@ pub fn run_from(first: UtcSecond, config: Config, scenario: &Scenario, seconds: 
                 return outcome;
             }
         }
-        let verdicts = engine.handle(&event);
+        let verdicts = if is_told(&event) { engine.handle(&event) } else { Vec::new() };
         for (verdict, next) in verdicts.iter().zip(verdicts.iter().skip(1).map(Some).chain([None])) {
             match *verdict {
                 // Nobody is told that samples are published before one is.

@@ -2,13 +2,13 @@
 //! twenty seconds of its end.
 
 use gnss2shm::engine::Config;
-use gnss2shm::event::{Announced, Leap, Reason, State};
+use gnss2shm::event::{Announced, Event, Leap, Reason, State};
 use gnss2shm::source::simulator::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
-use gnss2shm::time::{Date, Span, UtcSecond};
+use gnss2shm::time::{Date, Instant, Span, UtcSecond};
 
-use super::harness::{Judged, Outcome, ms, run, run_from, steady};
+use super::harness::{Judged, Outcome, evening, ms, run, run_from, run_with, steady};
 
 /// Seconds within which a clean world is locked again.
 const BACK: i64 = 20;
@@ -506,4 +506,31 @@ fn one_hit_far_from_the_others_makes_no_rate() {
     let outcome = run(Config::default(), &Scenario { faults, ..scenario }, 160);
     outcome.assert_right("a pulse of 54 us");
     assert!(outcome.samples.iter().filter(|judged| judged.second > 68 + BACK).count() >= 70, "{:?}", outcome.state);
+}
+
+/// README.md, Limits: nothing shows that a sentence is missing that left no trace.
+#[test]
+fn bursts_without_their_first_sentence_are_a_second_behind_until_one_is_whole() {
+    use SimSentence::{Gga, Rmc, Zda};
+    let scenario = Scenario {
+        delay: ms(800),
+        pause: ms(300),
+        pace: Pace::AtOnce,
+        sentences: vec![Rmc, Zda, Gga],
+        ..Scenario::default()
+    };
+    for (until, is_wrong) in [(1, false), (2, false), (8, true), (30, true)] {
+        let lost = move |event: &Event| match event {
+            Event::Bytes(bytes) => {
+                let is_early = bytes.read_at < Instant::from_parts(1_000 + until, 0);
+                !(is_early && bytes.data.starts_with(b"$GNRMC"))
+            }
+            _ => true,
+        };
+        let outcome = run_with(evening(), Config::default(), &scenario, 60, lost);
+        let wrong: Vec<&Judged> = outcome.samples.iter().filter(|judged| !judged.is_right()).collect();
+        assert_eq!(!wrong.is_empty(), is_wrong, "{until}: {wrong:?}");
+        let is_one_off = |judged: &&Judged| (judged.error.unwrap() - Span::SECOND).abs() < us(10);
+        assert!(wrong.iter().all(|judged| is_one_off(judged) && judged.second <= until + 1), "{until}: {wrong:?}");
+    }
 }
