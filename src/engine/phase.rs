@@ -26,8 +26,8 @@ const FREE_PPM: i64 = 1;
 const OUTDATED: Span = Span::from_secs(120);
 /// By how much a pulse may leave the count for each second without one.
 const WANDER: Span = Span::from_nanos(250);
-/// A hit that is less certain than this makes no rate. A kernel PPS device's are good to little more than 20 us.
-const COARSE: Span = Span::from_micros(25);
+/// A hit that is less certain than this makes no rate, as all of a kernel PPS device are.
+const COARSE: Span = Span::from_micros(8);
 /// What reading the clocks is good to, where it is as good as can be.
 const READING: Span = Span::from_nanos(300);
 

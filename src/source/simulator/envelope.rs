@@ -244,7 +244,9 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     };
     holds(!both(&slews, &slews, 1), "two who slew the system clock by turns")?;
     let unread = |fault: &Fault| matches!(fault.kind, FaultKind::Stall(SimThread::Phc, _));
+    let nudges = |fault: &Fault| matches!(fault.kind, FaultKind::PhcNudge(..));
     holds(!both(&slews, &unread, 3), "a system clock slewed to and fro between two readings of it")?;
+    holds(!both(&nudges, &unread, 3), "a PHC stepped to and fro between two readings of it")?;
     holds(total(&slew) <= Envelope::SLEW_PPM, "slew of the system clock")?;
     holds(total(&steered) <= Envelope::SERVO_PPM, "servos that add up")?;
     holds(!both(&moves, &moves, 0), "jumps of the delay that add up")?;
