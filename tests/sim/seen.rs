@@ -369,6 +369,42 @@ fn two_changes_of_the_system_clocks_rate_do_not_hide_each_other() {
 }
 
 #[test]
+fn a_step_in_the_second_before_does_not_hide_a_change_of_the_rate_beside_the_edge() {
+    let turned = |seed, pause, step, [from, until]: [i64; 2]| Scenario {
+        pause: Span::from_nanos(pause),
+        seed,
+        faults: vec![
+            Fault { from, until, kind: FaultKind::SysServo(79_616, us(-661)) },
+            Fault { from: until - 2, until: until - 1, kind: FaultKind::SysStep(Span::from_nanos(step)) },
+        ],
+        ..Scenario::default()
+    };
+    let known = turned(15_406_883_916_287_462_540, 67_247_689, -174_992, [79, 92]);
+    run(Config::default(), &known, 110).assert_right("a step while it is slewed");
+    for seed in 0..200 {
+        let scenario = turned(seed, 0, 180_922, [66, 67]);
+        run(Config::default(), &scenario, 75).assert_right(&format!("a step before it is slewed, seed {seed}"));
+    }
+}
+
+#[test]
+fn a_stray_edge_in_the_pulses_place_is_as_far_off_as_the_slewed_system_clock_says() {
+    let scenario = Scenario {
+        pause: Span::from_nanos(68_173_334),
+        system_ppm: -77,
+        sentences: vec![SimSentence::Rmc, SimSentence::GnsPlain, SimSentence::GllAhead],
+        seed: 8_394_196_071_168_672_738,
+        faults: vec![
+            Fault { from: 0, until: 5, kind: FaultKind::PolarityLoss(PulseEnd::Falling, 300) },
+            Fault { from: 98, until: 105, kind: FaultKind::Glitches(190) },
+            Fault { from: 102, until: 105, kind: FaultKind::SysRate(81_459) },
+        ],
+        ..Scenario::default()
+    };
+    run(Config::default(), &scenario, 115).assert_right("5 us before the pulse");
+}
+
+#[test]
 fn bursts_that_begin_just_before_the_next_pulse_move_no_label() {
     for seed in (0..20).chain([5_447_428_349_887_340_007]) {
         let scenario = Scenario {
