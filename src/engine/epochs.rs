@@ -69,8 +69,9 @@ pub struct Epochs {
     rmc_at: Option<Instant<Raw>>,
     /// The burst before, where it named nothing and this one came sooner after it than it after the one before.
     head: Option<(Instant<Raw>, usize)>,
-    /// The last bursts since with a damaged line.
+    /// The last bursts since with a damaged line, and the one that may have been the beginning of this burst.
     damaged: Vec<(Instant<Raw>, usize)>,
+    lost: Option<(Instant<Raw>, usize)>,
     /// The time of what names no second by itself (PUBX,04), since a second was named.
     clock: Option<TimeOfDay>,
     /// Whether this burst names a second, and how long the line was silent before it.
@@ -109,11 +110,9 @@ impl Epochs {
             self.lead = None;
             let silence = burst.began - self.burst.last;
             let is_cut = own.0 <= self.burst.last || silence <= CUT && silence.times(2) <= self.silence;
-            let is_lost = |&(at, _): &(Instant<Raw>, usize)| {
-                self.burst.began < at && at < burst.began && burst.began - at <= PAUSES
-            };
-            let lost = self.damaged.drain(..).find(is_lost);
-            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read)).or(lost);
+            let since = self.burst.began.max(burst.began - PAUSES);
+            self.lost = self.damaged.drain(..).find(|(at, _)| since < *at && *at < burst.began);
+            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read));
             (self.names, self.silence) = (false, silence);
         } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
             self.flush(said);
@@ -211,7 +210,7 @@ impl Epochs {
                 let utc = UtcSecond::from_civil(date, second);
                 // Another second may have been named before it in the same burst: that is where the burst began.
                 let lead = named.iter().find(|named| named.time != TimeOfDay::Fraction).unwrap_or(decides).lead;
-                said.push(Said::Epoch(decides.epoch(utc, lead, self.burst)));
+                said.push(Said::Epoch(decides.epoch(utc, lead, self.lost.take().unwrap_or(lead), self.burst)));
             }
             (TimeOfDay::LeapSecond, _) => said.push(Said::LeapSecond(decides.first)),
             (TimeOfDay::Fraction, _) => said.push(Said::Fraction),
@@ -244,12 +243,13 @@ impl Named {
         self.validity == Validity::Valid && self.date.is_some()
     }
 
-    fn epoch(&self, utc: UtcSecond, (lead, bytes): (Instant<Raw>, usize), burst: Burst) -> Epoch {
-        let began = |byte: Span| lead - byte.times(bytes as i64);
-        let by_set_rate = began(burst.byte_time);
+    fn epoch(&self, utc: UtcSecond, lead: (Instant<Raw>, usize), lost: (Instant<Raw>, usize), burst: Burst) -> Epoch {
+        let began = |byte: Span, (read_at, bytes): (Instant<Raw>, usize)| read_at - byte.times(bytes as i64);
+        let earliest = began(pace(burst), lead).min(began(pace(burst), lost));
         let lasts = burst.last - burst.began;
         let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - lasts.per(32);
-        Epoch { utc, began: [began(pace(burst)), self.lead.0], named: self.first, by_set_rate, is_saturated }
+        let by_set_rate = began(burst.byte_time, lead);
+        Epoch { utc, began: [earliest, self.lead.0], named: self.first, by_set_rate, is_saturated }
     }
 }
 

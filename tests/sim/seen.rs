@@ -528,6 +528,17 @@ fn a_first_label_is_not_made_of_bursts_whose_beginning_was_damaged() {
 }
 
 #[test]
+fn a_damaged_burst_before_one_does_not_decide_which_pulse_a_configured_delay_leads_to() {
+    for seed in (0..60).chain([17_423_393_373_028_576_347]) {
+        let sentences = vec![SimSentence::Zda, SimSentence::Rmc];
+        let (pause, spread) = (ms(286), Spread::Normal);
+        let scenario = Scenario { pause, spread, baud: 115_200, sentences, seed, ..Scenario::default() };
+        let config = Config { delay: Some(scenario.delay), ..Config::default() };
+        run(config, &faulty(scenario, 0, 8, &[FaultKind::Corruption(13)]), 40).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn one_hit_far_from_the_others_makes_no_rate() {
     let seed = 9_954_166_412_791_356_124;
     let pause = Span::from_nanos(95_544_550);
