@@ -85,7 +85,8 @@ pub enum Continuity {
     Running,
     /// It stood still: PHC and system clock both went on without it.
     Suspended,
-    /// The system clock alone jumped ahead; the PHC may have stood still, too, or have been reset.
+    /// One of them alone jumped ahead: the system clock, and the PHC stood still, too, or was reset; or the PHC, and a
+    /// virtual machine stood still with both clocks.
     Unsure,
 }
 
@@ -106,8 +107,8 @@ impl ClockMap {
         let jumps = |by: Span| by > SUSPENDED + elapsed.ppm(RATE_PPM);
         match (jumps(phc), jumps(sys)) {
             (true, true) => Continuity::Suspended,
-            (false, true) => Continuity::Unsure,
-            (_, false) => Continuity::Running,
+            (false, true) | (true, false) => Continuity::Unsure,
+            (false, false) => Continuity::Running,
         }
     }
 

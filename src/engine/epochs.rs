@@ -11,8 +11,9 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
 /// Bursts no farther apart that name the same second are one, with a pause in it; all of it is no longer than this. What
-/// follows a second after it names that second again: a leap second, or a correction.
-const PAUSE: Span = Span::from_millis(600);
+/// follows a second after it names that second again: a leap second, or a correction. What names it 0.8 s before is
+/// another receiver's, which is ahead.
+const PAUSE: Span = Span::from_millis(700);
 const PAUSES: Span = Span::from_millis(850);
 /// An adapter that holds bytes back (255 ms at most) may cut the head of a burst off by less.
 const CUT: Span = Span::from_millis(300);

@@ -528,6 +528,21 @@ fn a_first_label_is_not_made_of_bursts_whose_beginning_was_damaged() {
 }
 
 #[test]
+fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
+    let sentences = vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Zda];
+    for pause in [0, 200, 345, 380] {
+        let scenario = Scenario {
+            delay: ms(221),
+            pause: ms(pause),
+            baud: 4_800,
+            sentences: sentences.clone(),
+            ..Scenario::default()
+        };
+        run(Config::default(), &scenario, 40).assert_works(20, &format!("a pause of {pause} ms"));
+    }
+}
+
+#[test]
 fn a_damaged_burst_before_one_does_not_decide_which_pulse_a_configured_delay_leads_to() {
     for seed in (0..60).chain([17_423_393_373_028_576_347]) {
         let sentences = vec![SimSentence::Zda, SimSentence::Rmc];
