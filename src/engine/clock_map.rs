@@ -30,9 +30,9 @@ const LEAST: Span = Span::from_millis(4);
 /// clock within them may be done again right beside the edge.
 const ALONE: usize = 2;
 const RECENT: usize = 8;
-/// Two clocks that run on differ by no more than this: the kernel slews the system clock by 10 % at most (adjtime.2), and
-/// a PHC runs off by [`RATE_PPM`].
-const SLEW_PPM: i64 = 200_000;
+/// Two rates of a clock that runs on differ by no more than this, against a PHC that may be slow by [`RATE_PPM`]: the
+/// kernel slews the system clock by 10 % to either side at most (adjtime.2).
+const SLEW_PPM: i64 = 230_000;
 /// By how much a servo may have changed the rate of a PHC since it was read: mostly.
 const SERVO_PPM: i64 = 100;
 /// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
@@ -85,8 +85,8 @@ pub enum Continuity {
     Running,
     /// It stood still: PHC and system clock both went on without it.
     Suspended,
-    /// One of them alone jumped ahead: the system clock, and the PHC stood still, too, or was reset; or the PHC, and a
-    /// virtual machine stood still with both clocks.
+    /// The system clock alone jumped ahead, and the PHC may have stood still, too, or have been reset; or the PHC alone
+    /// jumped, and a virtual machine may have stood still with both clocks.
     Unsure,
 }
 
@@ -107,8 +107,8 @@ impl ClockMap {
         let jumps = |by: Span| by > SUSPENDED + elapsed.ppm(RATE_PPM);
         match (jumps(phc), jumps(sys)) {
             (true, true) => Continuity::Suspended,
-            (false, true) | (true, false) => Continuity::Unsure,
-            (false, false) => Continuity::Running,
+            (false, false) if !jumps(phc.abs()) => Continuity::Running,
+            _ => Continuity::Unsure,
         }
     }
 

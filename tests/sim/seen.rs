@@ -381,6 +381,10 @@ fn a_step_in_the_second_before_does_not_hide_a_change_of_the_rate_beside_the_edg
     };
     let known = turned(15_406_883_916_287_462_540, 67_247_689, -174_992, [79, 92]);
     run(Config::default(), &known, 110).assert_right("a step while it is slewed");
+    let slow =
+        Scenario { edges: SimEdges::One, phc_ppm: -30_525, seed: 12_579_797_014_058_355_105, ..Scenario::default() };
+    let slow = faulty(slow, 2, 9, &[FaultKind::SysServo(97_526, us(803))]);
+    run(Config::default(), &slow, 15).assert_right("against a slow PHC");
     for seed in 0..200 {
         let scenario = turned(seed, 0, 180_922, [66, 67]);
         run(Config::default(), &scenario, 75).assert_right(&format!("a step before it is slewed, seed {seed}"));
