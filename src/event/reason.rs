@@ -123,7 +123,7 @@ reasons! {
     /// The delay slid past the second.
     DelayMoved = "delay-moved": "the sentence delay moved past the end of the second: send fewer sentences or raise the baud rate; or set delay",
     /// More is sent than the line can carry.
-    LineSaturated = "line-saturated": "the serial line never falls silent, because the receiver sends more in a second than the line can carry: send fewer sentences or raise the baud rate",
+    LineSaturated = "line-saturated": "the serial line is hardly ever silent, because the receiver sends as much in a second as the line can carry, or more: send fewer sentences or raise the baud rate",
     /// Sentences contradict each other.
     SentencesDisagree = "sentences-disagree": "the sentences name different seconds at the same time: check that only one receiver is wired to the serial line",
     /// Sentences contradict the count.
