@@ -183,11 +183,12 @@ impl Epochs {
         let named = std::mem::take(&mut self.named);
         let Some(last) = named.last().map(|named| named.first) else { return };
         let Some(decides) = named.iter().rfind(|named| named.decides).or(named.first()) else { return };
-        if decides.decides {
-            self.rmc_at = Some(last);
-        }
+        self.rmc_at = if decides.decides { Some(last) } else { self.rmc_at };
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
-        let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
+        // The beginning of this burst may have been taken for all of it, because the rest was late.
+        let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= PAUSES);
+        let disagrees = |other: &Named| other.time != decides.time && other.time != TimeOfDay::Fraction;
+        let disagrees = named.iter().chain(&before).any(disagrees);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         if decides.decides || !disagrees {
             self.last = Some(*decides);

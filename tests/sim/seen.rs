@@ -547,6 +547,17 @@ fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
 }
 
 #[test]
+fn a_sentence_a_second_ahead_is_not_the_next_bursts_beginning_where_events_come_late() {
+    for (seed, pause) in (0..40).map(|seed| (seed, 214)).chain([(15_940_229_272_054_991_145, 214), (7, 330)]) {
+        let sentences = vec![SimSentence::Rmc, SimSentence::GnsPlain, SimSentence::GllAhead];
+        let scenario = Scenario { delay: ms(498), pause: ms(pause), sentences, seed, ..Scenario::default() };
+        let config = Config { delay: Some(scenario.delay), ..Config::default() };
+        let late = faulty(scenario, 24, 39, &[FaultKind::Stall(SimThread::SentenceEvents, ms(1_413))]);
+        run(config, &late, 60).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn a_damaged_burst_before_one_does_not_decide_which_pulse_a_configured_delay_leads_to() {
     for seed in (0..60).chain([17_423_393_373_028_576_347]) {
         let sentences = vec![SimSentence::Zda, SimSentence::Rmc];
