@@ -185,12 +185,11 @@ impl Epochs {
         let Some(decides) = named.iter().rfind(|named| named.decides).or(named.first()) else { return };
         self.rmc_at = if decides.decides { Some(last) } else { self.rmc_at };
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
+        let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
         // The beginning of this burst may have been taken for all of it, because the rest was late.
         let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= PAUSES);
-        let disagrees = |other: &Named| other.time != decides.time && other.time != TimeOfDay::Fraction;
-        let disagrees = named.iter().chain(&before).any(disagrees);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
-        if decides.decides || !disagrees {
+        if decides.decides || !disagrees && before.is_none_or(|last| last.time == decides.time) {
             self.last = Some(*decides);
         }
         // Beside RMC only what says all by itself that it is another second.
