@@ -172,11 +172,11 @@ impl Drop for Run {
 fn a_run_fills_one_file_after_the_other_and_nothing_is_missing() {
     let dir = TestDir::new("record-rotate");
     let file = dir.join("rec");
-    fs::write(&file, "of an earlier run").unwrap();
+    fs::write(&file, "gnss2shm-recording of an earlier run").unwrap();
     let mut run = Run::start(&file, "100kB", "{}");
     run.send(400, || dir.join("rec.3").exists());
     let sent = run.end();
-    assert_eq!(fs::read_to_string(dir.join("rec.3")).unwrap(), "of an earlier run");
+    assert_eq!(fs::read_to_string(dir.join("rec.3")).unwrap(), "gnss2shm-recording of an earlier run");
     let mut all = Vec::new();
     for (name, part) in [("rec.2", 1), ("rec.1", 2), ("rec", 3)] {
         let items = items(&dir.join(name));
@@ -233,7 +233,7 @@ impl FullDisk {
             return None;
         }
         let disk = Self(dir);
-        fs::write(disk.0.join("rec"), "of an earlier run").unwrap();
+        fs::write(disk.0.join("rec"), "gnss2shm-recording of an earlier run").unwrap();
         let mut filler = fs::File::create(disk.0.join(Self::FILLER)).unwrap();
         while filler.write_all(&[0; 1_024]).is_ok() {}
         Some(disk)
@@ -273,7 +273,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     let items = items(&file);
     assert!(matches!(&items[..], [Item::Header(Header { part: 1, .. }), Item::Lost(1..), ..]), "{:?}", items.get(..2));
     assert!(bytes(&items).ends_with(&sent[marker..]), "what came since there is room is recorded");
-    assert_eq!(fs::read_to_string(disk.0.join("rec.1")).unwrap(), "of an earlier run");
+    assert_eq!(fs::read_to_string(disk.0.join("rec.1")).unwrap(), "gnss2shm-recording of an earlier run");
 }
 
 #[test]

@@ -203,7 +203,7 @@ impl From<ConfigError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let code = match &error {
-            OpenError::NotAFile(_) => ExitCode::Config,
+            OpenError::NotAFile(_) | OpenError::NotARecording(_) => ExitCode::Config,
             OpenError::Taken(..) => ExitCode::Unavailable,
             OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             OpenError::File(..) => ExitCode::CannotCreate,

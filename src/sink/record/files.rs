@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,12 @@ use tracing::{info, warn};
 
 use super::Chunk;
 use crate::claim::{Claim, ClaimError, Rival};
-use crate::recording::{Header, LEGEND, LOST};
+use crate::recording::{Header, LEGEND, LOST, MAGIC};
 
 /// Older files that are kept: `FILE.1` (the youngest) to `FILE.4`.
 pub const KEPT: u32 = 4;
+/// A recording's header, and what somebody wrote before it, is within so many bytes.
+const HEAD: u64 = 64 * 1024;
 /// After so many chunks, one a second or more, a disk is trusted again.
 const STEADY: u32 = 5;
 /// A recording says where the receiver stands: for its owner and group alone.
@@ -24,6 +26,8 @@ const MODE: u32 = 0o640;
 pub enum OpenError {
     /// The path names something that cannot be rotated.
     NotAFile(PathBuf),
+    /// A file is there that is no recording, and would be rotated away.
+    NotARecording(PathBuf),
     /// Another process records to it.
     Taken(PathBuf, Rival),
     /// The file cannot be made.
@@ -38,6 +42,12 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAFile(path) => write!(f, "{} is no regular file: recordings need one", path.display()),
+            Self::NotARecording(path) => write!(
+                f,
+                "{} is there and is not a recording, and recording would rotate it away: move it, or give --record \
+                 another file",
+                path.display()
+            ),
             Self::Taken(path, rival) => write!(
                 f,
                 "{}: {rival} records to it, and each would rotate the other's files away: end that one, or give --record \
@@ -64,11 +74,16 @@ impl Place {
     /// Claims this path.
     ///
     /// # Errors
-    /// It names something that is no file, or another process has claimed it.
+    /// It names something that is no file, what is there or would be rotated is no recording, or another process has
+    /// claimed it.
     pub fn claim(path: PathBuf) -> Result<Self, OpenError> {
         match fs::metadata(&path) {
             Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
             Ok(_) | Err(_) => {}
+        }
+        let all = [path.clone()].into_iter().chain((1..=KEPT).map(|n| numbered(&path, n)));
+        if let Some(other) = all.into_iter().find(|path| !may_rotate(path)) {
+            return Err(OpenError::NotARecording(other));
         }
         match Claim::take_path("record", &path) {
             Ok(claim) => Ok(Self { path, claim }),
@@ -186,13 +201,26 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
+/// Whether this is a recording, or what is left of one, or nothing that can be read.
+fn may_rotate(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let mut lines = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let magic = MAGIC.as_bytes();
+    let is_header = |line: &[u8]| line.starts_with(magic) || magic.starts_with(line);
+    read.is_err() || head.is_empty() || lines.next().is_some_and(is_header)
+}
+
+/// `FILE.1`, `FILE.2`, and so on.
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    PathBuf::from(name)
+}
+
 /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, as far as there are any; the last one makes room.
 fn make_way(path: &Path) -> io::Result<()> {
-    let numbered = |n: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        PathBuf::from(name)
-    };
+    let numbered = |n: u32| numbered(path, n);
     if !path.try_exists()? {
         return Ok(());
     }

@@ -106,11 +106,13 @@ fn nobody_else_records_to_a_file_before_and_after_it_made_way() {
 fn a_recording_that_is_there_at_the_start_makes_way_as_far_as_needed() {
     let dir = Dir::new();
     for (name, n) in [("rec", 1), ("rec.1", 2), ("rec.3", 3)] {
-        fs::write(dir.0.join(name), n.to_string()).unwrap();
+        fs::write(dir.0.join(name), format!("{MAGIC} {n}")).unwrap();
     }
     let _files = dir.files(u64::MAX);
     let content = |name: &str| fs::read_to_string(dir.0.join(name)).unwrap();
-    assert_eq!((content("rec.1"), content("rec.2"), content("rec.3")), ("1".into(), "2".into(), "3".into()));
+    for n in 1..=3 {
+        assert_eq!(content(&format!("rec.{n}")), format!("{MAGIC} {n}"));
+    }
     assert_eq!(dir.read("rec"), (1, vec![]));
 }
 
@@ -161,4 +163,27 @@ fn what_is_no_regular_file_is_refused_at_the_start() {
     assert!(matches!(refused, Err(OpenError::NotAFile(_))), "{refused:?}");
     let refused = open("/nonexistent/rec".into(), u64::MAX);
     assert!(matches!(refused, Err(OpenError::File(..))), "{refused:?}");
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_not_rotated_away() {
+    let dir = Dir::new();
+    for (name, text, is_ours) in [
+        ("rec", "precious\n", false),
+        ("rec", "# a note\n\n", false),
+        ("rec.4", "precious\n", false),
+        ("rec", "", true),
+        ("rec", "# i210, by hand\n\ngnss2shm-recording 1 part=1\n", true),
+        ("rec", "gnss2shm-rec", true),
+        ("rec.5", "precious\n", true),
+    ] {
+        let path = dir.0.join(name);
+        fs::write(&path, text).unwrap();
+        let place = Place::claim(dir.0.join("rec"));
+        assert_eq!(place.is_ok(), is_ours, "{name}: {text:?}: {place:?}");
+        if let Err(error) = place {
+            assert!(error.to_string().contains(&format!("{} is there", path.display())), "{error}");
+        }
+        fs::remove_file(path).unwrap();
+    }
 }
