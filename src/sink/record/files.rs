@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::iter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -81,8 +82,8 @@ impl Place {
             Ok(meta) if !meta.is_file() => return Err(OpenError::NotAFile(path)),
             Ok(_) | Err(_) => {}
         }
-        let all = [path.clone()].into_iter().chain((1..=KEPT).map(|n| numbered(&path, n)));
-        if let Some(other) = all.into_iter().find(|path| !may_rotate(path)) {
+        let mut all = iter::once(path.clone()).chain((1..=KEPT).map(|n| numbered(&path, n)));
+        if let Some(other) = all.find(|path| !may_rotate(path)) {
             return Err(OpenError::NotARecording(other));
         }
         match Claim::take_path("record", &path) {

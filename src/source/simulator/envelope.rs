@@ -216,8 +216,14 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     };
     let loses = |fault: &Fault| {
         // What cannot be dated is lost, too.
-        let is_lost = matches!(fault.kind, FaultKind::PolarityLoss(..) | FaultKind::EdgeLoss(_) | FaultKind::NicReset);
-        is_lost || matches!(fault.kind, FaultKind::PhcStep(_) | FaultKind::Stall(SimThread::Phc, _))
+        matches!(
+            fault.kind,
+            FaultKind::PolarityLoss(..)
+                | FaultKind::EdgeLoss(_)
+                | FaultKind::NicReset
+                | FaultKind::PhcStep(_)
+                | FaultKind::Stall(SimThread::Phc, _)
+        )
     };
     let stalls = |fault: &Fault| matches!(fault.kind, FaultKind::Stall(SimThread::Reader, _));
     let meet = |a: &Fault, b: &Fault, within: i64| a.from <= b.until + within && b.from <= a.until + within;
