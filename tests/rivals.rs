@@ -154,16 +154,19 @@ fn the_reader_of_a_fifo_is_named_to_the_next_which_waits_for_its_end() {
     second.said("reading /");
 }
 
+/// What a recording that has just begun holds.
+const RECORDING: &str = "gnss2shm-recording";
+
 #[test]
 fn a_start_that_the_phc_ends_makes_no_file_of_a_recording_and_rotates_none() {
     let (dir, unit) = (TestDir::new("rivals-phc"), TestUnit::claim());
     let record = dir.join("rec");
-    fs::write(&record, "before").unwrap();
+    fs::write(&record, RECORDING).unwrap();
     let args = [&ABSENT[..], &["--record", record.to_str().unwrap()]].concat();
     let (code, said) = Run::with("lo", unit.unit, &args).ended();
     assert!(code == Some(69) && said.contains("lo has no PTP hardware clock"), "{said}");
     assert_eq!(
         (fs::read_to_string(&record).unwrap().as_str(), fs::read_dir(dir.path()).unwrap().count()),
-        ("before", 1)
+        (RECORDING, 1)
     );
 }

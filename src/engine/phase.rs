@@ -139,7 +139,7 @@ impl Phase {
         let (off, allowed) = old.off([&new.start, &new.end], &on);
         let (bent, straight) = old.off([&old.start, &old.middle], &on);
         // What is no line itself has no rate.
-        new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(2)
+        new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(3)
     }
 
     /// When the pulse came last.
