@@ -3,24 +3,26 @@
 //! theirs before they touch it; at a port of its own for metrics a claim only says whose it is.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
 
 use crate::processes;
-use crate::sys::listener;
+use crate::sys::flock;
+use crate::trusted::Trusted;
 
+/// Where root and the service's user claim: what systemd makes for the service, and nobody else may write to.
+const RUNTIME: &str = "/run/gnss2shm";
 /// Links that lead to links, at most: as many as the kernel follows, `path_resolution(7)`.
 const LINKS: usize = 40;
 
-/// The right to something until it is dropped: a socket's name outside the file system, which only one process on this
-/// machine (or in this network namespace) can have, whichever user's. The kernel lets go of it even after kill -9.
+/// The right to something until it is dropped: a lock on a file that only we, or root and the service's user, can open.
+/// The kernel lets go of it even after kill -9; the file stays, and says nothing.
 #[derive(Debug)]
 pub struct Claim {
-    _names: Vec<UnixListener>,
+    _locks: Vec<File>,
 }
 
 /// Why there is no claim.
@@ -28,35 +30,72 @@ pub struct Claim {
 pub enum ClaimError {
     /// Another process has it.
     Taken(Rival),
-    /// No name can be had.
+    /// No lock can be had.
     Os(io::Error),
 }
 
 impl Claim {
     /// Claims what this names.
     pub fn take(name: &str) -> Result<Self, ClaimError> {
-        Ok(Self { _names: vec![bind(name)?] })
+        Ok(Self { _locks: vec![lock(name)?] })
     }
 
     /// Claims a path for this purpose, by whichever links it is reached and whether anything is there or not.
     pub fn take_path(purpose: &str, path: &Path) -> Result<Self, ClaimError> {
-        // A path may be longer than a socket's name.
+        // A path may be longer than a file's name.
         let name = |place: &PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
-        let names = places(path).iter().map(|place| bind(&name(place))).collect::<Result<_, _>>()?;
-        Ok(Self { _names: names })
+        let locks = places(path).iter().map(|place| lock(&name(place))).collect::<Result<_, _>>()?;
+        Ok(Self { _locks: locks })
     }
 }
 
-fn bind(name: &str) -> Result<UnixListener, ClaimError> {
-    let address = address(name).map_err(ClaimError::Os)?;
-    UnixListener::bind_addr(&address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => ClaimError::Taken(Rival::with(name)),
-        _ => ClaimError::Os(error),
-    })
+fn lock(name: &str) -> Result<File, ClaimError> {
+    let trusted = Trusted::now();
+    let path = directory(trusted).map_err(ClaimError::Os)?.join(format!("{name}.lock"));
+    let at = |error: io::Error| ClaimError::Os(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+    let open = || {
+        OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path)
+    };
+    let file = open().map_err(at)?;
+    let made = file.metadata().map_err(at)?;
+    if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, made.uid(), made.nlink()) {
+        // Else the service could not open what root has left behind.
+        fchown(&file, Some(service), None).map_err(at)?;
+    }
+    match flock::try_lock(&file) {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(ClaimError::Taken(Rival::new(processes::locker(&path))))
+        }
+        Err(error) => Err(at(error)),
+    }
 }
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(format!("gnss2shm-{name}"))
+/// Where this user claims. Of two users who do not trust each other, neither gets what the other has, anyway.
+fn directory(trusted: Trusted) -> io::Result<PathBuf> {
+    if trusted.me == 0 || Some(trusted.me) == trusted.service {
+        let directory = PathBuf::from(RUNTIME);
+        match DirBuilder::new().mode(0o755).create(&directory) {
+            Ok(()) => {
+                std::os::unix::fs::chown(&directory, trusted.service, None)?;
+                return Ok(directory);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(directory),
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {} // a container's
+            Err(error) => return Err(error),
+        }
+    }
+    let directory = std::env::temp_dir().join(format!("gnss2shm-{}", trusted.me));
+    match DirBuilder::new().mode(0o700).create(&directory) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let found = fs::symlink_metadata(&directory)?;
+    if !found.is_dir() || found.uid() != trusted.me {
+        let sentence = format!("{} is another user's: remove it, or set TMPDIR", directory.display());
+        return Err(io::Error::new(ErrorKind::PermissionDenied, sentence));
+    }
+    Ok(directory)
 }
 
 /// The path and where it leads to, if it is a link, and so on: each, because a recording renames the link itself, and a
@@ -109,11 +148,6 @@ impl Rival {
             program: pid.and_then(processes::program),
             service: cgroup.as_deref().and_then(instance).map(str::to_owned),
         }
-    }
-
-    /// Whoever has claimed this.
-    pub fn with(name: &str) -> Self {
-        Self::new(address(name).and_then(|address| listener::pid(&address)).unwrap_or_default())
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Settings {
     pub pulse: PulseConfig,
     /// Unit of the SHM refclock, if it is written to.
     pub shm: Option<u8>,
+    /// Whether other users may be able to write to its segment.
+    pub world_writable: bool,
     /// Path of the SOCK refclock, if it is written to.
     pub sock: Option<PathBuf>,
     /// Path of the status socket, if there is to be one.

@@ -49,6 +49,8 @@
 //! | what `gnss2shm doctor` looks at | [`doctor`] |
 //! | commands and their options, how times and sizes are written | [`cli`], [`duration`], [`size`] |
 //! | what only one process may have, and who has it | [`claim`] |
+//! | whose segments and claims are believed | [`trusted`] |
+//! | text that is not ours, before a terminal or a log gets it | [`mod@printable`] |
 //! | how a task of the runtime waits without waking twice | [`alarm`] |
 //! | anything `unsafe` | [`sys`] |
 pub mod alarm;
@@ -63,6 +65,7 @@ pub mod envelope;
 pub mod event;
 pub mod foreign;
 pub mod nmea;
+pub mod printable;
 pub mod probe;
 mod processes;
 pub mod recording;
@@ -74,4 +77,5 @@ pub mod status;
 pub mod summary;
 pub mod sys;
 pub mod time;
+pub mod trusted;
 pub mod ubx;

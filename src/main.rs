@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gnss2shm::cli::{self, Cli};
+use gnss2shm::printable::printable;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             if !failure.message.is_empty() {
                 // Where standard error is closed or full, the exit code has to do.
-                let _ = writeln!(std::io::stderr(), "gnss2shm: {failure}");
+                let _ = writeln!(std::io::stderr(), "gnss2shm: {}", printable(&failure.message));
             }
             ExitCode::from(failure.code as u8)
         }

@@ -638,7 +638,12 @@ fn faults_of_segment_and_socket_are_found() {
     planted(
         "chronyd-first",
         |machine| machine.segment(96, 0o600, 0, 0),
-        &[("SHM segment", Failure, "may not be written to by gnss2shm (owner uid 0, mode 0600)", "perm=0666")],
+        &[(
+            "SHM segment",
+            Failure,
+            "may not be written to by gnss2shm (owner uid 0, mode 0600)",
+            "ipcrm -M 0x4e545030",
+        )],
     );
     planted(
         "too-small",
@@ -653,7 +658,7 @@ fn faults_of_segment_and_socket_are_found() {
     planted(
         "open-to-all",
         |machine| machine.segment(96, 0o666, 0, 4242),
-        &[("SHM segment", Warning, "local users can write to it", "take `:perm=` out")],
+        &[("SHM segment", Failure, "local users can write to it", "take `:perm=` out")],
     );
     planted(
         "no-segment",

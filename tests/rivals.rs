@@ -5,76 +5,13 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::run::{ABSENT, PATIENCE, Run, scraped};
 use common::{TestDir, TestUnit};
-
-/// No test waits longer than this for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// `gnss2shm run` with a PHC that is waited for.
-struct Run {
-    child: Child,
-    log: Receiver<String>,
-}
-
-impl Run {
-    fn start(unit: u8, args: &[&str]) -> Self {
-        Self::with("/dev/ptp99", unit, args)
-    }
-
-    fn with(phc: &str, unit: u8, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-            .args(["run", "--phc", phc, "--shm", &unit.to_string()])
-            .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, log) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, log }
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits until the log says this.
-    fn said(&self, what: &str) -> String {
-        let limit = Instant::now() + PATIENCE;
-        let mut before = Vec::new();
-        loop {
-            match self.log.recv_timeout(limit.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.contains(what) => return line,
-                Ok(line) => before.push(line),
-                Err(error) => panic!("{error}, not said: {what}, but {before:#?}"),
-            }
-        }
-    }
-
-    /// Its exit code, and what it said last.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let limit = Instant::now() + PATIENCE;
-        let left = || limit.saturating_duration_since(Instant::now());
-        let last = std::iter::from_fn(|| self.log.recv_timeout(left()).ok()).last().unwrap_or_default();
-        assert!(Instant::now() < limit, "it runs, and says: {last}");
-        (self.child.wait().unwrap().code(), last)
-    }
-}
-
-impl Drop for Run {
-    /// As kill -9 does.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A free port that stays so: nobody else uses this process's address, of all those of loopback.
 fn port_of_ours() -> String {
@@ -82,21 +19,16 @@ fn port_of_ours() -> String {
     TcpListener::bind(SocketAddr::from(([127, high + 1, middle, low], 0))).unwrap().local_addr().unwrap().to_string()
 }
 
-/// A receiver that is waited for: said when everything else is open.
-const ABSENT: [&str; 2] = ["--serial", "/dev/nonexistent"];
-
 #[test]
 fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     let dir = TestDir::new("rivals");
     let path = |name| dir.join(name).to_str().unwrap().to_owned();
     let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
-    let port = port_of_ours();
     let (one, other) = (TestUnit::claim(), TestUnit::claim());
     for (option, value, refused) in [
         ("--record", &record, "records to it, and each would rotate the other's files away"),
         ("--sock", &sock, "sends to it, and chronyd would take the samples of both"),
         ("--status", &status, "give each its own status socket"),
-        ("--metrics", &port, "give each its own port"),
     ] {
         let args = [&ABSENT[..], &[option, value.as_str()]].concat();
         let first = Run::start(one.unit, &args);
@@ -118,11 +50,25 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
 }
 
 #[test]
-fn a_port_that_another_program_listens_at_is_refused_with_a_way_to_name_it() {
+fn a_port_that_another_program_listens_at_stops_no_sample_and_is_served_once_it_is_free() {
     let (listener, unit) = (TcpListener::bind("127.0.0.1:0").unwrap(), TestUnit::claim());
     let address = listener.local_addr().unwrap();
-    let (code, said) = Run::start(unit.unit, &[&ABSENT[..], &["--metrics", &address.to_string()]].concat()).ended();
-    assert!(code == Some(69) && said.contains(&format!("ss -ltnp sport = :{}", address.port())), "{said}");
+    let run = Run::start(unit.unit, &[&ABSENT[..], &["--metrics", &address.to_string()]].concat());
+    run.said(&format!("ss -ltnp sport = :{}", address.port()));
+    drop(listener);
+    assert!(scraped(address, PATIENCE).contains("gnss2shm_state"));
+}
+
+#[test]
+fn a_port_that_another_instance_has_is_said_to_be_its_own() {
+    let port = port_of_ours();
+    let (one, other) = (TestUnit::claim(), TestUnit::claim());
+    let args = [&ABSENT[..], &["--metrics", &port]].concat();
+    let first = Run::start(one.unit, &args);
+    first.said("waiting for it");
+    scraped(port.parse().unwrap(), PATIENCE);
+    let said = Run::start(other.unit, &args).said("give each its own port");
+    assert!(said.contains(&format!("another gnss2shm (pid {})", first.pid())), "{said}");
 }
 
 #[test]

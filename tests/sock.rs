@@ -135,36 +135,6 @@ fn a_socket_that_is_closed_to_us_is_said_and_tried_again() {
 }
 
 #[test]
-fn another_users_process_is_told_whose_the_socket_is() {
-    if !is_root() {
-        return println!("skipped: only root can start a process as another user");
-    }
-    let dir = TestDir::new("sock-taken");
-    let path = dir.join("chrony.g.sock");
-    let sink = SockSink::open(&path).unwrap();
-    let said = || {
-        let child = run_as_nobody_at("child_opens", &path, "sock-taken-nobody");
-        assert!(child.status.success(), "{child:?}");
-        String::from_utf8(child.stdout).unwrap()
-    };
-    let refused = said();
-    assert!(refused.contains(&format!("(pid {}) sends to it", std::process::id())), "{refused}");
-    drop(sink);
-    assert!(said().contains("it is open"));
-}
-
-#[test]
-#[ignore = "run as another user by another_users_process_is_told_whose_the_socket_is"]
-fn child_opens() {
-    if let Ok(path) = std::env::var("SOCKET") {
-        println!(
-            "{}",
-            SockSink::open(Path::new(&path)).map_or_else(|error| error.to_string(), |_| "it is open".into())
-        );
-    }
-}
-
-#[test]
 #[ignore = "run as another user by a_socket_that_is_closed_to_us_is_said_and_tried_again"]
 fn child_publishes() {
     if let Ok(path) = std::env::var("SOCKET") {

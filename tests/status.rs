@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{NOBODY, TestDir, ends_within, is_root};
+use common::{NOBODY, TestDir, TestUnit, ends_within, is_root};
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::status::Board;
@@ -326,7 +326,7 @@ fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
 }
 
 #[test]
-fn a_port_for_metrics_that_only_root_may_have_is_no_permission() {
+fn a_port_for_metrics_that_only_root_may_have_is_said_with_a_cure_and_stops_nothing() {
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if !is_root() || first.trim().parse::<u16>().unwrap() <= 80 {
         return println!("skipped: only root can start a process as another user, and port 80 must not be everybody's");
@@ -337,9 +337,16 @@ fn a_port_for_metrics_that_only_root_may_have_is_no_permission() {
     let id = NOBODY.to_string();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program);
-    command.args(["run", "--stdin", "--phc", "/dev/ptp99", "--metrics", "127.0.0.1:80"]).stdin(Stdio::null());
-    let (code, text) = said(&command.output().unwrap());
-    assert!(code == Some(77) && text.contains("127.0.0.1:80") && text.contains("from 1024 on"), "{text}");
+    let unit = TestUnit::claim();
+    command.args(["run", "--serial", "/dev/nonexistent", "--phc", "/dev/ptp99", "--metrics", "127.0.0.1:80"]);
+    let mut child = command.args(["--shm", &unit.unit.to_string()]).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let said = common::in_time(&child, || {
+        log.lines().map_while(Result::ok).find(|line| line.contains("127.0.0.1:80") && line.contains("from 1024 on"))
+    });
+    assert!(said.is_some() && child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 fn get(at: SocketAddr, request: &str) -> String {

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use super::{ExitCode, Failure, Input};
 use crate::event::Bytes;
 use crate::nmea::{Found, Framer};
+use crate::printable::{Printable, printable};
 use crate::recording;
 use crate::time::{Instant, Span};
 use counts::Counts;
@@ -37,7 +38,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(super::stdout());
     let mut empty = Vec::new();
     for (nth, input) in args.files.iter().enumerate() {
         if args.files.len() > 1 {
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 super::written(writeln!(out, "{gap}==> {input} <=="))?;
             }
             // The counts are a courtesy: where standard error is closed, they are not.
-            let _ = writeln!(io::stderr(), "{input}:");
+            let _ = writeln!(io::stderr(), "{}:", printable(&input.to_string()));
         }
         if decode(args, input, &mut out)?.valid == 0 {
             empty.push(input.to_string());
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn decode(args: &Args, input: &Input, out: &mut BufWriter<StdoutLock<'_>>) -> Result<Counts, Failure> {
+fn decode(args: &Args, input: &Input, out: &mut BufWriter<Printable<StdoutLock<'_>>>) -> Result<Counts, Failure> {
     let name = matches!(input, Input::File(_)).then(|| input.to_string());
     let (mut framer, mut hearing, mut first_line) = (Framer::default(), Hearing::new(), FirstLine::default());
     let mut printer = Printer { file: name.as_deref(), json: args.json, ..Printer::default() };
@@ -85,7 +86,7 @@ fn decode(args: &Args, input: &Input, out: &mut BufWriter<StdoutLock<'_>>) -> Re
     })?;
     framer.finish(|found| printer.take(&found));
     super::written(out.write_all(&printer.text).and_then(|()| out.flush()))?;
-    let mut stderr = io::stderr().lock();
+    let mut stderr = Printable(io::stderr().lock());
     let _ = printer.counts.summary(framer.counts(), &mut stderr);
     let _ = match hearing.lacks() {
         Some(reason) => writeln!(stderr, "gnss2shm run would say: {reason}"),

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let line = if args.json { serde_json::to_string(finding).unwrap_or_default() } else { finding.to_string() };
         text += &(line + "\n");
     }
-    super::shown(std::io::stdout().lock().write_all(text.as_bytes()))?;
+    super::shown(super::stdout().write_all(text.as_bytes()))?;
     // The lines have said it all.
     match doctor::worst(&found) {
         Level::Ok => Ok(()),

@@ -1,6 +1,8 @@
 //! Where the log goes: to journald with a field for each number, if journald reads our standard error; else as text to
 //! standard error.
 
+mod limiter;
+
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::printable::printable;
+use limiter::Limiter;
+
 /// Fields that the sentence beside them says in words: text leaves them out.
 const SAID_IN_WORDS: [&str; 4] = ["state", "reason", "seconds", "weeks"];
 
@@ -20,16 +25,16 @@ pub(super) fn start(debug: bool) {
     // A second subscriber in one process would be refused; the first one does.
     let _ = match journald() {
         Some(journald) => subscriber::set_global_default(
-            tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(journald),
+            tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(Limiter::default()).with(journald),
         ),
         None => {
             let fields = debug_fn(|to, field, value| match field.name() {
-                "message" => write!(to, "{value:?}"),
+                "message" => write!(to, "{}", printable(&format!("{value:?}"))),
                 name if SAID_IN_WORDS.contains(&name) => Ok(()),
-                name => write!(to, " {name}={value:?}"),
+                name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
             });
             let text = tracing_subscriber::fmt().with_writer(|| Log).with_target(false).with_max_level(level);
-            subscriber::set_global_default(text.with_ansi(false).fmt_fields(fields).finish())
+            subscriber::set_global_default(text.with_ansi(false).fmt_fields(fields).finish().with(Limiter::default()))
         }
     };
 }

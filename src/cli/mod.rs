@@ -1,13 +1,14 @@
 //! The command line: one file a verb. A verb returns [`Failure`], the exit code's and the message's only way out.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, StdoutLock};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
 use crate::duration::parse_span;
+use crate::printable::Printable;
 use crate::sys::reader::Reader;
 use crate::time::Span;
 
@@ -153,6 +154,11 @@ fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: &RangeInclus
     let refused =
         || format!("`{text}` is refused: allowed is a whole number from {} to {}", range.start(), range.end());
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refused)
+}
+
+/// Standard output, for what others may have said.
+fn stdout() -> Printable<StdoutLock<'static>> {
+    Printable(io::stdout().lock())
 }
 
 /// What became of writing to standard output. Whoever closed it has seen enough: that ends the command, and well.

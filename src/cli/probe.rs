@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };
-        super::shown(write!(std::io::stdout(), "{found}"))?;
+        super::shown(write!(super::stdout(), "{found}"))?;
         deliver(args, &found)
     })
 }
@@ -69,18 +69,26 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
             }
             None => format!("{what}\n\n{text}\n"),
         };
-        super::shown(write!(std::io::stdout(), "{said}"))?;
+        super::shown(write!(super::stdout(), "{said}"))?;
     }
     let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
-    super::written(writeln!(std::io::stdout(), "next\n  {next}"))
+    super::written(writeln!(super::stdout(), "next\n  {next}"))
 }
 
 fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let saved = if force {
-        fs::write(path, text)
-    } else {
-        OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
-    };
+    // Renamed, it takes the place of what was there, a link as well, and is whole whenever somebody reads it.
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}", std::process::id()));
+    let first = if force { Path::new(&new) } else { path };
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(first)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    let saved = if force { written.and_then(|()| fs::rename(first, path)) } else { written };
+    if force && saved.is_err() {
+        let _ = fs::remove_file(first);
+    }
     saved.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => exists(path),
         ErrorKind::PermissionDenied => {

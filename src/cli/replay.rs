@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut replay = Replay::new(args, BufWriter::new(io::stdout().lock()));
+    let mut replay = Replay::new(args, BufWriter::new(super::stdout()));
     let mut reader = Reader::default();
     let mut damage = None;
     let wrong = |sentence| Err(Failure::new(ExitCode::Data, sentence));

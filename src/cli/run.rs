@@ -27,10 +27,14 @@ use crate::source::pulse::{Pulse, PulseError};
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
 use crate::status::Board;
-use crate::status::metrics::{MetricsError, MetricsServer};
+use crate::status::metrics;
 use crate::status::server::{StatusError, StatusServer};
 use crate::summary::Summary;
+use crate::sys::limits;
 use crate::sys::signal::is_ignored;
+
+/// Files that are open at most: devices, sockets, every client of status and metrics that is let in.
+const OPEN_FILES: u64 = 64;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -60,6 +64,18 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings()?;
     super::log::start(args.debug);
+    limits::survive_file_size_limit();
+    match limits::open_files(OPEN_FILES) {
+        Ok(OPEN_FILES..) => {}
+        Ok(few) => {
+            let sentence = format!(
+                "no more than {few} files can be open, and {OPEN_FILES} are needed: raise the limit with `ulimit -n \
+                 {OPEN_FILES}`, or LimitNOFILE= in the unit"
+            );
+            return Err(Failure::new(ExitCode::Os, sentence));
+        }
+        Err(error) => return Err(Failure::new(ExitCode::Os, format!("the limit of open files is unknown: {error}"))),
+    }
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         warn!(
             "unit {unit} may be one that gpsd at {} writes its own, late samples to: take one from {GPSD_UNITS} on",
@@ -76,12 +92,8 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     // port alone; last the recording, so that one which is refused rotates no file away.
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-    let metrics = match settings.metrics {
-        Some(address) => Some(MetricsServer::bind(address).await?),
-        None => None,
-    };
     let mut sinks = Sinks {
-        shm: settings.shm.map(ShmSink::open).transpose()?,
+        shm: settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?,
         sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
     };
     let place = record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
@@ -112,8 +124,8 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
     if let Some(status) = status {
         tokio::spawn(status.run(Arc::clone(&board), changed));
     }
-    if let Some(metrics) = metrics {
-        tokio::spawn(metrics.run(Arc::clone(&board)));
+    if let Some(address) = settings.metrics {
+        tokio::spawn(metrics::serve(address, Arc::clone(&board)));
     }
     let bug =
         |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
@@ -254,16 +266,6 @@ impl From<StatusError> for Failure {
             StatusError::NoName(_) | StatusError::NotASocket(_) => ExitCode::Config,
             StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             StatusError::Io(..) => ExitCode::CannotCreate,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<MetricsError> for Failure {
-    fn from(error: MetricsError) -> Self {
-        let code = match &error {
-            MetricsError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            MetricsError::InUse(..) | MetricsError::Io(..) => ExitCode::Unavailable,
         };
         Self::new(code, error.to_string())
     }

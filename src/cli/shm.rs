@@ -37,7 +37,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let reader = ShmReader::open(args.unit.0)?;
-    let mut out = io::stdout().lock();
+    let mut out = super::stdout();
     let printed = if args.watch { watch(&mut out, &reader, args) } else { show(&mut out, &reader, args) };
     match printed {
         Ok(result) => result,
@@ -54,7 +54,10 @@ impl From<ShmError> for Failure {
         let code = match error {
             ShmError::Missing { .. } => ExitCode::NoInput,
             ShmError::Denied { .. } => ExitCode::NoPermission,
-            ShmError::TooSmall { .. } | ShmError::Stranger { .. } | ShmError::Taken { .. } => ExitCode::Unavailable,
+            ShmError::TooSmall { .. }
+            | ShmError::Stranger { .. }
+            | ShmError::WorldWritable { .. }
+            | ShmError::Taken { .. } => ExitCode::Unavailable,
             ShmError::Os { .. } => ExitCode::Os,
         };
         Self::new(code, error.to_string())

@@ -1,6 +1,6 @@
 //! `gnss2shm status`: how a running `gnss2shm run` stands, by its status socket.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use crate::time::Span;
 
 /// An answer that takes longer is none: it is written at once or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// An answer has some 2,000 bytes.
+const ANSWER_MAX: u64 = 64 * 1024;
 /// A program that is not there yet is looked for this often.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -111,7 +113,7 @@ impl Args {
                 None => format!("{} {} {}", now.since, now.sync, now.state),
             },
         };
-        let mut out = std::io::stdout().lock();
+        let mut out = super::stdout();
         writeln!(out, "{text}").and_then(|()| out.flush())
     }
 }
@@ -158,7 +160,10 @@ impl Lines {
         let failed =
             |why: &str| Failure::new(ExitCode::Unavailable, format!("the status socket {path} gives no {why}"));
         let mut line = String::new();
-        match self.from.read_line(&mut line) {
+        match self.from.by_ref().take(ANSWER_MAX).read_line(&mut line) {
+            Ok(_) if line.len() as u64 == ANSWER_MAX => {
+                return Err(failed("answer that ends: no gnss2shm answers there"));
+            }
             Ok(0) => return Ok(None),
             Ok(_) => {}
             // What the time that a socket waits ends with.

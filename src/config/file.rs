@@ -11,6 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::tables::{Given, KEYS, Key};
 use super::written::{Written, clipped};
 use super::{ConfigError, unknown};
+use crate::printable::printable;
 
 /// Settings that are longer are something else. Nothing bigger is read.
 const SIZE_MAX: u64 = 256 * 1024;
@@ -82,7 +83,7 @@ impl File {
         let refused = |wrong: Wrong| {
             let (line, column) = place(text, wrong.at);
             let quoted = if wrong.quoted.is_empty() { String::new() } else { format!("`{}`: ", wrong.quoted) };
-            ConfigError::File(printable(&format!("{name}:{line}:{column}: {quoted}{}", wrong.why)))
+            ConfigError::File(printable(&format!("{name}:{line}:{column}: {quoted}{}", wrong.why)).into_owned())
         };
         let root = DeTable::parse(text).map_err(|error| refused(no_toml(text, &error)))?;
         let mut reader = Reader { text, given: Given::default(), said: vec![], wrong: vec![] };
@@ -103,7 +104,7 @@ impl File {
     /// Why what is said in this place cannot be used.
     pub(super) fn wrong(&self, place: &Place, why: &str) -> ConfigError {
         let Place { line, column, quoted, .. } = place;
-        ConfigError::File(printable(&format!("{}:{line}:{column}: `{quoted}`: {why}", self.name)))
+        ConfigError::File(printable(&format!("{}:{line}:{column}: `{quoted}`: {why}", self.name)).into_owned())
     }
 }
 
@@ -201,9 +202,4 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-}
-
-/// On one line, and without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

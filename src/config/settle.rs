@@ -39,6 +39,7 @@ impl Settings {
             receiver,
             pulse,
             shm,
+            world_writable: given.shm.world_writable == Some(true),
             engine: engine(&given),
             sock: given.sock.path,
             status: given.status.socket,

@@ -43,7 +43,7 @@ impl Key {
             (Some(table), "device" | "server" | "path" | "enabled" | "unit" | "socket" | "listen") => {
                 format!("--{table}")
             }
-            (Some(table @ ("pps" | "gate")), _) => format!("--{table}-{}", self.name()),
+            (Some(table @ ("pps" | "gate" | "shm")), _) => format!("--{table}-{}", self.name()),
             _ => format!("--{}", self.name()),
         })
     }
@@ -216,6 +216,9 @@ settings! {
         /// Unit of chrony's SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]
         #[arg(id = "shm", long = "shm", value_name = "UNIT", allow_hyphen_values = true)]
         unit: Unit,
+        /// Write to a segment that other users may write to, too, as with `perm=0666` in chrony.conf: each can set the clock
+        #[arg(id = "shm-world-writable", long = "shm-world-writable", num_args = 0, default_missing_value = "true")]
+        world_writable: bool,
     }
 
     /// chrony's SOCK refclock.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::system::{Node, System, fits};
 use super::{Finding, Instance};
+use crate::trusted::user;
 
 /// The unit of the service.
 const UNIT: &str = "gnss2shm@.service";
@@ -87,7 +88,7 @@ pub struct Account {
 pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
     let name = unit.last("User").unwrap_or("gnss2shm");
     let mut found = traps(unit);
-    let user = user(system, name);
+    let user = user(&system.text("/etc/passwd").unwrap_or_default(), name);
     match (unit.is_installed, user) {
         (true, _) => {}
         (false, Some(_)) => found.push(Finding::warning(
@@ -199,16 +200,6 @@ struct Group {
     name: String,
     gid: u32,
     members: Vec<String>,
-}
-
-fn user(system: &System, wanted: &str) -> Option<(u32, u32)> {
-    let passwd = system.text("/etc/passwd").unwrap_or_default();
-    passwd.lines().find_map(|line| {
-        let mut field = line.split(':');
-        let (name, uid, gid) = (field.next()?, field.nth(1)?, field.next()?);
-        (name == wanted).then_some(())?;
-        Some((uid.parse().ok()?, gid.parse().ok()?))
-    })
 }
 
 fn groups(system: &System) -> Vec<Group> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::config::Settings;
+use crate::printable::printable;
 use crate::status::SOCKETS;
 use account::{Account, Unit};
 use chrony_conf::ChronyConf;
@@ -88,8 +89,8 @@ impl std::fmt::Display for Finding {
             Level::Warning => "warning",
             Level::Failure => "FAILURE",
         };
-        write!(f, "{level:<8} {:<14} {}", self.item, self.says)?;
-        self.cure.as_ref().map_or(Ok(()), |cure| write!(f, "; {cure}"))
+        write!(f, "{level:<8} {:<14} {}", self.item, printable(&self.says))?;
+        self.cure.as_ref().map_or(Ok(()), |cure| write!(f, "; {}", printable(cure)))
     }
 }
 
@@ -203,7 +204,7 @@ pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
 fn refclocks(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
     let mut found = vec![];
     if let Some(unit) = settings.shm {
-        found.extend(segment::check(patient, unit));
+        found.extend(segment::check(patient, unit, settings.world_writable));
     }
     if let Some(path) = &settings.sock {
         found.extend(sock::check(patient, path));

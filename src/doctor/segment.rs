@@ -3,13 +3,14 @@
 use super::processes::Process;
 use super::{Finding, Patient};
 use crate::config::GPSD_UNITS;
-use crate::sink::shm::{SIZE, Status, key, listed};
+use crate::sink::shm::{SIZE, Status, is_writable_by_others, key, listed, stranger};
+use crate::trusted::Trusted;
 
 const ITEM: &str = "SHM segment";
 /// A gpsd before 3.24 attaches every unit below this, a later one more.
 const UNITS_OF_OLD_GPSD: u8 = 8;
 
-pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
+pub(super) fn check(patient: &Patient<'_>, unit: u8, world_writable: bool) -> Vec<Finding> {
     const LISTING: &str = "/proc/sysvipc/shm";
     let key = key(unit);
     let text = match patient.system.text(LISTING) {
@@ -28,7 +29,7 @@ pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
         found.extend(gpsd(patient, unit, None));
         return found;
     };
-    let mut found = rights(patient, unit, &status);
+    let mut found = rights(patient, unit, &status, world_writable);
     found.extend(attached(patient, unit, &status));
     found.extend(gpsd(patient, unit, Some(&status)));
     let Status { uid, mode, size, nattch, .. } = status;
@@ -40,7 +41,7 @@ pub(super) fn check(patient: &Patient<'_>, unit: u8) -> Vec<Finding> {
 }
 
 /// Whether the service can write to it, and whether somebody else can.
-fn rights(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
+fn rights(patient: &Patient<'_>, unit: u8, status: &Status, world_writable: bool) -> Vec<Finding> {
     let Status { uid, gid, cuid, cgid, mode, size, cpid, .. } = *status;
     let key = key(unit);
     let remove = format!("stop chronyd, run `ipcrm -M {key:#x}`, start gnss2shm, then chronyd");
@@ -51,9 +52,7 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
         return vec![Finding::failure(ITEM, says, format!("stop what made it (process {cpid}); {remove}"))];
     }
     let Some(account) = &patient.account else { return vec![] };
-    let is_known = |uid| uid == 0 || uid == account.uid;
-    if !is_known(uid) || !is_known(cuid) {
-        let stranger = if is_known(cuid) { uid } else { cuid };
+    if let Some(stranger) = stranger(status, Trusted { me: account.uid, service: None }) {
         let says = format!("unit {unit} was made by, or belongs to, uid {stranger}, who could feed chronyd any time");
         return vec![Finding::failure(
             ITEM,
@@ -70,15 +69,14 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
             account.name,
             mode & 0o777
         );
-        let cure = format!(
-            "have gnss2shm start before chronyd, as its unit does, and remove this one: {remove}; or write `refclock SHM \
-             {unit}:perm=0666` in chrony.conf, after which any local user may set the clock"
-        );
+        let cure = format!("have gnss2shm start before chronyd, as its unit does, and remove this one: {remove}");
         return vec![Finding::failure(ITEM, says, cure)];
     }
-    if mode & 0o022 != 0 {
+    if is_writable_by_others(status) {
         let says = format!("unit {unit} has mode {:04o}: local users can write to it, and set the clock", mode & 0o777);
-        return vec![Finding::warning(ITEM, says, format!("take `:perm=` out of chrony.conf; {remove}"))];
+        let cure = format!("take `:perm=` out of chrony.conf; {remove}");
+        let finding = if world_writable { Finding::warning } else { Finding::failure };
+        return vec![finding(ITEM, says, cure)];
     }
     vec![]
 }

@@ -6,6 +6,7 @@
 mod error;
 mod reader;
 mod rules;
+mod trust;
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{Ordering, fence};
@@ -14,11 +15,13 @@ use crate::claim::{Claim, ClaimError};
 use crate::event::Sample;
 use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
 use crate::time::{NANOS, Span};
+use crate::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
 pub use error::{Access, ShmError, listed};
 pub use reader::{Contents, ShmReader, Snapshot};
 pub use rules::Finding;
+pub use trust::{is_writable_by_others, stranger};
 
 /// The key of a unit's segment, `0x4e545030 + unit`.
 pub const fn key(unit: u8) -> i32 {
@@ -29,6 +32,7 @@ pub const fn key(unit: u8) -> i32 {
 #[derive(Debug)]
 pub struct ShmSink {
     unit: u8,
+    world_writable: bool,
     segment: Segment,
     memory: Attachment<ReadWrite>,
     /// Held while the unit is ours: two writers would take turns, and chronyd cannot tell them apart.
@@ -40,14 +44,19 @@ impl ShmSink {
     ///
     /// A new segment has mode 0600 and belongs to root, whoever we are: chronyd attaches it as root and may lack
     /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
-    /// write to it, and nobody but root and we stand behind it.
+    /// write to it, only the [trusted](crate::trusted) stand behind it, and nobody else may write to it.
     pub fn open(unit: u8) -> Result<Self, ShmError> {
+        Self::open_with(unit, false)
+    }
+
+    /// The same; but an existing segment may be one that others can write to, where `world_writable` allows that.
+    pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, ShmError> {
         let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| match error {
             ClaimError::Taken(rival) => ShmError::Taken { unit, rival },
-            ClaimError::Os(source) => ShmError::Os { unit, call: "bind", source },
+            ClaimError::Os(source) => ShmError::Os { unit, call: "flock", source },
         })?;
-        let (segment, memory) = take(unit)?;
-        let mut sink = Self { unit, segment, memory, _claim: claim };
+        let (segment, memory) = take(unit, world_writable)?;
+        let mut sink = Self { unit, world_writable, segment, memory, _claim: claim };
         sink.invalidate();
         Ok(sink)
     }
@@ -58,7 +67,7 @@ impl ShmSink {
         if !self.status()?.is_removed() {
             return Ok(false);
         }
-        (self.segment, self.memory) = take(self.unit)?;
+        (self.segment, self.memory) = take(self.unit, self.world_writable)?;
         self.invalidate();
         Ok(true)
     }
@@ -105,7 +114,7 @@ impl Drop for ShmSink {
 }
 
 /// The unit's segment, if it is ours to write to.
-fn take(unit: u8) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
+fn take(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
     let os = |call| move |source| ShmError::Os { unit, call, source };
     let segment = find_or_create(unit).map_err(os("shmget"))?;
     let denied = |error: io::Error, call| match error.kind() {
@@ -113,12 +122,14 @@ fn take(unit: u8) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
         _ => os(call)(error),
     };
     let status = segment.status().map_err(|e| denied(e, "shmctl(IPC_STAT)"))?;
-    let me = sysv_shm::effective_uid();
     if status.size < SIZE {
         return Err(ShmError::TooSmall { unit, status });
     }
-    if is_strangers(&status, me) {
-        return Err(ShmError::Stranger { unit, status });
+    if let Some(stranger) = stranger(&status, Trusted::now()) {
+        return Err(ShmError::Stranger { unit, stranger, status });
+    }
+    if is_writable_by_others(&status) && !world_writable {
+        return Err(ShmError::WorldWritable { unit, status });
     }
     // Not only a new one: an earlier start may have ended between creating it and giving it away.
     if status.uid != 0 {
@@ -137,13 +148,6 @@ fn find_or_create(unit: u8) -> io::Result<Segment> {
         },
         found => found,
     }
-}
-
-/// Owner and creator both can write for ever, so each must be root or us. Root also takes what is root's but was
-/// created by another user: that is what our own service leaves behind.
-fn is_strangers(status: &Status, me: u32) -> bool {
-    let ours = |uid| uid == 0 || uid == me;
-    !(ours(status.uid) && (me == 0 || ours(status.cuid)))
 }
 
 fn fields_of(sample: &Sample) -> Fields {
@@ -194,34 +198,6 @@ mod tests {
             let f = fields_of(&sample);
             assert_eq!((f.receive_sec, f.receive_nsec, f.receive_usec), (sec, nsec, nsec / 1_000));
             assert_eq!((f.clock_sec, f.clock_nsec, f.clock_usec, f.leap, f.mode), (3, 0, 0, 2, 1));
-        }
-    }
-
-    #[test]
-    fn a_segment_of_somebody_else_is_a_strangers() {
-        let status = |uid, cuid| Status {
-            id: 0,
-            uid,
-            gid: 0,
-            cuid,
-            cgid: 0,
-            mode: 0o666,
-            size: SIZE,
-            cpid: 0,
-            lpid: 0,
-            nattch: 0,
-        };
-        for (uid, cuid, me, strangers) in [
-            (0, 0, 0, false),
-            (0, 0, 998, false),     // chronyd's, with perm=0666
-            (0, 998, 998, false),   // ours
-            (998, 998, 998, false), // ours, not yet given to root
-            (0, 998, 0, false),     // our service's, and root looks after it
-            (0, 1000, 998, true),   // planted: the creator keeps his rights
-            (1000, 0, 998, true),
-            (1000, 1000, 0, true),
-        ] {
-            assert_eq!(is_strangers(&status(uid, cuid), me), strangers, "owner {uid} creator {cuid} me {me}");
         }
     }
 }

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use super::feed::{Closed, Feed, READ_MAX};
 use super::server::Server;
 use crate::event::{Event, Lost, SourceChange};
+use crate::printable::printable;
 use crate::sys::clock::raw_now;
 use clock::Arrival;
 use lines::Lines;
@@ -89,7 +90,7 @@ async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> 
             retry = first;
         }
         if over.useful || why.as_ref() != Some(&over.why) {
-            warn!("{}; waiting for it", over.why);
+            warn!("{}; waiting for it", printable(&over.why));
             feed.lost(Lost::Gpsd).await?;
         }
         why = Some(over.why);
@@ -155,8 +156,8 @@ async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, f
                     useful |= matches!(event, Event::Source { change: SourceChange::SentencesOpen, .. });
                     feed.send(event).await?;
                 }
-                Act::Say(sentence) => info!("{sentence}"),
-                Act::Warn(sentence) => warn!("{sentence}"),
+                Act::Say(sentence) => info!("{}", printable(&sentence)),
+                Act::Warn(sentence) => warn!("{}", printable(&sentence)),
                 Act::Ask(request) => match timeout(PATIENCE, stream.write_all(request.as_bytes())).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => return Ok(Over { why: format!("{name} is gone: {error}"), useful }),

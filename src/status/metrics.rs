@@ -1,5 +1,6 @@
 //! The same board as OpenMetrics, over HTTP on loopback: `GET /metrics`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -17,16 +18,20 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use tracing::warn;
 
 use super::PAUSE;
 use super::server::SharedBoard;
 use super::snapshot::Snapshot;
-use crate::claim::{Claim, Rival};
+use crate::claim::{Claim, ClaimError, Rival};
 use crate::event::Reason;
 
-/// Connections at a time; whoever comes when they are all taken waits in the kernel's queue.
+/// Connections at a time. Whoever comes when they are all taken ends the oldest: who has something to ask is answered
+/// at once.
 const CONNECTIONS: usize = 8;
+/// Where the address is not to be had, it is tried again this often.
+const RETRY: Duration = Duration::from_secs(10);
 /// A connection may take this long, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The content type of OpenMetrics 1.0.
@@ -78,7 +83,11 @@ impl MetricsServer {
         match TcpListener::bind(address).await {
             Ok(listener) => Ok(Self { listener, _claim: Claim::take(&name).ok() }),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                Err(MetricsError::InUse(address, Some(Rival::with(&name)).filter(|rival| rival.pid.is_some())))
+                let rival = match Claim::take(&name) {
+                    Err(ClaimError::Taken(rival)) => Some(rival),
+                    Ok(_) | Err(ClaimError::Os(_)) => None,
+                };
+                Err(MetricsError::InUse(address, rival))
             }
             Err(error) => Err(MetricsError::Io(address, error)),
         }
@@ -89,15 +98,20 @@ impl MetricsServer {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Metrics(board)));
         let registry = Arc::new(registry);
-        let free = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut connections: VecDeque<AbortHandle> = VecDeque::new();
         loop {
-            let Ok(place) = Arc::clone(&free).acquire_owned().await else { return };
             let Ok((client, _)) = self.listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            connections.retain(|connection| !connection.is_finished());
+            if connections.len() >= CONNECTIONS
+                && let Some(oldest) = connections.pop_front()
+            {
+                oldest.abort();
+            }
             let registry = Arc::clone(&registry);
-            tokio::spawn(async move {
+            let connection = tokio::spawn(async move {
                 let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&registry, &request))));
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -107,9 +121,28 @@ impl MetricsServer {
                     .max_buf_size(16 * 1024)
                     .serve_connection(TokioIo::new(client), answer);
                 let _ = tokio::time::timeout(PATIENCE, connection).await; // a client's trouble is his own
-                drop(place);
             });
+            connections.push_back(connection.abort_handle());
         }
+    }
+}
+
+/// Serves metrics at this address for as long as it is polled. One that is not to be had is tried again, and said once:
+/// the time does not depend on who looks at it.
+pub async fn serve(address: SocketAddr, board: SharedBoard) {
+    let mut said = String::new();
+    loop {
+        match MetricsServer::bind(address).await {
+            Ok(server) => return server.run(board).await,
+            Err(error) => {
+                let error = error.to_string();
+                if error != said {
+                    warn!("{error}; samples are published all the same, and it is tried again");
+                    said = error;
+                }
+            }
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
 

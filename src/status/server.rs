@@ -3,8 +3,10 @@
 //! a client can ask for.
 
 use std::fmt;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +55,15 @@ type Identity = (u64, u64);
 fn socket_at(path: &Path) -> Option<Identity> {
     let found = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
     Some((found.dev(), found.ino()))
+}
+
+/// Lets everybody connect to the socket at this path, and touches nothing else, whatever is there by now.
+fn open_to_all(path: &Path) -> io::Result<()> {
+    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    if !socket.metadata()?.file_type().is_socket() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
 }
 
 /// Why there can be no status socket.
@@ -121,7 +132,7 @@ impl StatusServer {
             Err(error) => return Err(cannot(error)),
         }
         let listener = UnixListener::bind(path).map_err(cannot)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(cannot)?;
+        open_to_all(path).map_err(cannot)?;
         Ok(listener)
     }
 

@@ -13,12 +13,14 @@ const NTPSEC_STARTS: libc::c_long = 16;
 pub fn max_error() -> io::Result<Option<Span>> {
     // SAFETY: a timex is plain integers, for which zero is a value; modes = 0 asks and sets nothing.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a timex of our own.
-    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    // The C library's function would ask by clock_adjtime(2), which the unit forbids: that steps a PHC, too, without any
+    // capability.
+    // SAFETY: adjtimex(2) takes a pointer, and this is to a timex of our own.
+    let state = unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) };
     if state < 0 {
         return Err(io::Error::last_os_error());
     }
-    let is_claimed = state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0;
+    let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
     let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
     Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
 }

@@ -9,6 +9,7 @@ pub mod ethtool;
 pub mod eventfd;
 pub mod flock;
 mod ioctl;
+pub mod limits;
 pub mod listener;
 pub mod pps;
 pub mod ptp;

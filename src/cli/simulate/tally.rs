@@ -108,7 +108,7 @@ impl Tally {
 }
 
 fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
+    writeln!(crate::cli::stdout(), "{line}")
 }
 
 fn sample_line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {

@@ -34,8 +34,17 @@ pub enum ShmError {
         /// The segment.
         status: Status,
     },
-    /// The segment belongs to a user who is neither root nor us, and who could feed chronyd any time.
+    /// A user who is neither root nor us nor the service's made the segment or owns it, and could feed chronyd any time.
     Stranger {
+        /// Which unit.
+        unit: u8,
+        /// Which user.
+        stranger: u32,
+        /// The segment.
+        status: Status,
+    },
+    /// Users who are neither owner nor creator may write to the segment, and nobody has allowed that.
+    WorldWritable {
         /// Which unit.
         unit: u8,
         /// The segment.
@@ -101,6 +110,7 @@ impl fmt::Display for ShmError {
         | Self::Denied { unit, .. }
         | Self::TooSmall { unit, .. }
         | Self::Stranger { unit, .. }
+        | Self::WorldWritable { unit, .. }
         | Self::Taken { unit, .. }
         | Self::Os { unit, .. }) = self;
         let key = key(*unit);
@@ -115,10 +125,9 @@ impl fmt::Display for ShmError {
             Self::Denied { access: Access::Write, uid, status, .. } => write!(
                 f,
                 "uid {uid} may not write to the segment{}; three cures: start gnss2shm before chronyd, so that the \
-                 segment is ours (an existing one outlives chronyd and must be removed first); or write `SHM \
-                 {unit}:perm=0666` in chrony.conf (any local user may then set the clock; it also takes a new \
-                 segment); or, to remove a stale one, stop chronyd, run `ipcrm -M {key:#x}`, and start gnss2shm, then \
-                 chronyd",
+                 segment is ours; or, as an existing one outlives chronyd, stop chronyd, remove it with `ipcrm -M \
+                 {key:#x}`, and start gnss2shm, then chronyd; or give another unit with --shm, here and in \
+                 chrony.conf",
                 Described(status.as_ref())
             ),
             Self::TooSmall { status, .. } => write!(
@@ -128,13 +137,19 @@ impl fmt::Display for ShmError {
                 Described(Some(status)),
                 status.cpid
             ),
-            Self::Stranger { status, .. } => write!(
+            Self::Stranger { stranger, status, .. } => write!(
                 f,
-                "the segment{} was made by uid {}, who could feed chronyd any time: choose another unit, or stop \
-                 chronyd and what made it (pid {}), then remove it with `ipcrm -M {key:#x}`",
+                "the segment{} is uid {stranger}'s, who could feed chronyd any time: stop chronyd and what made it \
+                 (pid {}), then remove it with `ipcrm -M {key:#x}`, or give another unit with --shm",
                 Described(Some(status)),
-                status.cuid,
                 status.cpid
+            ),
+            Self::WorldWritable { status, .. } => write!(
+                f,
+                "other users may write to the segment{}, and so set the clock: take `perm=` out of chrony.conf, stop \
+                 chronyd, and remove it with `ipcrm -M {key:#x}`; gpsd makes such ones at units 2 to 11; or allow it \
+                 with --shm-world-writable",
+                Described(Some(status))
             ),
             Self::Taken { rival, .. } => write!(
                 f,
@@ -159,7 +174,8 @@ struct Described<'a>(Option<&'a Status>);
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(s) = self.0 else { return Ok(()) };
-        write!(f, " (owner uid {}, mode {:04o}, {} bytes)", s.uid, s.mode & 0o777, s.size)
+        let Status { uid, cuid, mode, size, .. } = s;
+        write!(f, " (owner uid {uid}, creator uid {cuid}, mode {:04o}, {size} bytes)", mode & 0o777)
     }
 }
 
@@ -191,11 +207,18 @@ mod tests {
             (ShmError::Missing { unit: 0 }, vec!["no such segment", "start gnss2shm"]),
             (
                 ShmError::Denied { unit: 0, access: Access::Write, uid: 998, status: Some(status) },
-                vec!["uid 998 may not write", "mode 0640", "before chronyd", "perm=0666", "ipcrm -M 0x4e545030"],
+                vec!["uid 998 may not write", "mode 0640", "before chronyd", "--shm", "ipcrm -M 0x4e545030"],
             ),
             (ShmError::Denied { unit: 0, access: Access::Read, uid: 998, status: None }, vec!["as root"]),
             (ShmError::TooSmall { unit: 0, status }, vec!["owner uid 0", "96 bytes", "ipcrm -M 0x4e545030"]),
-            (ShmError::Stranger { unit: 0, status }, vec!["uid 998", "mode 0640", "ipcrm -M 0x4e545030"]),
+            (
+                ShmError::Stranger { unit: 0, stranger: 998, status },
+                vec!["is uid 998's", "owner uid 0, creator uid 998, mode 0640", "ipcrm -M 0x4e545030"],
+            ),
+            (
+                ShmError::WorldWritable { unit: 0, status },
+                vec!["other users", "perm=", "ipcrm -M 0x4e545030", "--shm-world-writable"],
+            ),
             (ShmError::Taken { unit: 0, rival: Rival::default() }, vec!["another program", "--shm"]),
             (
                 ShmError::Os { unit: 0, call: "shmget", source: io::Error::from_raw_os_error(libc::ENOSPC) },

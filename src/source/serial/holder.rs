@@ -91,42 +91,12 @@ pub(crate) fn fds(pid: u32) -> impl Iterator<Item = PathBuf> {
     open.map(|fd| fd.path())
 }
 
-/// A file, whatever its name: its device and its inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct File {
-    device: u64,
-    inode: u64,
-}
-
-impl File {
-    /// The one that is at this path.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().map(|meta| Self { device: meta.dev(), inode: meta.ino() })
-    }
-}
-
 /// Whether a descriptor of [`fds`] is open for reading and not for writing, and at this path, which is canonical. Only
 /// the link is looked at: what it leads to may be on a server that does not answer.
 pub(crate) fn reads(fd: &Path, path: &Path) -> bool {
     // The mode of the link is that of the descriptor, proc_pid_fd(5).
     fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400)
         && fs::read_link(fd).is_ok_and(|name| name == path)
-}
-
-/// The process that has it locked, whoever's it is.
-pub(crate) fn locker(path: &Path) -> Option<Holder> {
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    locked_by(&locks, File::of(path)?).map(Holder::new)
-}
-
-/// Who holds the lock of flock(2) on a file, by the text of /proc/locks, `proc_locks(5)`.
-fn locked_by(locks: &str, file: File) -> Option<u32> {
-    let (major, minor) = (libc::major(file.device), libc::minor(file.device));
-    let place = format!("{major:02x}:{minor:02x}:{}", file.inode);
-    locks.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [_, "FLOCK", _, _, pid, at, ..] if *at == place => pid.parse().ok().filter(|pid| *pid != 0),
-        _ => None,
-    })
 }
 
 /// Who has the device, and the cure.
@@ -164,22 +134,6 @@ pub(crate) fn list(holders: &[Holder]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // As Linux 6.18 prints it.
-    const LOCKS: &str = "\
-1: POSIX  ADVISORY  WRITE 640 08:01:131 0 EOF
-2: FLOCK  ADVISORY  WRITE 812 08:01:131 0 EOF
-2: -> FLOCK  ADVISORY  WRITE 900 08:01:131 0 EOF
-3: FLOCK  ADVISORY  WRITE 7 103:1a:131 0 EOF
-";
-
-    #[test]
-    fn a_locks_holder_is_found_by_device_and_inode() {
-        let by = |major, minor, inode| locked_by(LOCKS, File { device: libc::makedev(major, minor), inode });
-        assert_eq!((by(8, 1, 131), by(0x103, 0x1a, 131)), (Some(812), Some(7)));
-        assert_eq!((by(8, 1, 132), by(8, 2, 131)), (None, None));
-        assert_eq!(locked_by("garbage\n1: FLOCK", File { device: 0, inode: 0 }), None);
-    }
 
     #[test]
     fn an_ldattach_that_stamps_the_pulse_is_no_holder_and_any_other_is() {

@@ -65,7 +65,7 @@ fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, SourceError>
 
 fn held(path: &Path) -> String {
     let shown = path.display();
-    let holder = holder::locker(path).or_else(|| {
+    let holder = processes::locker(path).map(Holder::new).or_else(|| {
         let real = fs::canonicalize(path).ok()?;
         let mut readers = processes::others().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
         readers.next().map(Holder::new)

@@ -73,6 +73,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not say whether there is a fix'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantisation error that u-blox\'s TIM-TP announces for it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Write to a segment that other users may write to, too, as with `perm=0666` in chrony.conf: each can set the clock'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Say every sample and every rejection in the log'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; may be given several times [default: every serial port that nobody uses]' -r

@@ -1,0 +1,73 @@
+//! Text that is not ours, on its way to a terminal or a log: what a receiver's server, another process or a file says
+//! may hold what a terminal obeys, or a line break that begins a line of the log.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// On one line, and with what a terminal would obey written out: `\u{1b}[31m`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(is_obeyed) { Cow::Owned(escaped(text, |_| false)) } else { Cow::Borrowed(text) }
+}
+
+/// Control characters, and those that turn the direction in which text is shown.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, passes: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) && !passes(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// What is written here is [printable], line by line.
+#[derive(Debug)]
+pub struct Printable<W>(pub W);
+
+impl<W: Write> Write for Printable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.iter().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
+            self.0.write_all(bytes)?; // nearly always, and much faster
+        } else {
+            let text = String::from_utf8_lossy(bytes);
+            self.0.write_all(escaped(&text, |c| c == '\n').as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        for (text, shown) in [
+            ("/dev/ttyS0", "/dev/ttyS0"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("a\r\nb\t\0", "a\\r\\nb\\t\\u{0}"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("ab\u{202e}dc", "ab\\u{202e}dc"),
+            ("Empf\u{e4}nger", "Empf\u{e4}nger"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+
+    #[test]
+    fn lines_stay_lines_where_they_are_ours() {
+        let mut written = Printable(Vec::new());
+        written.write_all(b"state Locked\n\x1b[0m\n").unwrap();
+        assert_eq!(written.0, b"state Locked\n\\u{1b}[0m\n");
+    }
+}
