@@ -91,8 +91,8 @@ mod tests {
             alarm.set(Duration::from_millis(10));
             std::thread::sleep(Duration::from_millis(20)); // it has expired, and nobody has waited
             alarm.set(Duration::from_millis(60));
-            let cancelled = tokio::time::timeout(Duration::from_millis(5), alarm.rung()).await;
-            assert!(cancelled.is_err());
+            let canceled = tokio::time::timeout(Duration::from_millis(5), alarm.rung()).await;
+            assert!(canceled.is_err());
             alarm.rung().await;
             assert!(begin.elapsed() >= Duration::from_millis(80));
         });

@@ -22,7 +22,14 @@ const LINKS: usize = 40;
 /// The kernel lets go of it even after kill -9; the file stays, and says nothing.
 #[derive(Debug)]
 pub struct Claim {
-    _locks: Vec<File>,
+    locks: Vec<File>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // A child that is about to be another program still has the file open.
+        self.locks.iter().for_each(|file| drop(flock::unlock(file)));
+    }
 }
 
 /// Why there is no claim.
@@ -37,7 +44,7 @@ pub enum ClaimError {
 impl Claim {
     /// Claims what this names.
     pub fn take(name: &str) -> Result<Self, ClaimError> {
-        Ok(Self { _locks: vec![lock(name)?] })
+        Ok(Self { locks: vec![lock(name)?] })
     }
 
     /// Claims a path for this purpose, by whichever links it is reached and whether anything is there or not.
@@ -45,7 +52,7 @@ impl Claim {
         // A path may be longer than a file's name.
         let name = |place: &PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
         let locks = places(path).iter().map(|place| lock(&name(place))).collect::<Result<_, _>>()?;
-        Ok(Self { _locks: locks })
+        Ok(Self { locks })
     }
 }
 

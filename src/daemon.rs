@@ -77,7 +77,7 @@ fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
 pub fn log(engine: &Engine, verdict: &Verdict) {
     match verdict {
         Verdict::StateChanged { from, to } => log_state(engine, *from, *to),
-        Verdict::Relabelled { seconds } => warn!(
+        Verdict::Relabeled { seconds } => warn!(
             seconds,
             "the sentences agree on another second than before ({seconds:+} s): a leap second, or the receiver has now \
              learnt how many there were"
@@ -85,7 +85,7 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
         Verdict::Contradiction(figures) => warn!("{figures}"),
         Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
         Verdict::WitnessOverruled { offset } => warn!(
-            "the system clock is synchronised and disagrees by {offset}; publishing all the same, because \
+            "the system clock is synchronized and disagrees by {offset}; publishing all the same, because \
              witness is \"warn\""
         ),
         Verdict::Sample(sample) => debug!(

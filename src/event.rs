@@ -23,7 +23,7 @@ pub enum Event {
     Bytes(Bytes),
     /// What another program has read from the receiver.
     Report(Report),
-    /// A pulse edge, time stamped by the PHC.
+    /// A pulse edge, timestamped by the PHC.
     Edge(Edge),
     /// One moment read on all three clocks.
     CrossTs(CrossTs),
@@ -90,13 +90,13 @@ pub enum Says {
 /// is, the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// The time stamp; of a kernel PPS device it is `CLOCK_REALTIME`.
+    /// The timestamp; of a kernel PPS device it is `CLOCK_REALTIME`.
     pub phc: Instant<Phc>,
     /// When the event was read from the kernel; never before the edge, sometimes long after it.
     pub read_at: Instant<Raw>,
 }
 
-/// A cross time stamp: the same moment on all three clocks.
+/// A cross timestamp: the same moment on all three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrossTs {
     /// PTP hardware clock; the system clock's reading once more where a kernel PPS device stamps the edges.
@@ -114,7 +114,7 @@ pub struct CrossTs {
 pub struct Witness {
     /// When it was asked.
     pub raw: Instant<Raw>,
-    /// How far the system clock can be off, at most; `None` while nobody synchronises it.
+    /// How far the system clock can be off, at most; `None` while nobody synchronizes it.
     pub max_error: Option<Span>,
 }
 

@@ -1,7 +1,7 @@
 //! Names for input that is not NMEA. A name is given for what noise cannot look like: a whole frame with a right
 //! checksum, several messages in a row, or words. The header of a frame alone is none: any noise has its two bytes.
 //!
-//! This is a small table of what users meet, and no catalogue. The frames of u-blox are cut out by
+//! This is a small table of what users meet, and no catalog. The frames of u-blox are cut out by
 //! [`crate::nmea::Framer`], for they are read; of the others it is only asked whether they come. Each protocol is looked
 //! for by itself, and no byte is kept from the text: sentences among the frames are read as ever.
 
@@ -99,9 +99,9 @@ pub fn reads_like_a_sentence(line: &str) -> bool {
     (4..=8).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// Recognises frames in a stream of bytes. It keeps none of them.
+/// Recognizes frames in a stream of bytes. It keeps none of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Recogniser {
+pub struct Recognizer {
     frames: [Frame; PROTOCOLS.len()],
     tsip: Tsip,
     greis: Greis,
@@ -109,7 +109,7 @@ pub struct Recogniser {
     greeting: usize,
 }
 
-impl Recogniser {
+impl Recognizer {
     /// Takes a byte; what it completes.
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;

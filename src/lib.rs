@@ -1,4 +1,4 @@
-//! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock time stamped, and hands
+//! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock timestamped, and hands
 //! chronyd finished samples through its SHM or SOCK refclock.
 //!
 //! # Architecture

@@ -52,7 +52,7 @@ pub enum Kind {
     /// u-blox's PUBX,04: time, date, and the leap seconds that they are reckoned with. It names no second of its own:
     /// it does not say whether there is a fix.
     Clock(Option<LeapSeconds>),
-    /// u-blox's binary NAV-TIMEUTC, which is no sentence but says the same.
+    /// u-blox's binary NAV-TIMEUTC, which is not a sentence but says the same.
     TimeUtc,
     /// u-blox's binary NAV-PVT: time, date and the fix.
     Pvt,

@@ -16,7 +16,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(end);
     let unit = unit.trim_start();
     if number.is_empty() {
-        return Err(format!("`{text}` is no size: allowed is {ALLOWED}"));
+        return Err(format!("`{text}` is not a size: allowed is {ALLOWED}"));
     }
     if unit.is_empty() {
         return Err(format!("`{text}` has no unit: write {text}MB; allowed is {ALLOWED}"));
@@ -45,9 +45,9 @@ mod tests {
     fn refusals_name_what_is_wrong() {
         for (text, why) in [
             ("64", "no unit: write 64MB"),
-            ("", "no size"),
-            ("MB", "no size"),
-            ("-1MB", "no size"),
+            ("", "not a size"),
+            ("MB", "not a size"),
+            ("-1MB", "not a size"),
             ("1.5MB", "unknown unit"),
             ("64MiB", "unknown unit"),
             ("64mb", "unknown unit"),

@@ -23,7 +23,7 @@ impl Summary {
             Verdict::Sample(_) => self.samples += 1,
             Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
             Verdict::StateChanged { .. }
-            | Verdict::Relabelled { .. }
+            | Verdict::Relabeled { .. }
             | Verdict::Contradiction(_)
             | Verdict::RolledOver { .. }
             | Verdict::WitnessOverruled { .. } => {}

@@ -1,5 +1,5 @@
 //! u-blox's binary protocol UBX, as far as it is about time. [`crate::nmea::Framer`] cuts its frames out of the bytes;
-//! here they are recognised and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-PVT,
+//! here they are recognized and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-PVT,
 //! NAV-TIMEUTC, NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside, but for NAV-PVT, which
 //! begins with u-blox 7 and has 84 bytes there.
 //!
@@ -22,7 +22,7 @@ const PAYLOAD_MAX: usize = 4_096;
 
 /// A pulse that is announced for a time further off a second than this is not that second's.
 const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
-/// No quantisation is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
+/// No quantization is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
 const QUANTISATION_MAX: Span = Span::from_nanos(50);
 
 /// What bytes begin.

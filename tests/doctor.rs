@@ -399,7 +399,7 @@ fn faults_of_the_receiver_are_found() {
     planted(
         "no-tty",
         |machine| machine.remove("/sys/class/tty/ttyS0"),
-        &[("receiver", Failure, "is no serial port", "name a tty")],
+        &[("receiver", Failure, "is not a serial port", "name a tty")],
     );
     planted(
         "no-hardware",
@@ -457,7 +457,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-extts",
         |machine| machine.write("/sys/class/ptp/ptp0/n_external_timestamps", "0\n"),
-        &[("pulse", Failure, "ptp0 has no external time stamps", "[pps]")],
+        &[("pulse", Failure, "ptp0 has no external timestamps", "[pps]")],
     );
     planted(
         "no-channel",
@@ -908,7 +908,10 @@ fn a_path_is_no_instance() {
         let found = examine(&machine.system, &Instance::find(&machine.system, Some(name), None).unwrap());
         let lines = lines(&found);
         assert!(found.len() == 1 && worst(&found) == Level::Failure, "{lines}");
-        assert!(lines.contains(&format!("{name} is no name of an instance")) && lines.contains("--config"), "{lines}");
+        assert!(
+            lines.contains(&format!("{name} is not a name of an instance")) && lines.contains("--config"),
+            "{lines}"
+        );
     }
 }
 

@@ -145,11 +145,11 @@ fn states_and_sources_in_alerts_and_dashboard_are_those_that_are_served() {
     for state in selectors.iter().flat_map(|(states, _)| states.trim_matches(['~', '"']).split('|')) {
         assert!(known(state), "{state} is no state");
     }
-    // The colours of the dashboard's states.
+    // The colors of the dashboard's states.
     let dashboard = dashboard().to_string();
     for series in &states {
         let state = series.labels.trim_start_matches("{state=").trim_end_matches('}');
-        assert!(dashboard.contains(&format!("\"options\":{state}")), "{state} has no colour");
+        assert!(dashboard.contains(&format!("\"options\":{state}")), "{state} has no color");
     }
 }
 

@@ -282,8 +282,8 @@ fn what_cannot_be_recorded_to_ends_the_process_at_start() {
     let (device, unit) = (machine.name().unwrap(), TestUnit::claim());
     for (args, code, says) in [
         (&["--record", "/nonexistent/rec"][..], 73, "/nonexistent/rec cannot be recorded to"),
-        (&["--record", "/dev/full"], 78, "/dev/full is no regular file"),
-        (&["--record", "/tmp"], 78, "/tmp is no regular file"),
+        (&["--record", "/dev/full"], 78, "/dev/full is not a regular file"),
+        (&["--record", "/tmp"], 78, "/tmp is not a regular file"),
         (&["--record-size", "1GB"], 64, "--record"),
         (&["--record", "x", "--record-size", "64"], 64, "no unit"),
     ] {

@@ -204,17 +204,17 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
         ("# receiver: none\n".into(), 65, "standard input has no header: no recording"),
         ("# receiver: no".into(), 65, "standard input breaks off before its header"),
         ("gnss2shm-rec".into(), 65, "standard input breaks off before its header"),
-        ("hello\n".into(), 65, "standard input: line 1: this is no recording"),
+        ("hello\n".into(), 65, "standard input: line 1: this is not a recording"),
         ("gnss2shm-recording 7\n".into(), 65, "line 1: the recording has format 7"),
-        ("\0".repeat(300_000), 65, "line 1: this is no recording"),
+        ("\0".repeat(300_000), 65, "line 1: this is not a recording"),
     ] {
         let output = replay(&["-"], input.as_bytes());
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), said.contains(says)), (Some(code), true), "{says}: {said}");
-        assert!(output.stdout.is_empty(), "{says}: what is no recording has no summary");
+        assert!(output.stdout.is_empty(), "{says}: what is not a recording has no summary");
     }
     // Damaged in the middle: what came before it counts, and both streams say where that is.
-    for (rest, says) in [("12 jump\n12 tick\n", "`jump` is no keyword"), (&"1".repeat(300_000), "longer than")] {
+    for (rest, says) in [("12 jump\n12 tick\n", "`jump` is not a keyword"), (&"1".repeat(300_000), "longer than")] {
         let output = replay(&["--quiet", "-"], format!("{good}{rest}").as_bytes());
         let [summary, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         let line = count + 1;

@@ -178,7 +178,7 @@ fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant(
         ),
         ("[[serial]]\ndevice = \"x\"", "1:3", "`[[serial]]`: allowed is a table, [serial] on a line of its own"),
         ("[holdover]", "1:2", "allowed is a time from 0s to 24h"),
-        ("[width]", "1:2", "width is no table, but a key, and belongs in [pulse]"),
+        ("[width]", "1:2", "width is not a table, but a key, and belongs in [pulse]"),
         ("[seriel]", "1:2", "did you mean [serial]?"),
         ("[nothing-like-it]", "1:2", "allowed are [serial], [gpsd]"),
         ("[serial]\nbuad = 9600", "2:1", "device and baud are allowed: did you mean baud?"),
@@ -189,8 +189,8 @@ fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant(
         ("serail = \"x\"", "1:1", "did you mean the table [serial]?"),
         ("nothing-like-it = 1", "1:1", "holdover, rollover, witness and conventions are allowed"),
         // The first one of several.
-        ("[tcp]\nserver = 1\n[serial]\nbaud = 1", "2:10", "no host and port"),
-        ("[serial]\nbaud = 1\n[fifo]\npath = 1", "2:8", "no baud rate"),
+        ("[tcp]\nserver = 1\n[serial]\nbaud = 1", "2:10", "not a host and port"),
+        ("[serial]\nbaud = 1\n[fifo]\npath = 1", "2:8", "not a baud rate"),
     ] {
         let said = refusal(text);
         assert!(said.starts_with(&format!("x.toml:{at}: `")) && said.contains(what), "{text}: {said}");
@@ -205,7 +205,7 @@ fn what_is_no_toml_is_told_in_one_sentence_with_what_is_allowed_of_a_key_that_th
         ("[serial]\n[serial]", "2:2", "`[serial]`: this is given twice"),
         ("\u{feff}witness = 1", "1:11", "`witness = 1`"),
         ("[serial]\r\nbaud = 1\r\n", "2:8", "`baud = 1`"),
-        ("[serial]\nbaud = \"a\\nb\\u001b[1m\"", "2:8", "no baud rate"),
+        ("[serial]\nbaud = \"a\\nb\\u001b[1m\"", "2:8", "not a baud rate"),
         ("[serial]\nbaud = [1,\n2]", "2:8", "`baud = [1,\\n2]`"),
         ("[serial\n", "1:8", "unclosed table: allowed here is `]`"),
     ] {

@@ -109,8 +109,8 @@ fn what_can_never_be_a_refclocks_socket_is_refused() {
     for (path, says) in [
         (Path::new(""), "1 to 107 bytes"),
         (long.as_path(), "1 to 107 bytes"),
-        (&dir.join("file"), "no socket"),
-        (dir.path(), "no socket"),
+        (&dir.join("file"), "not a socket"),
+        (dir.path(), "not a socket"),
         (Path::new("/run/chrony/chronyd.sock"), "chronyc's commands"),
     ] {
         let error = SockSink::open(path).unwrap_err();

@@ -393,7 +393,7 @@ fn an_inserted_second_that_the_receiver_announces_yields_no_wrong_sample() {
     }
 }
 
-/// The quantisation error of that second's pulse.
+/// The quantization error of that second's pulse.
 fn picos(n: i64) -> i64 {
     (n * 7_919).rem_euclid(21_000) - 10_500
 }

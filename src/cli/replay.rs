@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         read?;
     }
     match (damage, reader.has_header(), reader.breaks_off()) {
-        // What is no recording has no summary.
+        // What is not a recording has no summary.
         (Some(damage), false, _) => wrong(format!("{}: {damage}", args.file)),
         (None, false, true) => wrong(format!("{} breaks off before its header: no recording", args.file)),
         (None, false, false) => wrong(format!("{} has no header: no recording", args.file)),
@@ -175,7 +175,7 @@ impl Total {
             }
             Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
             Verdict::StateChanged { from, .. } => self.stayed(from.to_string(), in_state),
-            Verdict::Relabelled { .. }
+            Verdict::Relabeled { .. }
             | Verdict::Contradiction(_)
             | Verdict::RolledOver { .. }
             | Verdict::WitnessOverruled { .. } => {}
@@ -230,7 +230,7 @@ impl fmt::Display for Told<'_> {
         match self.0 {
             Verdict::Sample(sample) => tell_sample(f, sample),
             Verdict::Rejected(reason) => write!(f, "rejected {}: {reason}", reason.key()),
-            Verdict::Relabelled { seconds } => write!(f, "relabelled {seconds:+} s"),
+            Verdict::Relabeled { seconds } => write!(f, "relabeled {seconds:+} s"),
             Verdict::Contradiction(contradiction) => write!(f, "contradiction: {contradiction}"),
             Verdict::RolledOver { weeks } => write!(f, "rolled-over {weeks:+} weeks"),
             Verdict::WitnessOverruled { offset } => write!(f, "witness-overruled offset {offset}"),

@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// Pulse width
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
     width: Span,
-    /// Which edges the NIC time stamps
+    /// Which edges the NIC timestamps
     #[arg(long, value_enum, default_value = "both")]
     edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
@@ -76,7 +76,7 @@ pub(super) struct Args {
     /// Unit of chrony's SHM refclock to write to
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "2")]
     shm: Unit,
-    /// What to do when the real system clock is synchronised and disagrees with the first label
+    /// What to do when the real system clock is synchronized and disagrees with the first label
     #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
     witness: Witness,
     /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
@@ -149,7 +149,7 @@ fn nanos(text: &str) -> Result<Span, String> {
 
 /// `5%` or `0.5%` as parts in a thousand.
 fn permille(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{text}` is no share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%");
+    let wrong = || format!("`{text}` is not a share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%");
     let number = text.strip_suffix('%').ok_or_else(wrong)?;
     let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
     let (whole, tenth): (u32, u32) = (whole.parse().map_err(|_| wrong())?, tenth.parse().map_err(|_| wrong())?);

@@ -198,7 +198,7 @@ fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
         (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => format!("is not there: {start}"),
         // What connecting to any other file ends with, too.
         (ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied, Ok(false)) => {
-            "is no socket: give the path that `gnss2shm run` was given with --status".into()
+            "is not a socket: give the path that `gnss2shm run` was given with --status".into()
         }
         (ErrorKind::ConnectionRefused, _) => format!("was left behind by a gnss2shm that has ended: {start}"),
         (ErrorKind::PermissionDenied, _) => {

@@ -108,7 +108,7 @@ settings! {
         /// What to do with dates from before this release [default: refuse]
         #[arg(long, value_enum, value_name = "HOW", allow_negative_numbers = true)]
         rollover: Rollover,
-        /// What to do when the system clock is synchronised and disagrees with the first label [default: block]
+        /// What to do when the system clock is synchronized and disagrees with the first label [default: block]
         #[arg(long, value_enum, value_name = "MODE", allow_negative_numbers = true)]
         witness: Witness,
         /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
@@ -167,7 +167,7 @@ settings! {
         /// Pin that the pulse is wired to [default: the one that has the channel, or the first]
         #[arg(long, value_name = "NAME|INDEX", allow_negative_numbers = true)]
         pin: Pin,
-        /// Channel of external time stamps to use [default: 0]
+        /// Channel of external timestamps to use [default: 0]
         #[arg(long, value_name = "N", allow_hyphen_values = true)]
         channel: Channel,
     }
@@ -193,7 +193,7 @@ settings! {
         /// How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         offset: Offset,
-        /// Rate of the pulse: 1 Hz, nothing else can be labelled
+        /// Rate of the pulse: 1 Hz, nothing else can be labeled
         #[arg(long, value_name = "HZ", allow_hyphen_values = true, hide = true)]
         rate: Rate,
     }
@@ -206,7 +206,7 @@ settings! {
         /// Accept ZDA alone, which does not say whether there is a fix
         #[arg(long, num_args = 0, default_missing_value = "true")]
         trust_zda: bool,
-        /// Correct each pulse by the quantisation error that u-blox's TIM-TP announces for it
+        /// Correct each pulse by the quantization error that u-blox's TIM-TP announces for it
         #[arg(long, num_args = 0, default_missing_value = "true")]
         sawtooth: bool,
     }

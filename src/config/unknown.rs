@@ -19,7 +19,7 @@ pub(super) fn table(name: &str) -> String {
     let tables = tables();
     let homes = homes(name);
     if !homes.is_empty() {
-        return format!("{said} is no table, but a key, and belongs {}", places(&homes));
+        return format!("{said} is not a table, but a key, and belongs {}", places(&homes));
     }
     match nearest(name, tables.iter().copied()) {
         Some(table) => format!("there is no table [{said}]: did you mean [{table}]?"),

@@ -123,11 +123,11 @@ macro_rules! numbers {
 numbers! {
     /// A unit of the SHM refclock.
     Unit(u8): "a whole number from 0 to 255";
-    /// A channel of external time stamps.
+    /// A channel of external timestamps.
     Channel(u32): "a whole number from 0 to 4294967295";
 }
 
-/// The rate of the pulse: once a second. Nothing else can be labelled; whoever says another rate gets told so.
+/// The rate of the pulse: once a second. Nothing else can be labeled; whoever says another rate gets told so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate;
 
@@ -164,7 +164,7 @@ impl std::str::FromStr for Loopback {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let address: SocketAddr =
-            text.parse().map_err(|_| format!("`{text}` is no address and port: allowed is {}", Self::ALLOWED))?;
+            text.parse().map_err(|_| format!("`{text}` is not an address and port: allowed is {}", Self::ALLOWED))?;
         if address.ip().is_loopback() {
             Ok(Self(address))
         } else {

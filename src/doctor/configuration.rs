@@ -15,7 +15,7 @@ pub(super) fn no_name(instance: &Instance) -> Option<Finding> {
     name.contains('/').then(|| {
         Finding::failure(
             ITEM,
-            format!("{name} is no name of an instance, for it has a slash, so nothing is looked at"),
+            format!("{name} is not a name of an instance, for it has a slash, so nothing is looked at"),
             "name it as in gnss2shm@NAME.service, or its file with --config FILE",
         )
     })

@@ -32,7 +32,7 @@ pub(super) fn check(system: &System, config: &PhcConfig, clock: &str) -> Vec<Fin
         None => vec![Finding::ok(ITEM, format!("{name} is up"))],
         Some((is, cure)) => vec![Finding::warning(
             ITEM,
-            format!("{name} {is}: when that changes, igb and igc reset the clock, and time stamps pause for seconds"),
+            format!("{name} {is}: when that changes, igb and igc reset the clock, and timestamps pause for seconds"),
             cure,
         )],
     }

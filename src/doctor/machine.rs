@@ -18,7 +18,7 @@ pub struct Kernel(pub u32, pub u32);
 impl Kernel {
     /// From then on each descriptor of a PHC has a queue of its own, with its mask.
     pub const OWN_QUEUES: Self = Self(6, 7);
-    /// From then on a cross time stamp can be taken against `CLOCK_MONOTONIC_RAW` (clockid).
+    /// From then on a cross timestamp can be taken against `CLOCK_MONOTONIC_RAW` (clockid).
     pub const RAW_CROSS: Self = Self(6, 12);
     /// From then on pins are set through a descriptor that is open for writing only.
     pub const WRITE_CHECK: Self = Self(6, 15);
@@ -52,7 +52,7 @@ pub(super) fn kernel(system: &System) -> (Option<Kernel>, Vec<Finding>) {
     }
     let came = [
         (Kernel::OWN_QUEUES, "a queue for each reader of a PHC (masks)"),
-        (Kernel::RAW_CROSS, "cross time stamps against the raw clock (clockid)"),
+        (Kernel::RAW_CROSS, "cross timestamps against the raw clock (clockid)"),
         (Kernel::WRITE_CHECK, "pins that only a writer sets (write check)"),
     ];
     let lacks: Vec<_> =

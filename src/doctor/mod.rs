@@ -1,6 +1,6 @@
 //! What `gnss2shm doctor` looks at: an installed system, item by item, each ok or with what is wrong and its cure.
 //! Every check is a function from a [`System`] to findings. It never changes anything and opens no device: a PHC that
-//! is opened and asked for time stamps would be taken from whoever has it. [`crate::cli`] prints what is found.
+//! is opened and asked for timestamps would be taken from whoever has it. [`crate::cli`] prints what is found.
 
 use std::path::{Path, PathBuf};
 

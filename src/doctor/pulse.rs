@@ -1,4 +1,4 @@
-//! The pulse's end: the clock is there, can time stamp, has the pin, and the service may use it. All of it is seen in
+//! The pulse's end: the clock is there, can timestamp, has the pin, and the service may use it. All of it is seen in
 //! sysfs, so that a PHC at work is left alone.
 
 use std::fmt::Display;
@@ -79,13 +79,13 @@ fn clock(patient: &Patient<'_>, config: &PhcConfig, name: &str) -> Vec<Finding> 
     let (channels, channel) = (number("n_external_timestamps"), config.channel);
     let mut found = vec![];
     if let Some(physical) = made_from(system, &sysfs) {
-        let says = format!("{name} is a virtual clock, which time stamps no pulse");
+        let says = format!("{name} is a virtual clock, which timestamps no pulse");
         return vec![Finding::failure(ITEM, says, format!("name /dev/{physical}, which it is made from, in [phc]"))];
     }
     match channels {
         Some(0) => found.push(Finding::failure(
             ITEM,
-            format!("{name} has no external time stamps: it cannot see a pulse"),
+            format!("{name} has no external timestamps: it cannot see a pulse"),
             "name the NIC that the pulse is wired to in [phc], or wire the pulse to a serial port and use [pps]",
         )),
         Some(n) if channel >= n => found.push(Finding::failure(

@@ -45,7 +45,7 @@ fn serial(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
     let tty = file_name(&node.path);
     let sysfs = Path::new("/sys/class/tty").join(&tty);
     if !system.has(&sysfs) {
-        let says = format!("{device} is no serial port");
+        let says = format!("{device} is not a serial port");
         return vec![Finding::failure(ITEM, says, "name a tty in [serial], as /dev/ttyS0 or one of /dev/serial/by-id")];
     }
     let mut found = vec![];

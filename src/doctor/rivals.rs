@@ -140,7 +140,7 @@ fn ends(process: &Process, tty: &str) -> String {
     }
 }
 
-/// Who else has the PHC: what steers it may, what takes its time stamps may not.
+/// Who else has the PHC: what steers it may, what takes its timestamps may not.
 fn clock(patient: &Patient<'_>, rivals: &[&Process], node: &Path) -> Vec<Finding> {
     const HARMLESS: [&str; 4] = ["ptp4l", "phc2sys", "timemaster", "chronyd"];
     if !node.to_string_lossy().starts_with("/dev/ptp") {
@@ -161,7 +161,7 @@ fn clock(patient: &Patient<'_>, rivals: &[&Process], node: &Path) -> Vec<Finding
         };
         let says = format!("{process} has {} open", node.display());
         found.push(if patient.kernel.is_some_and(|kernel| kernel >= Kernel::OWN_QUEUES) {
-            Finding::warning(ITEM, format!("{says}, and may set its pin otherwise or end its time stamps"), cure)
+            Finding::warning(ITEM, format!("{says}, and may set its pin otherwise or end its timestamps"), cure)
         } else {
             Finding::failure(
                 ITEM,

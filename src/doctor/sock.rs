@@ -25,7 +25,7 @@ pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Vec<Finding> {
         Ok(node) if node.kind != Kind::Socket => {
             found.push(Finding::failure(
                 ITEM,
-                format!("{shown} is no socket"),
+                format!("{shown} is not a socket"),
                 "remove it, and restart chronyd, which makes it",
             ));
         }

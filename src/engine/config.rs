@@ -31,7 +31,7 @@ pub struct Config {
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
-    /// Whether pulses are corrected by the quantisation error that a u-blox receiver announces for them.
+    /// Whether pulses are corrected by the quantization error that a u-blox receiver announces for them.
     pub sawtooth: bool,
     /// What is done with dates before [`Self::date_floor`].
     pub rollover: Rollover,

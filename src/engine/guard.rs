@@ -10,7 +10,7 @@ pub use leap_window::{REACH, in_leap_window, is_past_leap_window};
 use crate::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::time::{Instant, Raw, Span, Sys, UtcSecond};
 
-/// A synchronised clock that may be off by more than this is no witness. It may have to choose between edges 450 ms apart:
+/// A synchronized clock that may be off by more than this is not a witness. It may have to choose between edges 450 ms apart:
 /// only one of them may agree with it.
 const WITNESS_WORTH: Span = Span::from_millis(200);
 /// What was said of the system clock longer ago than this does not count. The kernel is asked every 8 s.

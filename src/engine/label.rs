@@ -107,7 +107,7 @@ pub enum Effect {
     /// It named another second than the count.
     Dissent,
     /// The label changed by that many seconds.
-    Relabelled(i64),
+    Relabeled(i64),
 }
 
 impl Labeller {
@@ -217,7 +217,7 @@ impl Labeller {
         }
         self.chain.confirmed();
         self.label = Some(Label::new(vote, votes));
-        Effect::Relabelled(vote.change(&label))
+        Effect::Relabeled(vote.change(&label))
     }
 
     /// Votes in a row that it takes to leave a label for this one; `None` where no number is enough.

@@ -113,7 +113,7 @@ impl Engine {
         match self.labeller.add(epoch, &self.phase, self.beside(), in_window) {
             Effect::None => {}
             Effect::Dissent => verdicts.push(Verdict::Rejected(Reason::LabelDissent)),
-            Effect::Relabelled(seconds) => verdicts.push(Verdict::Relabelled { seconds }),
+            Effect::Relabeled(seconds) => verdicts.push(Verdict::Relabeled { seconds }),
         }
     }
 

@@ -36,9 +36,9 @@ reasons! {
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.
-    NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's time stamps",
-    /// Cross time stamps stopped.
-    NoCrossTs = "no-cross-time-stamps": "the PTP hardware clock cannot be read: edges arrive but no cross time stamps; look for its driver's messages with dmesg",
+    NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's timestamps",
+    /// Cross timestamps stopped.
+    NoCrossTs = "no-cross-timestamps": "the PTP hardware clock cannot be read: edges arrive but no cross timestamps; look for its driver's messages with dmesg",
     // ... of a kernel PPS device.
     /// The PPS node is not there.
     PpsLost = "pps-lost": "the kernel PPS device is not there: check that the driver of its port is loaded, or that the line discipline is attached (ldattach pps /dev/ttyS0); it is waited for",
@@ -139,9 +139,9 @@ reasons! {
     /// The leap second that the table announces did not show.
     LeapContradiction = "leap-contradiction": "what was announced of a leap second and what the sentences showed differ, or they were missing just then: nothing is published until they have agreed with themselves for two minutes; check that the leap second table is the current one (package tzdata), and the receiver against another clock",
     /// The system clock says otherwise.
-    WitnessDisagrees = "witness-disagrees": "the system clock is synchronised and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
+    WitnessDisagrees = "witness-disagrees": "the system clock is synchronized and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
     /// The conventions were neither configured nor confirmed.
-    Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronise the system clock from another source first",
+    Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronize the system clock from another source first",
 
     // A single pulse is passed over.
     /// The pulse came before it had a label.

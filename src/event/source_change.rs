@@ -9,7 +9,7 @@ pub enum SourceChange {
     SentencesOpen,
     /// What the sentences come through is not there, or gone; the source keeps trying.
     SentencesLost(Lost),
-    /// The PHC is open and time stamps edges.
+    /// The PHC is open and timestamps edges.
     PulseOpen(Edges),
     /// The PHC is not there, or gone; the source keeps trying.
     PulseLost,
@@ -34,7 +34,7 @@ pub enum Lost {
     Writer,
     /// Standard input has ended, for good.
     Stdin,
-    /// gpsd does not answer, or what answers is no gpsd.
+    /// gpsd does not answer, or what answers is not a gpsd.
     Gpsd,
     /// gpsd answers but does not have the receiver's device.
     GpsdDevice,

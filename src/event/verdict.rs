@@ -13,7 +13,7 @@ pub enum Verdict {
     /// An edge, a pulse or a sentence that is not used, and why.
     Rejected(Reason),
     /// The sentences agreed on another second than the one counted so far.
-    Relabelled {
+    Relabeled {
         /// How many seconds the label was moved.
         seconds: i64,
     },

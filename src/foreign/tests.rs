@@ -46,7 +46,7 @@ fn greis(id: &str, data: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Of each protocol something that has to be recognised, the checksums right.
+/// Of each protocol something that has to be recognized, the checksums right.
 fn samples() -> Vec<(Vec<u8>, Foreign)> {
     let greis = [greis("~~", &[0xFC, 0x1A, 0xC5, 0]), greis("RD", b"\x07\xE0\r\n$GP"), greis("SI", &[7; 40])].concat();
     let tsip = [tsip(0x4B, &[0x5A, 0, 1]), tsip(0x8F, &[0xAB, 0x10, 3, 0x10, 0x10]), tsip(0x41, &[1; 10])].concat();
@@ -65,12 +65,12 @@ fn samples() -> Vec<(Vec<u8>, Foreign)> {
 }
 
 fn found(bytes: &[u8]) -> Vec<Foreign> {
-    let mut recogniser = Recogniser::default();
-    bytes.iter().filter_map(|&byte| recogniser.take(byte)).collect()
+    let mut recognizer = Recognizer::default();
+    bytes.iter().filter_map(|&byte| recognizer.take(byte)).collect()
 }
 
 #[test]
-fn whole_frames_are_recognised_wherever_they_lie() {
+fn whole_frames_are_recognized_wherever_they_lie() {
     for (frame, foreign) in samples() {
         for before in [
             &b""[..],

@@ -103,7 +103,7 @@ fn mode_is_valid(mode: char) -> bool {
     matches!(mode, 'A' | 'D' | 'F' | 'R' | 'P')
 }
 
-/// `hhmmss` and, after a point, one to nine digits. An empty field is no time; anything else is malformed.
+/// `hhmmss` and, after a point, one to nine digits. An empty field is not a time; anything else is malformed.
 fn time_of_day(field: &str) -> Result<Option<TimeOfDay>, Refusal> {
     if field.is_empty() {
         return Ok(None);

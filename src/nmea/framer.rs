@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::{LINE_MAX, Line, LineCounts, Refusal, Sentence, content};
 use crate::event::Bytes;
-use crate::foreign::Recogniser;
+use crate::foreign::Recognizer;
 use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
@@ -50,7 +50,7 @@ pub struct Framer {
     first_byte: Held,
     burst: Burst,
     last_byte: Option<Instant<Raw>>,
-    recogniser: Recogniser,
+    recognizer: Recognizer,
     counts: LineCounts,
 }
 
@@ -133,7 +133,7 @@ impl Default for Framer {
             first_byte: Held::default(),
             burst: Burst::default(),
             last_byte: None,
-            recogniser: Recogniser::default(),
+            recognizer: Recognizer::default(),
             counts: LineCounts::default(),
         }
     }
@@ -171,7 +171,7 @@ impl Framer {
         let (read_at, read) = (bytes.read_at, bytes.data.len());
         for (start, &byte) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
             self.counts.bytes += 1;
-            if let Some(foreign) = self.recogniser.take(byte) {
+            if let Some(foreign) = self.recognizer.take(byte) {
                 self.counts.add_foreign(foreign);
             }
             let byte = Held { byte, start, read_at, read };

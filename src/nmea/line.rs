@@ -31,7 +31,7 @@ pub enum Refusal {
     },
     /// Longer than any sentence.
     TooLong,
-    /// A byte that is no printable ASCII, in the middle.
+    /// A byte that is not printable ASCII, in the middle.
     Unprintable(u8),
     /// A new sentence or frame begins in the middle.
     CutOff,
@@ -64,7 +64,7 @@ impl fmt::Display for Refusal {
                 write!(f, "its checksum says {said:02X}, its bytes give {computed:02X}")
             }
             Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
-            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is no printable ASCII"),
+            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is not printable ASCII"),
             Self::CutOff => f.write_str("another message begins within it"),
             Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
             Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
@@ -81,13 +81,13 @@ pub struct LineCounts {
     pub sentences: u64,
     /// Lines whose checksum is missing or wrong.
     pub bad_checksum: u64,
-    /// Lines broken off: too long, a byte that is no printable ASCII, or a new `$` in the middle.
+    /// Lines broken off: too long, a byte that is not printable ASCII, or a new `$` in the middle.
     pub broken: u64,
     /// Sentences with a right checksum and a time or date that does not exist.
     pub malformed: u64,
     /// Frames of u-blox's binary protocol with a right checksum.
     pub frames: u64,
-    /// What is no sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
+    /// What is not a sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
     foreign: [u64; Foreign::ALL.len()],
 }
 

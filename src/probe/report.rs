@@ -42,20 +42,20 @@ fn clock(f: &mut fmt::Formatter<'_>, Searched { clock, pins, trouble }: &Searche
     match &clock.able {
         Err(why) => return writeln!(f, "  {why}"),
         Ok(able) if able.caps.n_ext_ts == 0 => {
-            return writeln!(f, "  {node}{driver}{interface}: no external time stamps, so no pulse can be wired to it");
+            return writeln!(f, "  {node}{driver}{interface}: no external timestamps, so no pulse can be wired to it");
         }
         Ok(Able { caps, pins, method, .. }) => {
             let channels = if caps.n_ext_ts == 1 { "1 channel".into() } else { format!("{} channels", caps.n_ext_ts) };
             let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(" ");
             let pins = if pins.is_empty() { "no pins to choose from".into() } else { format!("pins {names}") };
-            writeln!(f, "  {node}{driver}{interface}: {pins}, {channels}, {method} cross time stamps")?;
+            writeln!(f, "  {node}{driver}{interface}: {pins}, {channels}, {method} cross timestamps")?;
         }
     }
     alike(pins).iter().try_for_each(|(names, saw)| writeln!(f, "    {}: {saw}", names.join(", ")))?;
     trouble.iter().try_for_each(|why| writeln!(f, "    {why}"))
 }
 
-/// Neighbouring pins on which the same was seen, and what.
+/// Neighboring pins on which the same was seen, and what.
 fn alike(pins: &[Tried]) -> Vec<(Vec<String>, String)> {
     let mut lines: Vec<(Vec<String>, String)> = Vec::new();
     for (name, saw) in pins.iter().map(|tried| (name(tried), seen_on(tried))) {
@@ -73,7 +73,7 @@ fn seen_on(tried: &Tried) -> String {
         Saw::Edges(count) => format!("{count} edges, but no pulse each second"),
         Saw::Nothing => "nothing".into(),
         Saw::InUse => "in use for something else, not touched".into(),
-        Saw::Refused => "the driver does not let it time stamp edges".into(),
+        Saw::Refused => "the driver does not let it timestamp edges".into(),
         Saw::Untried => "not tried".into(),
     }
 }
@@ -119,7 +119,7 @@ impl Findings {
                      {rest}; if your receiver's pulse is the longer part, set width"
                 )
             }
-            Some(None) => writeln!(f, "  on time: the only edge that the NIC time stamps"),
+            Some(None) => writeln!(f, "  on time: the only edge that the NIC timestamps"),
             None => writeln!(f, "  on time: not found out"),
         }?;
         self.pairing.contradiction.iter().try_for_each(|figures| writeln!(f, "  {figures}"))
@@ -173,7 +173,7 @@ impl Findings {
                     .into()
             }
             ([], []) => {
-                "no PTP hardware clock here has external time stamps: a NIC like Intel's i210 is needed, or a kernel \
+                "no PTP hardware clock here has external timestamps: a NIC like Intel's i210 is needed, or a kernel \
                  PPS device, which is not looked for here (gnss2shm run --pps /dev/ppsN)"
                     .into()
             }

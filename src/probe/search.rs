@@ -147,7 +147,7 @@ impl Search {
         if let [first, ..] = able.readers.as_slice() {
             searched.trouble = Some(format!(
                 "{node} is in use by {first}: stop it, for its pins cannot be tried beside another program that \
-                 reads time stamps"
+                 reads timestamps"
             ));
             return;
         }

@@ -9,7 +9,7 @@ use crate::source::serial::{class, holder};
 use crate::sys::ethtool;
 use crate::sys::ptp::{Caps, PinState, Ptp};
 
-/// Programs that have a clock open and read no time stamps.
+/// Programs that have a clock open and read no timestamps.
 const NO_READERS: [&str; 3] = ["ptp4l", "phc2sys", "timemaster"];
 
 /// A PTP hardware clock.
@@ -34,7 +34,7 @@ pub struct Able {
     pub pins: Vec<PinState>,
     /// How it is compared with the system's clocks.
     pub method: Method,
-    /// Programs that read its time stamps, as far as one can tell.
+    /// Programs that read its timestamps, as far as one can tell.
     pub readers: Vec<String>,
 }
 
@@ -129,7 +129,8 @@ fn hardware() -> Vec<String> {
 
 /// Why a port must not be touched.
 fn leave(device: &str) -> Option<String> {
-    let no_port = || is_no_port(device).then(|| format!("{device} is no serial port: give the name of a tty device"));
+    let no_port =
+        || is_no_port(device).then(|| format!("{device} is not a serial port: give the name of a tty device"));
     no_port().or_else(|| holder::console(device)).or_else(|| {
         let holders = holder::holders(device);
         (!holders.is_empty()).then(|| holder::sentence(device, &holders))
@@ -173,7 +174,7 @@ mod tests {
         let _holder = fs::File::open("/dev/null").unwrap();
         for device in ["/dev/null", "/dev/zero", "/proc/self/exe", "/tmp"] {
             let said = leave(device).unwrap();
-            assert!(said.contains("is no serial port") && !said.contains("held"), "{said}");
+            assert!(said.contains("is not a serial port") && !said.contains("held"), "{said}");
         }
         assert_eq!(leave("/dev/nosuchport"), None, "who opens it says more");
         assert!(!is_no_port("/dev/tty"));

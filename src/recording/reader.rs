@@ -47,7 +47,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;
         match &self.what {
-            What::NoHeader => write!(f, "this is no recording: it does not begin with `{MAGIC}`"),
+            What::NoHeader => write!(f, "this is not a recording: it does not begin with `{MAGIC}`"),
             What::NewerFormat(version) => {
                 write!(f, "the recording has format {version}, this program reads up to {VERSION}: use a newer one")
             }

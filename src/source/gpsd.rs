@@ -64,7 +64,7 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        let wrong = |_| format!("`{text}` is no host and port: allowed is {}", Self::ALLOWED);
+        let wrong = |_| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED);
         Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }

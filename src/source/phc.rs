@@ -1,4 +1,4 @@
-//! The PHC as a source: edges of the pulse and cross time stamps. Knows the ways of drivers and kernels; never decides
+//! The PHC as a source: edges of the pulse and cross timestamps. Knows the ways of drivers and kernels; never decides
 //! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::fmt;
@@ -40,7 +40,7 @@ pub struct PhcConfig {
     pub device: String,
     /// The pin; without one, the pin that has the channel already, else the first one, if it is free.
     pub pin: Option<Pin>,
-    /// The channel of external time stamps, from 0.
+    /// The channel of external timestamps, from 0.
     pub channel: u32,
 }
 
@@ -53,7 +53,7 @@ pub enum Pin {
     Index(u32),
 }
 
-/// An open PHC that time stamps edges. Dropped, time stamping is switched off and the pin gets back what it was set to.
+/// An open PHC that timestamps edges. Dropped, timestamping is switched off and the pin gets back what it was set to.
 #[derive(Debug)]
 pub struct Phc {
     ptp: Ptp,
@@ -69,7 +69,7 @@ pub struct Phc {
 }
 
 impl Phc {
-    /// Opens the PHC and has it time stamp edges; says in the log what was found.
+    /// Opens the PHC and has it timestamp edges; says in the log what was found.
     ///
     /// # Errors
     /// Fatal ones are settings that waiting does not cure, see [`PhcErrorKind`].
@@ -99,9 +99,7 @@ impl Phc {
         let mut phc = Self { ptp, clock, channel, pin_before, driver, grant, cross, others, _claims: claims };
         phc.arm()?;
         // Edges of unknown age.
-        phc.ptp
-            .drain()
-            .map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old time stamps", &error))?;
+        phc.ptp.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
         phc.log(config, &caps);
         Ok(phc)
     }
@@ -127,7 +125,7 @@ impl Phc {
                 break;
             }
         }
-        self.grant = granted.map_err(|error| self.refused("time stamp edges on channel", &error))?;
+        self.grant = granted.map_err(|error| self.refused("timestamp edges on channel", &error))?;
         Ok(())
     }
 
@@ -166,7 +164,7 @@ impl Phc {
         Ok(edges)
     }
 
-    /// A cross time stamp, or none this time.
+    /// A cross timestamp, or none this time.
     ///
     /// # Errors
     /// The device is gone.
@@ -174,7 +172,7 @@ impl Phc {
         let before = self.cross.method();
         let cross = self.cross.read(&self.ptp);
         if self.cross.method() != before {
-            info!("{} answers no more {before} cross time stamps: {} from now on", self.clock, self.cross.method());
+            info!("{} answers no more {before} cross timestamps: {} from now on", self.clock, self.cross.method());
         }
         cross
     }
@@ -199,7 +197,7 @@ impl Phc {
             grant = ?self.grant,
             edges = ?self.edges(),
             cross = %self.cross.method(),
-            "the PTP hardware clock time stamps the pulse"
+            "the PTP hardware clock timestamps the pulse"
         );
     }
 }
@@ -240,7 +238,7 @@ impl FromStr for Pin {
             Ok(index) => Ok(Self::Index(index)),
             // No driver names a pin by such a number, or not at all.
             Err(_) if text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) => {
-                Err(format!("`{text}` is no pin: allowed is {}", Self::ALLOWED))
+                Err(format!("`{text}` is not a pin: allowed is {}", Self::ALLOWED))
             }
             Err(_) => Ok(Self::Name(text.to_owned())),
         }

@@ -1,5 +1,5 @@
 //! A kernel PPS device (`/dev/ppsN`) as the source of edges. The kernel reads the system clock in the interrupt that
-//! follows an edge: so the system clock is the PHC, and a cross time stamp carries one reading for both. Never decides
+//! follows an edge: so the system clock is the PHC, and a cross timestamp carries one reading for both. Never decides
 //! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::io;
@@ -19,7 +19,7 @@ mod node;
 mod serve;
 mod setup;
 
-/// How long one wait for an edge lasts: the kernel's wait hears no bell. Each is followed by a cross time stamp.
+/// How long one wait for an edge lasts: the kernel's wait hears no bell. Each is followed by a cross timestamp.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Which device, and which of its edges.
@@ -116,7 +116,7 @@ impl KernelPps {
             Edges::RisingOnly if self.edges.0 == abi::CAPTURE_ASSERT => "assert edges",
             Edges::RisingOnly => "clear edges",
         };
-        info!(device = %self.node, captures, "the kernel time stamps the pulse by the system clock");
+        info!(device = %self.node, captures, "the kernel timestamps the pulse by the system clock");
         if self.edges() == Edges::RisingOnly && self.config.capture == Capture::Both {
             warn!("{} captures only {captures}: they have to be the pulse's on-time edge, or set capture", self.node);
         }

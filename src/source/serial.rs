@@ -85,7 +85,7 @@ impl FromStr for Baud {
         let rate = text.parse().ok().filter(|rate| (300..=4_000_000).contains(rate)).map(Self::Rate);
         match text {
             "auto" => Ok(Self::Auto),
-            _ => rate.ok_or_else(|| format!("`{text}` is no baud rate: allowed is {}", Self::ALLOWED)),
+            _ => rate.ok_or_else(|| format!("`{text}` is not a baud rate: allowed is {}", Self::ALLOWED)),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Server {
 impl FromStr for Server {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no host and port: allowed is {}", Self::ALLOWED);
+        let wrong = || format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED);
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let host = match host.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').ok_or_else(wrong)?,

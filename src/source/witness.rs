@@ -1,4 +1,4 @@
-//! What this machine knows of time besides: whether the system clock is synchronised, and which leap second is
+//! What this machine knows of time besides: whether the system clock is synchronized, and which leap second is
 //! announced.
 
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub async fn run(events: Sender<Event>) {
             }
             Err(error) if !said => {
                 warn!(
-                    "the kernel does not say whether the system clock is synchronised (adjtimex: {error}): it is no witness"
+                    "the kernel does not say whether the system clock is synchronized (adjtimex: {error}): it is not a witness"
                 );
                 said = true;
             }

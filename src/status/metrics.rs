@@ -211,7 +211,7 @@ impl Page<'_> {
             receiver.delay_ns.map(seconds)
         })?;
         self.gauge("gnss2shm_pulse_width_seconds", "Measured pulse width", pulse.width_ns.map(seconds))?;
-        self.gauge("gnss2shm_cross_timestamp_window_seconds", "Window of the last cross time stamp", {
+        self.gauge("gnss2shm_cross_timestamp_window_seconds", "Window of the last cross timestamp", {
             pulse.cross_window_ns.map(seconds)
         })?;
 

@@ -110,7 +110,7 @@ impl Board {
                     (self.state, self.since, self.contradiction) = (*to, raw_now(), None);
                 }
                 Verdict::Contradiction(figures) => self.contradiction = Some(*figures),
-                Verdict::Relabelled { .. } | Verdict::RolledOver { .. } | Verdict::WitnessOverruled { .. } => {}
+                Verdict::Relabeled { .. } | Verdict::RolledOver { .. } | Verdict::WitnessOverruled { .. } => {}
             }
         }
         self.gate.pass(raw_now(), self.state.publishes());

@@ -91,7 +91,7 @@ impl fmt::Display for StatusError {
                 path.display()
             ),
             Self::NotASocket(path) => {
-                write!(f, "{} is there and is no socket: choose another path for the status socket", path.display())
+                write!(f, "{} is there and is not a socket: choose another path for the status socket", path.display())
             }
             Self::Io(path, error) => write!(f, "the status socket {} cannot be made: {error}", path.display()),
         }

@@ -110,7 +110,7 @@ pub struct PulseView {
     pub settled: bool,
     /// Measured pulse width; none where only one edge is seen.
     pub width_ns: Option<i64>,
-    /// Window of the last cross time stamp.
+    /// Window of the last cross timestamp.
     pub cross_window_ns: Option<i64>,
 }
 

@@ -13,7 +13,7 @@ use std::ptr;
 /// listener finds a connection that has ended.
 ///
 /// # Errors
-/// Those of connect(2): `NotFound`; `ConnectionRefused` where nobody listens, or it is no socket; `WouldBlock` where
+/// Those of connect(2): `NotFound`; `ConnectionRefused` where nobody listens, or it is not a socket; `WouldBlock` where
 /// somebody does whose queue is full.
 pub fn pid(address: &SocketAddr) -> io::Result<Option<u32>> {
     let (unnamed, name) = match (address.as_pathname(), address.as_abstract_name()) {

@@ -93,7 +93,7 @@ impl Ptp {
         unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, &raw mut pin) }
     }
 
-    /// Asks for external time stamps on a channel. A driver that cannot do what is asked answers `EOPNOTSUPP` or
+    /// Asks for external timestamps on a channel. A driver that cannot do what is asked answers `EOPNOTSUPP` or
     /// `EINVAL`, a kernel without the strict request `ENOTTY`.
     pub fn enable_extts(&self, channel: u32, request: Request) -> io::Result<()> {
         match request {
@@ -103,7 +103,7 @@ impl Ptp {
         }
     }
 
-    /// Switches external time stamps of a channel off, by the request that every kernel has and no driver is strict at.
+    /// Switches external timestamps of a channel off, by the request that every kernel has and no driver is strict at.
     pub fn disable_extts(&self, channel: u32) -> io::Result<()> {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }

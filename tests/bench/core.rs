@@ -63,7 +63,7 @@ fn core(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("clock map");
     let clocks = events.iter().filter(|e| matches!(e, Event::CrossTs(_) | Event::Edge(_))).count();
     group.throughput(Throughput::Elements(clocks as u64)).sample_size(20);
-    group.bench_function("an hour of cross time stamps and edges", |bencher| {
+    group.bench_function("an hour of cross timestamps and edges", |bencher| {
         bencher.iter_batched_ref(
             ClockMap::default,
             |map| {

@@ -1,5 +1,5 @@
 //! A reader of OpenMetrics 1.0 that forgives nothing: for what the program serves, which has counters, gauges and infos
-//! without time stamps or exemplars.
+//! without timestamps or exemplars.
 
 use std::collections::BTreeSet;
 

@@ -159,7 +159,7 @@ fn the_witness_blocks_warns_or_is_off() {
         run(Config { witness, ..Config::default() }, &late, 20).assert_works(12, &format!("{witness:?}"));
     }
     let vague = Scenario { sys_max_error: Some(ms(300)), ..late };
-    run(Config::default(), &vague, 20).assert_works(12, "a clock that may be off by 300 ms is no witness");
+    run(Config::default(), &vague, 20).assert_works(12, "a clock that may be off by 300 ms is not a witness");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_stale_leap_second_count_at_cold_start_is_held_back_until_it_is_corrected() 
     // Without a witness nothing on the wire shows it; but the step back stops the samples before it is followed.
     let scenario = Scenario { faults: vec![stale], ..Scenario::default() };
     let outcome = run(Config::default(), &scenario, 80);
-    assert_eq!(outcome.relabelled, [-2]);
+    assert_eq!(outcome.relabeled, [-2]);
     for judged in outcome.samples.iter().filter(|judged| judged.second >= 42) {
         assert!(judged.is_right(), "{judged:?}");
     }
@@ -252,7 +252,7 @@ fn an_announced_leap_second_is_passed_on_and_must_show() {
         };
         let outcome = run_from(first, Config::default(), &scenario, 100);
         outcome.assert_works(75, &format!("{shape:?}"));
-        assert_eq!(outcome.relabelled, [change]);
+        assert_eq!(outcome.relabeled, [change]);
         for judged in &outcome.samples {
             let expected = if judged.second < 60 { announced } else { Leap::None };
             assert_eq!(judged.sample.leap, expected, "second {}", judged.second);

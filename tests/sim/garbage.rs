@@ -122,7 +122,7 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
         ("a web server's answer", same(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NoSentence, NotNmea),
         ("wrong checksums", same(&damaged), WrongChecksum, WrongChecksum),
         ("no checksums", same(b"$GPRMC,120000,A,1,N,2,E,0,0,201126,,,A\r\n"), WrongChecksum, WrongChecksum),
-        ("wrong checksums of what is no sentence", same(b"$x*00\r\n$(a)\r\n"), NoSentence, NotNmea),
+        ("wrong checksums of what is not a sentence", same(b"$x*00\r\n$(a)\r\n"), NoSentence, NotNmea),
         ("a line without an end", same(&[b'x'; 200]), NoSentence, NotNmea),
         ("a sentence without an end", same(&[&b"$GPRMC,1200"[..], &[b'x'; 190]].concat()), NoSentence, NotNmea),
         ("NULs", same(&[0; 100]), NoSentence, NotNmea),

@@ -16,7 +16,7 @@ pub struct Outcome {
     pub samples: Vec<Judged>,
     pub state: State,
     pub rejected: Vec<Reason>,
-    pub relabelled: Vec<i64>,
+    pub relabeled: Vec<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub fn run_with(
     let mut engine = Engine::new(config);
     let end = timeline.world().pulse_number(seconds);
     let mut outcome =
-        Outcome { samples: Vec::new(), state: engine.state(), rejected: Vec::new(), relabelled: Vec::new() };
+        Outcome { samples: Vec::new(), state: engine.state(), rejected: Vec::new(), relabeled: Vec::new() };
     let mut second = 0;
     loop {
         let event = timeline.next_event();
@@ -85,7 +85,7 @@ pub fn run_with(
                     outcome.samples.push(Judged { sample, second, error });
                 }
                 Verdict::Rejected(reason) => outcome.rejected.push(reason),
-                Verdict::Relabelled { seconds } => outcome.relabelled.push(seconds),
+                Verdict::Relabeled { seconds } => outcome.relabeled.push(seconds),
                 _ => {}
             }
         }
@@ -130,7 +130,7 @@ pub fn steady(delay: i64, width: Span, edges: SimEdges, baud: u32) -> Scenario {
     Scenario { delay: ms(delay), jitter: ms(2), width, edges, baud, sentences, ..Scenario::default() }
 }
 
-/// The same with a system clock that is synchronised, but not to us.
+/// The same with a system clock that is synchronized, but not to us.
 pub fn witnessed(scenario: Scenario) -> Scenario {
     Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(-7), ..scenario }
 }

@@ -130,7 +130,7 @@ fn sentences_an_hour_off_do_not_move_a_confirmed_label() {
     for (seconds, length) in [(3_600, 5), (3_600, 40), (-3_600, 40), (86_400, 60), (25, 40), (-25, 40)] {
         let scenario = faulty(Scenario::default(), 60, 60 + length, &[FaultKind::WrongSecond(seconds)]);
         let outcome = assert_heals(Config::default(), &scenario, 60 + length, &format!("{seconds} s for {length} s"));
-        assert!(outcome.relabelled.is_empty(), "{seconds} s for {length} s");
+        assert!(outcome.relabeled.is_empty(), "{seconds} s for {length} s");
     }
 }
 
@@ -267,7 +267,7 @@ fn a_corrected_leap_count_is_followed_however_much_the_delays_jitter() {
         let scenario = faulty(scenario, 0, 40, &[FaultKind::WrongSecond(3)]);
         let outcome = run(Config::default(), &scenario, 80);
         let context = format!("{delay} +- {jitter} ms");
-        assert_eq!(outcome.relabelled, [-3], "{context}");
+        assert_eq!(outcome.relabeled, [-3], "{context}");
         assert!(outcome.samples.iter().filter(|judged| judged.second > 43).all(Judged::is_right), "{context}");
         assert!(outcome.samples.iter().filter(|judged| judged.second > 60).count() > 10, "{context}");
     }

@@ -1,5 +1,5 @@
 /*
- * The rate of this machine's time stamp counter in kHz, against CLOCK_MONOTONIC_RAW. An emulated machine's counter is
+ * The rate of this machine's timestamp counter in kHz, against CLOCK_MONOTONIC_RAW. An emulated machine's counter is
  * this one. Left to itself, its kernel measures the rate on an emulated timer, and on a busy machine has been wrong by
  * a factor of 15: all of its time ran that much too fast.
  */

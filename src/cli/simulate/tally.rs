@@ -40,7 +40,7 @@ impl Tally {
                 Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
                 Verdict::StateChanged { .. }
                 | Verdict::Contradiction(_)
-                | Verdict::Relabelled { .. }
+                | Verdict::Relabeled { .. }
                 | Verdict::RolledOver { .. }
                 | Verdict::WitnessOverruled { .. } => {}
             }

@@ -38,7 +38,10 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(field) => write!(f, "the {field} is missing"),
-            Self::Unreadable { field, found } => write!(f, "`{found}` is no {field}"),
+            Self::Unreadable { field, found } => {
+                let article = if field.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+                write!(f, "`{found}` is not {article} {field}")
+            }
             Self::Trailing(found) => write!(f, "`{found}` stands after the last field"),
             Self::Unquoted => f.write_str("the data are not within quotation marks"),
             Self::Escape => f.write_str("the data contain a byte or a backslash that no recording has"),

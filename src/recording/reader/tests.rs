@@ -37,24 +37,24 @@ fn comments_blank_lines_and_a_last_line_cut_off_mean_nothing() {
 #[test]
 fn damage_is_named_with_its_line_and_ends_the_reading() {
     for (text, says) in [
-        ("1 tick\n", "line 1: this is no recording"),
-        ("# fine\nGIF89a\n", "line 2: this is no recording"),
+        ("1 tick\n", "line 1: this is not a recording"),
+        ("# fine\nGIF89a\n", "line 2: this is not a recording"),
         (
-            "gnss2shm-recording 2 program=9.0.0 colour=red\n",
+            "gnss2shm-recording 2 program=9.0.0 color=red\n",
             "line 1: the recording has format 2, this program reads up to 1",
         ),
-        ("gnss2shm-recording 0\n", "line 1: `0` is no format version"),
+        ("gnss2shm-recording 0\n", "line 1: `0` is not a format version"),
         ("gnss2shm-recording\n", "line 1: the format version is missing"),
-        ("gnss2shm-recording 1 colour=red\n", "line 1: `colour=red` is no setting"),
-        ("gnss2shm-recording 1 part=0\n", "line 1: `part=0` is no setting"),
-        ("gnss2shm-recording 1 width=1ms\n", "line 1: `width=1ms` is no setting"),
-        ("gnss2shm-recording 1 trust-zda=maybe\n", "line 1: `trust-zda=maybe` is no setting"),
-        ("gnss2shm-recording 1 date-floor=2026-02-30\n", "line 1: `date-floor=2026-02-30` is no setting"),
-        ("gnss2shm-recording 1 width=1 width=1\n", "line 1: `width=1` is no setting"),
-        ("gnss2shm-recording 1 width\n", "line 1: `width` is no setting"),
-        ("gnss2shm-recording 1\n1 tick\n2 tack\n3 tick\n", "line 3: `tack` is no keyword"),
+        ("gnss2shm-recording 1 color=red\n", "line 1: `color=red` is not a setting"),
+        ("gnss2shm-recording 1 part=0\n", "line 1: `part=0` is not a setting"),
+        ("gnss2shm-recording 1 width=1ms\n", "line 1: `width=1ms` is not a setting"),
+        ("gnss2shm-recording 1 trust-zda=maybe\n", "line 1: `trust-zda=maybe` is not a setting"),
+        ("gnss2shm-recording 1 date-floor=2026-02-30\n", "line 1: `date-floor=2026-02-30` is not a setting"),
+        ("gnss2shm-recording 1 width=1 width=1\n", "line 1: `width=1` is not a setting"),
+        ("gnss2shm-recording 1 width\n", "line 1: `width` is not a setting"),
+        ("gnss2shm-recording 1\n1 tick\n2 tack\n3 tick\n", "line 3: `tack` is not a keyword"),
         ("gnss2shm-recording 1\n1 tick\n\0\0\0\0\n", "line 3: `\\x00"),
-        ("gnss2shm-recording 1\nlost x\n", "line 2: `x` is no number of lost events"),
+        ("gnss2shm-recording 1\nlost x\n", "line 2: `x` is not a number of lost events"),
     ] {
         let (items, result, _) = read(text.as_bytes());
         let said = result.expect_err(text).to_string();

@@ -27,7 +27,7 @@ const MODE: u32 = 0o640;
 pub enum OpenError {
     /// The path names something that cannot be rotated.
     NotAFile(PathBuf),
-    /// A file is there that is no recording, and would be rotated away.
+    /// A file is there that is not a recording, and would be rotated away.
     NotARecording(PathBuf),
     /// Another process records to it.
     Taken(PathBuf, Rival),
@@ -42,7 +42,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAFile(path) => write!(f, "{} is no regular file: recordings need one", path.display()),
+            Self::NotAFile(path) => write!(f, "{} is not a regular file: recordings need one", path.display()),
             Self::NotARecording(path) => write!(
                 f,
                 "{} is there and is not a recording, and recording would rotate it away: move it, or give --record \
@@ -75,7 +75,7 @@ impl Place {
     /// Claims this path.
     ///
     /// # Errors
-    /// It names something that is no file, what is there or would be rotated is no recording, or another process has
+    /// It names something that is no file, what is there or would be rotated is not a recording, or another process has
     /// claimed it.
     pub fn claim(path: PathBuf) -> Result<Self, OpenError> {
         match fs::metadata(&path) {

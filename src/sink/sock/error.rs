@@ -104,7 +104,7 @@ impl fmt::Display for SockError {
             ),
             Self::NoSocket { path } => write!(
                 f,
-                "{} is there and is no socket: name the one of chrony.conf's line `refclock SOCK`, as in \
+                "{} is there and is not a socket: name the one of chrony.conf's line `refclock SOCK`, as in \
                  /run/chrony.gnss.sock",
                 path.display()
             ),

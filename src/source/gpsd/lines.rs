@@ -1,5 +1,5 @@
 //! Bytes to lines, within bounds: gpsd's own lines are up to 10,240 bytes, JSON of many satellites up to 16,384; what
-//! is longer is no gpsd's and is passed over to its end.
+//! is longer is not a gpsd's and is passed over to its end.
 
 /// Longest line.
 pub(super) const LINE_MAX: usize = 32_768;

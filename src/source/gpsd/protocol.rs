@@ -159,7 +159,7 @@ pub(super) fn has_fix(tpv: &gpsd_proto::Tpv) -> bool {
     matches!(tpv.mode, gpsd_proto::Mode::Fix2d | gpsd_proto::Mode::Fix3d) && by_satellites
 }
 
-/// `2026-11-20T12:00:00.000Z`, if it is a whole second. Second 60 is none that can be labelled.
+/// `2026-11-20T12:00:00.000Z`, if it is a whole second. Second 60 is none that can be labeled.
 pub(super) fn time(text: &str) -> Option<UtcSecond> {
     let number = |text: &str, digits: usize| -> Option<u32> {
         (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?

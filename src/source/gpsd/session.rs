@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
 
     fn must_have_greeted(&self, acts: &mut Vec<Act>) {
         if !self.greeted {
-            acts.push(Act::End(format!("what answers as {} is no gpsd", self.name)));
+            acts.push(Act::End(format!("what answers as {} is not a gpsd", self.name)));
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn take(node: &Path, channel: u32, pin: Option<&PinState>, queue: Que
         Queue::Shared => (
             "phc".to_owned(),
             format!("{shown}"),
-            "give each a clock of its own (before Linux 6.7 two take each other's time stamps away)",
+            "give each a clock of its own (before Linux 6.7 two take each other's timestamps away)",
         ),
     }];
     if let Some(pin) = pin {

@@ -22,7 +22,7 @@ pub enum PhcErrorKind {
     NotAClock,
     /// The interface is there and has no PHC.
     NoClock,
-    /// The PHC has no external time stamps.
+    /// The PHC has no external timestamps.
     NoTimeStamps,
     /// The channel is out of range.
     NoSuchChannel,

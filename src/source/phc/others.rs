@@ -83,13 +83,13 @@ fn sentence(node: &Path, share: Share, holders: &Holders) -> Option<String> {
     };
     let who = match (holders.named.as_slice(), holders.unseen, share) {
         ([], Unseen::Some, Share::Part) => format!(
-            "whether another has {node} open, only root can see: stop what `fuser -v {node}` names, if it reads time stamps"
+            "whether another has {node} open, only root can see: stop what `fuser -v {node}` names, if it reads timestamps"
         ),
         ([], ..) => return None, // and without any edge there are likelier causes
-        (named, ..) => format!("{node} is open in {}, too: stop it if it reads time stamps", named.join(", ")),
+        (named, ..) => format!("{node} is open in {}, too: stop it if it reads timestamps", named.join(", ")),
     };
     Some(format!(
-        "{missing}, and before Linux 6.7 a program that reads a clock's time stamps takes them away from the others; {who} \
+        "{missing}, and before Linux 6.7 a program that reads a clock's timestamps takes them away from the others; {who} \
          (as ts2phc, testptp and chronyd's extpps do, and ptp4l and phc2sys do not)"
     ))
 }

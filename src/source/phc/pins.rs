@@ -13,7 +13,7 @@ pub(super) fn check_channel(clock: &str, channel: u32, channels: u32) -> Result<
         0 => PhcError::new(
             PhcErrorKind::NoTimeStamps,
             format!(
-                "{clock} cannot time stamp a pulse: it has no external time stamps; name the NIC that the pulse is wired to"
+                "{clock} cannot timestamp a pulse: it has no external timestamps; name the NIC that the pulse is wired to"
             ),
         ),
         1 => PhcError::new(
@@ -72,7 +72,7 @@ mod tests {
         for (channel, channels, kind, says) in [
             (2, 2, PhcErrorKind::NoSuchChannel, "has 2, 0 to 1"),
             (1, 1, PhcErrorKind::NoSuchChannel, "channel 0 and no other"),
-            (0, 0, PhcErrorKind::NoTimeStamps, "no external time stamps"),
+            (0, 0, PhcErrorKind::NoTimeStamps, "no external timestamps"),
         ] {
             let error = check_channel("ptp0 (igb)", channel, channels).unwrap_err();
             assert_eq!(error.kind(), kind);

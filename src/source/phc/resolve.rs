@@ -47,7 +47,7 @@ fn of_interface(name: &str) -> Result<PathBuf, PhcError> {
         ),
         Some(libc::EINVAL) => PhcError::new(
             PhcErrorKind::NotAClock,
-            format!("{name:?} is no interface's name: give a network interface or the path of a /dev/ptpN"),
+            format!("{name:?} is not an interface's name: give a network interface or the path of a /dev/ptpN"),
         ),
         _ => PhcError::failed(name, "cannot be asked for its PTP hardware clock", &error),
     })
@@ -131,7 +131,7 @@ fn of_path(path: &Path) -> Result<PathBuf, PhcError> {
         return Err(PhcError::new(
             PhcErrorKind::NotAClock,
             format!(
-                "{} is a virtual clock and time stamps no pulses: name /dev/{physical}, the hardware clock it is made from",
+                "{} is a virtual clock and timestamps no pulses: name /dev/{physical}, the hardware clock it is made from",
                 path.display()
             ),
         ));
@@ -147,7 +147,7 @@ fn is_class(device: &Path) -> Option<bool> {
 /// The clock that a virtual clock was made from by a number in `n_vclocks`: the parent of a PHC is the NIC, that of a
 /// virtual clock is a PHC (the kernel's `ptp_clock_register`, Linux 5.14).
 ///
-/// A PHC that has virtual clocks is a good one for us: it time stamps as ever, and the kernel lets nobody set or steer
+/// A PHC that has virtual clocks is a good one for us: it timestamps as ever, and the kernel lets nobody set or steer
 /// it (`EBUSY`), unless the hardware has a counter of its own for the virtual ones.
 fn made_from(device: &Path) -> Option<String> {
     let parent = device.join("device");

@@ -28,7 +28,7 @@ impl Node {
     /// Looks at the node, without opening it: opening some devices (a watchdog, a modem) does something.
     ///
     /// # Errors
-    /// It is not there, it is something else, or its pulse is no receiver's.
+    /// It is not there, it is something else, or its pulse is not a receiver's.
     pub(super) fn find(path: &Path) -> Result<Self, SourceError> {
         let found = fs::metadata(path).map_err(|error| opening(path, &error))?;
         if !found.file_type().is_char_device() {

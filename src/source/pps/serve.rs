@@ -13,7 +13,7 @@ use crate::source::thread::{Device, Link, Served};
 use crate::sys::clock::raw_now;
 use crate::time::Span;
 
-/// The shortest time between two cross time stamps: noise on the line gives thousands of edges a second.
+/// The shortest time between two cross timestamps: noise on the line gives thousands of edges a second.
 const CROSS_GAP: Span = Span::from_millis(10);
 /// This long without an edge, and the device is opened anew: where its node does not go with it, nothing else tells
 /// that it is gone.

@@ -31,7 +31,7 @@ pub(super) fn check_offsets(node: &Node, params: &Params) -> Result<(), SourceEr
     match params.offsets().into_iter().find(|offset| *offset != Span::ZERO) {
         None => Ok(()),
         Some(offset) => Err(SourceError::Other(format!(
-            "{node} has its time stamps shifted by {offset}, which another program asked for: stop that program, set its \
+            "{node} has its timestamps shifted by {offset}, which another program asked for: stop that program, set its \
              offset to 0 and have it run once more, or load the port's driver anew"
         ))),
     }

@@ -75,7 +75,7 @@ fn os(device: &str, error: &io::Error) -> SourceError {
 }
 
 fn no_port(device: &str) -> SourceError {
-    SourceError::Wrong(format!("{device} is no serial port: give the name of a tty device"))
+    SourceError::Wrong(format!("{device} is not a serial port: give the name of a tty device"))
 }
 
 pub(super) fn not_there(device: &str) -> SourceError {

@@ -91,11 +91,11 @@ pub enum PulseEnd {
 /// What can be kept from running. Only virtual time knows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimThread {
-    /// The one that owns the PHC: edges are read late, and no cross time stamps are taken.
+    /// The one that owns the PHC: edges are read late, and no cross timestamps are taken.
     Phc,
     /// The one that reads the serial line: sentences are read late, and many bytes at once.
     Reader,
-    /// What carries edges and cross time stamps to the engine: they were read in time and arrive late, in order.
+    /// What carries edges and cross timestamps to the engine: they were read in time and arrive late, in order.
     PulseEvents,
     /// What carries bytes to the engine, likewise.
     SentenceEvents,

@@ -33,7 +33,7 @@ pub struct Scenario {
     pub system_ppm: i64,
     /// How far the system clock is ahead of UTC at the start.
     pub sys_ahead: Span,
-    /// The greatest error that the kernel claims for the system clock; `None` while nobody synchronises it.
+    /// The greatest error that the kernel claims for the system clock; `None` while nobody synchronizes it.
     pub sys_max_error: Option<Span>,
     /// Edges lost, per thousand.
     pub edge_loss: u32,

@@ -11,7 +11,7 @@ use crate::source::simulator::threads::Threads;
 use crate::source::simulator::world::{Second, World};
 use crate::time::{Instant, Phc, Raw, Span};
 
-/// Bracket of a cross time stamp; its readings err by up to half of it.
+/// Bracket of a cross timestamp; its readings err by up to half of it.
 const WINDOW: Span = Span::from_nanos(400);
 /// From a wake-up of the PHC's thread to the cross timestamp that it takes.
 const WAKE_TO_CROSS: Span = Span::from_micros(15);

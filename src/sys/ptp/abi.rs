@@ -9,7 +9,7 @@ pub const ENABLE: c_uint = 1 << 0;
 pub const RISING: c_uint = 1 << 1;
 /// `PTP_FALLING_EDGE`.
 pub const FALLING: c_uint = 1 << 2;
-/// `PTP_EXT_OFFSET` (Linux 6.8): the event carries an offset, not a time stamp.
+/// `PTP_EXT_OFFSET` (Linux 6.8): the event carries an offset, not a timestamp.
 pub const OFFSET: c_uint = 1 << 4;
 
 /// `PTP_MASK_CLEAR_ALL` (Linux 6.7): this descriptor's queue takes no channel's events.

@@ -5,17 +5,17 @@ use crate::time::{Instant, Phc, Raw, Sys};
 /// What a PHC can do (`PTP_CLOCK_GETCAPS`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// Channels of external time stamps.
+    /// Channels of external timestamps.
     pub n_ext_ts: u32,
     /// Pins that can be given a function; none where the wiring is fixed.
     pub n_pins: u32,
-    /// Whether the driver has cross time stamps in hardware.
+    /// Whether the driver has cross timestamps in hardware.
     pub cross_timestamping: Crosststamp,
     /// Largest change of its rate, in parts per billion.
     pub max_adj: i32,
 }
 
-/// Cross time stamps in hardware (`PCIe` PTM and its like).
+/// Cross timestamps in hardware (`PCIe` PTM and its like).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crosststamp {
     /// The driver has them. Whether the machine's `PCIe` root has, only trying shows.
@@ -48,7 +48,7 @@ pub enum Function {
     Other(u32),
 }
 
-/// One rung of the ladder of requests for external time stamps.
+/// One rung of the ladder of requests for external timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// `PTP_EXTTS_REQUEST2`: rising edges and no others, or an error.
@@ -84,7 +84,7 @@ pub enum Woken {
 /// A queued event: an edge on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// The hardware's time stamp.
+    /// The hardware's timestamp.
     pub phc: Instant<Phc>,
     /// The channel.
     pub channel: u32,

@@ -112,9 +112,9 @@ static struct {
 
 /*
  * Between two readings the offset is taken as straight. How far from straight it may have been
- * shows in the neighbours: a kink of slope d inside an interval t lifts the curve off its chord by
- * at most d*t/4, and a jump too small to be recognised as a step makes the slope stick out from
- * both of its neighbours'.
+ * shows in the neighbors: a kink of slope d inside an interval t lifts the curve off its chord by
+ * at most d*t/4, and a jump too small to be recognized as a step makes the slope stick out from
+ * both of its neighbors'.
  */
 static double uncertainty(long n)
 {
@@ -280,7 +280,7 @@ static int64_t clock_error(int truth)
 	return errors[n / 2];
 }
 
-/* How well a reading left out is foretold by its neighbours: the judge's own floor, and twice over. */
+/* How well a reading left out is foretold by its neighbors: the judge's own floor, and twice over. */
 static void floor_of(long since, double *rms, double *worst)
 {
 	double squares = 0;

@@ -5,10 +5,10 @@
  * Two PTP clocks appear:
  *   "truth"    UTC seconds. Read only. Its whole seconds are the pulses.
  *   "sim igb"  the NIC's clock: free running, can be set and steered, four pins, two channels of
- *              external time stamps, and the manners of an i210.
+ *              external timestamps, and the manners of an i210.
  *
  * Both are straight lines over CLOCK_MONOTONIC_RAW. So the moment of a pulse is computed, never
- * measured: an emulated machine may run the timer as late as it likes, the time stamp is still the
+ * measured: an emulated machine may run the timer as late as it likes, the timestamp is still the
  * one that perfect hardware would have latched. Only the delivery is late, as on a busy machine.
  *
  * A third thing comes and goes with the parameter `pps`: /dev/ppsN, where the same pulse is captured
@@ -47,7 +47,7 @@ MODULE_PARM_DESC(nic_epoch, "second at which the NIC's clock starts");
 
 static char *crosststamp = "extended";
 module_param(crosststamp, charp, 0444);
-MODULE_PARM_DESC(crosststamp, "best cross time stamp of the NIC: precise, extended or standard");
+MODULE_PARM_DESC(crosststamp, "best cross timestamp of the NIC: precise, extended or standard");
 
 static ulong seed = 1;
 module_param(seed, ulong, 0444);
@@ -71,7 +71,7 @@ MODULE_PARM_DESC(width_ns, "from the rising to the falling edge (run time)");
 
 static int noise_ns = 0;
 module_param(noise_ns, int, 0644);
-MODULE_PARM_DESC(noise_ns, "time stamps are off by up to this, uniformly (run time)");
+MODULE_PARM_DESC(noise_ns, "timestamps are off by up to this, uniformly (run time)");
 
 static int sawtooth_ns = 0;
 module_param(sawtooth_ns, int, 0644);
@@ -243,7 +243,7 @@ static s64 gained(const struct system_time_snapshot *from, const struct system_t
 /* The edge as the handler of an interrupt would have captured it. `now` is a look at the clocks after it. */
 static void capture(s64 raw, bool rising, const struct system_time_snapshot *now)
 {
-	struct pps_event_time stamp = {};
+	struct pps_event_timestamp = {};
 	s64 part, gain, bent, soonest = pps_late_ns / 6;
 
 	if (!pps)
@@ -328,7 +328,7 @@ static int set_disarm(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops disarm_ops = { .set = set_disarm };
 module_param_cb(disarm, &disarm_ops, NULL, 0200);
-MODULE_PARM_DESC(disarm, "write 1: time stamping stops without a word, as after a link flap of igb; "
+MODULE_PARM_DESC(disarm, "write 1: timestamping stops without a word, as after a link flap of igb; "
 			 "2: and the clock jumps to system time, as an i210's does (run time)");
 
 /* ---- what both clocks do ------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-# The pulse and the NIC's clock misbehave: no pulse, time stamping disarmed, the clock stepped and steered by others,
-# another program that reads the time stamps.
+# The pulse and the NIC's clock misbehave: no pulse, timestamping disarmed, the clock stepped and steered by others,
+# another program that reads the timestamps.
 programs="gnss2shm phc2sys"
 judged=checks
 lasts=260
@@ -21,11 +21,11 @@ scenario() {
 	sleep 3
 
 	sim disarm 1
-	check_comes_back "time stamping was disarmed"
+	check_comes_back "timestamping was disarmed"
 	sleep 3
 	sim disarm 2
 	sleep 1
-	check_comes_back "time stamping was disarmed and the clock jumped to system time"
+	check_comes_back "timestamping was disarmed and the clock jumped to system time"
 	sleep 3
 
 	# By a lot, and by as much as the two edges are apart, either way.

@@ -1,4 +1,4 @@
-# Which clock is meant, and who else uses it: by PCI address, virtual clocks, another program that reads the time stamps.
+# Which clock is meant, and who else uses it: by PCI address, virtual clocks, another program that reads the timestamps.
 programs="gnss2shm"
 judged=checks
 lasts=240

@@ -20,10 +20,10 @@ scenario() {
 	check "the kernel has one device" test "$(ls /sys/class/pps | wc -l)" = 1
 
 	step /dev/pps0 5000000
-	check "time stamps shifted by another program are named" until_true 3 says "time stamps shifted by"
-	check "shifted time stamps give no samples" publishes_nothing 4
+	check "timestamps shifted by another program are named" until_true 3 says "timestamps shifted by"
+	check "shifted timestamps give no samples" publishes_nothing 4
 	step /dev/pps0 0
-	check_comes_back "time stamps are shifted no more"
+	check_comes_back "timestamps are shifted no more"
 
 	for ns in 500000000 "-$width_ns"; do
 		step system "$ns"

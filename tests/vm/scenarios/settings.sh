@@ -32,7 +32,7 @@ segment_is() { # words of judge --peek
 	grep -q "$1" /tmp/peek
 }
 
-# No time stamp is queued in two seconds of pulses.
+# No timestamp is queued in two seconds of pulses.
 stamps_nothing() {
 	fifo=/sys/class/ptp/${nic#/dev/}/fifo
 	while [ -n "$(cat "$fifo")" ]; do :; done
@@ -53,12 +53,12 @@ scenario() {
 	check "no such pin by number" refused 78 "no pin 4.*SDP0 (0)" --phc "$nic" --pin 4
 	check "channel out of range" refused 78 "no channel 2.*0 to 1" --phc "$nic" --pin SDP0 --channel 2
 	check "a path to something else" refused 78 "/dev/null is not a PTP hardware clock" --phc /dev/null
-	check "a clock without time stamps" refused 69 "no external time stamps" --phc "$(ptp_named truth)"
+	check "a clock without timestamps" refused 69 "no external timestamps" --phc "$(ptp_named truth)"
 	check "an interface without a clock" refused 69 "lo has no PTP hardware clock" --phc lo
 	check "two receivers" refused 64 "serial and --gpsd each name a receiver" --gpsd --phc "$nic"
 	check "a pin without a PTP hardware clock" refused 64 "pin goes with --phc" --pps /dev/pps0 --pin SDP0
 	port=/dev/null
-	check "a serial port that is none" refused 78 "/dev/null is no serial port" --phc "$nic"
+	check "a serial port that is none" refused 78 "/dev/null is not a serial port" --phc "$nic"
 	port=/dev/ttyS1
 	check "refusals leave the pins alone" pin_is SDP0 "0 0"
 
@@ -72,7 +72,7 @@ scenario() {
 	check "SIGTERM ends it at once" ends_at_once TERM
 	check "SIGTERM leaves no valid sample" segment_is valid=0
 	check "SIGTERM leaves the pin as it was" pin_is SDP0 "0 0"
-	check "SIGTERM stops the time stamps" stamps_nothing
+	check "SIGTERM stops the timestamps" stamps_nothing
 	launch --pin SDP1
 	check "another pin's function is taken" until_true 3 pin_is SDP1 "1 0"
 	check "an unwired pin gives no pulse and says so" until_true 15 says "no pulse edges arrive"

@@ -45,7 +45,7 @@ clock_is_wrong() {
 	! clock_is_right
 }
 
-# What chronyd logged of the same sample for either: SOCK's time stamp has microseconds, so the pair is found by the
+# What chronyd logged of the same sample for either: SOCK's timestamp has microseconds, so the pair is found by the
 # tenth of a second. The log gives seven digits of an offset.
 same_offsets() {
 	awk '

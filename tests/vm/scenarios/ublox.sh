@@ -71,7 +71,7 @@ errors_of() {
 }
 
 # By far, but for a pulse whose announcement was lost on a busy host: that one stays as it is. A wrong sign would double the
-# worst, the neighbour's correction leave a third of the sawtooth in every sample.
+# worst, the neighbor's correction leave a third of the sawtooth in every sample.
 better() {
 	[ $((median * 4)) -lt "$plain" ] && [ "$worst" -le $((plain + 4)) ]
 }

@@ -90,7 +90,9 @@ impl Session<'_> {
 fn missing(wanted: Option<&str>, devices: &[Device]) -> String {
     match (wanted, devices) {
         (None, []) => "has no device: give it the receiver's, as with `gpsdctl add`".into(),
-        (None, devices) => format!("has {}, which is no receiver: give it one, as with `gpsdctl add`", list(devices)),
+        (None, devices) => {
+            format!("has {}, which is not a receiver: give it one, as with `gpsdctl add`", list(devices))
+        }
         (Some(wanted), []) => format!("has no device: give it {wanted}, as with `gpsdctl add {wanted}`"),
         (Some(wanted), devices) => {
             format!("has {}, not {wanted}: give it that, or name the one that it has", list(devices))

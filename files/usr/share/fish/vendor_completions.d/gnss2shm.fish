@@ -43,7 +43,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l tcp -d 'TCP se
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO that another program writes the receiver\'s sentences to' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that the pulse is wired to: its network interface, PCI address or device' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin that the pulse is wired to [default: the one that has the channel, or the first]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'Channel of external time stamps to use [default: 0]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'Channel of external timestamps to use [default: 0]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, where no PTP hardware clock has the pulse' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d 'Which of its edges to capture [default: both]' -r -f -a "both\t'Every edge that the device has'
 assert\t'The edge that the driver calls assert'
@@ -52,7 +52,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Puls
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Which edges the NIC timestamps [default: as the driver grants]' -r -f -a "both\t'both edges: one alone is refused, because the other one is lost'
 one\t'the on-time edge alone: it is believed'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labelled' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labeled' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the read of its sentences\' first byte, where that is over 950 ms, or the pulse lasts about 500 ms' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock to write to, instead of SHM or beside it' -r -F
@@ -63,7 +63,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-af
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'How long seconds are counted on the pulse alone when sentences stop [default: 60s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'What to do with dates from before this release [default: refuse]' -r -f -a "refuse\t'refuse them'
 correct\t'add multiples of 1024 weeks to them'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronised and disagrees with the first label [default: block]' -r -f -a "block\t'publish nothing'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronized and disagrees with the first label [default: block]' -r -f -a "block\t'publish nothing'
 warn\t'publish, and warn in the log'
 off\t'do not ask it'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
@@ -72,7 +72,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Rec
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not say whether there is a fix'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantisation error that u-blox\'s TIM-TP announces for it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces for it'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Write to a segment that other users may write to, too, as with `perm=0666` in chrony.conf: each can set the clock'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Say every sample and every rejection in the log'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -87,7 +87,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'How far that time wanders' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Rate of the serial line in bits a second' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l width -d 'Pulse width' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC time stamps' -r -f -a "both\t'Both, like Intel\'s i210, and it does not say which is which'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC timestamps' -r -f -a "both\t'Both, like Intel\'s i210, and it does not say which is which'
 one\t'The rising one alone, as it promises'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'How much faster than the system\'s oscillator the PHC runs' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'How much faster than UTC the system\'s oscillator runs' -r
@@ -97,7 +97,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronised and disagrees with the first label' -r -f -a "block\t'publish nothing'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t'publish nothing'
 warn\t'publish, and warn in the log'
 off\t'do not ask it'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
