@@ -90,8 +90,6 @@ struct Named {
     decides: bool,
     kinds: u32,
     first: Instant<Raw>,
-    /// When the first of the bursts named it.
-    since: Instant<Raw>,
     lead: (Instant<Raw>, usize),
     date: Option<Date>,
     validity: Validity,
@@ -150,7 +148,7 @@ impl Epochs {
             *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
             let (date, validity, first) = (None, Validity::Unsaid, own.0);
-            let named = Named { time, decides: false, kinds: 0, first, since: first, lead, date, validity };
+            let named = Named { time, decides: false, kinds: 0, first, lead, date, validity };
             let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
@@ -165,7 +163,7 @@ impl Epochs {
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         let is_told = named.time != TimeOfDay::Fraction;
-        let is_near = |last: &Named| named.first - last.first <= PAUSE && named.first - last.since <= PAUSES;
+        let is_near = |last: &Named| named.first - last.first <= PAUSE && named.first - last.lead.0 <= PAUSES;
         self.last.filter(|last| is_told && last.time == named.time && is_near(last))
     }
 

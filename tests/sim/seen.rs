@@ -532,6 +532,19 @@ fn a_first_label_is_not_made_of_bursts_whose_beginning_was_damaged() {
 }
 
 #[test]
+fn a_sentence_a_second_ahead_after_a_pause_leads_no_burst_of_more_than_850_ms() {
+    use SimSentence::{GllAhead, GnsPlain, Rmc};
+    for seed in (0..40).chain([684_626_972_986_499_716]) {
+        let sentences = vec![Rmc, GnsPlain, GllAhead];
+        let (pause, pace) = (Span::from_nanos(354_370_145), Pace::AtOnce);
+        let scenario = Scenario { pause, pace, spread: Spread::Normal, sentences, seed, ..Scenario::default() };
+        let scenario = faulty(scenario, 12, 63, &[FaultKind::Corruption(19)]);
+        let config = Config { delay: Some(scenario.delay), ..Config::default() };
+        run(config, &scenario, 90).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
     let sentences = vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Zda];
     for pause in [0, 200, 345, 380] {
