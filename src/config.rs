@@ -44,6 +44,8 @@ pub struct Settings {
     pub world_writable: bool,
     /// Path of the SOCK refclock, if it is written to.
     pub sock: Option<PathBuf>,
+    /// Path of the recording and the size of its files, if there is to be one.
+    pub record: Option<(PathBuf, u64)>,
     /// Path of the status socket, if there is to be one.
     pub status: Option<PathBuf>,
     /// Where metrics are served, if they are.

@@ -108,6 +108,7 @@ fn every_key_refuses_values_of_every_other_type_with_place_key_value_and_what_is
             "sentences.sawtooth=true",
             "shm.world-writable=true",
             "sock.path=\"no such value\"",
+            "record.path=\"no such value\"",
             "status.socket=\"no such value\"",
         ]
     );
@@ -365,6 +366,11 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             "devices.toml",
             "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
             "devices.toml:2:1: `device = \"/dev/b\"`: server names another device, /dev/a: leave one of the two out",
+        ),
+        (
+            "size.toml",
+            "[stdin]\nenabled = true\n[phc]\ndevice = \"lo\"\n[record]\nsize = \"1GB\"",
+            "size.toml:6:1: `size = \"1GB\"`: size goes with a recording, and nothing is recorded",
         ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
         ("no-pulse.toml", "[serial]\ndevice = \"x\"", "no-pulse.toml: no pulse is given: name it in [phc] or [pps]"),

@@ -20,7 +20,6 @@ use crate::sink::Sinks;
 use crate::sink::record::{OpenError, Place, Recorder};
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::{SockError, SockSink};
-use crate::size::parse_size;
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
 use crate::source::pulse::{Pulse, PulseError};
@@ -43,12 +42,6 @@ pub(super) struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     given: Given,
-    /// Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// Begin the next file of the recording at this size
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, default_value = "64MB", value_parser = parse_size, requires = "record")]
-    record_size: u64,
     /// Say every sample and every rejection in the log
     #[arg(long)]
     debug: bool,
@@ -82,10 +75,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             gpsd.server
         );
     }
-    super::on_runtime(serve(settings, args.record.clone().map(|path| (path, args.record_size))))
+    super::on_runtime(serve(settings))
 }
 
-async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(), Failure> {
+async fn serve(settings: Settings) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     // Everything is tried once before anything runs: what is wrong ends the process here, what is not there yet is
     // waited for by its source. First what another instance may have, so that one which is refused leaves its PHC and
@@ -96,7 +89,7 @@ async fn serve(settings: Settings, record: Option<(PathBuf, u64)>) -> Result<(),
         shm: settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?,
         sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
     };
-    let place = record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
+    let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
     let header = Header::new(settings.engine);

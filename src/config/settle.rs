@@ -5,6 +5,7 @@ use super::sources;
 use super::tables::{Given, KEYS};
 use super::{ConfigError, GPSD_UNITS, Settings};
 use crate::engine;
+use crate::size::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::PhcConfig;
 use crate::source::pps::PpsConfig;
@@ -13,6 +14,9 @@ use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::SerialConfig;
 use crate::source::stream::StreamConfig;
 use crate::status::gate::GateConfig;
+
+/// A recording's next file begins at this size.
+const RECORD_SIZE: Size = Size(64_000_000);
 
 impl Settings {
     /// What is said on the command line, and where nothing is said, what the file says, and else defaults. A source on
@@ -42,6 +46,7 @@ impl Settings {
             world_writable: given.shm.world_writable == Some(true),
             engine: engine(&given),
             sock: given.sock.path,
+            record: given.record.path.map(|path| (path, given.record.size.unwrap_or(RECORD_SIZE).0)),
             status: given.status.socket,
             metrics: given.metrics.listen.map(|listen| listen.0),
             gate: GateConfig {

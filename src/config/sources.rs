@@ -89,7 +89,22 @@ pub(super) fn check(flags: &Given, rest: &Given, file: Option<&File>) -> Result<
             several => return Err(too_many(&kind, several, file)),
         }
     }
-    one_device(rest, file)
+    one_device(rest, file)?;
+    size_of_nothing(flags, rest, file)
+}
+
+/// A size is that of a recording.
+fn size_of_nothing(flags: &Given, rest: &Given, file: Option<&File>) -> Result<(), ConfigError> {
+    let why = "goes with a recording, and nothing is recorded: leave it out, or name a file";
+    if flags.record.path.is_some() || rest.record.path.is_some() {
+        return Ok(());
+    }
+    let is_it = |place: &&Place| place.key.table == Some("record") && place.key.name() == "size";
+    match file.and_then(|file| Some((file, file.places.iter().find(is_it)?))) {
+        _ if flags.record.size.is_some() => Err(ConfigError::Options(format!("--record-size {why} with --record"))),
+        Some((file, place)) => Err(file.wrong(place, &format!("size {why} with path"))),
+        None => Ok(()),
+    }
 }
 
 /// gpsd's device may be a part of the server's name, or a key of its own, which options replace: not two devices.

@@ -8,6 +8,7 @@ use super::values::{
     Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
 };
 use super::written::{Value, Written};
+use crate::size::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
@@ -43,7 +44,7 @@ impl Key {
             (Some(table), "device" | "server" | "path" | "enabled" | "unit" | "socket" | "listen") => {
                 format!("--{table}")
             }
-            (Some(table @ ("pps" | "gate" | "shm")), _) => format!("--{table}-{}", self.name()),
+            (Some(table @ ("pps" | "gate" | "shm" | "record")), _) => format!("--{table}-{}", self.name()),
             _ => format!("--{}", self.name()),
         })
     }
@@ -226,6 +227,16 @@ settings! {
         /// Socket of chrony's SOCK refclock to write to, instead of SHM or beside it
         #[arg(id = "sock", long = "sock", value_name = "/run/chrony.NAME.sock")]
         path: PathBuf,
+    }
+
+    /// A recording of every event.
+    record: Record {
+        /// Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4
+        #[arg(id = "record", long = "record", value_name = "FILE")]
+        path: PathBuf,
+        /// Begin the next file of the recording at this size [default: 64MB]
+        #[arg(id = "record-size", long = "record-size", value_name = "SIZE", allow_hyphen_values = true)]
+        size: Size,
     }
 
     /// What `gnss2shm status` asks.

@@ -9,6 +9,7 @@ use toml::de::{DeInteger, DeValue};
 use super::values::{
     Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
 };
+use crate::size::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
@@ -94,7 +95,7 @@ macro_rules! as_on_the_command_line {
     )*};
 }
 
-as_on_the_command_line!(Width Delay Duration Offset Unit Channel Rate Loopback Baud Server GpsdConfig);
+as_on_the_command_line!(Width Delay Duration Offset Unit Channel Rate Loopback Baud Server GpsdConfig Size);
 
 macro_rules! one_of {
     ($($type:ty)*) => {$(

@@ -56,6 +56,8 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the read of its sentences\' first byte, where that is over 950 ms, or the pulse lasts about 500 ms' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock to write to, instead of SHM or beside it' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size [default: 64MB]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that tells how things stand, for `gnss2shm status`' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Serve OpenMetrics over HTTP at this loopback address' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'The gate opens when samples have come for this long without a pause [default: 10s]' -r
@@ -68,8 +70,6 @@ warn\t'publish, and warn in the log'
 off\t'do not ask it'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
 confirm\t'publish nothing until both are configured, or the witness agrees'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not say whether there is a fix'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces for it'
