@@ -187,11 +187,14 @@ impl Epochs {
         // The beginning of this burst may have been taken for all of it, because the rest was late.
         let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= PAUSES);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
-        if decides.decides || !disagrees && before.is_none_or(|last| last.time == decides.time) {
+        // The rest of the burst that RMC began, however late.
+        let is_rest =
+            is_late && !decides.decides && self.last.is_some_and(|last| last.decides && last.time == decides.time);
+        if decides.decides || !is_rest && !disagrees && before.is_none_or(|last| last.time == decides.time) {
             self.last = Some(*decides);
         }
         // Beside RMC only what says all by itself that it is another second.
-        if is_said || !decides.decides && is_late && (disagrees || !decides.says_all()) {
+        if is_said || is_rest || !decides.decides && is_late && (disagrees || !decides.says_all()) {
             return;
         }
         match (disagrees, decides.decides) {

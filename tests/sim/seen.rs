@@ -545,6 +545,17 @@ fn a_sentence_a_second_ahead_after_a_pause_leads_no_burst_of_more_than_850_ms() 
 }
 
 #[test]
+fn the_rest_of_a_burst_that_is_read_late_is_no_leap_second() {
+    for seed in (0..40).chain([18_112_590_032_734_502_214]) {
+        let (delay, pause) = (ms(909), ms(217));
+        let scenario = Scenario { delay, pause, seed, ..Scenario::default() };
+        let scenario = faulty(scenario, 97, 99, &[FaultKind::Stall(SimThread::Reader, ms(697))]);
+        let first = UtcSecond::from_posix(1_798_761_541); // 59 s before the end of 2026
+        run_from(first, Config::default(), &scenario, 125).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
     let sentences = vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Zda];
     for pause in [0, 200, 345, 380] {

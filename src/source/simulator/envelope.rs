@@ -222,6 +222,7 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
                 | FaultKind::EdgeLoss(_)
                 | FaultKind::NicReset
                 | FaultKind::PhcStep(_)
+                | FaultKind::PhcNudge(..)
                 | FaultKind::Stall(SimThread::Phc, _)
         )
     };
