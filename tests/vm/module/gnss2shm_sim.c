@@ -243,7 +243,7 @@ static s64 gained(const struct system_time_snapshot *from, const struct system_t
 /* The edge as the handler of an interrupt would have captured it. `now` is a look at the clocks after it. */
 static void capture(s64 raw, bool rising, const struct system_time_snapshot *now)
 {
-	struct pps_event_timestamp = {};
+	struct pps_event_time stamp = {};
 	s64 part, gain, bent, soonest = pps_late_ns / 6;
 
 	if (!pps)
