@@ -79,7 +79,7 @@ fn a_gpsd_that_lies_fills_no_log_and_turns_no_terminal() {
     run.said("closed the connection");
     assert!(run.runs());
     let said = run.everything();
-    assert!((1..100).contains(&said.len()), "{} lines", said.len());
+    assert!((1..300).contains(&said.len()), "{} lines", said.len());
     assert!(said.iter().all(|line| is_text(line)), "{said:#?}");
     assert!(said.iter().any(|line| line.contains("several devices: /dev/\\u{1b}[2J\\r\\n")), "{said:#?}");
 }

@@ -10,7 +10,7 @@ use tracing::{Event, Level, Subscriber, warn};
 use tracing_subscriber::layer::{Context, Layer};
 
 /// So many of a kind ...
-const LINES: u32 = 30;
+const LINES: u32 = 200;
 /// ... within this time; more are counted and not said.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -64,7 +64,7 @@ mod tests {
     fn so_many_lines_pass_and_the_rest_is_counted_once() {
         let begin = Instant::now();
         let mut window = Window { since: begin, lines: 0 };
-        let passed = (0..100).filter(|_| window.count(begin).0).count();
+        let passed = (0..270).filter(|_| window.count(begin).0).count();
         assert_eq!(passed, LINES as usize);
         assert_eq!(window.count(begin + WINDOW), (true, 70));
         assert_eq!(window.count(begin + WINDOW), (true, 0));
