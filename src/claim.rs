@@ -60,10 +60,9 @@ fn lock(name: &str) -> Result<File, ClaimError> {
     let trusted = Trusted::now();
     let path = directory(trusted).map_err(ClaimError::Os)?.join(format!("{name}.lock"));
     let at = |error: io::Error| ClaimError::Os(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
-    let open = || {
-        OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path)
-    };
-    let file = open().map_err(at)?;
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&path).map_err(at)?;
     let made = file.metadata().map_err(at)?;
     if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, made.uid(), made.nlink()) {
         // Else the service could not open what root has left behind.

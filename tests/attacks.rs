@@ -23,7 +23,7 @@ fn a_file_that_may_not_grow_pauses_the_recording_and_ends_nothing() {
     let (fifo, record) = (dir.join("fifo"), dir.join("rec"));
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let args = ["--fifo", fifo.to_str().unwrap(), "--record", record.to_str().unwrap()];
-    let mut run = Run::limited("ulimit -f 8", "/dev/ptp99", unit.unit, &args);
+    let mut run = Run::limited("ulimit -f 16", "/dev/ptp99", unit.unit, &args);
     let mut writer = fs::OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
     run.said("reading /");
     for _ in 0..64 {

@@ -4,13 +4,13 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel as line_channel};
-use std::time::{Duration, Instant as Clock};
+use std::process::Command;
+use std::time::Duration;
 
+use common::run::Run;
 use common::{TestDir, TestUnit};
 use gnss2shm::daemon::{self, EVENTS_QUEUED};
 use gnss2shm::engine::{Config, Engine};
@@ -90,50 +90,34 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
 }
 
 /// `gnss2shm run --record`, with a receiver on a pseudo terminal and a PHC that is waited for.
-struct Run {
-    child: Child,
-    log: Receiver<String>,
+struct Recorded {
+    run: Run,
     receiver: TTYPort,
     _machine: TTYPort,
     sent: Vec<u8>,
     _unit: TestUnit,
 }
 
-impl Run {
-    /// `wrap` is a shell's way to start a program, `{}` its place.
-    fn start(file: &Path, size: &str, wrap: &str) -> Self {
-        let mut run = Self::spawn(file, size, wrap);
+impl Recorded {
+    /// After this command of the shell.
+    fn start(file: &Path, size: &str, limit: &str) -> Self {
+        let run = Self::spawn(file, size, limit);
         run.said("reading /dev/");
         run
     }
 
-    fn spawn(file: &Path, size: &str, wrap: &str) -> Self {
+    fn spawn(file: &Path, size: &str, limit: &str) -> Self {
         let (receiver, machine) = TTYPort::pair().unwrap();
         let unit = TestUnit::claim();
         let device = machine.name().unwrap();
-        let mut child = Command::new("sh")
-            .args(["-c", &wrap.replace("{}", "exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gnss2shm"), "run", "--phc"])
-            .args(["/dev/ptp99", "--serial", &device, "--shm", &unit.unit.to_string()])
-            .args(["--record", file.to_str().unwrap(), "--record-size", size])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, log) = line_channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, log, receiver, _machine: machine, sent: Vec::new(), _unit: unit }
+        let args = ["--serial", &device, "--record", file.to_str().unwrap(), "--record-size", size];
+        let run = Run::limited(limit, "/dev/ptp99", unit.unit, &args);
+        Self { run, receiver, _machine: machine, sent: Vec::new(), _unit: unit }
     }
 
     /// Waits until the log says this.
-    fn said(&mut self, what: &str) -> String {
-        let limit = Clock::now() + PATIENCE;
-        loop {
-            let line = self.log.recv_timeout(limit.saturating_duration_since(Clock::now()));
-            let line = line.unwrap_or_else(|_| panic!("not said: {what}"));
-            if line.contains(what) {
-                return line;
-            }
-        }
+    fn said(&self, what: &str) -> String {
+        self.run.said_within(what, PATIENCE)
     }
 
     /// Sends that much, no faster than it is read, and waits until `enough`.
@@ -153,18 +137,8 @@ impl Run {
     fn end(mut self) -> Vec<u8> {
         // What was sent is read before the signal is handled.
         std::thread::sleep(Duration::from_millis(300));
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        assert_eq!(self.run.terminated(), Some(0));
         std::mem::take(&mut self.sent)
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // Only where a test failed is it still there.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -173,7 +147,7 @@ fn a_run_fills_one_file_after_the_other_and_nothing_is_missing() {
     let dir = TestDir::new("record-rotate");
     let file = dir.join("rec");
     fs::write(&file, "gnss2shm-recording of an earlier run").unwrap();
-    let mut run = Run::start(&file, "100kB", "{}");
+    let mut run = Recorded::start(&file, "100kB", ":");
     run.send(400, || dir.join("rec.3").exists());
     let sent = run.end();
     assert_eq!(fs::read_to_string(dir.join("rec.3")).unwrap(), "gnss2shm-recording of an earlier run");
@@ -195,7 +169,7 @@ fn a_run_fills_one_file_after_the_other_and_nothing_is_missing() {
 fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let dir = TestDir::new("record-full");
     let file = dir.join("rec");
-    let mut run = Run::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64; {}");
+    let mut run = Recorded::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64");
     run.send(60, || false);
     let said = run.said("pauses");
     assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
@@ -203,8 +177,8 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     std::thread::sleep(Duration::from_millis(2_500));
     let whole = fs::read(&file).unwrap();
     assert!(whole.ends_with(b"\n") && whole.len() <= 64 * 512, "{}", whole.len());
-    assert!(!run.log.try_iter().any(|line| line.contains("record")));
-    let raised = Command::new("prlimit").args(["--pid", &run.child.id().to_string(), "--fsize=unlimited:"]).status();
+    assert!(!run.run.says().any(|line| line.contains("record")));
+    let raised = Command::new("prlimit").args(["--pid", &run.run.pid().to_string(), "--fsize=unlimited:"]).status();
     assert!(raised.expect("prlimit: install Debian's package util-linux").success());
     run.said("again");
     let marker = run.sent.len();
@@ -256,13 +230,13 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
         return println!("skipped: only root can mount a file system to fill");
     };
     let file = disk.0.join("rec");
-    let mut run = Run::spawn(&file, "1GB", "{}");
+    let mut run = Recorded::spawn(&file, "1GB", ":");
     let said = run.said("pauses");
     assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
     run.said("reading /dev/");
     run.send(1, || false);
     std::thread::sleep(Duration::from_millis(2_500));
-    assert!(!run.log.try_iter().any(|line| line.contains("record")));
+    assert!(!run.run.says().any(|line| line.contains("record")));
     assert!(!file.exists(), "no file without its header is left");
     disk.make_room();
     let said = run.said("again");

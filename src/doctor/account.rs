@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::system::{Node, System, fits};
 use super::{Finding, Instance};
-use crate::trusted::user;
+use crate::trusted::{SERVICE, user};
 
 /// The unit of the service.
 const UNIT: &str = "gnss2shm@.service";
@@ -86,7 +86,7 @@ pub struct Account {
 
 /// The user whom the service runs as, if there is such a user, and what is wrong with him.
 pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
-    let name = unit.last("User").unwrap_or("gnss2shm");
+    let name = unit.last("User").unwrap_or(SERVICE);
     let mut found = traps(unit);
     let user = user(&system.text("/etc/passwd").unwrap_or_default(), name);
     match (unit.is_installed, user) {

@@ -27,8 +27,7 @@ use super::snapshot::Snapshot;
 use crate::claim::{Claim, ClaimError, Rival};
 use crate::event::Reason;
 
-/// Connections at a time. Whoever comes when they are all taken ends the oldest: who has something to ask is answered
-/// at once.
+/// Connections at a time. One more closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
 /// Where the address is not to be had, it is tried again this often.
 const RETRY: Duration = Duration::from_secs(10);

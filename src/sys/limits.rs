@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Makes sure that so many files can be open, as far as whoever started us allows it; says how many can be then.
+/// Raises the soft limit of open files to `wanted`, or to the hard limit where that is lower; returns the new limit.
 pub fn open_files(wanted: u64) -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills the rlimit during the call.

@@ -4,7 +4,6 @@ use std::ffi::c_char;
 use std::io::{self, ErrorKind};
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::ptr;
@@ -16,16 +15,14 @@ use std::ptr;
 /// Those of connect(2): `NotFound`; `ConnectionRefused` where nobody listens, or it is not a socket; `WouldBlock` where
 /// somebody does whose queue is full.
 pub fn pid(address: &SocketAddr) -> io::Result<Option<u32>> {
-    let (unnamed, name) = match (address.as_pathname(), address.as_abstract_name()) {
-        (Some(path), _) => (0, path.as_os_str().as_bytes()),
-        (None, Some(name)) => (1, name),
-        (None, None) => return Err(ErrorKind::InvalidInput.into()),
+    let Some(name) = address.as_pathname().map(|path| path.as_os_str().as_bytes()) else {
+        return Err(ErrorKind::InvalidInput.into());
     };
     let mut to = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
-    for (slot, byte) in to.sun_path.iter_mut().skip(unnamed).zip(name) {
+    for (slot, byte) in to.sun_path.iter_mut().zip(name) {
         *slot = *byte as c_char;
     }
-    let length = offset_of!(libc::sockaddr_un, sun_path) + unnamed + name.len();
+    let length = offset_of!(libc::sockaddr_un, sun_path) + name.len();
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes three numbers.
     let fd = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };

@@ -31,7 +31,7 @@ impl Run {
 
     /// After this command of the shell, as `ulimit -n 20`.
     pub fn limited(limit: &str, phc: &str, unit: u8, args: &[&str]) -> Self {
-        let mut child = Command::new("bash")
+        let mut child = Command::new("sh")
             .args(["-c", &format!("{limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gnss2shm")])
             .args(["run", "--phc", phc, "--shm", &unit.to_string()])
             .args(args)
@@ -50,7 +50,11 @@ impl Run {
 
     /// Waits until the log says this.
     pub fn said(&self, what: &str) -> String {
-        let limit = Instant::now() + PATIENCE;
+        self.said_within(what, PATIENCE)
+    }
+
+    pub fn said_within(&self, what: &str, patience: Duration) -> String {
+        let limit = Instant::now() + patience;
         loop {
             match self.log.recv_timeout(limit.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
@@ -67,6 +71,17 @@ impl Run {
     /// Whether it has not ended.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Its exit code after SIGTERM.
+    pub fn terminated(&mut self) -> Option<i32> {
+        assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// What the log has said since, so far.
+    pub fn says(&self) -> impl Iterator<Item = String> {
+        self.log.try_iter()
     }
 
     /// Everything that the log has said, once it is ended by kill -9.

@@ -1,5 +1,5 @@
-//! Lines of one kind, which come from one place in the source, are logged so often and no oftener: whoever makes us say
-//! something again and again must not fill a disk with it.
+//! Limits how often the same kind of line is logged: a line's kind is the place in the source that logs it. A peer that
+//! provokes the same message again and again must not fill the disk.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

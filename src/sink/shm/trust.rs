@@ -1,10 +1,10 @@
-//! Who may stand behind a segment: whoever can write to it can set the clock.
+//! Who may stand behind a segment: any user who can write to it can set the clock.
 
 use super::Status;
 use crate::trusted::Trusted;
 
-/// Who stands behind the segment and is not trusted. The creator keeps the owner's rights for ever, whomever he gives it
-/// to, so both count; and he comes first, as he is the one who chose the owner.
+/// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
+/// segment away, so both are checked; the creator first, because he chose the owner.
 pub fn stranger(status: &Status, trusted: Trusted) -> Option<u32> {
     [status.cuid, status.uid].into_iter().find(|uid| !trusted.has(*uid))
 }
