@@ -1,5 +1,6 @@
 //! Wires sources to the engine and the engine to its sinks. The caller makes the sources and watches the verdicts.
 
+mod outlet;
 mod scale;
 mod tick;
 
@@ -12,6 +13,7 @@ use crate::engine::Engine;
 use crate::event::{Event, Reason, State, Verdict};
 use crate::sink::Sinks;
 use crate::sys::clock::{raw_now, raw_sys_pair};
+use outlet::Outlet;
 use scale::{Reading, Scale, Standing};
 use tick::Ticker;
 
@@ -29,7 +31,7 @@ pub async fn serve<B>(
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
-    let (mut ticker, mut scale) = (Ticker::default(), Scale::default());
+    let (mut ticker, mut scale, mut outlet) = (Ticker::default(), Scale::default(), Outlet::new(engine.state()));
     loop {
         let event = if ticker.is_due(raw_now()) {
             Event::Tick { raw: ticker.tick() }
@@ -50,20 +52,23 @@ pub async fn serve<B>(
             // The sample that chronyd has not taken yet is of the scale before.
             sinks.invalidate();
         }
-        let verdicts: Vec<_> =
-            engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
+        if let Event::Tick { .. } = event {
+            sinks.renew();
+        }
+        let verdicts = engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
+        let verdicts = outlet.shown(verdicts, engine.state(), sinks.are_lost());
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
-        }
-        if matches!(event, Event::Tick { .. }) {
-            sinks.renew();
         }
     }
 }
 
-/// Hands a sample to the sinks; one that the system clock has left behind becomes a rejection.
+/// Hands a sample to the sinks; one that nobody would get, or that the system clock has left behind, becomes a rejection.
 fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
     let Verdict::Sample(sample) = verdict else { return verdict };
+    if sinks.are_lost() {
+        return Verdict::Rejected(Reason::SegmentLost);
+    }
     match scale.stands(sample.at, Reading::from(raw_sys_pair())) {
         Standing::Same => {
             sinks.publish(&sample);

@@ -85,10 +85,8 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     // port alone; last the recording, so that one which is refused rotates no file away.
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-    let mut sinks = Sinks {
-        shm: settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?,
-        sock: settings.sock.as_deref().map(SockSink::open).transpose()?,
-    };
+    let shm = settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?;
+    let mut sinks = Sinks::new(shm, settings.sock.as_deref().map(SockSink::open).transpose()?);
     let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
@@ -123,7 +121,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let bug =
         |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
-    let (mut service, mut summary) = (Service::new(pulse.heart()), Summary::default());
+    let (mut service, mut summary, mut state) = (Service::new(pulse.heart()), Summary::default(), engine.state());
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
             // It cannot come back. Whoever started the pipeline can start it again, once he knows.
@@ -134,12 +132,13 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
             summary.count(verdict);
             if let Verdict::StateChanged { from, to } = *verdict {
                 service.status(&daemon::state_line(engine, from, to));
+                state = to;
             }
         }
         if matches!(event, Event::Tick { .. }) {
             service.turn();
             if let Some(summary) = summary.tick() {
-                info!("{}", summary.line(engine.state()));
+                info!("{}", summary.line(state));
             }
         }
         if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {

@@ -224,7 +224,7 @@ impl Labeller {
     fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
         let change = vote.change(label);
         let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
-        let expected = beside.leap.change();
+        let is_expected = beside.leap.change() == Some(change);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
             // Sentences never come before their pulse: beside what the receiver corrected, they only come later. Unless the
@@ -234,9 +234,10 @@ impl Labeller {
             }
             (None, ..) if self.is_late(label, vote) => None,
             (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
+            // Where names were missed while sentences came late, a few late ones look like an inserted second.
             (None, Some(_), names) if change.abs() == 1 => {
-                let is_shown = names == Names::Stepped(change) || expected == Some(change);
-                Some(if is_shown { TO_CONFIRM } else { TO_PASS_A_LEAP })
+                let is_shown = names == Names::Stepped(change) || is_expected && names != Names::Unknown;
+                Some(if is_shown { TO_CONFIRM } else if is_expected { REMEMBERED } else { TO_PASS_A_LEAP })
             }
             (None, None, Names::Unknown) if vote.may_be_late(label.base, label.delay) => Some(REMEMBERED),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),

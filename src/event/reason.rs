@@ -143,6 +143,10 @@ reasons! {
     /// The conventions were neither configured nor confirmed.
     Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronize the system clock from another source first",
 
+    // Nobody takes the samples.
+    /// What stands in the segment's place is not ours.
+    SegmentLost = "segment-lost": "the SHM segment was removed, and the one in its place cannot be used, so that no sample reaches chronyd: remove that one (gnss2shm doctor says whose it is, and how), then restart chronyd",
+
     // A single pulse is passed over.
     /// The pulse came before it had a label.
     NotYet = "not-yet": "the pulse came before its edge and second were settled: nothing to do",

@@ -4,7 +4,7 @@ pub mod record;
 pub mod shm;
 pub mod sock;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::event::Sample;
 use shm::ShmSink;
@@ -17,9 +17,21 @@ pub struct Sinks {
     pub shm: Option<ShmSink>,
     /// The SOCK refclock.
     pub sock: Option<SockSink>,
+    /// Why the segment, which somebody removed, is not made anew, as it was said last.
+    orphaned: Option<String>,
 }
 
 impl Sinks {
+    /// With these refclocks.
+    pub fn new(shm: Option<ShmSink>, sock: Option<SockSink>) -> Self {
+        Self { shm, sock, orphaned: None }
+    }
+
+    /// Whether a sample would reach nobody.
+    pub fn are_lost(&self) -> bool {
+        self.orphaned.is_some() && self.sock.is_none()
+    }
+
     /// Hands the sample on.
     pub fn publish(&mut self, sample: &Sample) {
         if let Some(shm) = &mut self.shm {
@@ -33,11 +45,20 @@ impl Sinks {
     /// Looks after what others may have removed; called once a second.
     pub fn renew(&mut self) {
         let Some(shm) = &mut self.shm else { return };
-        match shm.renew() {
-            Ok(false) => {}
-            Ok(true) => warn!("the segment of SHM unit {} was removed and is made anew: restart chronyd", shm.unit()),
-            Err(error) => debug!("{error}"),
+        let orphaned = match shm.renew() {
+            Ok(false) => None,
+            Ok(true) => {
+                warn!("the segment of SHM unit {} was removed and is made anew: restart chronyd", shm.unit());
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        if orphaned != self.orphaned
+            && let Some(why) = &orphaned
+        {
+            warn!("the segment was removed, and no other can be used: {why}");
         }
+        self.orphaned = orphaned;
     }
 
     /// Withdraws what can be withdrawn.
@@ -50,6 +71,6 @@ impl Sinks {
 
 impl From<ShmSink> for Sinks {
     fn from(shm: ShmSink) -> Self {
-        Self { shm: Some(shm), sock: None }
+        Self::new(Some(shm), None)
     }
 }

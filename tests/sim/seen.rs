@@ -556,6 +556,27 @@ fn the_rest_of_a_burst_that_is_read_late_is_no_leap_second() {
 }
 
 #[test]
+fn two_bursts_read_late_are_no_leap_second_to_an_engine_that_did_not_see_it() {
+    use SimSentence::{Gga, Gsa, Rmc, Zda};
+    let leap = Announced { day: Date::new(2026, 12, 31).unwrap(), leap: Leap::Insert };
+    for seed in (0..20).chain([11_552_054_067_693_103_125]) {
+        let scenario = Scenario {
+            delay: ms(922),
+            pause: ms(224),
+            spread: Spread::Wander,
+            pace: Pace::AtOnce,
+            sentences: vec![Gga, Gsa, Rmc, Zda],
+            announced: Some(leap),
+            seed,
+            ..Scenario::default()
+        };
+        let scenario = faulty(scenario, 30, 32, &[FaultKind::Stall(SimThread::Reader, ms(611))]);
+        let first = UtcSecond::from_posix(1_798_761_662); // a minute after the end of 2026
+        run_from(first, Config::default(), &scenario, 60).assert_right(&format!("seed {seed}"));
+    }
+}
+
+#[test]
 fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
     let sentences = vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Zda];
     for pause in [0, 200, 345, 380] {
