@@ -213,7 +213,7 @@ fn both_refclocks_get_the_same_and_a_restarted_chronyd_too() {
     let unit = TestUnit::claim();
     let mut chronyd = Chronyd::start(&unit, "both", &[]);
     let sock = SockSink::open(&chronyd.socket()).unwrap();
-    let mut sinks = Sinks { shm: Some(ShmSink::open(unit.unit).unwrap()), sock: Some(sock) };
+    let mut sinks = Sinks::new(Some(ShmSink::open(unit.unit).unwrap()), Some(sock));
     let mut expected = Vec::new();
     for offset in [[123_456, -999_999, 1], [-123_457, 77, -1]] {
         for offset in offset {

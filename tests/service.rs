@@ -6,13 +6,15 @@
 mod common;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{TestDir, TestUnit};
+use serialport::SerialPort;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// No test waits longer than this for anything.
@@ -26,7 +28,7 @@ struct Service {
     socket: UnixDatagram,
     /// Kept open for the program to write to.
     log: std::process::ChildStderr,
-    _dir: TestDir,
+    dir: TestDir,
     _unit: TestUnit,
 }
 
@@ -37,6 +39,11 @@ impl Service {
 
     /// With this for SIGHUP, whatever the tests were started with: under nohup it would be ignored.
     fn start_with(name: &str, hangup: libc::sighandler_t) -> Self {
+        Self::start_from(name, hangup, &["--serial", "/dev/ttyUSB99"])
+    }
+
+    /// With this receiver.
+    fn start_from(name: &str, hangup: libc::sighandler_t, receiver: &[&str]) -> Self {
         let (dir, unit, mut command) = (TestDir::new(name), TestUnit::claim(), Command::new(PROGRAM));
         // SAFETY: signal(2) may be called between fork and exec.
         unsafe {
@@ -47,7 +54,9 @@ impl Service {
         }
         let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
         let mut child = command
-            .args(["run", "--serial", "/dev/ttyUSB99", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string()])
+            .args(["run", "--phc", "/dev/ptp99", "--shm", &unit.unit.to_string(), "--status"])
+            .arg(dir.join("status"))
+            .args(receiver)
             .env("NOTIFY_SOCKET", dir.join("notify"))
             .env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string())
             .env_remove("WATCHDOG_PID")
@@ -57,7 +66,7 @@ impl Service {
             .spawn()
             .unwrap();
         let log = child.stderr.take().unwrap();
-        Self { child, socket, log, _dir: dir, _unit: unit }
+        Self { child, socket, log, dir, _unit: unit }
     }
 
     /// What it says next, within this time.
@@ -194,4 +203,61 @@ fn the_watchdog_goes_hungry_while_the_thread_that_reads_the_pulse_is_stuck() {
     assert!(meals <= 2, "{meals} meals, and the pulse's thread was stuck all the time");
     drop(halted);
     service.says(["WATCHDOG=1"]);
+}
+
+/// Writes this for as long as anybody reads it.
+fn flood(mut to: impl Write + Send + 'static, with: &'static [u8]) {
+    std::thread::spawn(move || while to.write_all(with).is_ok() {});
+}
+
+/// A server that floods whoever connects; its address.
+fn flooding_server(greeting: &'static str, with: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            if stream.write_all(greeting.as_bytes()).is_ok() {
+                flood(stream, with);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_flood_of_any_source_delays_neither_the_watchdog_nor_status() {
+    const ZEROS: &[u8] = &[0; 65_536];
+    const LISTS: &[u8] = b"{\"class\":\"DEVICES\",\"devices\":[{\"path\":\"/dev/a\"}]}\n\
+        {\"class\":\"DEVICES\",\"devices\":[{\"path\":\"/dev/b\"},{\"path\":\"/dev/c\"}]}\n";
+    const SENTENCES: &[u8] = b"$GPZDA,120000.00,30,11,2026,,*63\r\n$GPGSV,1,1,00*79\r\n";
+    let dir = TestDir::new("flood");
+    let fifo = dir.join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let hello = "{\"class\":\"VERSION\",\"release\":\"3.25\",\"rev\":\"3.25\",\"proto_major\":3,\"proto_minor\":15}\r\n";
+    let (master, slave) = serialport::TTYPort::pair().unwrap();
+    let tty = slave.name().unwrap();
+    let (zeros, sentences, lists) =
+        (flooding_server("", ZEROS), flooding_server("", SENTENCES), flooding_server(hello, LISTS));
+    flood(master, SENTENCES);
+    for (what, receiver) in [
+        ("fifo", ["--fifo", fifo.to_str().unwrap()]),
+        ("tcp", ["--tcp", &zeros]),
+        ("tcp-sentences", ["--tcp", &sentences]),
+        ("gpsd", ["--gpsd", &lists]),
+        ("serial", ["--serial", &tty]),
+    ] {
+        let service = Service::start_from(what, libc::SIG_DFL, &receiver);
+        if what == "fifo" {
+            flood(fs::OpenOptions::new().write(true).open(&fifo).unwrap(), ZEROS);
+        }
+        service.says(["READY=1"]);
+        for _ in 0..5 {
+            let fed = Instant::now();
+            service.says(["WATCHDOG=1"]);
+            assert!(fed.elapsed() < WATCHDOG, "{what}: systemd would have ended it");
+            let status = Command::new(PROGRAM).args(["status", "--socket"]).arg(service.dir.join("status")).output();
+            let status = String::from_utf8(status.unwrap().stdout).unwrap();
+            assert!(status.starts_with("state "), "{what}: {status}");
+        }
+    }
 }

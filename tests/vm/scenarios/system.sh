@@ -3,7 +3,7 @@
 machine=debian
 programs=
 judged=checks
-lasts=560
+lasts=600
 
 scenario() {
 	start_receiver
@@ -80,6 +80,14 @@ scenario() {
 	check "and locks again, too" until_true 60 is_locked
 	check "and chronyd goes on following" until_true 60 followed
 
+	check "another user takes the segment's place" take_segment
+	check "that is refused by name" until_true 10 status_says segment-lost
+	check "and the journal says whose it is" journal_names "uid 65534"
+	check "he removes it" ipcrm -M 0x4e545030
+	check "and it locks again by itself" until_true 10 is_locked
+	systemctl restart chrony
+	check "and chronyd follows" until_true 60 followed
+
 	echo 'wrong = 1' >/etc/gnss2shm/wrong.toml
 	systemctl start gnss2shm@wrong
 	check "wrong settings fail" until_true 20 systemctl is-failed gnss2shm@wrong
@@ -142,6 +150,19 @@ journal_has() { # field=value
 
 watchdog_bit() {
 	journalctl -b -u gnss2shm@default | grep -q 'Watchdog timeout'
+}
+
+# Removes the segment and makes one as another user, before anybody else can.
+take_segment() {
+	perl -e 'shmctl(shmget(0x4e545030, 0, 0), 0, 0) or die; $> = 65534; defined shmget(0x4e545030, 96, 01600) or die'
+}
+
+status_says() { # the reason's short name
+	gnss2shm status --json | grep -q "\"reason\":\"$1\""
+}
+
+journal_names() { # words
+	journalctl -b "_PID=$(main_pid)" --no-pager | grep -q "$1"
 }
 
 samples() {
