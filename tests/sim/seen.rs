@@ -577,6 +577,30 @@ fn two_bursts_read_late_are_no_leap_second_to_an_engine_that_did_not_see_it() {
 }
 
 #[test]
+fn a_second_60_in_two_parts_of_a_burst_is_one_leap_second() {
+    use SimSentence::{Gga, Gsa, Zda};
+    let day = Date::new(2026, 12, 31).unwrap();
+    for seed in (0..10).chain([1_295_674_124_564_483_892]) {
+        let scenario = Scenario {
+            pause: ms(113),
+            sentences: vec![Gga, Gsa, Zda],
+            leap: Some((39, LeapShape::Sixty)),
+            announced: Some(Announced { day, leap: Leap::Insert }),
+            seed,
+            ..Scenario::default()
+        };
+        // Without a fix and a moved pulse, the label is made anew, and the leap second is known from before.
+        let kinds = [FaultKind::PulseShift(ms(682)), FaultKind::NoFix];
+        let moved = faulty(scenario, 89, 95, &kinds);
+        let first = UtcSecond::from_posix(1_798_761_560); // 40 s before the end of 2026
+        let outcome = run_from(first, Config::default(), &moved, 125);
+        outcome.assert_right(&format!("seed {seed}"));
+        let back = outcome.samples.iter().find(|judged| judged.second > 95).map(|judged| judged.second);
+        assert!(back.is_some_and(|second| second <= 95 + BACK), "seed {seed}: {back:?}");
+    }
+}
+
+#[test]
 fn a_pause_after_gga_and_a_slow_line_leave_one_burst() {
     let sentences = vec![SimSentence::Gga, SimSentence::Gsa, SimSentence::Zda];
     for pause in [0, 200, 345, 380] {

@@ -71,13 +71,12 @@ impl Chain {
         }
     }
 
-    /// A second 60 stands between its neighbors.
+    /// A second 60 stands between its neighbors, however many sentences name it.
     pub(in crate::engine) fn leap_second(&mut self, at: Instant<Raw>) {
-        if let Some((name, last)) = &mut self.last {
-            let (seconds, _) = (at - *last).nearest(Span::SECOND);
-            (*name, *last) = (name.plus(seconds - 1), at);
-            self.step(-1);
-        }
+        let Some((name, last)) = self.last.as_mut().filter(|(_, last)| at - *last > APART) else { return };
+        let (seconds, _) = (at - *last).nearest(Span::SECOND);
+        (*name, *last) = (name.plus(seconds - 1), at);
+        self.step(-1);
     }
 
     fn step(&mut self, seconds: i64) {
