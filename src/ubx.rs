@@ -11,7 +11,7 @@ mod time_utc;
 pub use time_utc::TimeUtc;
 
 use crate::event::{Announced, Leap};
-use crate::nmea::{Kind, Sentence};
+use crate::nmea::{Kind, Sentence, Validity};
 use crate::time::{Date, Instant, Raw, Span, WEEK};
 
 /// Bytes of a frame besides its payload.
@@ -155,15 +155,15 @@ impl Message {
 }
 
 impl Frame {
-    /// Its time as a sentence's, if it names one. What it says of UTC is not in it.
-    pub fn sentence(&self) -> Option<Sentence> {
+    /// It as a sentence, with its time if it names one. What it says of UTC is not in it.
+    pub fn sentence(&self) -> Sentence {
         let Self { message, first_byte, read_at, read } = *self;
-        let (kind, TimeUtc { time, date, validity, .. }) = match message {
-            Message::TimeUtc(solution) => (Kind::TimeUtc, solution),
-            Message::Pvt(solution) => (Kind::Pvt, solution),
-            Message::TimeLs(_) | Message::TimTp(_) | Message::Other => return None,
+        let (kind, time, date, validity) = match message {
+            Message::TimeUtc(TimeUtc { time, date, validity, .. }) => (Kind::TimeUtc, time, date, validity),
+            Message::Pvt(TimeUtc { time, date, validity, .. }) => (Kind::Pvt, time, date, validity),
+            Message::TimeLs(_) | Message::TimTp(_) | Message::Other => (Kind::Other, None, None, Validity::Unsaid),
         };
-        Some(Sentence { kind, time, date, validity, first_byte, read_at, read })
+        Sentence { kind, time, date, validity, first_byte, read_at, read }
     }
 }
 

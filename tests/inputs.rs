@@ -49,7 +49,8 @@ const RECORDED: &[&[u8]] = &[
     b"1000922153449 bytes 1041666 \"$GNGGA,235917.00,4807.03810,N,01131.00000,E,1,12,0.70,545.4,M,46.9,M,,*45\\r\\n\"\n",
     b"999000007000 witness unsynchronised\n999000007000 leap-table 2026-12-31 insert\n1000000000000 tick\n",
 ];
-const REQUESTS: &[&[u8]] = &[b"status\n", b"follow\n", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"];
+const REQUESTS: &[&[u8]] =
+    &[b"status\n", b"follow\n", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"];
 const SETTINGS: &[&[u8]] = &[
     b"holdover = \"60s\"\n[serial]\ndevice = \"/dev/ttyS0\"\nbaud = 9600\n[phc]\ndevice = \"eth0\"\npin = \"SDP0\"\n",
     b"[shm]\nunit = 0\n[pulse]\nwidth = \"700ms\"\nedges = \"one\"\n[sentences]\ndelay = \"1300ms\"\ntrust-zda = true\n",
@@ -128,7 +129,10 @@ fn verb(arguments: &[&str], input: &[u8]) {
     let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code().is_some_and(|code| code != 101) && !said.contains("panicked"), "{arguments:?}: {said}");
+    assert!(
+        output.status.code().is_some_and(|code| code != 101) && !said.contains("panicked"),
+        "{arguments:?}: {said}"
+    );
 }
 
 #[test]
@@ -194,7 +198,8 @@ fn verbs_refuse_mutated_files_settings_and_answers() {
 
 /// `status` of a server that answers with mutated lines, fifty at a time.
 fn answers(path: &Path, random: &mut Random, times: usize) {
-    const ANSWERS: &[&[u8]] = &[b"{\"version\":\"0.1.0\",\"state\":\"Locked\",\"sync\":\"LOCKED\",\"samples\":1}\n", b"[[[[{}]]]]\n"];
+    const ANSWERS: &[&[u8]] =
+        &[b"{\"version\":\"0.1.0\",\"state\":\"Locked\",\"sync\":\"LOCKED\",\"samples\":1}\n", b"[[[[{}]]]]\n"];
     let listener = UnixListener::bind(path).unwrap();
     for _ in 0..times {
         let many: Vec<u8> = (0..50).flat_map(|_| mutated(random, ANSWERS)).collect();

@@ -105,6 +105,28 @@ fn recordings_show_the_faults_that_they_are_named_for() {
     assert!(!of("half-second-pulse.rec").iter().any(|verdict| matches!(verdict, Verdict::Sample(_))));
 }
 
+#[test]
+fn bursts_across_the_pulse_and_third_edges_beside_lost_ones_give_no_wrong_sample() {
+    for name in [
+        "two-heads-before-the-pulse.rec",
+        "binary-head-before-the-pulse.rec",
+        "head-290-ms-before-the-rest.rec",
+        "gga-before-the-pulse-rmc-long-after.rec",
+        "five-a-second-without-silence.rec",
+        "third-edge-while-the-pulse-is-lost.rec",
+        "third-edge-four-times.rec",
+    ] {
+        for verdict in verdicts(&fs::read(path(name)).unwrap()) {
+            let Verdict::Sample(sample) = verdict else { continue };
+            // The pulse is back to one pair of edges, and the system clock of these worlds is right to 1 ms.
+            assert!(
+                name.starts_with("third-edge-four") && sample.offset().abs() < Span::from_millis(1),
+                "{name}: {sample:?}"
+            );
+        }
+    }
+}
+
 /// A twin that starts anywhere in a recording: what it says is what was said. Recordings are short, so no twin is given
 /// the twenty seconds that it may take.
 #[test]

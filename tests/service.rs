@@ -233,7 +233,8 @@ fn a_flood_of_any_source_delays_neither_the_watchdog_nor_status() {
     let dir = TestDir::new("flood");
     let fifo = dir.join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    let hello = "{\"class\":\"VERSION\",\"release\":\"3.25\",\"rev\":\"3.25\",\"proto_major\":3,\"proto_minor\":15}\r\n";
+    let hello =
+        "{\"class\":\"VERSION\",\"release\":\"3.25\",\"rev\":\"3.25\",\"proto_major\":3,\"proto_minor\":15}\r\n";
     let (master, slave) = serialport::TTYPort::pair().unwrap();
     let tty = slave.name().unwrap();
     let (zeros, sentences, lists) =

@@ -47,7 +47,12 @@ mod tests {
             (vec![change(State::Locked, State::Coasting)], State::Coasting, true, vec![]),
             (vec![sample], State::Coasting, false, vec![sample, change(LOST, State::Coasting)]),
             (vec![], State::Coasting, true, vec![change(State::Coasting, LOST)]),
-            (vec![change(State::Coasting, State::Measuring)], State::Measuring, true, vec![change(LOST, State::Measuring)]),
+            (
+                vec![change(State::Coasting, State::Measuring)],
+                State::Measuring,
+                true,
+                vec![change(LOST, State::Measuring)],
+            ),
         ] {
             assert_eq!(outlet.shown(said, state, is_lost), shown);
         }

@@ -35,6 +35,9 @@ const CLEARLY_NEARER: Span = Span::from_millis(100);
 const ONE_PLACE: Span = Span::from_millis(1);
 /// Where more than one in so many edges is a stray one, they are noise.
 const STRAYS: usize = 3;
+/// A track is hit so often more than there are stray edges, or so often.
+const MORE: usize = 3;
+const ENOUGH: usize = 6;
 /// Edges for this long, and no track: noise.
 const NOISE_AFTER: Span = Span::from_secs(8);
 
@@ -163,17 +166,21 @@ impl Edges {
 
     fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
         let tracks = tracks::fold(&self.clusters);
-        let (mut seen, rivals): (Vec<&Track>, Vec<&Track>) =
-            tracks.iter().filter(|track| now - track.last() <= SEEN_WITHIN).partition(|track| track.is_found());
+        let is_seen = |track: &&Track| now - track.last() <= SEEN_WITHIN;
+        let (seen, rivals): (Vec<&Track>, Vec<&Track>) =
+            tracks.iter().partition(|track| track.is_found() && is_seen(track));
         self.pulse = match self.choose(now, &seen, hint) {
-            // What comes beside a lone edge may yet become a track.
-            Pulse::Settled(_) if seen.len() == 1 && !rivals.is_empty() => Pulse::Measuring,
-            Pulse::Settled(on_time) if self.is_noisy(&tracks, on_time.since) => self.noise(now),
+            // One of these may be the pulse's edge, lost now and then, and one of those none of it.
+            Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|of| rival.hits_since(of.since()) > 1)) => {
+                self.unsettled(now, LOST_AFTER, Reason::NotOneHertz)
+            }
+            Pulse::Settled(on_time) if self.is_noisy(&tracks, &seen, on_time.since) => {
+                self.unsettled(now, NOISE_AFTER, Reason::Noise)
+            }
             pulse => pulse,
         };
-        seen.extend(rivals);
-        let newest = |track: &&&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
-        let Some(track) = seen.iter().find(newest) else { return Found::Stray };
+        let newest = |track: &&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
+        let Some(track) = tracks.iter().find(newest) else { return Found::Stray };
         let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
         match self.clusters.back() {
             Some(newest) if track.last() == on_time.last && newest.edges == track.usual() => {
@@ -185,27 +192,29 @@ impl Edges {
 
     fn choose(&self, now: Instant<Raw>, seen: &[&Track], hint: Hint) -> Pulse {
         match *seen {
-            [] => self.noise(now),
+            [] => self.unsettled(now, NOISE_AFTER, Reason::Noise),
             [lone] => self.choose_lone(now, lone),
             // Of a NIC that timestamps one edge, a second one is another pulse's.
             [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
             [a, b] if a.is_blurred(b) => Pulse::Measuring,
             [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
-            [_, _] if now - self.since <= LOST_AFTER => Pulse::Measuring,
-            [_, _] => Pulse::Refused(Reason::EdgeLost, None),
+            [_, _] => self.unsettled(now, LOST_AFTER, Reason::EdgeLost),
             [..] => Pulse::Refused(why_too_many(seen), None),
         }
     }
 
-    /// Whether so many edges since then are on no track that one more could be on a track by chance.
-    fn is_noisy(&self, tracks: &[Track], since: Instant<Raw>) -> bool {
+    /// Whether so many edges since then are on no track that one more could be on a track by chance, or that they could
+    /// be what is left of one.
+    fn is_noisy(&self, tracks: &[Track], seen: &[&Track], since: Instant<Raw>) -> bool {
         let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
-        let found = tracks.iter().filter(|track| track.is_found());
-        found.map(|track| track.hits_since(since)).sum::<usize>() * STRAYS < all * (STRAYS - 1)
+        let found: usize = tracks.iter().filter(|track| track.is_found()).map(|track| track.hits_since(since)).sum();
+        let fewest = seen.iter().map(|track| track.hits_since(since)).min();
+        found * STRAYS < all * (STRAYS - 1) || fewest < Some((MORE + all - found).min(ENOUGH))
     }
 
-    fn noise(&self, now: Instant<Raw>) -> Pulse {
-        if now - self.since > NOISE_AFTER { Pulse::Refused(Reason::Noise, None) } else { Pulse::Measuring }
+    /// What is waited for at first, and is refused after a while.
+    fn unsettled(&self, now: Instant<Raw>, patience: Span, why: Reason) -> Pulse {
+        if now - self.since > patience { Pulse::Refused(why, None) } else { Pulse::Measuring }
     }
 
     /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.

@@ -10,12 +10,11 @@ use crate::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
-/// Bursts no farther apart that name the same second are one, with a pause in it; all of it is no longer than this. What
-/// follows a second after it names that second again: a leap second, or a correction. What names it 0.8 s before is
-/// another receiver's, which is ahead.
-const PAUSE: Span = Span::from_millis(700);
+/// Bursts that name the same second are one, with pauses in it; all of it is no longer than this. What follows a second
+/// after it names that second again: a leap second, or a correction.
 const PAUSES: Span = Span::from_millis(850);
-/// An adapter that holds bytes back (255 ms at most) may cut the head of a burst off by less.
+/// A burst that names no second is the beginning of the one that follows it so soon. An adapter that holds bytes back cuts
+/// a burst in two by 255 ms at most; what a pause of the receiver's cuts off cannot be told from that.
 const CUT: Span = Span::from_millis(300);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
@@ -68,16 +67,14 @@ pub struct Epochs {
     /// What came first since a second was named last: when its read returned, and how many bytes that read brought.
     lead: Option<(Instant<Raw>, usize)>,
     rmc_at: Option<Instant<Raw>>,
-    /// The burst before, where it named nothing and this one came sooner after it than it after the one before.
+    /// The first of the bursts before that are this one's beginning; and the same where some of them are damaged.
     head: Option<(Instant<Raw>, usize)>,
-    /// The last bursts since with a damaged line, and the one that may have been the beginning of this burst.
-    damaged: Vec<(Instant<Raw>, usize)>,
     lost: Option<(Instant<Raw>, usize)>,
     /// The time of what names no second by itself (PUBX,04), since a second was named.
     clock: Option<TimeOfDay>,
-    /// Whether this burst names a second, and how long the line was silent before it.
+    /// Whether this burst names a second, and whether a line of it was damaged.
     names: bool,
-    silence: Span,
+    is_damaged: bool,
     /// What the last burst said that did not contradict itself.
     last: Option<Named>,
 }
@@ -101,22 +98,30 @@ impl Epochs {
         Self { trust_zda, ..Self::default() }
     }
 
-    /// Takes a sentence and the burst that it is part of.
-    pub fn add(&mut self, sentence: &Sentence, burst: Burst, said: &mut Vec<Said>) {
-        let own = (sentence.read_at, sentence.read);
+    /// Bytes of this burst came, whatever they are; `is_damaged` if they ended a line that was. Where a burst names no
+    /// second, it may be the beginning of the next one.
+    pub fn hear(&mut self, burst: Burst, is_damaged: bool, said: &mut Vec<Said>) {
         if burst.began != self.burst.began {
             self.flush(said);
             self.lead = None;
-            let silence = burst.began - self.burst.last;
-            let is_cut = own.0 <= self.burst.last || silence <= CUT && silence.times(2) <= self.silence;
-            let since = self.burst.began.max(burst.began - PAUSES);
-            self.lost = self.damaged.drain(..).find(|(at, _)| since < *at && *at < burst.began);
-            self.head = (is_cut && !self.names).then_some((self.burst.began, self.burst.first_read));
-            (self.names, self.silence) = (false, silence);
-        } else if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
-            self.flush(said);
+            let before = (self.burst.began, self.burst.first_read);
+            let follows = |within| !self.names && burst.began - self.burst.last <= within;
+            // A damaged line may have named the second: it is waited for longer.
+            self.lost = follows(if self.is_damaged { PAUSES } else { CUT }).then(|| self.lost.unwrap_or(before));
+            self.head = (follows(CUT) && !self.is_damaged).then(|| self.head.unwrap_or(before));
+            self.clock = self.clock.filter(|_| !self.names);
+            (self.names, self.is_damaged) = (false, false);
         }
         self.burst = burst;
+        self.is_damaged |= is_damaged;
+    }
+
+    /// Takes a sentence of the burst that was heard last.
+    pub fn add(&mut self, sentence: &Sentence, said: &mut Vec<Said>) {
+        let own = (sentence.read_at, sentence.read);
+        if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
+            self.flush(said);
+        }
         let time = match (sentence.time, sentence.kind) {
             (Some(time), kind) if !matches!(kind, Kind::Clock(_)) => time,
             (None, kind) if kind != Kind::Other && sentence.validity == Validity::Invalid => {
@@ -125,19 +130,18 @@ impl Epochs {
             }
             (time, _) => {
                 self.clock = time.or(self.clock);
-                // What comes between parts of seconds is not the beginning of anything.
-                if self.named.last().is_none_or(|named| named.time != TimeOfDay::Fraction) {
-                    self.lead.get_or_insert(own);
-                }
+                self.lead.get_or_insert(own);
                 return;
             }
         };
         let kind = 1 << sentence.kind.number();
         // Also where what came first of this burst was taken for all of it, because the rest was late.
-        let is_first = self.named.is_empty() && own.0 - burst.began <= TOGETHER;
+        let is_first = self.named.is_empty() && own.0 - self.burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
-        let head = self.head.filter(|_| self.clock.take().is_none_or(|clock| clock == time));
-        let began = head.unwrap_or((burst.began, burst.first_read));
+        if self.clock.take().is_some_and(|clock| clock != time) {
+            (self.head, self.lost) = (None, None);
+        }
+        let began = self.head.unwrap_or((self.burst.began, self.burst.first_read));
         let lead = if is_first && began.0 < lead.0 { began } else { lead };
         self.names = true;
         // The same sentence about another second begins the next epoch, on a line that never falls silent.
@@ -154,16 +158,10 @@ impl Epochs {
         }
     }
 
-    /// A line of this burst was damaged: if none of its others names a second, it was the beginning of the next burst.
-    pub fn damaged(&mut self, burst: Burst) {
-        self.damaged.retain(|&(at, _)| at < burst.began && burst.began - at <= PAUSES);
-        self.damaged.push((burst.began, burst.first_read));
-    }
-
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         let is_told = named.time != TimeOfDay::Fraction;
-        let is_near = |last: &Named| named.first - last.first <= PAUSE && named.first - last.lead.0 <= PAUSES;
+        let is_near = |last: &Named| named.first - last.lead.0 <= PAUSES;
         self.last.filter(|last| is_told && last.time == named.time && is_near(last))
     }
 

@@ -234,11 +234,11 @@ impl Labeller {
             }
             (None, ..) if self.is_late(label, vote) => None,
             (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
-            // Where names were missed while sentences came late, a few late ones look like an inserted second.
-            (None, Some(_), names) if change.abs() == 1 => {
-                let is_shown = names == Names::Stepped(change) || is_expected && names != Names::Unknown;
-                Some(if is_shown { TO_CONFIRM } else if is_expected { REMEMBERED } else { TO_PASS_A_LEAP })
-            }
+            (None, Some(_), Names::Stepped(by)) if by == change && change.abs() == 1 => Some(TO_CONFIRM),
+            // Where names were missed, a few sentences that come late look like an inserted second.
+            (None, Some(_), Names::Unknown) if is_expected => Some(REMEMBERED),
+            (None, Some(_), _) if is_expected => Some(TO_CONFIRM),
+            (None, Some(_), _) if change.abs() == 1 => Some(TO_PASS_A_LEAP),
             (None, None, Names::Unknown) if vote.may_be_late(label.base, label.delay) => Some(REMEMBERED),
             (None, _, _) if change.abs() <= STALE_LEAP_SECONDS => Some(TO_RELABEL),
             (None, _, _) if label.weight < YOUNG => Some(label.weight.max(TO_RELABEL)),

@@ -44,8 +44,8 @@ pub struct Phase {
     pub(super) period: Span,
     /// The count's first moment, on the far side of which nothing is known.
     pub(super) since: Instant<Raw>,
-    /// Edges in a row that were not where the count puts them, and when the first of them came.
-    off: Option<(u32, Instant<Raw>)>,
+    /// Edges in a row that were not where the count puts them.
+    off: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,19 +81,18 @@ impl Phase {
             // A pulse that runs free leaves the newest hits' line slowly; the last one may have been a stray edge.
             let nearest = miss.abs().min((miss - self.median_miss(last)).abs());
             if seconds > 0 && nearest <= allowed {
-                (self.off, self.period) = (None, on_time.period);
+                (self.off, self.period) = (0, on_time.period);
                 let index = last.index.saturating_add(seconds);
                 let runs_free = self.add(Hit { index, raw, phc, error });
                 return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index, miss.abs()) };
             }
-            let (edges, since) = self.off.map_or((1, raw), |(edges, since)| (edges + 1, since));
-            self.off = Some((edges, since));
-            if edges < TO_MOVE {
+            self.off += 1;
+            if self.off < TO_MOVE {
                 return Follows::Off;
             }
             before = self.settled().filter(|_| miss.abs() <= CREEP);
         }
-        let moved = last.and(self.off).map(|(_, since)| since);
+        let moved = last.map(|last| on_time.since.max(last.raw));
         *self = Self { before, period: on_time.period, since: on_time.since, ..Self::default() };
         self.new.push_back(Hit { index: 0, raw, phc, error });
         Follows::Anew(moved)

@@ -21,10 +21,8 @@ impl Engine {
         let burst = self.framer.burst();
         self.hearing.bytes(self.now, burst, self.framer.counts());
         self.labeller.chain.hear(burst.began);
-        if self.framer.counts().damaged() > damaged {
-            self.epochs.damaged(burst);
-        }
         let mut said = Vec::new();
+        self.epochs.hear(burst, self.framer.counts().damaged() > damaged, &mut said);
         for message in &messages {
             match self.ublox.hear(self.now, message) {
                 ublox::Said::UtcUnknown => {
@@ -35,12 +33,11 @@ impl Engine {
                 ublox::Said::LeapSecond(next) => self.guard.announced_by_receiver = next,
                 ublox::Said::Nothing => {}
             }
-            if let Some(sentence) = message.map_or_else(|frame| frame.sentence(), Some) {
-                if self.is_complete(&sentence) {
-                    self.hearing.mention = Some(self.now);
-                }
-                self.epochs.add(&sentence, burst, &mut said);
+            let sentence = message.unwrap_or_else(|frame| frame.sentence());
+            if self.is_complete(&sentence) {
+                self.hearing.mention = Some(self.now);
             }
+            self.epochs.add(&sentence, &mut said);
         }
         self.take(said, verdicts);
     }

@@ -59,7 +59,7 @@ impl Heard {
                     self.line(line.text, sentence);
                 }
             }
-            Found::Frame(frame, _) => self.frame(&frame.message, frame.sentence().as_ref()),
+            Found::Frame(frame, _) => self.frame(&frame.message, &frame.sentence()),
         });
         let counts = framer.counts();
         // What was heard at a wrong rate says nothing of the right one.
@@ -100,7 +100,7 @@ impl Heard {
         self.sentence(sentence);
     }
 
-    fn frame(&mut self, message: &Message, sentence: Option<&Sentence>) {
+    fn frame(&mut self, message: &Message, sentence: &Sentence) {
         self.maker = Some("u-blox");
         self.kind(match message {
             Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
@@ -109,9 +109,7 @@ impl Heard {
             Message::TimTp(_) => "UBX-TIM-TP",
             Message::Other => "UBX",
         });
-        if let Some(sentence) = sentence {
-            self.sentence(sentence);
-        }
+        self.sentence(sentence);
     }
 
     fn kind(&mut self, kind: &str) {

@@ -106,7 +106,12 @@ async fn connect(server: &Server) -> io::Result<TcpStream> {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,
-            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "it does not answer; has the service IPAddressAllow= for it?"),
+            Err(_) => {
+                last = io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "it does not answer; has the service IPAddressAllow= for it?",
+                )
+            }
         }
     }
     Err(last)

@@ -64,12 +64,13 @@ impl<'a> Row<'a> {
             Some(Self { worth: Some(worth), remark: format!("{worth}{detail}"), ..row(id) })
         };
         match &frame.message {
-            Message::TimeUtc(time) | Message::Pvt(time) => frame.sentence().map(|sentence| {
+            Message::TimeUtc(time) | Message::Pvt(time) => {
+                let sentence = frame.sentence();
                 let id = if sentence.kind == Kind::Pvt { "NAV-PVT" } else { "NAV-TIMEUTC" };
                 let is_unknown = !time.knows_utc && time.validity != Validity::Invalid;
                 let worth = if is_unknown { UTC_UNKNOWN } else { remark(&sentence) };
-                row(id).saying(&sentence, fraction(time), worth, "")
-            }),
+                Some(row(id).saying(&sentence, fraction(time), worth, ""))
+            }
             Message::TimeLs(TimeLs { count, next }) => {
                 let next = next.map_or(String::new(), |next| match next.leap {
                     Leap::Delete => format!("; one less after {}", next.day),

@@ -90,7 +90,7 @@ impl Track {
     }
 
     /// When its first hit came.
-    fn since(&self) -> Instant<Raw> {
+    pub(super) fn since(&self) -> Instant<Raw> {
         self.hits.last().map_or(self.last(), |hit| hit.first.raw)
     }
 

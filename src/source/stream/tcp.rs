@@ -49,7 +49,11 @@ pub(super) async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, C
 /// A connection; or what is said of the server.
 async fn connect(server: &Server) -> Result<ByteFile, String> {
     let stream = match timeout(ANSWER, TcpStream::connect((server.host.as_str(), server.port))).await {
-        Err(_) => return Err("does not answer: check the host, what lies between, and for the service IPAddressAllow=".into()),
+        Err(_) => {
+            return Err(
+                "does not answer: check the host, what lies between, and for the service IPAddressAllow=".into()
+            );
+        }
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             return Err("refuses the connection: check that the server runs, and the port".into());
         }
