@@ -14,6 +14,8 @@
 
 #[path = "sim/adversary.rs"]
 mod adversary;
+#[path = "sim/bursts.rs"]
+mod bursts;
 #[path = "sim/envelope.rs"]
 mod envelope;
 #[path = "sim/faults.rs"]

@@ -86,6 +86,8 @@ struct Named {
     /// RMC, or a binary message that says as much, is among them.
     decides: bool,
     kinds: u32,
+    /// When the burst that named it first began, without what came before that.
+    since: Instant<Raw>,
     first: Instant<Raw>,
     lead: (Instant<Raw>, usize),
     date: Option<Date>,
@@ -151,8 +153,8 @@ impl Epochs {
         if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
             *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
-            let (date, validity, first) = (None, Validity::Unsaid, own.0);
-            let named = Named { time, decides: false, kinds: 0, first, lead, date, validity };
+            let (since, first, validity) = (lead.0.max(self.burst.began), own.0, Validity::Unsaid);
+            let named = Named { time, decides: false, kinds: 0, since, first, lead, date: None, validity };
             let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
@@ -161,7 +163,7 @@ impl Epochs {
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         let is_told = named.time != TimeOfDay::Fraction;
-        let is_near = |last: &Named| named.first - last.lead.0 <= PAUSES;
+        let is_near = |last: &Named| named.first - last.since <= PAUSES;
         self.last.filter(|last| is_told && last.time == named.time && is_near(last))
     }
 
