@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::engine::clock_map::Dated;
 use crate::event::{Contradiction, Edges as Grant, Reason};
 use crate::time::{Instant, Raw, Span};
-use tracks::Track;
+use tracks::{HITS, Track};
 
 mod tracks;
 
@@ -35,8 +35,7 @@ const CLEARLY_NEARER: Span = Span::from_millis(100);
 const ONE_PLACE: Span = Span::from_millis(1);
 /// Where more than one in so many edges is a stray one, they are noise.
 const STRAYS: usize = 3;
-/// A track is hit so often more than there are stray edges, or so often.
-const MORE: usize = 3;
+/// Hits of a track that are enough, however many stray edges there are.
 const ENOUGH: usize = 6;
 /// Edges for this long, and no track: noise.
 const NOISE_AFTER: Span = Span::from_secs(8);
@@ -166,12 +165,11 @@ impl Edges {
 
     fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
         let tracks = tracks::fold(&self.clusters);
-        let is_seen = |track: &&Track| now - track.last() <= SEEN_WITHIN;
         let (seen, rivals): (Vec<&Track>, Vec<&Track>) =
-            tracks.iter().partition(|track| track.is_found() && is_seen(track));
+            tracks.iter().partition(|track| track.is_found() && now - track.last() <= SEEN_WITHIN);
         self.pulse = match self.choose(now, &seen, hint) {
             // One of these may be the pulse's edge, lost now and then, and one of those none of it.
-            Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|of| rival.hits_since(of.since()) > 1)) => {
+            Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|track| track.has_rival(rival))) => {
                 self.unsettled(now, LOST_AFTER, Reason::NotOneHertz)
             }
             Pulse::Settled(on_time) if self.is_noisy(&tracks, &seen, on_time.since) => {
@@ -209,7 +207,7 @@ impl Edges {
         let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
         let found: usize = tracks.iter().filter(|track| track.is_found()).map(|track| track.hits_since(since)).sum();
         let fewest = seen.iter().map(|track| track.hits_since(since)).min();
-        found * STRAYS < all * (STRAYS - 1) || fewest < Some((MORE + all - found).min(ENOUGH))
+        found * STRAYS < all * (STRAYS - 1) || fewest < Some((HITS + all - found).min(ENOUGH))
     }
 
     /// What is waited for at first, and is refused after a while.

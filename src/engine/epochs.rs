@@ -16,6 +16,8 @@ const PAUSES: Span = Span::from_millis(850);
 /// A burst that names no second is the beginning of the one that follows it so soon. An adapter that holds bytes back cuts
 /// a burst in two by 255 ms at most; what a pause of the receiver's cuts off cannot be told from that.
 const CUT: Span = Span::from_millis(300);
+/// What names another second so long after one is of the next burst, and no sentence that is ahead.
+const LATER: Span = Span::from_millis(400);
 /// Where RMC was heard so lately, nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
 /// What is there with the first byte is read with it, or so much later at once.
@@ -137,8 +139,7 @@ impl Epochs {
             }
         };
         let kind = 1 << sentence.kind.number();
-        // Also where what came first of this burst was taken for all of it, because the rest was late.
-        let is_first = self.named.is_empty() && own.0 - self.burst.began <= TOGETHER;
+        let is_first = !self.names && own.0 - self.burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
         if self.clock.take().is_some_and(|clock| clock != time) {
             (self.head, self.lost) = (None, None);
@@ -146,14 +147,15 @@ impl Epochs {
         let began = self.head.unwrap_or((self.burst.began, self.burst.first_read));
         let lead = if is_first && began.0 < lead.0 { began } else { lead };
         self.names = true;
-        // The same sentence about another second begins the next epoch, on a line that never falls silent.
-        if self.named.iter().any(|named| named.time != time && named.kinds & kind != 0) {
+        // On a line that never falls silent the same sentence about another second begins the next epoch, as any does that
+        // comes long after.
+        if self.named.iter().any(|of| of.time != time && (of.kinds & kind != 0 || own.0 - of.first > LATER)) {
             self.flush(said);
         }
         if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
             *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
-            let (since, first, validity) = (lead.0.max(self.burst.began), own.0, Validity::Unsaid);
+            let (since, first, validity) = (if is_first { self.burst.began } else { own.0 }, own.0, Validity::Unsaid);
             let named = Named { time, decides: false, kinds: 0, since, first, lead, date: None, validity };
             let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
@@ -162,9 +164,8 @@ impl Epochs {
 
     /// What the burst before says, where it is of the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
-        let is_told = named.time != TimeOfDay::Fraction;
-        let is_near = |last: &Named| named.first - last.since <= PAUSES;
-        self.last.filter(|last| is_told && last.time == named.time && is_near(last))
+        self.last
+            .filter(|of| of.time == named.time && of.time != TimeOfDay::Fraction && named.first - of.since <= PAUSES)
     }
 
     /// Says what the burst says, if nothing more of it came for a while.
@@ -185,7 +186,7 @@ impl Epochs {
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
         // The beginning of this burst may have been taken for all of it, because the rest was late.
-        let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= PAUSES);
+        let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= LATER);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         // The rest of the burst that RMC began, however late.
         let is_rest =

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::edges::{Cluster, OnTime};
+use crate::engine::edges::{CLUSTER_MOST, Cluster, OnTime};
 use crate::time::{Instant, Raw, Span};
 
 /// What the second may measure on `CLOCK_MONOTONIC_RAW`.
@@ -16,7 +16,7 @@ const SHORTEST: Span = Span::from_nanos(800);
 /// Two edges as far apart as their tracks, but for this, are of one second.
 const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
-const HITS: usize = 3;
+pub(super) const HITS: usize = 3;
 /// So many of the last ones say what an edge looks like, whatever it was before.
 const RECENT: usize = 5;
 /// Seconds looked back for a period.
@@ -90,7 +90,7 @@ impl Track {
     }
 
     /// When its first hit came.
-    pub(super) fn since(&self) -> Instant<Raw> {
+    fn since(&self) -> Instant<Raw> {
         self.hits.last().map_or(self.last(), |hit| hit.first.raw)
     }
 
@@ -112,11 +112,11 @@ impl Track {
         })
     }
 
-    /// How many edges its last clusters have, mostly. The newest may not be complete.
+    /// How many edges its clusters have, those that are complete: at least one in four has as many. The newest may yet get
+    /// another one.
     pub(super) fn usual(&self) -> usize {
-        let of = |edges: usize| self.hits.iter().skip(1).take(RECENT).filter(|hit| hit.edges.min(3) == edges).count();
-        let counts = [of(1), of(2), of(3)];
-        (1..=3).rev().max_by_key(|&edges| counts.get(edges - 1).copied()).unwrap_or(1)
+        let of = |edges: usize| self.hits.iter().skip(1).filter(|hit| hit.edges.min(3) == edges).count();
+        (2..=3).rev().find(|&edges| of(edges) * 4 >= self.hits.len()).unwrap_or(1)
     }
 
     /// How wide its last clusters of two edges are, if all are as wide: those of a short pulse, and not of ringing.
@@ -155,6 +155,11 @@ impl Track {
         let partner = |a: &&Cluster| other.hits.iter().any(|b| (b.first.raw - a.first.raw - gap).abs() < SAME_SECOND);
         let shared = self.hits.iter().filter(partner).count();
         shared >= HITS && shared * 5 >= self.hits_since(since).max(other.hits_since(since)) * 3
+    }
+
+    /// Whether that one came beside it, and not in its place, where a short pulse that lost its first edge comes.
+    pub(super) fn has_rival(&self, other: &Self) -> bool {
+        other.hits_since(self.since()) > 1 && self.gap_to(other).min(other.gap_to(self)) > CLUSTER_MOST
     }
 
     pub(super) fn on_time(&self, width: Option<Span>) -> OnTime {
