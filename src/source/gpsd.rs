@@ -32,6 +32,8 @@ use session::{Act, Said, Session};
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 /// A connection comes about within this, and a request goes out.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What is said of a host that sends nothing back.
+const SILENT: &str = "it does not answer; has the service IPAddressAllow= for it?";
 /// How often what is missing is asked for.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -106,12 +108,7 @@ async fn connect(server: &Server) -> io::Result<TcpStream> {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,
-            Err(_) => {
-                last = io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "it does not answer; has the service IPAddressAllow= for it?",
-                )
-            }
+            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, SILENT),
         }
     }
     Err(last)
