@@ -131,6 +131,26 @@ followed() {
 	chronyc -n sources | grep -q '^#\* GNSS'
 }
 
+# The package, its settings for this machine, and chronyd's line.
+install_package() {
+	apt-get -qq -y install /stage/gnss2shm.deb >/dev/null 2>&1
+	sed -i "s#eth0#$nic#; s#ttyS0#ttyS1#" /etc/gnss2shm/default.toml
+	cp /usr/share/gnss2shm/chrony.conf /etc/chrony/conf.d/gnss2shm.conf
+}
+
+# The service's process, its state, and the samples that it has counted.
+main_pid() {
+	systemctl show -P MainPID gnss2shm@default
+}
+
+is_locked() {
+	gnss2shm status | tee /results/status | grep -q '^state  *Locked'
+}
+
+samples() {
+	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
+}
+
 uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }

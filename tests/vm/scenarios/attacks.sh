@@ -4,13 +4,13 @@ machine=debian
 programs=
 judged=checks
 lasts=400
+# A command's beginning, left unquoted: it is the process itself, so that one in the background can be ended.
+nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 scenario() {
 	start_receiver
-	apt-get -qq -y install /stage/gnss2shm.deb >/dev/null 2>&1
-	sed -i "s#eth0#$nic#; s#ttyS0#ttyS1#" /etc/gnss2shm/default.toml
+	install_package
 	printf '\n[metrics]\nlisten = "127.0.0.1:9456"\n' >>/etc/gnss2shm/default.toml
-	cp /usr/share/gnss2shm/chrony.conf /etc/chrony/conf.d/gnss2shm.conf
 	mkdir -p /run/user/65534
 	chown 65534 /run/user/65534
 
@@ -31,7 +31,7 @@ scenario() {
 	check "the service locks" until_true 60 is_locked
 	check "chronyd follows" until_true 120 followed
 	start_judge
-	pid=$(systemctl show -P MainPID gnss2shm@default)
+	pid=$(main_pid)
 	from=$(samples)
 
 	check "04 he writes no sample" denied 'shmwrite(shmget(0x4e545030, 0, 0), "x" x 96, 0, 96)'
@@ -55,7 +55,7 @@ scenario() {
 	check "22 two hundred to its metrics, too" crowd 127.0.0.1:9456
 	check "23 ten megabytes sent to status are not logged" shout
 
-	check "it was the same process all the time" test "$(systemctl show -P MainPID gnss2shm@default)" = "$pid"
+	check "it was the same process all the time" test "$(main_pid)" = "$pid"
 	check "it is locked" is_locked
 	check "samples came all the time" test $(($(samples) - from)) -ge 5
 	check "chronyd follows as before" followed
@@ -85,16 +85,16 @@ give_to_root() {
 
 # as_nobody PERL: what another user does; whether it worked.
 as_nobody() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups perl -e "exit !do { $1 };"
+	$nobody perl -e "exit !do { $1 };"
 }
 
 not_as_nobody() {
-	! setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+	! $nobody "$@"
 }
 
 # denied PERL: it did not work, because he may not.
 denied() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups perl -e \
+	$nobody perl -e \
 		"if ($1) { print 'it worked'; exit 1 } print \"\$!\"; exit !(\$!{EPERM} || \$!{EACCES})"
 }
 
@@ -110,7 +110,7 @@ refused_by_root() { # words
 }
 
 refused_to_nobody() { # options
-	timeout 10 setpriv --reuid 65534 --regid 65534 --clear-groups env TMPDIR=/run/user/65534 gnss2shm run "$@" >/tmp/said 2>&1
+	timeout 10 $nobody env TMPDIR=/run/user/65534 gnss2shm run "$@" >/tmp/said 2>&1
 	status=$?
 	tail -n 1 /tmp/said
 	[ $status != 0 ] && [ $status != 124 ]
@@ -119,7 +119,7 @@ refused_to_nobody() { # options
 # He holds two hundred connections there, or as many as he gets, and says nothing; root is answered all the same.
 crowd() { # socket
 	# shellcheck disable=SC2016
-	setpriv --reuid 65534 --regid 65534 --clear-groups perl -MIO::Socket::UNIX -MIO::Socket::INET -e '
+	$nobody perl -MIO::Socket::UNIX -MIO::Socket::INET -e '
 		my @held = map { $ARGV[0] =~ m#^/# ? IO::Socket::UNIX->new(Peer => $ARGV[0], Timeout => 1)
 			: IO::Socket::INET->new(PeerAddr => $ARGV[0], Timeout => 1) } 1 .. 200;
 		sleep 60' "$1" &
@@ -138,7 +138,7 @@ metrics_are_served() {
 shout() {
 	before=$(journalctl -b -u gnss2shm@default -o cat | wc -c)
 	# shellcheck disable=SC2016
-	setpriv --reuid 65534 --regid 65534 --clear-groups perl -MIO::Socket::UNIX -e '$SIG{PIPE} = "IGNORE";
+	$nobody perl -MIO::Socket::UNIX -e '$SIG{PIPE} = "IGNORE";
 		for (1 .. 10) {
 			my $to = IO::Socket::UNIX->new(Peer => "/run/gnss2shm/default.sock") or next;
 			$to->timeout(1);
@@ -148,14 +148,6 @@ shout() {
 	after=$(journalctl -b -u gnss2shm@default -o cat | wc -c)
 	echo "$((after - before)) bytes"
 	[ $((after - before)) -lt 2000 ]
-}
-
-is_locked() {
-	gnss2shm status | grep -q '^state  *Locked'
-}
-
-samples() {
-	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
 }
 
 journal_names() { # words

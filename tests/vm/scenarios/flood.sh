@@ -7,8 +7,7 @@ lasts=700
 
 scenario() {
 	start_receiver
-	apt-get -qq -y install /stage/gnss2shm.deb >/dev/null 2>&1
-	cp /usr/share/gnss2shm/chrony.conf /etc/chrony/conf.d/gnss2shm.conf
+	install_package
 	mkdir -p /run/systemd/system/gnss2shm@.service.d
 	printf '[Service]\nWatchdogSec=4s\n' >/run/systemd/system/gnss2shm@.service.d/watchdog.conf
 	systemctl daemon-reload
@@ -87,16 +86,4 @@ relay() { # how it is reached, what floods
 				}
 			}
 		}' "$1" "$2"
-}
-
-is_locked() {
-	gnss2shm status | grep -q '^state  *Locked'
-}
-
-main_pid() {
-	systemctl show -P MainPID gnss2shm@default
-}
-
-samples() {
-	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
 }

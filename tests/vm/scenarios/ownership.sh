@@ -6,9 +6,7 @@ lasts=330
 
 scenario() {
 	start_receiver
-	apt-get -qq -y install /stage/gnss2shm.deb >/dev/null 2>&1
-	sed -i "s#eth0#$nic#; s#ttyS0#ttyS1#" /etc/gnss2shm/default.toml
-	cp /usr/share/gnss2shm/chrony.conf /etc/chrony/conf.d/gnss2shm.conf
+	install_package
 	mkdir -p /run/systemd/system/chrony.service.d
 	stop_all
 	for bounding in "~" "~CAP_IPC_OWNER"; do # nothing taken away, and that one

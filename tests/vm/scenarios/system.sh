@@ -124,16 +124,8 @@ needy_is_skipped() {
 	systemctl start needy && [ ! -e /run/needy ] && ! systemctl is-failed needy
 }
 
-is_locked() {
-	gnss2shm status | tee /results/status | grep -q '^state  *Locked'
-}
-
 shows() {
 	systemctl status gnss2shm@default --no-pager | grep -q "$1"
-}
-
-main_pid() {
-	systemctl show -P MainPID gnss2shm@default
 }
 
 is_another() { # process
@@ -163,10 +155,6 @@ status_says() { # the reason's short name
 
 journal_names() { # words
 	journalctl -b "_PID=$(main_pid)" --no-pager | grep -q "$1"
-}
-
-samples() {
-	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
 }
 
 # Forty that stay, and those that come and go.
