@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
@@ -19,7 +19,8 @@ const RUNTIME: &str = "/run/gnss2shm";
 const LINKS: usize = 40;
 
 /// The right to something until it is dropped: a lock on a file that only we, or root and the service's user, can open.
-/// The kernel lets go of it even after kill -9; the file stays, and says nothing.
+/// The kernel lets go of it even after kill -9; the file stays, and what it says, the last holder's process ID, is no
+/// claim.
 #[derive(Debug)]
 pub struct Claim {
     locks: Vec<File>,
@@ -62,16 +63,21 @@ fn lock(name: &str) -> Result<File, ClaimError> {
     let at = |error: io::Error| ClaimError::Os(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let file = options.open(&path).map_err(at)?;
+    let mut file = options.open(&path).map_err(at)?;
     let made = file.metadata().map_err(at)?;
     if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, made.uid(), made.nlink()) {
         // Else the service could not open what root has left behind.
         fchown(&file, Some(service), None).map_err(at)?;
     }
     match flock::try_lock(&file) {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            // Only for the message of who comes second. Not from /proc/locks: ProcSubset=pid hides that.
+            let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+            Ok(file)
+        }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            Err(ClaimError::Taken(Rival::new(processes::locker(&path))))
+            let holder = fs::read_to_string(&path).ok().and_then(|pid| pid.parse().ok());
+            Err(ClaimError::Taken(Rival::new(holder)))
         }
         Err(error) => Err(at(error)),
     }

@@ -427,7 +427,7 @@ fn faults_of_the_receiver_are_found() {
             let free = common::free_address();
             machine.config("[serial]\ndevice = \"/dev/ttyS0\"", &format!("[gpsd]\nserver = \"{free}\""));
         },
-        &[("receiver", Failure, "gpsd does not answer at 127.0.0.1:", "systemctl enable --now gpsd.socket")],
+        &[("receiver", Failure, "gpsd does not answer at 127.", "systemctl enable --now gpsd.socket")],
     );
     planted(
         "modem-manager",

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -42,7 +42,7 @@ enum Kind {
 struct Outlet {
     kind: Kind,
     name: PathBuf,
-    port: u16,
+    address: SocketAddr,
     is_there: bool,
     listener: Option<TcpListener>,
     /// Keeps a pseudo terminal open.
@@ -56,8 +56,8 @@ impl Outlet {
         if kind == Kind::Fifo {
             assert!(Command::new("mkfifo").arg(&name).status().unwrap().success());
         }
-        let port = common::free_address().port();
-        Self { kind, name, port, is_there: true, listener: None, machine: None, writer: None }
+        let address = common::free_address();
+        Self { kind, name, address, is_there: true, listener: None, machine: None, writer: None }
     }
 
     fn config(&self) -> ReceiverConfig {
@@ -66,9 +66,10 @@ impl Outlet {
                 let device = self.name.to_str().unwrap().to_owned();
                 ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(9_600) })
             }
-            Kind::Tcp => {
-                ReceiverConfig::Stream(StreamConfig::Tcp(Server { host: "127.0.0.1".into(), port: self.port }))
-            }
+            Kind::Tcp => ReceiverConfig::Stream(StreamConfig::Tcp(Server {
+                host: self.address.ip().to_string(),
+                port: self.address.port(),
+            })),
             Kind::Fifo => ReceiverConfig::Stream(StreamConfig::Fifo(self.name.clone())),
         }
     }
@@ -109,7 +110,7 @@ impl Outlet {
 
     fn accept(&mut self) -> Option<TcpStream> {
         let listener = self.listener.get_or_insert_with(|| {
-            let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+            let listener = TcpListener::bind(self.address).unwrap();
             listener.set_nonblocking(true).unwrap();
             listener
         });

@@ -3,7 +3,7 @@
 use super::processes::Process;
 use super::{Finding, Patient};
 use crate::config::GPSD_UNITS;
-use crate::sink::shm::{SIZE, Status, is_writable_by_others, key, listed, stranger};
+use crate::sink::shm::{SIZE, Status, is_writable_by_others, key, stranger};
 use crate::trusted::Trusted;
 
 const ITEM: &str = "SHM segment";
@@ -38,6 +38,24 @@ pub(super) fn check(patient: &Patient<'_>, unit: u8, world_writable: bool) -> Ve
         mode & 0o777
     );
     super::or_ok(found, ITEM, says)
+}
+
+/// The segment with this key in the text of /proc/sysvipc/shm, a header and one segment a line, `proc_sysvipc(5)`.
+fn listed(listing: &str, key: i32) -> Option<Status> {
+    let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
+    let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
+    Some(Status {
+        id: column.next()?.parse().ok()?,
+        mode: u32::from_str_radix(column.next()?, 8).ok()?,
+        size: column.next()?.parse().ok()?,
+        cpid: column.next()?.parse().ok()?,
+        lpid: column.next()?.parse().ok()?,
+        nattch: column.next()?.parse().ok()?,
+        uid: column.next()?.parse().ok()?,
+        gid: column.next()?.parse().ok()?,
+        cuid: column.next()?.parse().ok()?,
+        cgid: column.next()?.parse().ok()?,
+    })
 }
 
 /// Whether the service can write to it, and whether somebody else can.
@@ -132,4 +150,26 @@ fn gpsd(patient: &Patient<'_>, unit: u8, segment: Option<&Status>) -> Option<Fin
     let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to {last} (before 3.24, 0 to 7)");
     let cure = format!("take a unit from {GPSD_UNITS} up, in [shm] and in chrony.conf");
     Some(if is_idle { Finding::warning(ITEM, says, cure) } else { Finding::failure(ITEM, says, cure) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As Linux 6.18 prints it.
+    const LISTING: &str = "\
+       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+         0         11   600                    96     1     1      0     0     0     0     0          0          0          0                     0                     0
+1314148400         12   640                    96   812   900      2     0     4   998   997 1792000000 1792000000 1792000000                  4096                     0
+";
+
+    #[test]
+    fn a_segment_is_found_in_the_listing_by_its_key() {
+        let status = listed(LISTING, key(0)).unwrap();
+        assert_eq!((status.id, status.mode, status.size, status.nattch), (12, 0o640, 96, 2));
+        assert_eq!((status.uid, status.gid, status.cuid, status.cgid), (0, 4, 998, 997));
+        assert_eq!((status.cpid, status.lpid), (812, 900));
+        assert_eq!(listed(LISTING, key(1)), None);
+        assert_eq!(listed("garbage\n1314148400 x", key(0)), None);
+    }
 }

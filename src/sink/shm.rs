@@ -18,7 +18,7 @@ use crate::time::{NANOS, Span};
 use crate::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
-pub use error::{Access, ShmError, listed};
+pub use error::{Access, ShmError};
 pub use reader::{Contents, ShmReader, Snapshot};
 pub use rules::Finding;
 pub use trust::{is_writable_by_others, stranger};

@@ -81,8 +81,17 @@ impl Segment {
 
     /// Owner, mode, size and users. `PermissionDenied` without the right to read it.
     pub fn status(self) -> io::Result<Status> {
-        let ds = self.stat()?;
-        Ok(Status {
+        self.stat(libc::IPC_STAT).map(|ds| self.described(&ds))
+    }
+
+    /// The same for everybody, without any right on it: since Linux 4.17, shmctl(2).
+    pub fn public_status(self) -> io::Result<Status> {
+        const SHM_STAT_ANY: i32 = 15; // of <linux/shm.h>; takes an index, which the kernel cuts out of an ID
+        self.stat(SHM_STAT_ANY).map(|ds| self.described(&ds))
+    }
+
+    fn described(self, ds: &libc::shmid_ds) -> Status {
+        Status {
             id: self.id,
             uid: ds.shm_perm.uid,
             gid: ds.shm_perm.gid,
@@ -93,23 +102,23 @@ impl Segment {
             cpid: ds.shm_cpid,
             lpid: ds.shm_lpid,
             nattch: ds.shm_nattch,
-        })
+        }
     }
 
     /// Makes that user the owner; group and mode stay. The creator keeps the owner's rights. Only owner, creator and
     /// `CAP_SYS_ADMIN` may do this, others get `PermissionDenied`.
     pub fn give_to(self, uid: u32) -> io::Result<()> {
-        let mut ds = self.stat()?;
+        let mut ds = self.stat(libc::IPC_STAT)?;
         ds.shm_perm.uid = uid;
         // SAFETY: `ds` is a whole shmid_ds that the kernel reads from during the call only.
         let rc = unsafe { libc::shmctl(self.id, libc::IPC_SET, &raw mut ds) };
         if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    fn stat(self) -> io::Result<libc::shmid_ds> {
+    fn stat(self, how: i32) -> io::Result<libc::shmid_ds> {
         let mut ds = MaybeUninit::<libc::shmid_ds>::zeroed();
         // SAFETY: the pointer is to memory of shmid_ds's size and alignment, which the kernel fills during the call.
-        let rc = unsafe { libc::shmctl(self.id, libc::IPC_STAT, ds.as_mut_ptr()) };
+        let rc = unsafe { libc::shmctl(self.id, how, ds.as_mut_ptr()) };
         if rc < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -1,12 +1,11 @@
 //! Why a segment cannot be used, in the operator's words: what is wrong, where, what to do.
 
 use std::fmt;
-use std::fs;
 use std::io;
 
 use super::{SIZE, Status, key};
 use crate::claim::Rival;
-use crate::sys::sysv_shm::effective_uid;
+use crate::sys::sysv_shm::{Segment, effective_uid};
 
 /// Why a unit's segment cannot be used. `Display` is the sentence for the operator.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub enum ShmError {
         access: Access,
         /// Who tried.
         uid: u32,
-        /// The segment, where /proc/sysvipc/shm shows it.
+        /// The segment, where the kernel shows it to everybody.
         status: Option<Status>,
     },
     /// The segment has fewer than 96 bytes: it is not a refclock's, and it would end chronyd at its start.
@@ -80,28 +79,9 @@ pub enum Access {
 impl ShmError {
     /// Describes the refusal with what can be seen of the segment without any right on it.
     pub(super) fn denied(unit: u8, access: Access) -> Self {
-        // World-readable, unlike IPC_STAT; proc_sysvipc(5).
-        let listing = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-        Self::Denied { unit, access, uid: effective_uid(), status: listed(&listing, key(unit)) }
+        let status = Segment::find(unit).and_then(Segment::public_status).ok();
+        Self::Denied { unit, access, uid: effective_uid(), status }
     }
-}
-
-/// The segment with this key in the text of /proc/sysvipc/shm, a header and one segment a line.
-pub fn listed(listing: &str, key: i32) -> Option<Status> {
-    let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
-    let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
-    Some(Status {
-        id: column.next()?.parse().ok()?,
-        mode: u32::from_str_radix(column.next()?, 8).ok()?,
-        size: column.next()?.parse().ok()?,
-        cpid: column.next()?.parse().ok()?,
-        lpid: column.next()?.parse().ok()?,
-        nattch: column.next()?.parse().ok()?,
-        uid: column.next()?.parse().ok()?,
-        gid: column.next()?.parse().ok()?,
-        cuid: column.next()?.parse().ok()?,
-        cgid: column.next()?.parse().ok()?,
-    })
 }
 
 impl fmt::Display for ShmError {
@@ -183,26 +163,20 @@ impl fmt::Display for Described<'_> {
 mod tests {
     use super::*;
 
-    // As Linux 6.18 prints it.
-    const LISTING: &str = "\
-       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
-         0         11   600                    96     1     1      0     0     0     0     0          0          0          0                     0                     0
-1314148400         12   640                    96   812   900      2     0     4   998   997 1792000000 1792000000 1792000000                  4096                     0
-";
-
-    #[test]
-    fn a_segment_is_found_in_the_listing_by_its_key() {
-        let status = listed(LISTING, key(0)).unwrap();
-        assert_eq!((status.id, status.mode, status.size, status.nattch), (12, 0o640, 96, 2));
-        assert_eq!((status.uid, status.gid, status.cuid, status.cgid), (0, 4, 998, 997));
-        assert_eq!((status.cpid, status.lpid), (812, 900));
-        assert_eq!(listed(LISTING, key(1)), None);
-        assert_eq!(listed("garbage\n1314148400 x", key(0)), None);
-    }
-
     #[test]
     fn every_error_names_unit_key_and_a_cure() {
-        let status = listed(LISTING, key(0)).unwrap();
+        let status = Status {
+            id: 12,
+            uid: 0,
+            gid: 4,
+            cuid: 998,
+            cgid: 997,
+            mode: 0o640,
+            size: 96,
+            cpid: 812,
+            lpid: 900,
+            nattch: 2,
+        };
         for (error, parts) in [
             (ShmError::Missing { unit: 0 }, vec!["no such segment", "start gnss2shm"]),
             (

@@ -111,13 +111,13 @@ pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
 
 /// What is wrong with a port that is the kernel's console, and the cure.
 pub(crate) fn console(device: &str) -> Option<String> {
-    let consoles = fs::read_to_string("/proc/consoles").unwrap_or_default();
+    let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
     console_among(device, &name_of(Path::new(device)), &consoles)
 }
 
-/// A line of /proc/consoles begins with the name (Documentation/filesystems/proc.rst).
+/// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
 fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
-    let is_one = consoles.lines().any(|line| line.split_whitespace().next() == Some(name));
+    let is_one = consoles.split_whitespace().any(|console| console == name);
     is_one.then(|| {
         format!(
             "{device} is the kernel's console, whose messages and login prompt go to whatever is wired to it: if that is a \
@@ -168,10 +168,10 @@ mod tests {
 
     #[test]
     fn the_console_is_known_by_its_name_and_named_as_the_operator_did() {
-        let consoles = "tty0                 -WU (EC  p  )    4:7\nttyAMA0              -W- (E   p a)  204:64\n";
+        let consoles = "tty0 ttyAMA0\n";
         let said = console_among("/dev/serial0", "ttyAMA0", consoles).unwrap();
         assert!(said.starts_with("/dev/serial0 is the kernel's console") && said.contains("console=ttyAMA0"), "{said}");
-        for name in ["ttyAMA01", "ttyAMA", "204:64", ""] {
+        for name in ["ttyAMA01", "ttyAMA", ""] {
             assert_eq!(console_among("/dev/x", name, consoles), None, "{name}");
         }
     }

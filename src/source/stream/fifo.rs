@@ -65,8 +65,7 @@ fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, SourceError>
 
 fn held(path: &Path) -> String {
     let shown = path.display();
-    let holder = processes::locker(path).map(Holder::new).or_else(|| {
-        let real = fs::canonicalize(path).ok()?;
+    let holder = fs::canonicalize(path).ok().and_then(|real| {
         let mut readers = processes::others().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
         readers.next().map(Holder::new)
     });

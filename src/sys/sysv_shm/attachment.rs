@@ -29,7 +29,7 @@ impl<A> Attachment<A> {
     /// Maps a segment; `flags` are those of shmat(2).
     pub(super) fn map(segment: Segment, flags: i32) -> io::Result<Self> {
         // A segment's size never changes, and its number is not used again while we go on, so checking once is enough.
-        if segment.stat()?.shm_segsz < SIZE {
+        if segment.stat(libc::IPC_STAT)?.shm_segsz < SIZE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the segment is too small"));
         }
         // SAFETY: with a null address the kernel chooses a free place, so no memory of ours is mapped over.
