@@ -7,7 +7,8 @@ mod common;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Command, Stdio};
 
 use common::run::{ABSENT, PATIENCE, Run, scraped};
@@ -136,6 +137,9 @@ fn nobody_else_can_take_a_claim_or_hold_on_to_one() {
             .unwrap()
     };
     let lock = format!("/run/gnss2shm/shm-unit-{}.lock", unit.unit);
+    // Every user may have any abstract name (unix(7)), and so none may be a claim.
+    let name = SocketAddr::from_abstract_name(format!("gnss2shm-shm-unit-{}", unit.unit)).unwrap();
+    let _taken = UnixListener::bind_addr(&name).unwrap();
     drop(Run::start(unit.unit, &ABSENT).said("waiting for it"));
     for command in [format!("flock -n {lock} true"), format!("rm -f {lock}"), format!(": >>{lock}")] {
         let output = as_nobody(&command);
