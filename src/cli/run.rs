@@ -84,6 +84,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     // waited for by its source. First what another instance may have, so that one which is refused leaves its PHC and
     // port alone; last the recording, so that one which is refused rotates no file away.
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
+    let begins = begins(&settings);
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let shm = settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?;
     let mut sinks = Sinks::new(shm, settings.sock.as_deref().map(SockSink::open).transpose()?);
@@ -92,6 +93,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let receiver = Receiver::open(settings.receiver)?;
     let header = Header::new(settings.engine);
     let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
+    info!("{begins}");
 
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let pulse = pulse
@@ -164,6 +166,18 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     pulse.stop();
     recorder.into_iter().for_each(Recorder::finish);
     ended
+}
+
+/// The log's first line: what this process is, where everything comes from and where it goes.
+fn begins(settings: &Settings) -> String {
+    let Settings { receiver, pulse, shm, sock, record, .. } = settings;
+    let sinks = [shm.map(|unit| format!("SHM unit {unit}")), sock.as_ref().map(|path| path.display().to_string())];
+    let sinks = sinks.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    let record = record.as_ref().map(|(path, _)| format!(", recording to {}", path.display())).unwrap_or_default();
+    format!(
+        "gnss2shm {}: sentences from {receiver}, pulse from {pulse}, samples to {sinks}{record}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// The signals that ask a process to end.
