@@ -42,6 +42,10 @@ fn serial(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
         Ok(node) => node,
         Err(finding) => return vec![finding],
     };
+    if node.path.starts_with("/dev/pts") {
+        let found = may_use(patient, &node, "run both as one user").into_iter().collect();
+        return super::or_ok(found, ITEM, format!("{device}, a pseudo terminal"));
+    }
     let tty = file_name(&node.path);
     let sysfs = Path::new("/sys/class/tty").join(&tty);
     if !system.has(&sysfs) {

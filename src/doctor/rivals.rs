@@ -34,7 +34,14 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
     if patient.processes.are_hidden {
         found.push(Finding::unseen(ITEM, "the processes of others"));
     }
-    super::or_ok(found, ITEM, "nobody else sets the system clock, or reads receiver or pulse")
+    let has_port = matches!(settings.map(|settings| &settings.receiver), Some(ReceiverConfig::Serial(_)));
+    let read = match (has_port, patient.pulse.is_some()) {
+        (true, true) => ", or reads receiver or pulse",
+        (true, false) => ", or reads the receiver; the pulse was not looked at",
+        (false, true) => ", or reads the pulse",
+        (false, false) => "; receiver and pulse were not looked at",
+    };
+    super::or_ok(found, ITEM, format!("nobody else sets the system clock{read}"))
 }
 
 fn setters(patient: &Patient<'_>) -> Vec<Finding> {
@@ -133,6 +140,9 @@ fn ends(process: &Process, tty: &str) -> String {
             )
         }
         "brltty" => "run `systemctl mask --now brltty.service brltty-udev.service`".into(),
+        "gnss2shm" => {
+            format!("if it is the one that is meant, start it with --status; else end it (`kill {}`)", process.pid)
+        }
         _ => format!(
             "end it (`kill {}`), or stop its service (`systemctl status {}` names it)",
             process.pid, process.pid

@@ -106,7 +106,7 @@ pub fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
     let baud = random.one_of(&[4_800, 9_600, 38_400, 115_200, 921_600], 9_600);
     // A servo that went astray leaves the PHC at its limit.
     let phc_most = if random.happens(100) { Envelope::PHC_PPM - 100 } else { 900 };
-    let sys_max_error = random.happens(300).then(|| ms(random.between(10, 150)));
+    let sys_max_error = random.happens(300).then(|| ms(random.between(25, 150)));
     let sys_ahead = match sys_max_error {
         Some(max_error) => random.within(max_error - SYS_DRIFT),
         None => Span::from_secs(random.between(-1_000_000_000, 1_000_000_000)),
