@@ -3,7 +3,7 @@
 machine=debian
 programs=
 judged=checks
-lasts=700
+lasts=900
 
 scenario() {
 	start_receiver
@@ -30,6 +30,8 @@ flood() { # how it is reached, what floods
 	start "relay-$1-$2" relay "$1" "$2"
 	systemctl restart gnss2shm@default chrony
 	check "$1: it locks" until_true 60 is_locked
+	# A step of the system clock ends what is counted on the pulse.
+	check "$1: chronyd follows" until_true 120 followed
 	pid=$(main_pid)
 	start_judge
 	from=$(samples)
@@ -72,15 +74,19 @@ relay() { # how it is reached, what floods
 		while (1) {
 			my $out;
 			if ($server) { $out = $server->accept or next } else { open $out, ">", "/run/fifo" or next }
-			syswrite $out, "{\"class\":\"VERSION\",\"release\":\"3.22\",\"rev\":\"3.22\",\"proto_major\":3,\"proto_minor\":14}\n" .
-				"{\"class\":\"DEVICES\",\"devices\":[{\"class\":\"DEVICE\",\"path\":\"/dev/ttyS1\",\"driver\":\"NMEA0183\",\"activated\":\"2026-11-30T12:00:00.000Z\"}]}\n"
+			my $devices = "{\"class\":\"DEVICES\",\"devices\":[{\"class\":\"DEVICE\",\"path\":\"/dev/ttyS1\",\"driver\":\"NMEA0183\",\"activated\":\"2026-11-30T12:00:00.000Z\"}]}\n";
+			syswrite $out, "{\"class\":\"VERSION\",\"release\":\"3.22\",\"rev\":\"3.22\",\"proto_major\":3,\"proto_minor\":14}\n$devices"
 				if $way eq "gpsd";
-			my $is_open = 1;
+			my ($is_open, $flooded) = (1, 0);
 			while ($is_open) {
 				if ($flooding) {
 					sysread $in, my $lost, 4096 while $waits->can_read(0);
 					$is_open = syswrite($out, $flood{$what}) || $!{EINTR};
+					$flooded = 1;
 				} else {
+					# The last line of the flood may have been cut, and what it said of devices was untrue.
+					syswrite $out, "\n$devices" if $flooded && $way eq "gpsd";
+					$flooded = 0;
 					next unless sysread $in, my $bytes, 512;
 					$is_open = syswrite($out, $bytes) || $!{EINTR};
 				}
