@@ -30,8 +30,10 @@ flood() { # how it is reached, what floods
 	start "relay-$1-$2" relay "$1" "$2"
 	systemctl restart gnss2shm@default chrony
 	check "$1: it locks" until_true 60 is_locked
-	# A step of the system clock ends what is counted on the pulse.
+	# chronyd steps the clock first, and after a step sentences have to agree anew.
 	check "$1: chronyd follows" until_true 120 followed
+	from=$(samples)
+	check "$1: samples come after its step" until_true 60 come
 	pid=$(main_pid)
 	start_judge
 	from=$(samples)
@@ -52,6 +54,10 @@ flood() { # how it is reached, what floods
 	check_judge
 	systemctl stop gnss2shm@default chrony
 	kill "$(cat /run/relay.pid)"
+}
+
+come() {
+	test $(($(samples) - from)) -ge 8
 }
 
 # Passes the receiver's bytes on until SIGUSR1, floods until the next one.
