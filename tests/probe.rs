@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,6 +32,10 @@ const BURST: &[u8] = b"$GNRMC,120000.00,A,5231.2040,N,01324.6150,E,0.01,,201126,
 const NO_FIX: &[u8] = b"$GPRMC,,V,,,,,,,,,,N*53\r\n";
 const GARBAGE: &[u8] =
     &[0x80, 0xF8, 0x00, 0xE6, 0x9F, 0x1E, 0xFE, 0x80, 0xF8, 0x00, 0xE6, 0x9F, 0x1E, 0xFE, 0x80, 0xF8, 0x00];
+
+/// A program that is started has for a moment all that this process has open, and so holds the ports of another test:
+/// whoever starts one takes this for writing, whoever needs his ports for reading.
+static STARTS: RwLock<()> = RwLock::new(());
 
 /// A port, and a receiver that says something each half second; at another rate than its own, garbage is heard.
 struct Line {
@@ -78,6 +82,7 @@ fn port<'a>(found: &'a Findings, line: &Line) -> &'a Port {
 
 #[test]
 fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
+    let _nobody_starts = STARTS.read().unwrap_or_else(PoisonError::into_inner);
     on_runtime(async {
         let (speaks, unsure) = (Line::new(38_400, BURST), Line::new(9_600, NO_FIX));
         let (garbage, silent, held) = (Line::new(1, GARBAGE), Line::new(9_600, b""), Line::new(9_600, BURST));
@@ -112,6 +117,7 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
 
 #[test]
 fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_own() {
+    let _nobody_starts = STARTS.read().unwrap_or_else(PoisonError::into_inner);
     on_runtime(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let gpsd: GpsdConfig = listener.local_addr().unwrap().to_string().parse().unwrap();
@@ -142,6 +148,7 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
 
 #[test]
 fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() {
+    let _nobody_starts = STARTS.read().unwrap_or_else(PoisonError::into_inner);
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
         let scenario = Scenario::default();
@@ -169,6 +176,7 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
 
 /// Exit code, standard output, standard error.
 fn probe(args: &[&str]) -> (Option<i32>, String, String) {
+    let _starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
     let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("probe").args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
