@@ -49,7 +49,7 @@ scenario() {
 	mount -t tmpfs -o size=200k,mode=0777 none /var/lib/gnss2shm # a small disk for the recording
 	# Its own process may do to the PHC what root may do, but not step it: else it does not start.
 	check "root may step the PHC" step "$nic" 0
-	printf '[Service]\nExecStartPre=/bin/sh -c "! step %s 0"\nExecStart=\nExecStart=%s --debug --metrics 127.0.0.1:9123 --record /var/lib/gnss2shm/all.rec\n' "$nic" "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
+	printf '[Service]\nExecStartPre=/bin/sh -c "test -x /stage/bin/step && ! /stage/bin/step %s 0"\nExecStart=\nExecStart=%s --debug --metrics 127.0.0.1:9123 --record /var/lib/gnss2shm/all.rec\n' "$nic" "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
 	systemctl daemon-reload
 	kill -STOP "$pid"
 	check "a program that hangs is ended by the watchdog" until_true 60 watchdog_bit
