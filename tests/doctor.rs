@@ -207,7 +207,7 @@ fn refusing(reason: &str, sentence: &str) -> Snapshot {
 }
 
 /// What has to be found, and nothing besides: item, level, what is said, its cure.
-type Fault = (&'static str, Level, &'static str, &'static str);
+type Fault<'a> = (&'a str, Level, &'a str, &'a str);
 
 /// As the program prints them.
 fn lines(found: &[Finding]) -> String {
@@ -216,7 +216,7 @@ fn lines(found: &[Finding]) -> String {
 }
 
 /// Plants a fault in a healthy machine.
-fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault]) {
+fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault<'_>]) {
     let mut machine = Machine::healthy(name);
     plant(&mut machine);
     let found = machine.examine();
@@ -421,13 +421,13 @@ fn faults_of_the_receiver_are_found() {
         |machine| machine.write("/sys/class/tty/console/active", "tty0 ttyS0\n"),
         &[("receiver", Failure, "kernel's console", "take console=ttyS0")],
     );
+    let free = common::free_address();
     planted(
         "no-gpsd",
         |machine| {
-            let free = common::free_address();
             machine.config("[serial]\ndevice = \"/dev/ttyS0\"", &format!("[gpsd]\nserver = \"{free}\""));
         },
-        &[("receiver", Failure, "gpsd does not answer at 127.", "systemctl enable --now gpsd.socket")],
+        &[("receiver", Failure, &format!("gpsd does not answer at {free}"), "systemctl enable --now gpsd.socket")],
     );
     planted(
         "modem-manager",

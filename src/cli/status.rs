@@ -128,7 +128,8 @@ fn only_socket() -> Result<PathBuf, Failure> {
         [] => Err(Failure::new(
             ExitCode::Unavailable,
             format!(
-                "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or give `run` a --status, and name that with --socket"
+                "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or give `run` a \
+                 --status, and name that with --socket"
             ),
         )),
         several => {

@@ -10,6 +10,7 @@ use super::system::{Kind, Node};
 use super::{Finding, Patient, System};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::SerialConfig;
+use crate::source::serial::holder::{CONSOLES, is_console};
 use crate::source::server::Server;
 use crate::source::stream::StreamConfig;
 
@@ -75,7 +76,7 @@ fn serial(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
             format!("write DeviceAllow=char-{driver} rw below [Service] with `systemctl edit gnss2shm@.service`"),
         ));
     }
-    if system.value("/sys/class/tty/console/active").is_some_and(|on| on.split_whitespace().any(|name| name == tty)) {
+    if system.value(CONSOLES).is_some_and(|consoles| is_console(&tty, &consoles)) {
         found.push(Finding::failure(
             ITEM,
             format!("{device} is the kernel's console, which writes its messages to the receiver"),

@@ -25,17 +25,18 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
     // them.
     let runs = settings.is_some_and(|settings| patient.system.has(service::socket(patient, settings)));
     let rivals: Vec<_> = patient.processes.seen.iter().filter(|process| !runs || process.name != "gnss2shm").collect();
-    if let Some(ReceiverConfig::Serial(serial)) = settings.map(|settings| &settings.receiver) {
-        found.extend(port(patient, &rivals, &serial.device));
-    }
+    let serial = match settings.map(|settings| &settings.receiver) {
+        Some(ReceiverConfig::Serial(serial)) => Some(serial),
+        _ => None,
+    };
+    found.extend(serial.iter().flat_map(|serial| port(patient, &rivals, &serial.device)));
     if let Some(node) = &patient.pulse {
         found.extend(clock(patient, &rivals, node));
     }
     if patient.processes.are_hidden {
         found.push(Finding::unseen(ITEM, "the processes of others"));
     }
-    let has_port = matches!(settings.map(|settings| &settings.receiver), Some(ReceiverConfig::Serial(_)));
-    let read = match (has_port, patient.pulse.is_some()) {
+    let read = match (serial.is_some(), patient.pulse.is_some()) {
         (true, true) => ", or reads receiver or pulse",
         (true, false) => ", or reads the receiver; the pulse was not looked at",
         (false, true) => ", or reads the pulse",

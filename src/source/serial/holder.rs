@@ -109,16 +109,22 @@ pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
     }
 }
 
+/// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
+pub(crate) const CONSOLES: &str = "/sys/class/tty/console/active";
+
+/// Whether this tty is one of them.
+pub(crate) fn is_console(name: &str, consoles: &str) -> bool {
+    consoles.split_whitespace().any(|console| console == name)
+}
+
 /// What is wrong with a port that is the kernel's console, and the cure.
 pub(crate) fn console(device: &str) -> Option<String> {
-    let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+    let consoles = fs::read_to_string(CONSOLES).unwrap_or_default();
     console_among(device, &name_of(Path::new(device)), &consoles)
 }
 
-/// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
 fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
-    let is_one = consoles.split_whitespace().any(|console| console == name);
-    is_one.then(|| {
+    is_console(name, consoles).then(|| {
         format!(
             "{device} is the kernel's console, whose messages and login prompt go to whatever is wired to it: if that is a \
              receiver, take console={name} from the kernel's command line and reboot"
