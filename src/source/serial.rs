@@ -193,14 +193,15 @@ struct Pauses {
 }
 
 impl Pauses {
-    /// The pause after a read of so many bytes that returned now.
-    fn after(&mut self, now: Instant<Raw>, length: usize, byte_time: Span) -> Span {
+    /// The pause after a read of so many bytes that returned now; the last of them may end a line.
+    fn after(&mut self, now: Instant<Raw>, length: usize, ends_line: bool, byte_time: Span) -> Span {
         let most = GATHER.min(byte_time.times(GATHER_BYTES as i64));
         let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
         let since = busy.map(|(since, _)| since);
         self.busy = Some((since.unwrap_or(now), now));
-        // Little gathered: the line has fallen silent, and what comes next is the beginning of something.
-        let is_over = busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
+        // Little gathered, or up to a line's end: that was all, it seems, and what comes next is the beginning of something.
+        let is_over =
+            ends_line || busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
         let pause = match since {
             _ if self.gathers && is_over => Span::ZERO,
             // More than that came faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
@@ -221,13 +222,13 @@ async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Re
     // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
     while let Ok(length @ 1..) = tty.read(&mut buffer).await {
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
-        let read_at = bytes.read_at;
+        let (read_at, ends_line) = (bytes.read_at, bytes.data.last() == Some(&b'\n'));
         let is_misheard = watch.as_mut().is_some_and(|watch| watch.hears_nothing_valid(&bytes));
         feed.send(Event::Bytes(bytes)).await?;
         if is_misheard {
             return Ok(Ended::Misheard);
         }
-        let pause = pauses.after(read_at, length, byte_time);
+        let pause = pauses.after(read_at, length, ends_line, byte_time);
         if pause > Span::ZERO {
             alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
         }
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn no_more_gathers_than_half_of_what_the_kernel_holds() {
         for (baud, ms) in [(300, 100), (9_600, 100), (115_200, 100), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
-            let pause = Pauses::default().after(Instant::from_nanos(0), 16, byte_time(baud));
+            let pause = Pauses::default().after(Instant::from_nanos(0), 16, false, byte_time(baud));
             assert_eq!(pause.nanos() / 1_000_000, ms, "{baud}");
         }
     }
@@ -251,21 +252,23 @@ mod tests {
     fn a_packet_is_followed_up_at_once_and_a_busy_line_read_often() {
         let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
         let mut pauses = Pauses::default();
-        assert_eq!(pauses.after(at(0), 64, byte_time(9_600)), AT_ONCE);
-        assert_eq!(pauses.after(at(4), 64, byte_time(9_600)), GATHER);
-        let busy: Vec<Span> = (1..20).map(|n| pauses.after(at(4 + 100 * n), 90, byte_time(9_600))).collect();
+        assert_eq!(pauses.after(at(0), 64, false, byte_time(9_600)), AT_ONCE);
+        assert_eq!(pauses.after(at(4), 64, false, byte_time(9_600)), GATHER);
+        let busy: Vec<Span> = (1..20).map(|n| pauses.after(at(4 + 100 * n), 90, false, byte_time(9_600))).collect();
         assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
-        assert_eq!(pauses.after(at(3_000), 16, byte_time(9_600)), GATHER, "after silence");
-        assert_eq!(pauses.after(at(3_100), 4_000, byte_time(9_600)), Span::ZERO);
+        assert_eq!(pauses.after(at(3_000), 16, false, byte_time(9_600)), GATHER, "after silence");
+        assert_eq!(pauses.after(at(3_100), 4_000, false, byte_time(9_600)), Span::ZERO);
     }
 
     #[test]
     fn a_line_that_has_fallen_silent_is_not_woken_up_for() {
         let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
         let mut pauses = Pauses::default();
-        let mut after = |ms, length| pauses.after(at(ms), length, byte_time(9_600));
+        let mut after = |ms, length| pauses.after(at(ms), length, length == 97, byte_time(9_600));
         assert_eq!([after(0, 16), after(100, 96), after(200, 96)], [GATHER; 3]);
         assert_eq!(after(300, 40), Span::ZERO, "the end of the burst");
-        assert_eq!([after(340, 8), after(1_000, 16)], [GATHER; 2], "another one begins");
+        assert_eq!([after(340, 8), after(1_000, 16), after(1_100, 96)], [GATHER; 3], "another one begins");
+        assert_eq!(after(1_200, 97), Span::ZERO, "with the end of a line");
+        assert_eq!(after(2_000, 97), AT_ONCE, "what comes in one piece may go on");
     }
 }
