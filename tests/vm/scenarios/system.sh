@@ -38,7 +38,10 @@ scenario() {
 	sed -i 's/60s/2s/' /run/systemd/system/needy.service.d/time.conf
 	systemctl daemon-reload
 	check "and is skipped without it" needy_is_skipped
-	check "probe finds the same devices" gnss2shm probe --force --write /etc/gnss2shm/default.toml
+	ln -s /stage/led-to /stage/link
+	check "probe finds the same devices" gnss2shm probe --force --write /stage/link
+	check "and follows no link" test ! -e /stage/led-to
+	mv /stage/link /etc/gnss2shm/default.toml
 	systemctl start gnss2shm@default
 	check "and with what it wrote the service locks" until_true 60 is_locked
 	pid=$(main_pid)
