@@ -21,7 +21,7 @@ pub use port::Port;
 use super::error::SourceError;
 use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::alarm::Alarm;
-use crate::event::{Event, Lost};
+use crate::event::{Bytes, Event, Lost};
 use crate::sys::tty::Tty;
 use crate::time::{Instant, Raw, Span};
 use watch::Watch;
@@ -193,15 +193,16 @@ struct Pauses {
 }
 
 impl Pauses {
-    /// The pause after a read of so many bytes that returned now; the last of them may end a line.
-    fn after(&mut self, now: Instant<Raw>, length: usize, ends_line: bool, byte_time: Span) -> Span {
+    /// The pause after a read.
+    fn after(&mut self, read: &Bytes) -> Span {
+        let (now, length, byte_time) = (read.read_at, read.data.len(), read.byte_time);
         let most = GATHER.min(byte_time.times(GATHER_BYTES as i64));
         let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
         let since = busy.map(|(since, _)| since);
         self.busy = Some((since.unwrap_or(now), now));
-        // Little gathered, or up to a line's end: that was all, it seems, and what comes next is the beginning of something.
-        let is_over =
-            ends_line || busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
+        // Little gathered, or up to a line's end: that was all, it seems, and what comes next begins something.
+        let is_little = busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
+        let is_over = is_little || read.data.ends_with(b"\n");
         let pause = match since {
             _ if self.gathers && is_over => Span::ZERO,
             // More than that came faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
@@ -222,13 +223,12 @@ async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Re
     // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; any other error is no better.
     while let Ok(length @ 1..) = tty.read(&mut buffer).await {
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
-        let (read_at, ends_line) = (bytes.read_at, bytes.data.last() == Some(&b'\n'));
+        let pause = pauses.after(&bytes);
         let is_misheard = watch.as_mut().is_some_and(|watch| watch.hears_nothing_valid(&bytes));
         feed.send(Event::Bytes(bytes)).await?;
         if is_misheard {
             return Ok(Ended::Misheard);
         }
-        let pause = pauses.after(read_at, length, ends_line, byte_time);
         if pause > Span::ZERO {
             alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
         }
@@ -240,35 +240,44 @@ async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Re
 mod tests {
     use super::*;
 
+    /// A read of so many bytes within a line, or of a line's end with them.
+    fn read(ms: i64, length: usize, baud: u32, ends_with: &[u8]) -> Bytes {
+        let data = [&vec![b'.'; length - ends_with.len()], ends_with].concat().into();
+        Bytes { read_at: Instant::from_nanos(ms * 1_000_000), byte_time: byte_time(baud), data }
+    }
+
     #[test]
     fn no_more_gathers_than_half_of_what_the_kernel_holds() {
         for (baud, ms) in [(300, 100), (9_600, 100), (115_200, 100), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
-            let pause = Pauses::default().after(Instant::from_nanos(0), 16, false, byte_time(baud));
+            let pause = Pauses::default().after(&read(0, 16, baud, b""));
             assert_eq!(pause.nanos() / 1_000_000, ms, "{baud}");
         }
     }
 
     #[test]
     fn a_packet_is_followed_up_at_once_and_a_busy_line_read_often() {
-        let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
         let mut pauses = Pauses::default();
-        assert_eq!(pauses.after(at(0), 64, false, byte_time(9_600)), AT_ONCE);
-        assert_eq!(pauses.after(at(4), 64, false, byte_time(9_600)), GATHER);
-        let busy: Vec<Span> = (1..20).map(|n| pauses.after(at(4 + 100 * n), 90, false, byte_time(9_600))).collect();
+        let mut after = |ms, length| pauses.after(&read(ms, length, 9_600, b""));
+        assert_eq!(after(0, 64), AT_ONCE);
+        assert_eq!(after(4, 64), GATHER);
+        let busy: Vec<Span> = (1..20).map(|n| after(4 + 100 * n, 90)).collect();
         assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
-        assert_eq!(pauses.after(at(3_000), 16, false, byte_time(9_600)), GATHER, "after silence");
-        assert_eq!(pauses.after(at(3_100), 4_000, false, byte_time(9_600)), Span::ZERO);
+        assert_eq!(after(3_000, 16), GATHER, "after silence");
+        assert_eq!(after(3_100, 4_000), Span::ZERO);
     }
 
     #[test]
     fn a_line_that_has_fallen_silent_is_not_woken_up_for() {
-        let at = |ms: i64| Instant::from_nanos(ms * 1_000_000);
         let mut pauses = Pauses::default();
-        let mut after = |ms, length| pauses.after(at(ms), length, length == 97, byte_time(9_600));
-        assert_eq!([after(0, 16), after(100, 96), after(200, 96)], [GATHER; 3]);
-        assert_eq!(after(300, 40), Span::ZERO, "the end of the burst");
-        assert_eq!([after(340, 8), after(1_000, 16), after(1_100, 96)], [GATHER; 3], "another one begins");
-        assert_eq!(after(1_200, 97), Span::ZERO, "with the end of a line");
-        assert_eq!(after(2_000, 97), AT_ONCE, "what comes in one piece may go on");
+        let mut after = |ms, length, ends_with: &[u8]| pauses.after(&read(ms, length, 9_600, ends_with));
+        assert_eq!([after(0, 16, b""), after(100, 96, b""), after(200, 96, b"")], [GATHER; 3]);
+        assert_eq!(after(300, 40, b""), Span::ZERO, "the end of the burst");
+        assert_eq!(
+            [after(340, 8, b""), after(1_000, 16, b""), after(1_100, 96, b"")],
+            [GATHER; 3],
+            "another one begins"
+        );
+        assert_eq!(after(1_200, 97, b"\r\n"), Span::ZERO, "with the end of a line");
+        assert_eq!(after(2_000, 97, b"\r\n"), AT_ONCE, "what comes in one piece may go on");
     }
 }
