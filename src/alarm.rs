@@ -28,14 +28,13 @@ impl Alarm {
         self.timer = self.timer.take().filter(|timer| timer.arm(time).is_ok());
     }
 
-    /// Waits until it rings: once for each [`Self::set`]. Cancel safe.
+    /// Waits until it rings. Cancel safe.
     pub async fn rung(&self) {
-        let waited = match &self.timer {
-            Some(timer) => timer.expired().await,
-            None => Ok(()),
-        };
-        if self.timer.is_none() || waited.is_err() {
-            sleep_until(self.due).await;
+        while Instant::now() < self.due {
+            match &self.timer {
+                Some(timer) if timer.expired().await.is_ok() => {}
+                _ => sleep_until(self.due).await,
+            }
         }
     }
 

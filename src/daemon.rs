@@ -1,21 +1,25 @@
 //! Wires sources to the engine and the engine to its sinks. The caller makes the sources and watches the verdicts.
 
+mod inbox;
 mod outlet;
 mod scale;
 mod tick;
 
 use std::ops::ControlFlow;
 
-use tokio::sync::mpsc::Receiver;
 use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::event::{Event, Reason, State, Verdict};
 use crate::sink::Sinks;
-use crate::sys::clock::{raw_now, raw_sys_pair};
+use crate::sys::clock::raw_sys_pair;
+use crate::sys::clock_set::ClockSet;
+use inbox::Pulse;
 use outlet::Outlet;
 use scale::{Reading, Scale, Standing};
 use tick::Ticker;
+
+pub use inbox::Inbox;
 
 /// Events that may wait for the engine: seconds of a busy line. Sources wait when it is full.
 pub const EVENTS_QUEUED: usize = 1_024;
@@ -26,36 +30,35 @@ pub const EVENTS_QUEUED: usize = 1_024;
 /// `observe` sees every event after the engine did, and what came of it.
 pub async fn serve<B>(
     engine: &mut Engine,
-    mut events: Receiver<Event>,
+    mut inbox: Inbox,
     sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
     let (mut ticker, mut scale, mut outlet) = (Ticker::default(), Scale::default(), Outlet::new(engine.state()));
+    let (clock_set, mut pulse) = (ClockSet::new(), Pulse::default());
     loop {
-        let event = if ticker.is_due(raw_now()) {
-            Event::Tick { raw: ticker.tick() }
-        } else {
-            tokio::select! {
-                biased;
-                event = events.recv() => match event {
-                    Some(event) => event,
-                    None => return None,
-                },
-                () = ticker.overdue() => Event::Tick { raw: ticker.tick() },
+        let event = tokio::select! {
+            biased;
+            () = clock_set.heard() => {
+                // The sample that chronyd has not taken yet is of the scale before.
+                sinks.invalidate();
+                continue;
             }
+            event = pulse.next(&mut inbox.pulse) => event,
+            () = ticker.due() => Event::Tick { raw: ticker.tick() },
+            event = inbox.others.recv() => event?,
         };
         record(&event);
-        if let Event::CrossTs(cross) = &event
-            && scale.add(cross.into()) == Standing::Stepped
-        {
-            // The sample that chronyd has not taken yet is of the scale before.
-            sinks.invalidate();
+        if let Event::CrossTs(cross) = &event {
+            scale.add(cross.into());
         }
         if let Event::Tick { .. } = event {
             sinks.renew();
         }
-        let verdicts = engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
+        let verdicts: Vec<_> =
+            engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
+        pulse = pulse.after(&event, &verdicts, engine.state());
         let verdicts = outlet.shown(verdicts, engine.state(), sinks.are_lost());
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::run::Run;
 use common::{TestDir, TestUnit};
-use gnss2shm::daemon::{self, EVENTS_QUEUED};
+use gnss2shm::daemon::{self, EVENTS_QUEUED, Inbox};
 use gnss2shm::engine::{Config, Engine};
 use gnss2shm::event::{Event, Verdict};
 use gnss2shm::recording::{Header, Item, Reader};
@@ -66,7 +66,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve = daemon::serve(&mut engine, events, &mut sinks, record, |_, _, new| {
+        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, record, |_, _, new| {
             verdicts.extend(new);
             ControlFlow::<()>::Continue(())
         });

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{ExitCode, Failure};
 use crate::config::{ConfigError, File, GPSD_UNITS, Given, Settings};
-use crate::daemon::{self, EVENTS_QUEUED};
+use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::engine::Engine;
 use crate::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::recording::Header;
@@ -95,9 +95,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
     info!("{begins}");
 
-    let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+    let ((sender, others), (of_pulse, events)) = (mpsc::channel(EVENTS_QUEUED), mpsc::channel(EVENTS_QUEUED));
+    let inbox = Inbox { pulse: Some(events), others };
     let pulse = pulse
-        .start(sender.clone())
+        .start(of_pulse)
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
     let receiver = tokio::spawn(receiver.run(sender));
@@ -149,7 +150,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         ControlFlow::Continue(())
     };
     let ended = tokio::select! {
-        over = daemon::serve(&mut engine, events, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
+        over = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
         end = &mut end => match end {
             Ok(Ok(signal)) => {
                 info!("{signal} was sent: ending");

@@ -10,7 +10,7 @@ use tracing::info;
 use super::run::Stop;
 use super::{ExitCode, Failure};
 use crate::config::{Conventions, Unit, Witness};
-use crate::daemon::{self, EVENTS_QUEUED};
+use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::duration::parse_span_in;
 use crate::engine::{Config, Engine};
 use crate::event::{Event, Verdict};
@@ -200,7 +200,7 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
         said.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     };
     let ended = tokio::select! {
-        left = daemon::serve(&mut engine, events, &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
+        left = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
         () = over => Ok(()),
         _ = stop.asked() => Ok(()),
     };

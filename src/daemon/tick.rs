@@ -20,14 +20,15 @@ pub(super) struct Ticker {
 }
 
 impl Ticker {
-    /// Whether a tick goes with what has just happened.
-    pub(super) fn is_due(&self, now: Instant<Raw>) -> bool {
-        self.last.is_none_or(|last| now - last >= EARLIEST)
+    /// Waits until a tick is due, with whatever happens meanwhile or though nothing does. Cancel safe.
+    pub(super) async fn due(&self) {
+        if !self.goes_with_what_happens(raw_now()) {
+            self.alarm.rung().await;
+        }
     }
 
-    /// Waits until a tick is due though nothing happens. Cancel safe.
-    pub(super) async fn overdue(&self) {
-        self.alarm.rung().await;
+    fn goes_with_what_happens(&self, now: Instant<Raw>) -> bool {
+        self.last.is_none_or(|last| now - last >= EARLIEST)
     }
 
     /// It ticks now.
@@ -48,12 +49,12 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut ticker = Ticker::default();
-            assert!(ticker.is_due(raw_now()), "the first");
+            assert!(ticker.goes_with_what_happens(raw_now()), "the first");
             let first = ticker.tick();
             for (ms, is_due) in [(0, false), (949, false), (950, true), (5_000, true)] {
-                assert_eq!(ticker.is_due(first + Span::from_millis(ms)), is_due, "{ms}");
+                assert_eq!(ticker.goes_with_what_happens(first + Span::from_millis(ms)), is_due, "{ms}");
             }
-            ticker.overdue().await;
+            ticker.due().await;
             assert!(raw_now() - first >= Span::from_millis(1_040));
         });
     }

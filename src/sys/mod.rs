@@ -5,6 +5,7 @@
 pub mod adjtimex;
 pub mod bytes;
 pub mod clock;
+pub mod clock_set;
 pub mod ethtool;
 pub mod eventfd;
 pub mod flock;

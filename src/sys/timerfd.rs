@@ -18,19 +18,10 @@ impl TimerFd {
     /// # Errors
     /// No descriptor is left.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: timerfd_create takes two numbers and touches no memory of ours.
-        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-        fd.map(Self).map_err(io::Error::from)
+        watched(create(libc::CLOCK_MONOTONIC)?).map(Self)
     }
 
-    /// Arms it: it expires once, after `time`. An expiry that nobody waited for is forgotten.
+    /// Arms it: it expires once, after `time`.
     ///
     /// # Errors
     /// None that the kernel documents for these arguments.
@@ -48,24 +39,36 @@ impl TimerFd {
         if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Waits until it expires. Cancel safe. Returns once for each [`Self::arm`].
+    /// Waits until it expires. Cancel safe. The expiry of a former [`Self::arm`] counts if nobody has waited for it: its
+    /// count is not read, which saves a system call for each wait.
     ///
     /// # Errors
     /// None that the kernel documents.
     pub async fn expired(&self) -> io::Result<()> {
-        loop {
-            let mut ready = self.0.readable().await?;
-            if let Ok(done) = ready.try_io(|fd| read(fd.get_ref())) {
-                // Nothing more is to be read until it is armed again: do not try, only to hear so.
-                ready.clear_ready();
-                return done;
-            }
-        }
+        self.0.readable().await?.clear_ready();
+        Ok(())
     }
 }
 
+/// A timer on this clock.
+pub(super) fn create(clock: libc::clockid_t) -> io::Result<OwnedFd> {
+    // SAFETY: timerfd_create takes two numbers and touches no memory of ours.
+    let fd = unsafe { libc::timerfd_create(clock, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// For tokio to watch.
+pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
+}
+
 /// Takes the count of expiries. `WouldBlock` where there is none.
-fn read(fd: &OwnedFd) -> io::Result<()> {
+pub(super) fn read(fd: &OwnedFd) -> io::Result<()> {
     let mut count = [0_u8; 8];
     // SAFETY: read writes at most the eight bytes of `count`.
     let got = unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };

@@ -43,6 +43,7 @@ static void sweep(int64_t ns, int64_t from, int64_t by, int64_t count)
 	int truth = truth_open();
 	int64_t second = truth_read(truth).truth / SECOND + 2, at, now;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int64_t n = 0; n < count; n++, second++, ns = -ns) {
 		at = second * SECOND + from + n * by;
 		truth_sleep_until(truth, at - 2 * MILLISECOND);

@@ -4,6 +4,13 @@ programs="gnss2shm"
 judged=checks
 lasts=240
 
+# Sets the clock 300 ms after a pulse whose sample nobody takes: what is offered then, before the next pulse.
+left_behind() {
+	step sweep 250000000 300000000 0 1
+	sleep 0.1
+	judge --peek | tee -a /results/left.log | grep -q valid=0
+}
+
 scenario() {
 	start_receiver
 	start_gnss2shm --debug
@@ -17,5 +24,9 @@ scenario() {
 	echo "$(grep -c 'rejected: the system clock was stepped' /results/gnss2shm.log) rejections," \
 		"$(grep -c '^sample' /results/judge.log) samples" >/results/figures
 	check_judge
+	for try in 1 2 3; do
+		check "samples come, $try" publishes 15
+		check "a sample of the scale that was left is withdrawn, $try" left_behind
+	done
 	check "the end" true
 }

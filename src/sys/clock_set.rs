@@ -1,0 +1,51 @@
+//! When the system clock is set. A timer on `CLOCK_REALTIME` can be told to be canceled then (`timerfd_create(2)`,
+//! `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). A clock that is slewed cancels nothing.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr;
+
+use tokio::io::unix::AsyncFd;
+
+use super::timerfd;
+
+/// A timer that expires at the end of time, and is canceled whenever the system clock is set.
+#[derive(Debug)]
+pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
+
+impl ClockSet {
+    /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
+    pub fn new() -> Self {
+        Self(timer().and_then(timerfd::watched).ok())
+    }
+
+    /// Waits until the clock is set. Cancel safe.
+    pub async fn heard(&self) {
+        let Some(timer) = &self.0 else { return pending().await };
+        while let Ok(mut ready) = timer.readable().await {
+            // An error, ECANCELED, is what is waited for.
+            if ready.try_io(|timer| timerfd::read(timer.get_ref())).is_ok() {
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
+}
+
+impl Default for ClockSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn timer() -> io::Result<OwnedFd> {
+    let timer = timerfd::create(libc::CLOCK_REALTIME)?;
+    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let end = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
+    let spec = libc::itimerspec { it_interval: never, it_value: end };
+    let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
+    // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
+    let failed = unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const spec, ptr::null_mut()) };
+    if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(timer) }
+}
