@@ -73,8 +73,8 @@ pub(super) struct Args {
     /// Seed of everything random
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = seed)]
     seed: u64,
-    /// Unit of chrony's SHM refclock to write to
-    #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "2")]
+    /// Unit of chrony's SHM refclock to write to: one that neither gpsd nor `run` takes by itself
+    #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
     shm: Unit,
     /// What to do when the real system clock is synchronized and disagrees with the first label
     #[arg(long, value_enum, value_name = "MODE", default_value = "off")]

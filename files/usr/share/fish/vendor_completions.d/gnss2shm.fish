@@ -96,7 +96,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l sentence-
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with an edge that belongs to no pulse' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to: one that neither gpsd nor `run` takes by itself' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t'publish nothing'
 warn\t'publish, and warn in the log'
 off\t'do not ask it'"
