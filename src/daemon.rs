@@ -30,13 +30,13 @@ pub const EVENTS_QUEUED: usize = 1_024;
 /// `observe` sees every event after the engine did, and what came of it.
 pub async fn serve<B>(
     engine: &mut Engine,
-    mut inbox: Inbox,
+    inbox: Inbox,
     sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
     let (mut ticker, mut scale, mut outlet) = (Ticker::default(), Scale::default(), Outlet::new(engine.state()));
-    let (clock_set, mut pulse) = (ClockSet::new(), Pulse::default());
+    let (clock_set, mut pulse, mut others) = (ClockSet::new(), Pulse::new(inbox.pulse), inbox.others);
     loop {
         let event = tokio::select! {
             biased;
@@ -45,20 +45,22 @@ pub async fn serve<B>(
                 sinks.invalidate();
                 continue;
             }
-            event = pulse.next(&mut inbox.pulse) => event,
+            event = pulse.next() => event,
             () = ticker.due() => Event::Tick { raw: ticker.tick() },
-            event = inbox.others.recv() => event?,
+            event = others.recv() => event?,
         };
         record(&event);
-        if let Event::CrossTs(cross) = &event {
-            scale.add(cross.into());
+        if let Event::CrossTs(cross) = &event
+            && scale.add(cross.into()) == Standing::Stepped
+        {
+            sinks.invalidate(); // what was not heard is seen now
         }
         if let Event::Tick { .. } = event {
             sinks.renew();
         }
         let verdicts: Vec<_> =
             engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
-        pulse = pulse.after(&event, &verdicts, engine.state());
+        pulse.after(&event, &verdicts, engine.state());
         let verdicts = outlet.shown(verdicts, engine.state(), sinks.are_lost());
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);

@@ -1,11 +1,13 @@
 //! What is on its way to the engine. An edge that follows the one on time is needed no sooner than the next sentences:
-//! it does not wake the engine's thread for itself.
+//! it does not wake the engine's thread for itself. The next one on time does.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
+use crate::alarm::Alarm;
 use crate::event::{Event, State, Verdict};
 
 /// Events of all sources.
@@ -24,41 +26,53 @@ impl Inbox {
     }
 }
 
-/// What the pulse's events do when they come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Pulse {
-    /// They wake the engine's thread.
-    #[default]
-    Wakes,
-    /// They wait until something else does: a sentence, or the next tick, a second after the last at most.
-    Waits,
+/// From a sample on, edges are not on time for so long.
+const OFF_TIME: Duration = Duration::from_millis(900);
+/// An alarm that nobody waits for would wake the thread all the same.
+const PUT_OFF: Duration = Duration::from_secs(3_600);
+
+/// What the clock with the edges tells.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    events: Option<Receiver<Event>>,
+    /// Whether they wait until something else wakes the engine's thread.
+    waits: bool,
+    /// Ends that.
+    alarm: Alarm,
 }
 
 impl Pulse {
-    /// What those after this event are to do.
-    pub(super) fn after(self, event: &Event, verdicts: &[Verdict], state: State) -> Self {
+    /// Each event wakes. Must be called within a tokio runtime.
+    pub(super) fn new(events: Option<Receiver<Event>>) -> Self {
+        Self { events, waits: false, alarm: Alarm::new() }
+    }
+
+    /// The engine has handled an event: what those of the pulse after it do.
+    pub(super) fn after(&mut self, event: &Event, verdicts: &[Verdict], state: State) {
         let is_sample = |verdict: &Verdict| matches!(verdict, Verdict::Sample(_));
-        match event {
-            _ if state != State::Locked => Self::Wakes,
-            _ if verdicts.iter().any(is_sample) => Self::Waits,
-            Event::Bytes(_) | Event::Report(_) => Self::Wakes,
-            _ => self,
+        if state == State::Locked && verdicts.iter().any(is_sample) {
+            self.waits = true;
+            self.alarm.set(OFF_TIME);
+        } else if self.waits && (state != State::Locked || matches!(event, Event::Bytes(_) | Event::Report(_))) {
+            self.waits = false;
+            self.alarm.set(PUT_OFF);
         }
     }
 
-    /// The pulse's next event. Pending where none has come, and after the last. Cancel safe.
-    pub(super) async fn next(self, events: &mut Option<Receiver<Event>>) -> Event {
-        poll_fn(|context| {
-            let event = events.as_mut().and_then(|events| match self {
-                Self::Waits => events.try_recv().ok(),
-                Self::Wakes => match events.poll_recv(context) {
-                    Poll::Ready(event) => event,
-                    Poll::Pending => None,
-                },
-            });
-            event.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+    /// The next event. Pending where none has come, and after the last. Cancel safe.
+    pub(super) async fn next(&mut self) -> Event {
+        let Some(events) = &mut self.events else { return pending().await };
+        if self.waits {
+            tokio::select! {
+                biased;
+                event = poll_fn(|_| events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
+                () = self.alarm.rung() => self.waits = false,
+            }
+        }
+        match events.recv().await {
+            Some(event) => event,
+            None => pending().await,
+        }
     }
 }
 
@@ -71,7 +85,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::{Context, Wake, Waker};
-    use tokio::sync::mpsc::channel;
+    use tokio::runtime::{Builder, Runtime};
+    use tokio::sync::mpsc::{Sender, channel};
 
     fn edge(ms: i64) -> Event {
         Event::Edge(Edge { phc: Instant::from_nanos(0), read_at: Instant::from_nanos(ms * 1_000_000) })
@@ -90,42 +105,77 @@ mod tests {
         }
     }
 
+    fn sample() -> [Verdict; 1] {
+        let at = Instant::from_nanos(0);
+        let sample = Sample { label: UtcSecond::from_posix(0), at, error: Span::ZERO, leap: Leap::None };
+        [Verdict::Sample(sample)]
+    }
+
+    /// Runs the work with a pulse and its sender.
+    fn on_runtime(work: impl FnOnce(&Runtime, Pulse, Sender<Event>)) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let (sender, events) = channel(8);
+        let _within = runtime.enter();
+        work(&runtime, Pulse::new(Some(events)), sender);
+    }
+
     #[test]
     fn an_edge_wakes_the_engine_or_waits_for_what_does() {
-        for (pulse, woken) in [(Pulse::Wakes, 1), (Pulse::Waits, 0)] {
-            let (sender, events) = channel(8);
-            let mut events = Some(events);
-            let count = Arc::new(Woken::default());
-            let waker = Waker::from(Arc::clone(&count));
-            let mut context = Context::from_waker(&waker);
-            {
-                let mut next = pin!(pulse.next(&mut events));
-                assert!(next.as_mut().poll(&mut context).is_pending());
-                sender.try_send(edge(1)).unwrap();
-                assert_eq!(count.0.load(Ordering::Relaxed), woken, "{pulse:?}");
-                assert_eq!(next.as_mut().poll(&mut context), Poll::Ready(edge(1)), "{pulse:?}");
-            }
-            drop(sender);
-            assert!(pin!(pulse.next(&mut events)).poll(&mut context).is_pending(), "{pulse:?}: the pulse is gone");
+        for waits in [false, true] {
+            on_runtime(|_, mut pulse, sender| {
+                if waits {
+                    pulse.after(&edge(0), &sample(), State::Locked);
+                }
+                let count = Arc::new(Woken::default());
+                let waker = Waker::from(Arc::clone(&count));
+                let mut context = Context::from_waker(&waker);
+                {
+                    let mut next = pin!(pulse.next());
+                    assert!(next.as_mut().poll(&mut context).is_pending());
+                    sender.try_send(edge(1)).unwrap();
+                    assert_eq!(count.0.load(Ordering::Relaxed), u32::from(!waits));
+                    assert_eq!(next.as_mut().poll(&mut context), Poll::Ready(edge(1)));
+                }
+                drop(sender);
+                assert!(pin!(pulse.next()).poll(&mut context).is_pending(), "the pulse is gone");
+            });
         }
     }
 
     #[test]
+    fn the_next_edge_on_time_wakes_though_no_sentence_came() {
+        on_runtime(|runtime, mut pulse, sender| {
+            pulse.after(&edge(0), &sample(), State::Locked);
+            let count = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&count));
+            let mut context = Context::from_waker(&waker);
+            let mut next = pin!(pulse.next());
+            assert!(next.as_mut().poll(&mut context).is_pending());
+            runtime.block_on(tokio::time::sleep(OFF_TIME + Duration::from_millis(50)));
+            assert!(next.as_mut().poll(&mut context).is_pending(), "none has come");
+            let before = count.0.load(Ordering::Relaxed);
+            sender.try_send(edge(1_000)).unwrap();
+            assert_eq!(count.0.load(Ordering::Relaxed), before + 1);
+        });
+    }
+
+    #[test]
     fn edges_wait_from_a_sample_on_until_sentences_come() {
-        let at = Instant::from_nanos(0);
-        let sample = Sample { label: UtcSecond::from_posix(0), at, error: Span::ZERO, leap: Leap::None };
-        let sample = [Verdict::Sample(sample)];
         let tick = Event::Tick { raw: Instant::from_nanos(0) };
         for (before, event, verdicts, state, after) in [
-            (Pulse::Wakes, edge(0), &sample[..], State::Locked, Pulse::Waits),
-            (Pulse::Waits, tick.clone(), &[], State::Locked, Pulse::Waits),
-            (Pulse::Waits, edge(100), &[], State::Locked, Pulse::Waits),
-            (Pulse::Waits, bytes(), &[], State::Locked, Pulse::Wakes),
-            (Pulse::Wakes, tick.clone(), &[], State::Locked, Pulse::Wakes),
-            (Pulse::Wakes, edge(0), &sample, State::Coasting, Pulse::Wakes),
-            (Pulse::Waits, tick, &[], State::Coasting, Pulse::Wakes),
+            (false, edge(0), &sample()[..], State::Locked, true),
+            (true, tick.clone(), &[], State::Locked, true),
+            (true, edge(100), &[], State::Locked, true),
+            (true, bytes(), &[], State::Locked, false),
+            (false, tick.clone(), &[], State::Locked, false),
+            (false, edge(0), &sample(), State::Coasting, false),
+            (true, tick, &[], State::Coasting, false),
         ] {
-            assert_eq!(before.after(&event, verdicts, state), after, "{before:?} {event:?} {state}");
+            on_runtime(|_, mut pulse, _| {
+                pulse.waits = before;
+                pulse.after(&event, verdicts, state);
+                assert_eq!(pulse.waits, after, "{before} {event:?} {state}");
+            });
         }
     }
 }

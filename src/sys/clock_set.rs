@@ -47,5 +47,9 @@ fn timer() -> io::Result<OwnedFd> {
     let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
     // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
     let failed = unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const spec, ptr::null_mut()) };
-    if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(timer) }
+    match io::Error::last_os_error() {
+        // ECANCELED: it was set just now, and the timer is armed.
+        error if failed < 0 && error.raw_os_error() != Some(libc::ECANCELED) => Err(error),
+        _ => Ok(timer),
+    }
 }
