@@ -23,11 +23,6 @@ scenario() {
 	check "samples come when that is over" publishes 6
 	echo "$(grep -c 'rejected: the system clock was stepped' /results/gnss2shm.log) rejections," \
 		"$(grep -c '^sample' /results/judge.log) samples" >/results/figures
-	# Small steps, in seconds without sentences: what is counted on the pulse is published at the pulse all the same.
-	killall -STOP nmea-gen
-	step sweep 110000 250000000 0 3 >>/results/step.log 2>&1
-	killall -CONT nmea-gen
-	check "samples come when sentences come again" publishes 6
 	check_judge
 	for try in 1 2 3; do
 		check "samples come, $try" publishes 15
