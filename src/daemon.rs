@@ -53,7 +53,8 @@ pub async fn serve<B>(
         if let Event::CrossTs(cross) = &event
             && scale.add(cross.into()) == Standing::Stepped
         {
-            sinks.invalidate(); // what was not heard is seen now
+            // Where no descriptor was left to hear of it.
+            sinks.invalidate();
         }
         if let Event::Tick { .. } = event {
             sinks.renew();

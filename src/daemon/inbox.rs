@@ -99,6 +99,13 @@ mod tests {
     #[derive(Default)]
     struct Woken(AtomicU32);
 
+    impl Woken {
+        fn counted() -> (Arc<Self>, Waker) {
+            let count = Arc::new(Self::default());
+            (Arc::clone(&count), Waker::from(count))
+        }
+    }
+
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -123,11 +130,9 @@ mod tests {
     fn an_edge_wakes_the_engine_or_waits_for_what_does() {
         for waits in [false, true] {
             on_runtime(|_, mut pulse, sender| {
-                if waits {
-                    pulse.after(&edge(0), &sample(), State::Locked);
-                }
-                let count = Arc::new(Woken::default());
-                let waker = Waker::from(Arc::clone(&count));
+                pulse.waits = waits;
+                pulse.alarm.set(PUT_OFF);
+                let (count, waker) = Woken::counted();
                 let mut context = Context::from_waker(&waker);
                 {
                     let mut next = pin!(pulse.next());
@@ -146,8 +151,7 @@ mod tests {
     fn the_next_edge_on_time_wakes_though_no_sentence_came() {
         on_runtime(|runtime, mut pulse, sender| {
             pulse.after(&edge(0), &sample(), State::Locked);
-            let count = Arc::new(Woken::default());
-            let waker = Waker::from(Arc::clone(&count));
+            let (count, waker) = Woken::counted();
             let mut context = Context::from_waker(&waker);
             let mut next = pin!(pulse.next());
             assert!(next.as_mut().poll(&mut context).is_pending());

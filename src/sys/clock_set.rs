@@ -3,8 +3,7 @@
 
 use std::future::pending;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::ptr;
+use std::os::fd::OwnedFd;
 
 use tokio::io::unix::AsyncFd;
 
@@ -41,15 +40,10 @@ impl Default for ClockSet {
 
 fn timer() -> io::Result<OwnedFd> {
     let timer = timerfd::create(libc::CLOCK_REALTIME)?;
-    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let end = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
-    let spec = libc::itimerspec { it_interval: never, it_value: end };
-    let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
-    // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
-    let failed = unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const spec, ptr::null_mut()) };
-    match io::Error::last_os_error() {
+    match timerfd::set(&timer, libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET, end) {
         // ECANCELED: it was set just now, and the timer is armed.
-        error if failed < 0 && error.raw_os_error() != Some(libc::ECANCELED) => Err(error),
+        Err(error) if error.raw_os_error() != Some(libc::ECANCELED) => Err(error),
         _ => Ok(timer),
     }
 }

@@ -32,11 +32,7 @@ impl TimerFd {
             tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
             tv_nsec: time.subsec_nanos() as libc::c_long,
         };
-        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let spec = libc::itimerspec { it_interval: never, it_value: at };
-        // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
-        let failed = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, ptr::null_mut()) };
-        if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        set(self.0.get_ref(), 0, at)
     }
 
     /// Waits until it expires. Cancel safe. The expiry of a former [`Self::arm`] counts if nobody has waited for it: its
@@ -61,13 +57,22 @@ pub(super) fn create(clock: libc::clockid_t) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Sets it to expire once.
+pub(super) fn set(timer: &OwnedFd, flags: libc::c_int, at: libc::timespec) -> io::Result<()> {
+    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let spec = libc::itimerspec { it_interval: never, it_value: at };
+    // SAFETY: timerfd_settime reads the itimerspec, which outlives the call, and writes nothing to a null pointer.
+    let failed = unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const spec, ptr::null_mut()) };
+    if failed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// For tokio to watch.
 pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
     unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
-/// Takes the count of expiries. `WouldBlock` where there is none.
+/// Takes the count of expiries. `WouldBlock` where there is none, `ECANCELED` where the timer was canceled.
 pub(super) fn read(fd: &OwnedFd) -> io::Result<()> {
     let mut count = [0_u8; 8];
     // SAFETY: read writes at most the eight bytes of `count`.
