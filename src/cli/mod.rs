@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind, StdoutLock};
 use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
@@ -121,7 +122,7 @@ impl fmt::Display for Failure {
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
-        Verb::Probe(args) => probe::run(&args),
+        Verb::Probe(args) => probe::run(args),
         Verb::Simulate(args) => simulate::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Decode(args) => decode::run(&args),
@@ -131,11 +132,12 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Runs this on one thread, and waits for nothing else once it has ended.
-fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Runs this on one thread, and waits for nothing else once it has ended. As a task, because what tasks send to one
+/// another costs no look at the descriptors, and what they send to anything else does.
+fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
-    let ended = runtime.block_on(work);
+    let ended = runtime.block_on(runtime.spawn(work)).unwrap_or_else(|error| resume_unwind(error.into_panic()));
     // Looking up a server's name blocks a thread for as long as the resolver pleases.
     runtime.shutdown_background();
     ended
@@ -200,7 +202,7 @@ mod tests {
         let (began, has_begun) = channel();
         let (ended, has_ended) = channel();
         std::thread::spawn(move || {
-            let work = async {
+            let work = async move {
                 tokio::task::spawn_blocking(move || {
                     began.send(()).unwrap();
                     blocked.recv()

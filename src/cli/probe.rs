@@ -31,12 +31,12 @@ pub(super) struct Args {
     force: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     // Found out before half a minute was spent.
     if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
         return Err(exists(path));
     }
-    super::on_runtime(async {
+    super::on_runtime(async move {
         let mut stop = Stop::listen()?;
         let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for half a minute at most");
         let options = Options { serial: args.serial.clone(), phc: args.phc.clone(), gpsd: args.gpsd.clone() };
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             }
         };
         super::shown(write!(super::stdout(), "{found}"))?;
-        deliver(args, &found)
+        deliver(&args, &found)
     })
 }
 

@@ -18,7 +18,7 @@ use crate::time::{Instant, Raw, Span};
 use crate::ubx::{self, Begun, Frame};
 
 /// A longer pause than this between two bytes begins a new burst. Sources let the bytes of a burst gather for up to
-/// 100 ms.
+/// 105 ms.
 const SILENCE: Span = Span::from_millis(110);
 /// So much of the time since the last read the bytes of this one may have taken, at the rate that is set: an adapter holds
 /// bytes back for 255 ms at most, a UART sixteen bytes, and more than that at once was not paced by any line.

@@ -31,7 +31,7 @@ const REOPEN: Duration = Duration::from_millis(250);
 
 /// The longest pause after a read. The first bytes of a burst are read when they arrive, which is what its time depends
 /// on; the rest gathers in the kernel meanwhile. What the burst ends with is read at most this late.
-const GATHER: Span = Span::from_millis(100);
+const GATHER: Span = Span::from_millis(105);
 /// A first read of a packet's size is followed by another one so soon: what native USB hands over at once is there then,
 /// and the engine sees that the line has no pace.
 const PACKET: usize = 32;
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn no_more_gathers_than_half_of_what_the_kernel_holds() {
-        for (baud, ms) in [(300, 100), (9_600, 100), (115_200, 100), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
+        for (baud, ms) in [(300, 105), (9_600, 105), (115_200, 105), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
             let pause = Pauses::default().after(&read(0, 16, baud, b""));
             assert_eq!(pause.nanos() / 1_000_000, ms, "{baud}");
         }
@@ -260,7 +260,7 @@ mod tests {
         let mut after = |ms, length| pauses.after(&read(ms, length, 9_600, b""));
         assert_eq!(after(0, 64), AT_ONCE);
         assert_eq!(after(4, 64), GATHER);
-        let busy: Vec<Span> = (1..20).map(|n| after(4 + 100 * n, 90)).collect();
+        let busy: Vec<Span> = (1..20).map(|n| after(4 + 105 * n, 95)).collect();
         assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
         assert_eq!(after(3_000, 16), GATHER, "after silence");
         assert_eq!(after(3_100, 4_000), Span::ZERO);
@@ -270,14 +270,14 @@ mod tests {
     fn a_line_that_has_fallen_silent_is_not_woken_up_for() {
         let mut pauses = Pauses::default();
         let mut after = |ms, length, ends_with: &[u8]| pauses.after(&read(ms, length, 9_600, ends_with));
-        assert_eq!([after(0, 16, b""), after(100, 96, b""), after(200, 96, b"")], [GATHER; 3]);
-        assert_eq!(after(300, 40, b""), Span::ZERO, "the end of the burst");
+        assert_eq!([after(0, 16, b""), after(105, 101, b""), after(210, 101, b"")], [GATHER; 3]);
+        assert_eq!(after(315, 40, b""), Span::ZERO, "the end of the burst");
         assert_eq!(
-            [after(340, 8, b""), after(1_000, 16, b""), after(1_100, 96, b"")],
+            [after(355, 8, b""), after(1_000, 16, b""), after(1_105, 101, b"")],
             [GATHER; 3],
             "another one begins"
         );
-        assert_eq!(after(1_200, 97, b"\r\n"), Span::ZERO, "with the end of a line");
+        assert_eq!(after(1_210, 97, b"\r\n"), Span::ZERO, "with the end of a line");
         assert_eq!(after(2_000, 97, b"\r\n"), AT_ONCE, "what comes in one piece may go on");
     }
 }
