@@ -51,12 +51,17 @@ sawtooth_ns=0
 # What a scenario may allow, ns: a sample that is not wrong yet, a system clock that is right.
 wrong_ns=10000 clock_limit_ns=1000
 
-# The line of chrony.conf that README.md gives.
-refclock_shm="refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+# Where the samples go. A scenario with gpsd, which writes to 0 to 11, has another.
+unit=0
 
-# start_gnss2shm [OPTIONS...]: the receiver on $tty, the pulse on SDP0, samples to unit 0.
+# The line of chrony.conf that README.md gives.
+refclock_shm() {
+	echo "refclock SHM $unit poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+}
+
+# start_gnss2shm [OPTIONS...]: the receiver on $tty, the pulse on SDP0, samples to unit $unit.
 start_gnss2shm() {
-	start gnss2shm gnss2shm run --serial $tty --baud "$baud" --phc "$nic" --pin SDP0 --shm 0 "$@" $extra
+	start gnss2shm gnss2shm run --serial $tty --baud "$baud" --phc "$nic" --pin SDP0 --shm "$unit" "$@" $extra
 }
 
 # refused STATUS WORDS ARGUMENTS...: gnss2shm run ends within 2 s with this status and a sentence that has these words.
@@ -75,7 +80,7 @@ start_chronyd() {
 	mkdir -p -m 0750 /run/chrony
 	echo 'root:x:0:0:root:/:/bin/sh' >/etc/passwd
 	cat >/results/chrony.conf <<-END
-		${1-$refclock_shm}
+		${1-$(refclock_shm)}
 		makestep 0.001 5
 		logdir /results
 		log refclocks measurements tracking statistics
@@ -89,15 +94,15 @@ start_chronyd() {
 	echo "chronyd does not come up" >&2
 }
 
-# start_judge: watches unit 0 and the system clock until check_judge.
+# start_judge: watches unit $unit and the system clock until check_judge.
 start_judge() {
-	start judge judge --unit 0 --seconds "$seconds" --wrong "$wrong_ns"
+	start judge judge --unit "$unit" --seconds "$seconds" --wrong "$wrong_ns"
 	judge=$!
 }
 
-# judge_for SECONDS: watches unit 0 and the system clock until then.
+# judge_for SECONDS: watches unit $unit and the system clock until then.
 judge_for() {
-	start judge judge --unit 0 --seconds "$1"
+	start judge judge --unit "$unit" --seconds "$1"
 	wait $!
 	for report in tracking sources sourcestats; do
 		chronyc -n "$report"

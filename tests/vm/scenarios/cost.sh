@@ -3,6 +3,7 @@
 programs="gnss2shm ts2phc gpsd"
 judged=checks
 lasts=450
+unit=12 # gpsd does not write to it
 sentences=RMC,ZDA,GGA,GSA,GSV
 measured=120 rounds=4 # seconds each in all, and in how many turns
 
@@ -39,8 +40,7 @@ at_most() { # figure, limit
 
 # In turn, so that no program has the better half of the emulator's day.
 gnss2shm_in_turn() {
-	# A unit that gpsd does not write to.
-	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud "$baud" --phc "$nic" --pin SDP0 --shm 12 $extra
+	start_gnss2shm
 	check "it locks" until_true 20 says " Locked"
 	check "chronyd follows" until_true 60 followed
 	sleep 5 # its step of the clock is over
@@ -63,7 +63,7 @@ gpsd_in_turn() {
 }
 
 scenario() {
-	start_chronyd "refclock SHM 12 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_chronyd
 	start_receiver
 	ours=0 theirs=0
 	for _ in $(seq $rounds); do

@@ -2,17 +2,17 @@
 # gpsd is taken away and given back: stopped, ended by force and frozen. Its units are 0 to 11: ours is another.
 programs="gnss2shm gpsd"
 lasts=100
+unit=12
 
 scenario() {
 	mkdir -p /var/run
 	ifconfig lo 127.0.0.1 up
 	echo '127.0.0.1 localhost' >/etc/hosts
-	start_chronyd "refclock SHM 12 poll 2 dpoll -1 filter 5 refid GNSS precision 1e-7"
+	start_chronyd
 	start_receiver
 	gpsd_again
-	start gnss2shm gnss2shm run --gpsd localhost:2947 --phc "$nic" --pin SDP0 --shm 12 $extra
-	start judge judge --unit 12 --seconds "$seconds"
-	judge=$!
+	start gnss2shm gnss2shm run --gpsd localhost:2947 --phc "$nic" --pin SDP0 --shm $unit $extra
+	start_judge
 	sleep 30
 	gpsd_gone TERM 4
 	gpsd_gone KILL 8

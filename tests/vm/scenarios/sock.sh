@@ -9,7 +9,7 @@ scenario() {
 	start_receiver
 	start_gnss2shm --sock $socket
 	check "a chronyd that is late is named" until_true 10 says "$socket is not there: start chronyd"
-	start_chronyd "$refclock_shm
+	start_chronyd "$(refclock_shm)
 		$refclock_sock"
 	start_judge
 	check "it locks" until_true 15 says " Locked"
