@@ -4,25 +4,23 @@
 use std::path::{Path, PathBuf};
 
 use super::{Finding, System};
-use crate::source::phc::PhcConfig;
+use crate::source::phc::{PhcConfig, is_up};
 
 const ITEM: &str = "interface";
-/// `IFF_UP` of `<linux/if.h>`.
-const UP: u32 = 1;
 
 /// The interface of a PHC; nothing where it has none.
 pub(super) fn check(system: &System, config: &PhcConfig, clock: &str) -> Vec<Finding> {
     let Some(name) = interface(system, config, clock) else { return vec![] };
     let sysfs = Path::new("/sys/class/net").join(&name);
     let of = |file: &str| system.value(sysfs.join(file)).unwrap_or_default();
-    let flags = u32::from_str_radix(of("flags").trim_start_matches("0x"), 16).unwrap_or(UP);
     let says = if of("device/power/runtime_status") == "suspended" {
         let cure = format!(
             "run `echo on > /sys/class/net/{name}/device/power/control` at every boot, and `ip link set {name} up`"
         );
         return vec![Finding::failure(ITEM, format!("the adapter of {name} sleeps, and its clock with it"), cure)];
-    } else if flags & UP == 0 {
-        Some(("is down", format!("run `ip link set {name} up`, and have it set up so at every boot")))
+    } else if !is_up(&of("flags")) {
+        let cure = format!("run `ip link set {name} up`, and have it set up so at every boot");
+        return vec![Finding::warning(ITEM, format!("{name} is down, and igb and igc timestamp nothing then"), cure)];
     } else if of("carrier") == "0" || of("operstate") == "down" {
         Some(("has no link", "plug its cable in, or plug it out for good before gnss2shm starts".to_owned()))
     } else {

@@ -36,7 +36,7 @@ reasons! {
     /// The PHC node is not there.
     PhcLost = "phc-lost": "the PTP hardware clock is not there: check that the NIC's driver is loaded; it is waited for",
     /// No edge.
-    NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's timestamps",
+    NoPulse = "no-pulse": "no pulse edges arrive: check the wiring of the pulse, --pin and --channel, that the NIC's interface is up (`ip link`), that the receiver gives its pulse without waiting for a fix, and that no other program reads this PHC's timestamps",
     /// Cross timestamps stopped.
     NoCrossTs = "no-cross-timestamps": "the PTP hardware clock cannot be read: edges arrive but no cross timestamps; look for its driver's messages with dmesg",
     // ... of a kernel PPS device.

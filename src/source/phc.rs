@@ -7,7 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::claim::Claim;
 use crate::event::{CrossTs, Edge, Edges};
@@ -30,7 +30,7 @@ mod serve;
 
 pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
-pub use resolve::resolve;
+pub use resolve::{is_up, resolve};
 
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub struct Phc {
     grant: Request,
     cross: CrossReader,
     others: Others,
+    said_down: bool,
     /// Held until pin and channel are given back.
     _claims: Vec<Claim>,
 }
@@ -96,7 +97,8 @@ impl Phc {
 
         // From here on pin and channel are given back whatever happens.
         let grant = Request::Loose;
-        let mut phc = Self { ptp, clock, channel, pin_before, driver, grant, cross, others, _claims: claims };
+        let mut phc =
+            Self { ptp, clock, channel, pin_before, driver, grant, cross, others, said_down: false, _claims: claims };
         phc.arm()?;
         // Edges of unknown age.
         phc.ptp.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
@@ -107,6 +109,13 @@ impl Phc {
     /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word.
     fn rearm(&mut self) -> Result<(), PhcError> {
         self.others.nothing();
+        let down = resolve::interface_down(self.others.node());
+        if let Some(name) = down.as_ref().filter(|_| !self.said_down) {
+            warn!(
+                "no pulse edges arrive, and {name} is down: igb and igc timestamp nothing then; run `ip link set {name} up`"
+            );
+        }
+        self.said_down = down.is_some();
         self.arm()
     }
 

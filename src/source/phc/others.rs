@@ -46,6 +46,11 @@ impl Others {
         Self { node, queue, gaps: Gaps::default(), said: false }
     }
 
+    /// The clock's node.
+    pub(super) fn node(&self) -> &Path {
+        &self.node
+    }
+
     /// Edges were read.
     pub(super) fn edges(&mut self, edges: &[Edge]) {
         for edge in edges {

@@ -25,6 +25,39 @@ sim() {
 	echo "$2" >"/sys/module/gnss2shm_sim/parameters/$1"
 }
 
+# The driver of an emulated card.
+load_driver() {
+	for driver in dca i2c-algo-bit igb igc; do
+		[ ! -e "/stage/$driver.ko" ] || insmod "/stage/$driver.ko"
+	done
+}
+
+# The network interface of the card.
+interface() {
+	ls "/sys/class/ptp/${nic#/dev/}/device/net"
+}
+
+# plug 0|1: the NIC is pulled out of its slot, and plugged in again.
+plug() {
+	if [ "$card" = sim ]; then
+		sim nic "$1"
+	elif [ "$1" = 0 ]; then
+		echo 1 >"$(readlink -f "/sys/class/ptp/${nic#/dev/}/device")/remove"
+	else
+		echo 1 >/sys/bus/pci/rescan
+		ip link set "$(interface)" up
+	fi
+}
+
+# disarm 1|2: timestamping stops without a word; 2: and the clock jumps to system time. A card's driver does both at once.
+disarm() {
+	if [ "$card" = sim ]; then
+		sim disarm "$1"
+	else
+		ethtool -r "$(interface)"
+	fi
+}
+
 # Where the receiver is heard, and how it gets there: /dev/ttyS2 is wired to /dev/ttyS1.
 tty=/dev/ttyS1 its_side="--tty /dev/ttyS2"
 [ "$pace" = line ] || tty=/dev/ttyACM0 its_side="--pty /dev/ttyACM0"
@@ -202,16 +235,18 @@ check_comes_back() {
 	check "$1: next sample after $took s" awk -v took="$took" -v most="${2:-10}" 'BEGIN { exit took > most }'
 }
 
-# check_comes_and_goes PARAMETER DEVICE: checks for a simulated device that is taken away and given back twenty times.
+# check_comes_and_goes DEVICE COMMAND...: checks for a device that COMMAND 0 takes away and COMMAND 1 gives back, twenty times.
 check_comes_and_goes() {
+	device=$1
+	shift
 	held=$(held_open)
 	times=0
 	while [ $times -lt 20 ]; do
 		times=$((times + 1))
-		sim "$1" 0
-		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $2 is not there"
+		"$@" 0
+		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $device is not there"
 		had=$(count)
-		sim "$1" 1
+		"$@" 1
 		check "$times: samples return" until_true 6 counted_since "$had"
 	done
 	check "nothing is left behind" test "$(held_open)" = "$held"

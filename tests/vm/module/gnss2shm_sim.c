@@ -18,9 +18,15 @@
  * before the edge, 2 ms away at most, and the one after it. Where the reading before those two does not
  * lie on it, the edge is lost.
  *
+ * With the parameter `card` the NIC is not one of this module's but a card of the machine's, with a driver of its own
+ * (tests/vm/i210): then there is no "sim igb", and the card is told of the pulse by an I/O port.
+ *
  * Parameters marked "run time" may be written under /sys/module/gnss2shm_sim/parameters.
  */
+#include <asm/tsc.h>
 #include <linux/hrtimer.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
 #include <linux/module.h>
 #include <linux/pps_kernel.h>
 #include <linux/pci.h>
@@ -30,6 +36,16 @@
 
 #define PINS 4
 #define CHANNELS 2
+
+/* The card's ports: see tests/vm/i210/i210.c. */
+#define WIRE 0x5c0
+#define WIRE_SIZE 0x20
+#define WIRE_COUNT_LOW (WIRE + 0x00)
+#define WIRE_COUNT_HIGH (WIRE + 0x04)
+#define WIRE_EDGE (WIRE + 0x08)
+#define WIRE_MORE 0x100
+#define WIRE_PPB (WIRE + 0x0c)
+#define WIRE_LINK (WIRE + 0x10)
 
 /* ---- parameters ------------------------------------------------------------------------- */
 
@@ -48,6 +64,10 @@ MODULE_PARM_DESC(nic_epoch, "second at which the NIC's clock starts");
 static char *crosststamp = "extended";
 module_param(crosststamp, charp, 0444);
 MODULE_PARM_DESC(crosststamp, "best cross timestamp of the NIC: precise, extended or standard");
+
+static bool card;
+module_param(card, bool, 0444);
+MODULE_PARM_DESC(card, "the NIC is a card of the machine's");
 
 static ulong seed = 1;
 module_param(seed, ulong, 0444);
@@ -155,7 +175,9 @@ static int set_ppb(const char *text, const struct kernel_param *param)
 	if (err)
 		return err;
 	spin_lock_irqsave(&lock, flags);
-	if (param->arg == &nic_ppb)
+	if (param->arg == &nic_ppb && card)
+		outl(nic_ppb, WIRE_PPB);
+	else if (param->arg == &nic_ppb)
 		nic_bend(raw, line_at(&nic, raw), skew_of_ppb(nic_ppb) + nic_steering);
 	else
 		truth = (struct line){ raw, line_at(&truth, raw), skew_of_ppb(truth_ppb) };
@@ -216,6 +238,32 @@ static void plan_second(void)
 	}
 }
 
+/* The card knows the counter, so it is told what that was at the edge. */
+static void tell_card(s64 raw, bool lost, bool more, const struct system_time_snapshot *now)
+{
+	s64 count;
+
+	if (noise_ns > 0)
+		raw += (s64)(prandom_u32_state(&random) % (2 * (u32)noise_ns + 1)) - noise_ns;
+	count = now->cycles - div_s64((now->raw - raw) * tsc_khz, NSEC_PER_MSEC);
+	outl(count, WIRE_COUNT_LOW);
+	outl(count >> 32, WIRE_COUNT_HIGH);
+	outl((lost ? PINS : wired) | (more ? WIRE_MORE : 0), WIRE_EDGE);
+}
+
+/*
+ * Edges less than 1 ms apart are told to the card in one go, after the last: whether it loses one is a matter of when they
+ * came, and not of when the machine finds the time.
+ */
+static int last_at_once(void)
+{
+	int last = done;
+
+	while (card && last + 1 < planned && plan[last + 1].phase - plan[last].phase < NSEC_PER_MSEC)
+		last++;
+	return last;
+}
+
 static void deliver(s64 raw)
 {
 	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS };
@@ -268,6 +316,7 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 	struct system_time_snapshot now;
 	s64 wait, edge, raw;
 	unsigned long flags;
+	int last;
 
 	spin_lock_irqsave(&lock, flags);
 	ktime_get_snapshot(&now);
@@ -287,15 +336,21 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 			plan_second();
 			continue;
 		}
-		edge = line_reaches(&truth, second * NSEC_PER_SEC + plan[done].phase);
-		edge += late_ms * (s64)NSEC_PER_MSEC;
+		last = last_at_once();
+		edge = line_reaches(&truth, second * NSEC_PER_SEC + plan[last].phase) + late_ms * (s64)NSEC_PER_MSEC;
 		if (raw < edge)
 			break;
-		if (!chance(loss)) {
-			deliver(edge - late_ms * (s64)NSEC_PER_MSEC);
-			capture(edge - late_ms * (s64)NSEC_PER_MSEC, plan[done].rising, &now);
+		for (; done <= last; done++) {
+			s64 at = line_reaches(&truth, second * NSEC_PER_SEC + plan[done].phase);
+			bool lost = chance(loss);
+
+			if (card)
+				tell_card(at, lost, done < last, &now);
+			else if (!lost)
+				deliver(at);
+			if (!lost)
+				capture(at, plan[done].rising, &now);
 		}
-		done++;
 	}
 	wait = edge - raw;
 	earlier = before;
@@ -532,6 +587,7 @@ static const struct kernel_param_ops pps_ops = { .set = set_pps, .get = param_ge
 module_param_cb(pps, &pps_ops, &has_pps, 0644);
 MODULE_PARM_DESC(pps, "1: the pulse is wired to a kernel PPS device, too; 0: that device is gone (run time)");
 
+/* A card of the machine's is taken away and given back over its bus. */
 static int has_nic = 1;
 
 static int set_nic(const char *text, const struct kernel_param *param)
@@ -542,6 +598,8 @@ static int set_nic(const char *text, const struct kernel_param *param)
 
 	if (err)
 		return err;
+	if (card)
+		return -EOPNOTSUPP;
 	if (has_nic == !!how)
 		return 0;
 	if (how) {
@@ -566,6 +624,23 @@ static int set_nic(const char *text, const struct kernel_param *param)
 static const struct kernel_param_ops nic_ops = { .set = set_nic, .get = param_get_int };
 module_param_cb(nic, &nic_ops, &has_nic, 0644);
 MODULE_PARM_DESC(nic, "0: the NIC is pulled out, 1: it is plugged in again (run time)");
+
+/* ---- the card's link ----------------------------------------------------------------------- */
+
+static int card_link;
+
+static int set_link(const char *text, const struct kernel_param *param)
+{
+	int err = param_set_int(text, param);
+
+	if (!err && card)
+		outl(card_link, WIRE_LINK);
+	return err;
+}
+
+static const struct kernel_param_ops link_ops = { .set = set_link, .get = param_get_int };
+module_param_cb(link, &link_ops, &card_link, 0644);
+MODULE_PARM_DESC(link, "of the card: 0 none, 1 there, 3 there, but nothing that is sent completes (run time)");
 
 /* ---- coming and going ---------------------------------------------------------------------- */
 
@@ -597,12 +672,21 @@ static int __init sim_init(void)
 	truth_clock = ptp_clock_register(&truth_info, NULL);
 	if (IS_ERR_OR_NULL(truth_clock))
 		return truth_clock ? PTR_ERR(truth_clock) : -ENODEV;
-	slot = pci_get_domain_bus_and_slot(0, 0, 0);
-	nic_clock = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
-	if (IS_ERR_OR_NULL(nic_clock)) {
-		ptp_clock_unregister(truth_clock);
-		pci_dev_put(slot);
-		return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
+	if (card) {
+		if (!request_region(WIRE, WIRE_SIZE, "gnss2shm_sim")) {
+			ptp_clock_unregister(truth_clock);
+			return -EBUSY;
+		}
+		outl(nic_ppb, WIRE_PPB);
+		outl(card_link, WIRE_LINK);
+	} else {
+		slot = pci_get_domain_bus_and_slot(0, 0, 0);
+		nic_clock = ptp_clock_register(&nic_info, slot ? &slot->dev : NULL);
+		if (IS_ERR_OR_NULL(nic_clock)) {
+			ptp_clock_unregister(truth_clock);
+			pci_dev_put(slot);
+			return nic_clock ? PTR_ERR(nic_clock) : -ENODEV;
+		}
 	}
 	ktime_get_snapshot(&before);
 	earlier = before;
@@ -621,6 +705,8 @@ static void __exit sim_exit(void)
 		ptp_clock_unregister(nic_clock);
 	ptp_clock_unregister(truth_clock);
 	pci_dev_put(slot);
+	if (card)
+		release_region(WIRE, WIRE_SIZE);
 }
 
 module_init(sim_init);

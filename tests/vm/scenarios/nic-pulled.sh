@@ -10,7 +10,7 @@ scenario() {
 	start_judge
 	check "it locks" until_true 20 says " Locked"
 	check "chronyd follows" until_true 30 followed
-	check_comes_and_goes nic "PTP hardware clock"
+	check_comes_and_goes "PTP hardware clock" plug
 	check_clock
 	check_judge
 	check "the end" true

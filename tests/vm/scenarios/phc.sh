@@ -25,7 +25,7 @@ scenario() {
 	nic=$clock
 	start_judge
 	check "it locks by PCI address beside a virtual clock" until_true 15 says " Locked"
-	check "the log says which clock that is" says "device=\"pci-$pci\".*$nic (sim igb)"
+	check "the log says which clock that is" says "device=\"pci-$pci\".*$nic ($clock_name)"
 	check "samples come" publishes 5
 	check "a second instance is refused before it touches the clock" \
 		refused 69 "another gnss2shm (pid $(pidof gnss2shm))" --phc "$nic" --shm 5

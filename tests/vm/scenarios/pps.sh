@@ -16,7 +16,7 @@ scenario() {
 	check "the clock becomes right" until_true 60 clock_is_right
 	check "samples come" publishes 5
 
-	check_comes_and_goes pps "kernel PPS device"
+	check_comes_and_goes "kernel PPS device" sim pps
 	check "the kernel has one device" test "$(ls /sys/class/pps | wc -l)" = 1
 
 	step /dev/pps0 5000000

@@ -1,0 +1,112 @@
+# What a NIC's driver does to its clock and its timestamps, on the kernel's own igb: ten each of everything that resets the
+# adapter, and programs that set, step and steer the clock. Edges have to be there again within 5 s.
+programs="gnss2shm ethtool phc_ctl phc2sys ptp4l"
+judged=checks
+lasts=500
+[ "${nic-sim}" != sim ] || nic=i210
+link=1
+
+scenario() {
+	start_chronyd
+	start_receiver
+	start_gnss2shm --status /run/status
+	start_judge
+	check "it locks" until_true 20 says " Locked"
+	check "the driver says nothing of an error" no_errors
+	name=$(interface)
+	ethtool -T "$name" >/results/ethtool 2>&1
+	check "ethtool -T names the clock" grep -q "PTP Hardware Clock: ${nic#/dev/ptp}\$" /results/ethtool
+	check "its pins are an i210's" test "$(pin_names)" = "SDP0 SDP1 SDP2 SDP3"
+
+	ten "ethtool -r" ethtool -r "$name"
+	ten "down and up" down_and_up
+	ten "another MTU" other_mtu
+	ten "another ring" other_ring
+	ten "the link goes and comes" link_flap
+	ten "its driver unbound and bound" unbind_and_bind
+	ten "the clock set" phc_ctl -q "$nic" set
+	ten "the clock stepped by 37 s" phc_ctl -q "$nic" adj 37
+	ten "the clock stepped by the pulse's width" phc_ctl -q "$nic" adj "$width_s"
+	check_comes_back "the clock was set and stepped"
+
+	check "the clock's rate is set" phc_ctl -q "$nic" freq 50000
+	check_comes_back "the clock is 50 ppm faster"
+	start phc2sys phc2sys -m -q -s CLOCK_REALTIME -c "$nic" -O 0
+	sleep 1
+	check_comes_back "phc2sys took over the clock"
+	check "samples come while phc2sys steers the clock" publishes 8
+	killall phc2sys
+	start ptp4l ptp4l -m -q -i "$name" -l 6
+	check "ptp4l is a master on the interface" until_true 20 grep -q "assuming the grand master role" /results/ptp4l.log
+	check "samples come beside ptp4l" publishes 8
+	killall ptp4l
+
+	check "the driver says nothing of an error at the end either" no_errors
+	check_clock
+	check_judge
+	check "the end" true
+}
+
+# ten NAME COMMAND...: ten times, with edges after each and a sample after the last.
+ten() {
+	what=$1 slowest=0
+	shift
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		"$@" >/tmp/command 2>&1 || check "$what, $n: $(tail -n 1 /tmp/command)" false
+		from=$(uptime_s)
+		had=$(edges)
+		check "$what, $n: edges within 5 s" until_true 5 edges_since "$had"
+		slowest=$(awk -v from="$from" -v slowest="$slowest" '{ t = $1 - from; printf "%.1f", t > slowest ? t : slowest }' /proc/uptime)
+	done
+	echo "$what: edges after $slowest s at the latest" >>/results/figures
+	check_comes_back "$what"
+}
+
+edges() {
+	gnss2shm status --socket /run/status --json | sed 's/.*"edges":\([0-9]*\).*/\1/'
+}
+
+# Two more: both edges of a pulse.
+edges_since() { # count
+	[ "$(edges)" -ge $(($1 + 2)) ]
+}
+
+pin_names() {
+	echo $(ls "/sys/class/ptp/${nic#/dev/}/pins")
+}
+
+no_errors() {
+	! dmesg | grep -E " ig[bc]?[ :]" | grep -iE "error|fail|hang|timed out"
+}
+
+down_and_up() {
+	ip link set "$name" down
+	ip link set "$name" up
+}
+
+other_mtu() {
+	[ "$(cat "/sys/class/net/$name/mtu")" = 1500 ] && mtu=1400 || mtu=1500
+	ip link set "$name" mtu $mtu
+}
+
+other_ring() {
+	[ "${ring-}" = 512 ] && ring=256 || ring=512
+	ethtool -G "$name" rx $ring
+}
+
+link_flap() {
+	sim link 0
+	until_true 5 carrier_is 0 && sim link 1 && until_true 5 carrier_is 1
+}
+
+carrier_is() {
+	[ "$(cat "/sys/class/net/$name/carrier")" = "$1" ]
+}
+
+unbind_and_bind() {
+	device=$(readlink -f "/sys/class/net/$name/device")
+	driver=$(readlink -f "$device/driver")
+	echo "${device##*/}" >"$driver/unbind"
+	echo "${device##*/}" >"$driver/bind"
+	ip link set "$name" up
+}
