@@ -1,4 +1,7 @@
-/* poke SECONDS SEED FILE...: reads and writes at random what these files map, in all sizes. Says how often. */
+/*
+ * poke SECONDS SEED FILE...: reads and writes at random what these files map, in all sizes. Says how often. The first is the
+ * registers of an i210: at the end the card is reset, or the semaphores that it shares with firmware stay taken.
+ */
 #include "truth.h"
 
 #include <fcntl.h>
@@ -76,6 +79,7 @@ int main(int argc, char **argv)
 		poke(maps[n] + at, kind);
 		count++;
 	}
+	*(volatile uint32_t *)maps[0] = 1u << 26; /* CTRL.RST */
 	printf("%llu accesses in %s s\n", (unsigned long long)count, argv[1]);
 	return 0;
 }

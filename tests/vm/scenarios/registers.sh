@@ -3,7 +3,6 @@ programs="gnss2shm"
 judged=checks
 lasts=160
 [ "${nic-sim}" != sim ] || nic=i210
-link=1
 
 scenario() {
 	start_chronyd

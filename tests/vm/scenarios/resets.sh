@@ -4,21 +4,28 @@ programs="gnss2shm ethtool phc_ctl phc2sys ptp4l"
 judged=checks
 lasts=500
 [ "${nic-sim}" != sim ] || nic=i210
-link=1
 
 scenario() {
 	start_chronyd
 	start_receiver
+	netdev=$(interface)
+	clock=$nic
+	nic=$netdev
 	start_gnss2shm --status /run/status
+	nic=$clock
 	start_judge
 	check "it locks" until_true 20 says " Locked"
 	check "the driver says nothing of an error" no_errors
-	name=$(interface)
-	ethtool -T "$name" >/results/ethtool 2>&1
+	ethtool -T "$netdev" >/results/ethtool 2>&1
 	check "ethtool -T names the clock" grep -q "PTP Hardware Clock: ${nic#/dev/ptp}\$" /results/ethtool
 	check "its pins are an i210's" test "$(pin_names)" = "SDP0 SDP1 SDP2 SDP3"
 
-	ten "ethtool -r" ethtool -r "$name"
+	ip link set "$netdev" down
+	check "that its interface is down is named" until_true 10 says "no pulse edges arrive, and $netdev is down"
+	ip link set "$netdev" up
+	check_comes_back "its interface is up again"
+
+	ten "ethtool -r" ethtool -r "$netdev"
 	ten "down and up" down_and_up
 	ten "another MTU" other_mtu
 	ten "another ring" other_ring
@@ -36,7 +43,7 @@ scenario() {
 	check_comes_back "phc2sys took over the clock"
 	check "samples come while phc2sys steers the clock" publishes 8
 	killall phc2sys
-	start ptp4l ptp4l -m -q -i "$name" -l 6
+	start ptp4l ptp4l -m -q -i "$netdev" -l 6
 	check "ptp4l is a master on the interface" until_true 20 grep -q "assuming the grand master role" /results/ptp4l.log
 	check "samples come beside ptp4l" publishes 8
 	killall ptp4l
@@ -49,14 +56,14 @@ scenario() {
 
 # ten NAME COMMAND...: ten times, with edges after each and a sample after the last.
 ten() {
-	what=$1 slowest=0
+	what=$1 slowest=0.0
 	shift
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		"$@" >/tmp/command 2>&1 || check "$what, $n: $(tail -n 1 /tmp/command)" false
 		from=$(uptime_s)
 		had=$(edges)
 		check "$what, $n: edges within 5 s" until_true 5 edges_since "$had"
-		slowest=$(awk -v from="$from" -v slowest="$slowest" '{ t = $1 - from; printf "%.1f", t > slowest ? t : slowest }' /proc/uptime)
+		slowest=$(awk -v from="$from" -v slowest="$slowest" '{ t = $1 - from; printf "%.1f", (t > slowest ? t : slowest) }' /proc/uptime)
 	done
 	echo "$what: edges after $slowest s at the latest" >>/results/figures
 	check_comes_back "$what"
@@ -80,18 +87,18 @@ no_errors() {
 }
 
 down_and_up() {
-	ip link set "$name" down
-	ip link set "$name" up
+	ip link set "$netdev" down
+	ip link set "$netdev" up
 }
 
 other_mtu() {
-	[ "$(cat "/sys/class/net/$name/mtu")" = 1500 ] && mtu=1400 || mtu=1500
-	ip link set "$name" mtu $mtu
+	[ "$(cat "/sys/class/net/$netdev/mtu")" = 1500 ] && mtu=1400 || mtu=1500
+	ip link set "$netdev" mtu $mtu
 }
 
 other_ring() {
 	[ "${ring-}" = 512 ] && ring=256 || ring=512
-	ethtool -G "$name" rx $ring
+	ethtool -G "$netdev" rx $ring
 }
 
 link_flap() {
@@ -100,13 +107,14 @@ link_flap() {
 }
 
 carrier_is() {
-	[ "$(cat "/sys/class/net/$name/carrier")" = "$1" ]
+	[ "$(cat "/sys/class/net/$netdev/carrier")" = "$1" ]
 }
 
 unbind_and_bind() {
-	device=$(readlink -f "/sys/class/net/$name/device")
+	device=$(readlink -f "/sys/class/net/$netdev/device")
 	driver=$(readlink -f "$device/driver")
 	echo "${device##*/}" >"$driver/unbind"
 	echo "${device##*/}" >"$driver/bind"
-	ip link set "$name" up
+	nic=$(ptp_named "$clock_name") # another number, if the old one was still open
+	ip link set "$netdev" up
 }

@@ -1,0 +1,43 @@
+# Short pulses on a card that has one capture register for each channel: what its driver delivers of each, and that
+# gnss2shm is right or says why there is nothing. --latency and --capture say what becomes of an edge that comes too soon.
+programs="gnss2shm"
+judged=checks
+lasts=260
+[ "${nic-sim}" != sim ] || nic=i210
+
+scenario() {
+	start_chronyd
+	start_receiver
+	start_judge
+	for width in 1000 10000 50000 100000 1000000; do
+		sim width_ns $width
+		start_gnss2shm --status /run/status
+		sleep 20
+		edges=$(edges) had=$(count)
+		sleep 10
+		edges=$((($(edges) - edges) / 10)) samples=$((($(count) - had) / 2))
+		gnss2shm status --socket /run/status --json >/tmp/status
+		says=$(sed 's/.*"state":"\([A-Za-z]*\)".*/\1/' /tmp/status) reason=$(sed -n 's/.*"reason":"\([-a-z]*\)".*/\1/p' /tmp/status)
+		echo "$((width / 1000)) us: $edges edges a second, $samples samples in 10 s, $says $reason" >>/results/figures
+		check "$((width / 1000)) us: right, or silent by name" right_or_named
+		kill "$(pidof gnss2shm)"
+		until_true 5 is_gone
+		mv /results/gnss2shm.log "/results/gnss2shm-$width.log"
+	done
+	check_judge
+	check "the end" true
+}
+
+edges() {
+	gnss2shm status --socket /run/status --json | sed 's/.*"edges":\([0-9]*\).*/\1/'
+}
+
+right_or_named() {
+	echo "$samples samples, $says $reason"
+	# A sample or two go where chronyd steps the clock.
+	[ "$samples" -ge 5 ] || [ "$samples $reason" = "0 edge-lost" ]
+}
+
+is_gone() {
+	! pidof gnss2shm >/dev/null
+}
