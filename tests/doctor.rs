@@ -494,10 +494,14 @@ fn faults_of_the_pulse_are_found() {
         |machine| machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\""),
         &[("pulse", Failure, "/dev/pps0 is not there", "ldattach pps")],
     );
+    planted("link-down", |machine| machine.write("/sys/class/net/eth0/carrier", "0\n"), &[]);
     planted(
-        "link-down",
-        |machine| machine.write("/sys/class/net/eth0/carrier", "0\n"),
-        &[("interface", Warning, "eth0 has no link", "plug its cable in")],
+        "link-down-and-sleepy",
+        |machine| {
+            machine.write("/sys/class/net/eth0/carrier", "0\n");
+            machine.write("/sys/class/net/eth0/device/power/control", "auto\n");
+        },
+        &[("interface", Warning, "eth0 has no link", "power/control")],
     );
     planted(
         "interface-down",
