@@ -266,6 +266,7 @@ fn other_healthy_systems_are_ok_too() {
         machine.process(700, 1, "ntpd", "ntpd -n");
         machine.write("/proc/700/status", "PPid:\t1\nNSpid:\t700\t12\n");
     });
+    is_ok("no-link", |machine| machine.write("/sys/class/net/eth0/carrier", "0\n"));
     is_ok("by-path", |machine| machine.config("\"eth0\"", "\"/dev/ptp0\""));
     is_ok("by-pci", |machine| {
         machine.config("\"eth0\"", "\"03:00.0\"");
@@ -494,9 +495,8 @@ fn faults_of_the_pulse_are_found() {
         |machine| machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\""),
         &[("pulse", Failure, "/dev/pps0 is not there", "ldattach pps")],
     );
-    planted("link-down", |machine| machine.write("/sys/class/net/eth0/carrier", "0\n"), &[]);
     planted(
-        "link-down-and-sleepy",
+        "sleepy",
         |machine| {
             machine.write("/sys/class/net/eth0/carrier", "0\n");
             machine.write("/sys/class/net/eth0/device/power/control", "auto\n");
