@@ -49,7 +49,7 @@ enum {
 	AUXSTMPL0 = 0xb65c, AUXSTMPH0 = 0xb660, AUXSTMPL1 = 0xb664, AUXSTMPH1 = 0xb668,
 	TSICR = 0xb66c, TSICR_TXTS = 1 << 1, TSICR_AUTT0 = 1 << 5,
 	TSIM = 0xb674,
-	EICS = 0x1520, EIMS = 0x1524, EIMC = 0x1528, EIAC = 0x152c, EIAM = 0x1530, EICR = 0x1580,
+	EICS = 0x1520, EIMS = 0x1524, EIMC = 0x1528, EIAM = 0x1530, EICR = 0x1580,
 	IVAR0 = 0x1700, IVAR_MISC = 0x1740,
 	SWSM = 0x5b50,
 	RAL0 = 0x5400, RAH0 = 0x5404,
@@ -75,7 +75,7 @@ typedef struct Channel {
 
 typedef struct I210 {
 	PCIDevice pci;
-	MemoryRegion memory, flash, wire, table;
+	MemoryRegion memory, wire, table;
 	uint32_t reg[SIZE / 4];
 	uint16_t phy[32];
 	uint8_t mac[6];

@@ -383,8 +383,8 @@ static int set_disarm(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops disarm_ops = { .set = set_disarm };
 module_param_cb(disarm, &disarm_ops, NULL, 0200);
-MODULE_PARM_DESC(disarm, "write 1: timestamping stops without a word, as after a link flap of igb; "
-			 "2: and the clock jumps to system time, as an i210's does (run time)");
+MODULE_PARM_DESC(disarm, "write 1: timestamping stops without a word, as after a reset by igc; "
+			 "2: and the clock jumps to system time, as by igb (run time)");
 
 /* ---- what both clocks do ------------------------------------------------------------------- */
 
