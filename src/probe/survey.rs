@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::source::phc::{Method, PhcError, best_method, resolve};
+use crate::source::phc::{Method, PhcError, best_method, deaf, resolve};
 use crate::source::serial::{class, holder};
 use crate::sys::ethtool;
 use crate::sys::ptp::{Caps, PinState, Ptp};
@@ -81,6 +81,9 @@ fn able(node: &Path) -> Result<Able, String> {
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
     let method = best_method(&ptp, &caps).map_err(cannot)?;
+    if let Some(deaf) = deaf(node) {
+        return Err(deaf);
+    }
     let holders = holder::holders(&node.to_string_lossy()).into_iter();
     let readers = holders.filter(|holder| !NO_READERS.contains(&holder.command())).map(|holder| holder.to_string());
     Ok(Able { caps, pins, method, readers: readers.collect() })

@@ -64,7 +64,7 @@ pub struct Phc {
     grant: Request,
     cross: CrossReader,
     others: Others,
-    said_down: bool,
+    said_deaf: bool,
     /// Held until pin and channel are given back.
     _claims: Vec<Claim>,
 }
@@ -98,7 +98,7 @@ impl Phc {
         // From here on pin and channel are given back whatever happens.
         let grant = Request::Loose;
         let mut phc =
-            Self { ptp, clock, channel, pin_before, driver, grant, cross, others, said_down: false, _claims: claims };
+            Self { ptp, clock, channel, pin_before, driver, grant, cross, others, said_deaf: false, _claims: claims };
         phc.arm()?;
         // Edges of unknown age.
         phc.ptp.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
@@ -106,24 +106,27 @@ impl Phc {
         Ok(phc)
     }
 
-    /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word.
-    fn rearm(&mut self) -> Result<(), PhcError> {
+    /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word. False where
+    /// that has to wait.
+    fn rearm(&mut self) -> Result<bool, PhcError> {
         self.others.nothing();
-        let down = resolve::interface_down(self.others.node());
-        if let Some(name) = down.as_ref().filter(|_| !self.said_down) {
-            warn!(
-                "no pulse edges arrive, and {name} is down: igb and igc timestamp nothing then; run `ip link set {name} up`"
-            );
-        }
-        self.said_down = down.is_some();
         self.arm()
     }
 
-    fn arm(&mut self) -> Result<(), PhcError> {
+    /// False where the clock is [`deaf`].
+    fn arm(&mut self) -> Result<bool, PhcError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers mind
         if let Some(pin) = &self.pin_before {
             let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
             set.map_err(|error| self.refused(&format!("set pin {} to channel", pin.name), &error))?;
+        }
+        let deaf = deaf(self.others.node());
+        if let Some(sentence) = deaf.as_ref().filter(|_| !self.said_deaf) {
+            warn!("{sentence}");
+        }
+        self.said_deaf = deaf.is_some();
+        if deaf.is_some() {
+            return Ok(false);
         }
         // Down to what the driver grants. Any error goes one down: drivers refuse in many ways, and one that is gone is
         // gone for the last request too.
@@ -135,7 +138,7 @@ impl Phc {
             }
         }
         self.grant = granted.map_err(|error| self.refused("timestamp edges on channel", &error))?;
-        Ok(())
+        Ok(true)
     }
 
     /// Which edges are timestamped, by what the driver granted and what is known of it.
@@ -156,16 +159,13 @@ impl Phc {
         self.ptp.wait(bell, time)
     }
 
-    /// The queued edges of our channel, 30 at most; none where all were another channel's. Blocks where nothing is
-    /// queued: [`Self::wait`] first.
+    /// The queued edges of our channel, 30 at most; none where all were another channel's or taken by another program.
+    /// [`Self::wait`] first.
     ///
     /// # Errors
     /// The device is gone.
     fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
-        let stamps = match self.ptp.read() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
-            other => other?,
-        };
+        let stamps = self.ptp.read()?;
         let read_at = raw_now();
         let ours = stamps.iter().filter(|stamp| stamp.channel == self.channel);
         let edges: Vec<_> = ours.map(|stamp| Edge { phc: stamp.phc, read_at }).collect();
@@ -218,6 +218,14 @@ impl Drop for Phc {
             let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
         }
     }
+}
+
+/// Why this clock must not be armed now. An edge that is captured while its driver delivers none stays in the channel's
+/// register, unread, and keeps others out of it: for good, where the driver does not reset the NIC.
+pub fn deaf(node: &Path) -> Option<String> {
+    let driver = drivers::known(&resolve::driver_names(node));
+    let name = drivers::is_deaf_while_down(driver).then(|| resolve::interface_down(node))??;
+    Some(format!("{name} is down, and {} timestamps nothing while it is: run `ip link set {name} up`", named(node)))
 }
 
 /// The best way to compare this clock with the system's clocks, found out by trying.

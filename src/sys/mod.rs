@@ -9,6 +9,7 @@ pub mod clock_set;
 pub mod ethtool;
 pub mod eventfd;
 pub mod flock;
+mod interrupt;
 mod ioctl;
 pub mod limits;
 pub mod listener;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use libc::{c_uint, ptp_clock_time};
 
 use super::eventfd::{EventFd, poll, readable};
+use super::interrupt::Interrupt;
 use super::ioctl::ioctl;
 use crate::time::{Instant, Phc, Sys};
 use abi::{ENABLE, EVENTS_PER_READ, ExttsEvent, FALLING, OFFSET, RISING};
@@ -22,6 +23,9 @@ pub use types::{Bracket, Caps, Crosststamp, Function, PinState, Precise, Queue, 
 
 /// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
 const DRAIN_READS: usize = 6;
+
+/// How long a read waits for events that somebody else has taken meanwhile.
+const TAKEN: Duration = Duration::from_millis(500);
 
 /// An open PTP hardware clock. One thread owns it: its `read` blocks even where it was told not to.
 #[derive(Debug)]
@@ -132,14 +136,19 @@ impl Ptp {
         })
     }
 
-    /// Reads queued events of all channels, 30 at most. Blocks where none is queued: [`Self::wait`] first.
+    /// Reads queued events of all channels, 30 at most. Blocks where none is queued: [`Self::wait`] first. Where another
+    /// program took them in between, there are none after half a second.
     pub fn read(&self) -> io::Result<Vec<Stamp>> {
+        let _in_time = Interrupt::every(TAKEN)?;
         let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
         let mut events = [ExttsEvent { t: zero, index: 0, flags: 0, rsv: [0; 2] }; EVENTS_PER_READ];
         let room = size_of_val(&events);
         // SAFETY: the array is ours and `room` bytes long, and any bytes are a valid ExttsEvent.
         let got = unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) };
-        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+        let got = match usize::try_from(got).map_err(|_| io::Error::last_os_error()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            got => got?,
+        };
         let whole = events.iter().take(got / size_of::<ExttsEvent>());
         let edges = whole.filter(|event| event.flags & OFFSET == 0);
         Ok(edges.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())

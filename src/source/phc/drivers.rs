@@ -105,6 +105,11 @@ pub(super) fn granted(driver: Option<&Driver>, grant: Request) -> Edges {
     }
 }
 
+/// Whether it delivers no timestamps while its network interface is down: the interrupt is off then.
+pub(super) fn is_deaf_while_down(driver: Option<&Driver>) -> bool {
+    driver.is_some_and(|driver| driver.names.iter().any(|name| ["igb", "igc"].contains(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -12,15 +12,18 @@ use tracing::warn;
 
 use crate::event::Edge;
 use crate::sys::ptp::Queue;
-use crate::time::{Instant, Phc, Span};
+use crate::time::Span;
 
 /// Edges after which it is judged whether some are missing.
 const JUDGED: usize = 20;
 /// Of these, so many follow another edge by a second where part of them is missing: half where every other is taken,
 /// all where none is, and hardly any where it is no pulse.
 const THINNED: Range<usize> = 3..15;
-/// A second on the PHC, give or take this: more than any PHC is off by, and any stamp.
+/// A second on the PHC, give or take this: more than a PHC is off by, and any stamp.
 const TOLERANCE: Span = Span::from_millis(2);
+/// The same where the edges were read, for a PHC that is stepped, or far off: more than their
+/// delay varies on a machine that is not busy.
+const READ_TOLERANCE: Span = Span::from_millis(5);
 /// Edges that may have come a second ago: more than a pulse has in two.
 const REMEMBERED: usize = 8;
 
@@ -54,7 +57,7 @@ impl Others {
     /// Edges were read.
     pub(super) fn edges(&mut self, edges: &[Edge]) {
         for edge in edges {
-            if let Some(share) = self.gaps.edge(edge.phc) {
+            if let Some(share) = self.gaps.edge(*edge) {
                 self.judge(share);
             }
         }
@@ -102,18 +105,21 @@ fn sentence(node: &Path, share: Share, holders: &Holders) -> Option<String> {
 /// Tells a thinned pulse from a whole one: in a whole one every edge follows another by a second, whichever it is.
 #[derive(Debug, Default)]
 struct Gaps {
-    recent: VecDeque<Instant<Phc>>,
+    recent: VecDeque<Edge>,
     judged: usize,
     following: usize,
 }
 
 impl Gaps {
     /// An edge; says after every [`JUDGED`] of them how it stands.
-    fn edge(&mut self, phc: Instant<Phc>) -> Option<Share> {
+    fn edge(&mut self, edge: Edge) -> Option<Share> {
         self.judged += 1;
-        let is_second = |before: &Instant<Phc>| (phc - *before - Span::SECOND).abs() < TOLERANCE;
+        let is_second = |before: &Edge| {
+            (edge.phc - before.phc - Span::SECOND).abs() < TOLERANCE
+                || (edge.read_at - before.read_at - Span::SECOND).abs() < READ_TOLERANCE
+        };
         self.following += usize::from(self.recent.iter().any(is_second));
-        self.recent.push_back(phc);
+        self.recent.push_back(edge);
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();
         }
@@ -173,13 +179,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::time::Instant;
+
+    /// An edge that is read at once, by two clocks that do not agree.
+    fn edge(phc_ns: i64, read_at_ns: i64) -> Edge {
+        Edge { phc: Instant::from_nanos(phc_ns), read_at: Instant::from_nanos(read_at_ns) }
+    }
 
     /// What is said of a minute of a pulse with edges at these milliseconds, of which a part arrives.
     fn said(edges_ms: &[i64], arrives: impl Fn(i64) -> bool) -> Vec<Share> {
         let mut gaps = Gaps::default();
         let times = (0..60).flat_map(|second| edges_ms.iter().map(move |ms| second * 1_000 + ms));
         let seen = times.enumerate().filter(|(n, _)| arrives(*n as i64)).map(|(_, ms)| ms);
-        seen.filter_map(|ms| gaps.edge(Instant::from_nanos(ms * 1_000_500))).collect() // 500 ppm fast
+        seen.filter_map(|ms| gaps.edge(edge(ms * 1_000_500, ms * 1_000_000))).collect() // 500 ppm fast
     }
 
     /// 0 to 99 for each edge, the same in every run: the mixer of `SplitMix64`.
@@ -203,12 +215,11 @@ mod tests {
     #[test]
     fn what_is_no_pulse_is_not_thinned_and_a_step_of_the_clock_is_neither() {
         let mut gaps = Gaps::default();
-        let noise =
-            (1..200).filter_map(|n: i64| gaps.edge(Instant::from_nanos((n * 100 + percent(n) as i64) * 1_000_000)));
+        let at = |n: i64| (n * 300 + 3 * percent(n) as i64) * 1_000_000;
+        let noise = (1..200).filter_map(|n: i64| gaps.edge(edge(at(n), at(n))));
         assert!(noise.inspect(|share| assert_eq!(*share, Share::Whole)).count() > 5);
         let mut gaps = Gaps::default();
-        let stepped =
-            (0..60).filter_map(|n: i64| gaps.edge(Instant::from_nanos(n * 1_000_000_000 + n / 7 * 37_000_000_000)));
+        let stepped = (0..60).filter_map(|n: i64| gaps.edge(edge(n * 38_000_000_000, n * 1_000_000_000)));
         assert!(stepped.inspect(|share| assert_eq!(*share, Share::Whole)).count() == 3);
     }
 

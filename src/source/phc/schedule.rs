@@ -20,7 +20,8 @@ const COST: Span = Span::from_millis(10);
 const CREDIT: Span = Span::from_millis(200);
 /// Planned ones at most: one for each of eight edges a second. With more edges than that no single one matters.
 const PLANNED: usize = 8;
-/// This long without an edge, and pin and channel are set again: whatever resets the adapter disarms igb and igc without a word.
+/// This long without an edge, and pin and channel are set again: whatever resets the adapter disarms igb and igc
+/// without a word.
 const WATCHDOG: Span = Span::from_secs(3);
 /// Then again in this time, as long as there is no edge.
 const WATCHDOG_AGAIN: Span = Span::from_secs(10);
@@ -95,6 +96,11 @@ impl Schedule {
     /// Pin and channel were set again now, or it was tried.
     pub(in crate::source) fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
+    }
+
+    /// Pin and channel could not be set now, for something that ends.
+    pub(in crate::source) fn rearm_soon(&mut self, now: Instant<Raw>) {
+        self.rearm = now + Span::SECOND;
     }
 
     /// What to do now.

@@ -60,6 +60,9 @@ impl Phc {
     fn pass_on(&mut self, link: &Link) -> Result<Infallible, End> {
         link.change(SourceChange::PulseOpen(self.edges()))?;
         let mut schedule = Schedule::new(raw_now());
+        if self.said_deaf {
+            schedule.rearm_soon(raw_now());
+        }
         let mut batch = Batch::default();
         loop {
             link.beat();
@@ -73,9 +76,12 @@ impl Phc {
                 }
                 Step::Rearm => {
                     schedule.rearmed(now);
-                    debug!("no edge for 3 s: setting pin and channel of {} again", self.clock());
                     match self.rearm() {
-                        Ok(()) => link.change(SourceChange::PulseRearmed)?,
+                        Ok(true) => {
+                            debug!("no edge for 3 s: pin and channel of {} were set again", self.clock());
+                            link.change(SourceChange::PulseRearmed)?;
+                        }
+                        Ok(false) => schedule.rearm_soon(now),
                         Err(error) => debug!("{error}"), // if it is gone, the next cross timestamp says so
                     }
                 }

@@ -4,6 +4,7 @@
  */
 #include "truth.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,9 @@ int main(int argc, char **argv)
 		if (maps[n] == MAP_FAILED)
 			die(argv[3 + n]);
 	}
+	errno = 0;
+	if (((volatile uint32_t *)maps[0])[2] == UINT32_MAX)
+		die("poke: nothing is mapped there");
 	while (count % 1000 || seconds() < end) {
 		/* The table of vectors is small and dull: one in eight. */
 		n = files > 1 && draw() % 8 == 0 ? 1 + draw() % (files - 1) : 0;

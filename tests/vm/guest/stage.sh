@@ -189,6 +189,11 @@ samples() {
 	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
 }
 
+# How many edges gnss2shm has read, where it answers at /run/status.
+edges() {
+	gnss2shm status --socket /run/status --json | sed 's/.*"edges":\([0-9]*\).*/\1/'
+}
+
 uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }

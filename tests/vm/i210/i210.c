@@ -10,9 +10,11 @@
  * late the edge is told. Who tells is the module of tests/vm/module: by an I/O port, WIRE below. What the pin is soldered to
  * is no business of the PCI device, and survives its resets.
  *
- * One capture register for each channel: an edge that comes less than `latency-ns` after the one that waits there finds that
- * the driver has not read it yet. Then it overwrites that one, or is lost (`hold`). Nothing else is lost, for an emulated
- * driver is slower than any real one: later edges wait until it has read.
+ * One capture register for each channel, which the driver releases by reading its high half (datasheet, 7.8.3). An edge that
+ * comes less than `latency-ns` after the one in there finds it not yet read: it is lost, or overwrites it (`overwrite`). A
+ * driver that has cleared the flag and never reads the register keeps it taken until the next reset; with `overwrite`,
+ * edges go on after 100 ms. Nothing else is lost, for an emulated driver is slower than any real one: later edges wait until
+ * its handler has ended.
  */
 #include "qemu/osdep.h"
 
@@ -56,19 +58,25 @@ enum {
 	TDBAL = 0xe000, TDBAH = 0xe004, TDLEN = 0xe008, TDH = 0xe010, TDT = 0xe018,
 };
 
-enum { SIZE = 0x20000, VECTORS = 5, QUEUES = 4, PINS = 4, CHANNELS = 2, WAITING = 16 };
+enum { SIZE = 0x20000, VECTORS = 5, QUEUES = 4, PINS = 4, CHANNELS = 2, WAITING = 16, LINES = 8 };
 
 typedef __int128 Time; /* 2^-32 ns */
 
 /* What the clock shows from a tick of its oscillator on. */
 typedef struct Line {
-	int64_t tick;
+	int64_t tick, rate; /* rate: 2^-32 ns a tick */
 	Time time;
 } Line;
 
+/* An edge as it is captured. */
+typedef struct Capture {
+	uint64_t first; /* the counter, at the edge that set the flag */
+	Time time;      /* of the edge that is kept */
+} Capture;
+
 /* A channel's capture register, and the edges that wait for it. */
 typedef struct Channel {
-	uint64_t first[WAITING], count[WAITING]; /* the counter: at the edge that set the flag, and at the one that is kept */
+	Capture held, queue[WAITING];
 	unsigned waiting;
 	bool full;
 } Channel;
@@ -79,19 +87,19 @@ typedef struct I210 {
 	uint32_t reg[SIZE / 4];
 	uint16_t phy[32];
 	uint8_t mac[6];
-	bool igc, sending;
+	bool igc;
 
 	uint64_t tsc_khz, latency_ns;
-	bool hold;
+	bool overwrite;
 
 	/* The oscillator: ticks at a value of the counter, and how fast. */
 	uint64_t osc_count;
 	int64_t osc_tick, osc_ppb;
-	Line now, before; /* before: until now.tick */
-	int64_t rate, rate_before; /* 2^-32 ns a tick */
+	Line line[LINES]; /* the clock's, the latest first: edges are told late */
 	Channel channel[CHANNELS];
 
 	uint32_t icr, ims;
+	bool serving; /* the handler of other causes runs: its vector was fired, and masked by that */
 	uint32_t link, count_low, count_high;
 } I210;
 
@@ -116,9 +124,11 @@ static int64_t tick_now(const I210 *s)
 
 static Time time_at(const I210 *s, int64_t tick)
 {
-	if (tick < s->now.tick)
-		return s->before.time + (Time)(tick - s->before.tick) * s->rate_before;
-	return s->now.time + (Time)(tick - s->now.tick) * s->rate;
+	const Line *line = s->line;
+
+	while (tick < line->tick && line < &s->line[LINES - 1])
+		line++;
+	return line->time + (Time)(tick - line->tick) * line->rate;
 }
 
 /* From this tick on the clock shows another time, or runs at another rate. */
@@ -127,10 +137,8 @@ static void bend(I210 *s, int64_t tick, Time time)
 	uint32_t inca = *at(s, TIMINCA);
 	int64_t skew = inca & 0x7fffffff;
 
-	s->before = s->now;
-	s->rate_before = s->rate;
-	s->now = (Line){ tick, time };
-	s->rate = ((int64_t)8 << 32) + (inca >> 31 ? -skew : skew);
+	memmove(s->line + 1, s->line, (LINES - 1) * sizeof(Line));
+	s->line[0] = (Line){ tick, ((int64_t)8 << 32) + (inca >> 31 ? -skew : skew), time };
 }
 
 static void to_registers(I210 *s, unsigned low, unsigned high, Time time)
@@ -142,6 +150,11 @@ static void to_registers(I210 *s, unsigned low, unsigned high, Time time)
 }
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
+
+static unsigned other_entry(I210 *s)
+{
+	return *at(s, IVAR_MISC) >> 8 & 0xff;
+}
 
 /* A vector whose cause is there: at once, or as soon as it is no longer masked. */
 static void fire(I210 *s, unsigned vector)
@@ -156,6 +169,7 @@ static void fire(I210 *s, unsigned vector)
 	}
 	*at(s, EICR) &= ~bit;
 	*at(s, EIMS) &= ~(*at(s, EIAM) & bit);
+	s->serving |= vector == (other_entry(s) & 0x1f);
 	msix_notify(&s->pci, vector);
 }
 
@@ -163,6 +177,8 @@ static void unmask(I210 *s, uint32_t bits)
 {
 	unsigned vector;
 
+	if (bits >> (other_entry(s) & 0x1f) & 1)
+		s->serving = false;
 	*at(s, EIMS) |= bits & ((1u << VECTORS) - 1);
 	for (vector = 0; vector < VECTORS; vector++)
 		if (*at(s, EICR) & bits & (1u << vector))
@@ -180,7 +196,7 @@ static void other_cause(I210 *s, uint32_t bits)
 {
 	s->icr |= bits;
 	if (s->icr & s->ims)
-		fire_by(s, *at(s, IVAR_MISC) >> 8 & 0xff);
+		fire_by(s, other_entry(s));
 }
 
 static void time_sync_cause(I210 *s, uint32_t bits)
@@ -209,13 +225,12 @@ static void capture_next(I210 *s, int channel)
 {
 	Channel *c = &s->channel[channel];
 
-	if (c->full || !c->waiting || *at(s, TSICR) & TSICR_AUTT0 << channel)
+	if (s->serving || c->full || !c->waiting || *at(s, TSICR) & TSICR_AUTT0 << channel)
 		return;
-	to_registers(s, AUXSTMPL0 + 8 * channel, AUXSTMPH0 + 8 * channel, time_at(s, tick_at(s, c->count[0])));
-	c->waiting--;
-	memmove(c->first, c->first + 1, c->waiting * sizeof(*c->first));
-	memmove(c->count, c->count + 1, c->waiting * sizeof(*c->count));
+	c->held = c->queue[0];
 	c->full = true;
+	memmove(c->queue, c->queue + 1, --c->waiting * sizeof(Capture));
+	to_registers(s, AUXSTMPL0 + 8 * channel, AUXSTMPH0 + 8 * channel, c->held.time);
 	time_sync_cause(s, TSICR_AUTT0 << channel);
 }
 
@@ -223,19 +238,25 @@ static void edge(I210 *s, unsigned pin, bool more)
 {
 	uint64_t count = (uint64_t)s->count_high << 32 | s->count_low;
 	uint64_t latency = (Time)s->latency_ns * s->tsc_khz / 1000000;
+	Time time = time_at(s, tick_at(s, count));
 	int channel;
 
 	for (channel = 0; channel < CHANNELS; channel++) {
 		Channel *c = &s->channel[channel];
+		Capture *last = c->waiting ? &c->queue[c->waiting - 1] : c->full ? &c->held : NULL;
 
 		if (pin >= PINS || !listens(s, channel, pin))
 			continue;
-		if (c->waiting && count - c->first[c->waiting - 1] < latency) {
-			if (!s->hold)
-				c->count[c->waiting - 1] = count;
+		if (s->overwrite && c->full && !(*at(s, TSICR) & TSICR_AUTT0 << channel) &&
+		    count - c->held.first > 100 * s->tsc_khz)
+			c->full = false;
+		if (last && count - last->first < latency) {
+			if (s->overwrite)
+				last->time = time;
+			if (s->overwrite && last == &c->held)
+				to_registers(s, AUXSTMPL0 + 8 * channel, AUXSTMPH0 + 8 * channel, time);
 		} else if (c->waiting < WAITING) {
-			c->first[c->waiting] = c->count[c->waiting] = count;
-			c->waiting++;
+			c->queue[c->waiting++] = (Capture){ count, time };
 		}
 	}
 	for (channel = 0; channel < CHANNELS && !more; channel++)
@@ -252,10 +273,8 @@ static void transmit(I210 *s, unsigned queue)
 	dma_addr_t base = (uint64_t)q[1] << 32 | q[0];
 	bool told = false;
 
-	/* A descriptor that lies in our own registers would call us again. */
-	if (s->link != UP || s->sending || tail >= size)
+	if (s->link != UP || tail >= size)
 		return;
-	s->sending = true;
 	for (*head = *head < size ? *head : 0; *head != tail; *head = (*head + 1) % size) {
 		dma_addr_t where = base + *head * 16;
 		uint32_t command, done = cpu_to_le32(1);
@@ -273,7 +292,6 @@ static void transmit(I210 *s, unsigned queue)
 			told = true;
 		}
 	}
-	s->sending = false;
 	if (told)
 		fire_by(s, *at(s, IVAR0 + 4 * (queue / 2)) >> (16 * (queue % 2) + 8) & 0xff);
 }
@@ -299,6 +317,7 @@ static void reset(I210 *s)
 	memset(s->channel, 0, sizeof(s->channel));
 	memset(s->phy, 0, sizeof(s->phy));
 	s->icr = s->ims = 0;
+	s->serving = false;
 	s->phy[2] = s->igc ? 0x67c9 : 0x0141;
 	s->phy[3] = s->igc ? 0xdc00 : 0x0c00;
 	s->phy[5] = 0x45e1;  /* the other end: 10 and 100 Mbit/s */
@@ -382,7 +401,6 @@ static uint64_t read_register(void *opaque, hwaddr address, unsigned size)
 	case AUXSTMPH0:
 	case AUXSTMPH1:
 		s->channel[address == AUXSTMPH1].full = false;
-		capture_next(s, address == AUXSTMPH1);
 		return value;
 	}
 	return value;
@@ -424,9 +442,12 @@ static void write_register(void *opaque, hwaddr address, uint64_t data, unsigned
 		return;
 	case EIMS:
 		unmask(s, value);
+		for (tick = 0; tick < CHANNELS; tick++)
+			capture_next(s, tick);
 		return;
 	case EIMC:
 		*at(s, EIMS) &= ~value;
+		s->serving = false; /* a driver that goes down waits for its handlers */
 		return;
 	case EICR:
 		*at(s, EICR) &= ~value;
@@ -444,12 +465,10 @@ static void write_register(void *opaque, hwaddr address, uint64_t data, unsigned
 		*at(s, TSAUXC) = value;
 		for (tick = 0; tick < CHANNELS; tick++)
 			if (!(value >> (tick ? 10 : 8) & 1))
-				s->channel[tick] = (Channel){ 0 };
+				s->channel[tick].waiting = 0;
 		return;
 	case TSICR:
 		*at(s, TSICR) &= ~value;
-		for (tick = 0; tick < CHANNELS; tick++)
-			capture_next(s, tick);
 		return;
 	case TSIM:
 		*at(s, TSIM) = value;
@@ -559,7 +578,7 @@ static void reset_device(DeviceState *device)
 static Property properties[] = {
 	DEFINE_PROP_UINT64("tsc-khz", I210, tsc_khz, 0),
 	DEFINE_PROP_UINT64("latency-ns", I210, latency_ns, 20000),
-	DEFINE_PROP_BOOL("hold", I210, hold, false),
+	DEFINE_PROP_BOOL("overwrite", I210, overwrite, false),
 	DEFINE_PROP_END_OF_LIST(),
 };
 

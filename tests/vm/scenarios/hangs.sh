@@ -2,7 +2,7 @@
 # the driver resets the adapter. Each time timestamping ends and the clock jumps to the system's time.
 programs="gnss2shm"
 judged=checks
-lasts=720
+lasts=900
 [ "${nic-sim}" != sim ] || nic=i210
 
 scenario() {
