@@ -18,8 +18,8 @@ pub(super) fn check(system: &System, config: &PhcConfig, clock: &str) -> Vec<Fin
         let cure = format!("{awake}, and `ip link set {name} up`");
         Finding::failure(ITEM, format!("the adapter of {name} sleeps, and its clock with it"), cure)
     } else if !is_up(&of("flags")) {
-        let cure = format!("run `ip link set {name} up`, and have it set up so at every boot");
-        Finding::warning(ITEM, format!("{name} is down, and igb and igc timestamp nothing then"), cure)
+        let cure = format!("run `ip link set {name} up`, and make that permanent");
+        Finding::warning(ITEM, format!("{name} is down; igb and igc timestamp nothing while it is"), cure)
     } else if of("carrier") == "0" && of("device/power/control") == "auto" {
         // Linux, drivers/net/ethernet/intel/igb/igb_main.c, igb_runtime_idle(): after 5 s without a link.
         Finding::warning(ITEM, format!("{name} has no link, and its adapter may be put to sleep for that"), awake)

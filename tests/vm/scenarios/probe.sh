@@ -88,6 +88,13 @@ scenario() {
 	check "another pin: its answer is yes" found "status 0 after"
 	sim wired 0
 
+	if [ "$card" != sim ]; then
+		ip link set "$(interface)" down
+		probes down
+		check "its interface is down: it says so" found "$(interface) is down, and .* timestamps nothing while it is: run"
+		check "its interface is down: its answer is no" found "status 1 after"
+		ip link set "$(interface)" up
+	fi
 	probes probe --write /results/made/run.toml --chrony /results/made/chrony.line
 	check "its answer is yes" found "status 0 after"
 	check "the NIC is found" found " $nic ($clock_name).*pins SDP0 SDP1 SDP2 SDP3, 2 channels, $crosststamp cross"
