@@ -22,6 +22,7 @@ mod claims;
 mod cross;
 mod drivers;
 mod error;
+mod interface;
 mod others;
 mod pins;
 mod resolve;
@@ -30,7 +31,8 @@ mod serve;
 
 pub use cross::Method;
 pub use error::{PhcError, PhcErrorKind};
-pub use resolve::{is_up, resolve};
+pub use interface::{deaf, is_up};
+pub use resolve::resolve;
 
 /// Which PHC, and where the pulse is wired to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,14 +220,6 @@ impl Drop for Phc {
             let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
         }
     }
-}
-
-/// Why this clock must not be armed now. An edge that is captured while its driver delivers none stays in the channel's
-/// register, unread, and keeps others out of it: for good, where the driver does not reset the NIC.
-pub fn deaf(node: &Path) -> Option<String> {
-    let driver = drivers::known(&resolve::driver_names(node));
-    let name = drivers::is_deaf_while_down(driver).then(|| resolve::interface_down(node))??;
-    Some(format!("{name} is down, and {} timestamps nothing while it is: run `ip link set {name} up`", named(node)))
 }
 
 /// The best way to compare this clock with the system's clocks, found out by trying.

@@ -41,7 +41,7 @@ impl Interrupt {
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        // SAFETY: the timer is ours and is not used any more.
+        // SAFETY: the timer is ours, and nothing uses it after this.
         let _it_is_ours = unsafe { libc::timer_delete(self.0) };
     }
 }

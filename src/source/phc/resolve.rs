@@ -110,7 +110,7 @@ fn pci_address(device: &str) -> Option<String> {
 }
 
 /// Names in a directory, in order; none where it cannot be read.
-fn entries(directory: &Path) -> Vec<String> {
+pub(super) fn entries(directory: &Path) -> Vec<String> {
     let found = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<_> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
@@ -181,24 +181,7 @@ fn driver_of(device: &Path) -> Option<String> {
     Some(driver.file_name()?.to_string_lossy().into_owned())
 }
 
-/// The network interface that a clock belongs to, if it is down; of several, if all are.
-pub(super) fn interface_down(path: &Path) -> Option<String> {
-    down_among(&sysfs(&fs::metadata(path).ok()?).join("device/net"))
-}
-
-fn down_among(interfaces: &Path) -> Option<String> {
-    let names = entries(interfaces);
-    let is_down =
-        |name: &String| fs::read_to_string(interfaces.join(name).join("flags")).is_ok_and(|flags| !is_up(&flags));
-    names.iter().all(is_down).then(|| names.into_iter().next())?
-}
-
-/// Whether an interface is up, by its `flags` in sysfs: `IFF_UP` of `<linux/if.h>`. Taken for up where they are odd.
-pub fn is_up(flags: &str) -> bool {
-    u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).map_or(true, |flags| flags & 1 != 0)
-}
-
-fn sysfs(node: &fs::Metadata) -> PathBuf {
+pub(super) fn sysfs(node: &fs::Metadata) -> PathBuf {
     let (major, minor) = (libc::major(node.rdev()), libc::minor(node.rdev()));
     PathBuf::from(format!("/sys/dev/char/{major}:{minor}"))
 }
@@ -311,23 +294,6 @@ mod tests {
         assert_eq!(driver_of(&tree.0.join("pci0/ptp/ptp0")).as_deref(), Some("igb"));
         assert_eq!(driver_of(&tree.0.join("virtual/ptp/ptp1")), None);
         assert_eq!(driver_names(&tree.0.join("absent")), [""]);
-    }
-
-    #[test]
-    fn an_interface_is_down_if_all_of_the_clock_are() {
-        let down = |interfaces: &[(&str, &str)]| {
-            let paths: Vec<_> = interfaces.iter().map(|(name, _)| format!("net/{name}")).collect();
-            let tree = Tree::new("net", &paths.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
-            for (name, flags) in interfaces {
-                fs::write(tree.0.join("net").join(name).join("flags"), flags).unwrap();
-            }
-            down_among(&tree.0.join("net"))
-        };
-        assert_eq!(down(&[]), None);
-        assert_eq!(down(&[("eth0", "0x1003\n")]), None);
-        assert_eq!(down(&[("eth0", "0x1002\n")]).as_deref(), Some("eth0"));
-        assert_eq!(down(&[("eth0", "0x1002\n"), ("eth1", "0x1003\n")]), None);
-        assert_eq!(down(&[("eth0", "what\n")]), None);
     }
 
     #[test]

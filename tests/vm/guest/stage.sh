@@ -37,12 +37,17 @@ interface() {
 	ls "/sys/class/ptp/${nic#/dev/}/device/net"
 }
 
+# The PCI device of the NIC's clock, in sysfs.
+pci_device() {
+	readlink -f "/sys/class/ptp/${nic#/dev/}/device"
+}
+
 # plug 0|1: the NIC is pulled out of its slot, and plugged in again.
 plug() {
 	if [ "$card" = sim ]; then
 		sim nic "$1"
 	elif [ "$1" = 0 ]; then
-		echo 1 >"$(readlink -f "/sys/class/ptp/${nic#/dev/}/device")/remove"
+		echo 1 >"$(pci_device)/remove"
 	else
 		echo 1 >/sys/bus/pci/rescan
 		ip link set "$(interface)" up
@@ -131,6 +136,15 @@ start_chronyd() {
 start_judge() {
 	start judge judge --unit "$unit" --seconds "$seconds" --wrong "$wrong_ns"
 	judge=$!
+}
+
+# start_chain SECONDS: all of them, and a check that it locks within this time.
+start_chain() {
+	start_chronyd
+	start_receiver
+	start_gnss2shm
+	start_judge
+	check "it locks" until_true "$1" says " Locked"
 }
 
 # judge_for SECONDS: watches unit $unit and the system clock until then.

@@ -411,6 +411,7 @@ static void write_register(void *opaque, hwaddr address, uint64_t data, unsigned
 	I210 *s = opaque;
 	uint32_t value = data;
 	int64_t tick;
+	unsigned n;
 
 	address = one_address(address);
 	switch (address) {
@@ -436,14 +437,14 @@ static void write_register(void *opaque, hwaddr address, uint64_t data, unsigned
 		s->ims &= ~value;
 		return;
 	case EICS:
-		for (tick = 0; tick < VECTORS; tick++)
-			if (value >> tick & 1)
-				fire(s, tick);
+		for (n = 0; n < VECTORS; n++)
+			if (value >> n & 1)
+				fire(s, n);
 		return;
 	case EIMS:
 		unmask(s, value);
-		for (tick = 0; tick < CHANNELS; tick++)
-			capture_next(s, tick);
+		for (n = 0; n < CHANNELS; n++)
+			capture_next(s, n);
 		return;
 	case EIMC:
 		*at(s, EIMS) &= ~value;
@@ -463,9 +464,9 @@ static void write_register(void *opaque, hwaddr address, uint64_t data, unsigned
 		return;
 	case TSAUXC:
 		*at(s, TSAUXC) = value;
-		for (tick = 0; tick < CHANNELS; tick++)
-			if (!(value >> (tick ? 10 : 8) & 1))
-				s->channel[tick].waiting = 0;
+		for (n = 0; n < CHANNELS; n++)
+			if (!(value >> (n ? 10 : 8) & 1))
+				s->channel[n].waiting = 0;
 		return;
 	case TSICR:
 		*at(s, TSICR) &= ~value;

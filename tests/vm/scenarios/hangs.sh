@@ -3,14 +3,10 @@
 programs="gnss2shm"
 judged=checks
 lasts=900
-[ "${nic-sim}" != sim ] || nic=i210
+needs=card
 
 scenario() {
-	start_chronyd
-	start_receiver
-	start_gnss2shm
-	start_judge
-	check "it locks" until_true 20 says " Locked"
+	start_chain 20
 	netdev=$(interface)
 	ip addr add 192.0.2.1/24 dev "$netdev"
 	ping -q 192.0.2.2 >/dev/null 2>&1 & # nobody answers, so each second somebody is looked for

@@ -4,11 +4,7 @@ judged=checks
 lasts=260
 
 scenario() {
-	start_chronyd
-	start_receiver
-	start_gnss2shm
-	start_judge
-	check "it locks" until_true 20 says " Locked"
+	start_chain 20
 	check "chronyd follows" until_true 30 followed
 	check_comes_and_goes "PTP hardware clock" plug
 	check_clock

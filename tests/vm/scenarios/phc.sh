@@ -5,7 +5,7 @@ lasts=300
 
 scenario() {
 	sys=/sys/class/ptp/${nic#/dev/}
-	pci=$(basename "$(readlink -f "$sys/device")")
+	pci=$(basename "$(pci_device)")
 	start_chronyd
 	start_receiver
 	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse a second" --phc "$nic" --rate 5

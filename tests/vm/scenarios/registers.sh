@@ -2,15 +2,11 @@
 programs="gnss2shm"
 judged=checks
 lasts=160
-[ "${nic-sim}" != sim ] || nic=i210
+needs=card
 
 scenario() {
-	start_chronyd
-	start_receiver
-	start_gnss2shm
-	start_judge
-	check "it locks" until_true 20 says " Locked"
-	device=$(readlink -f "/sys/class/ptp/${nic#/dev/}/device")
+	start_chain 20
+	device=$(pci_device)
 	driver=$(readlink -f "$device/driver")
 	echo "${device##*/}" >"$driver/unbind"
 	echo 1 >"$device/enable"

@@ -3,7 +3,7 @@
 programs="gnss2shm ethtool phc_ctl phc2sys ptp4l"
 judged=checks
 lasts=500
-[ "${nic-sim}" != sim ] || nic=i210
+needs=card
 
 scenario() {
 	start_chronyd
@@ -119,7 +119,7 @@ carrier_is() {
 }
 
 unbind_and_bind() {
-	device=$(readlink -f "/sys/class/net/$netdev/device")
+	device=$(pci_device)
 	driver=$(readlink -f "$device/driver")
 	echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind" || return
 	nic=$(ptp_named "$clock_name") # another number, if the old one was still open

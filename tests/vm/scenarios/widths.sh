@@ -3,7 +3,7 @@
 programs="gnss2shm"
 judged=checks
 lasts=260
-[ "${nic-sim}" != sim ] || nic=i210
+needs=card
 
 scenario() {
 	start_chronyd
