@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gnss2shm::cli::{self, Cli};
-use gnss2shm::printable::printable;
+use gnss2shm::core::printable::printable;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gnss2shm::event::{Event, Lost, SourceChange};
-use gnss2shm::nmea::Framer;
+use gnss2shm::core::event::{Event, Lost, SourceChange};
+use gnss2shm::core::nmea::Framer;
 use gnss2shm::source::serial::{self, Baud, RATES, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};

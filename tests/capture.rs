@@ -13,11 +13,11 @@ use std::process::Output;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
-use gnss2shm::event::{Bytes, Event};
-use gnss2shm::nmea::{Framer, LineCounts, Refusal, Sentence};
+use gnss2shm::core::event::{Bytes, Event};
+use gnss2shm::core::nmea::{Framer, LineCounts, Refusal, Sentence};
+use gnss2shm::core::time::{Instant, Span};
+use gnss2shm::simulator::random::Random;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::time::{Instant, Span};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 

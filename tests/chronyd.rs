@@ -10,11 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant as Deadline, SystemTime};
 
 use common::{NOBODY, TestDir, TestUnit, is_root};
-use gnss2shm::event::{Leap, Sample};
+use gnss2shm::core::event::{Leap, Sample};
+use gnss2shm::core::time::{Instant, NANOS, Span, UtcSecond};
 use gnss2shm::sink::Sinks;
 use gnss2shm::sink::shm::{Finding, ShmReader, ShmSink, Snapshot};
 use gnss2shm::sink::sock::{SockSink, Standing};
-use gnss2shm::time::{Instant, NANOS, Span, UtcSecond};
 
 /// The poll of the test's refclock: samples older than 2 s are dropped.
 const POLL: i8 = 0;

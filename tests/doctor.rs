@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{TestDir, is_root, run_as_nobody};
-use gnss2shm::doctor::{Finding, Instance, Level, System, examine, worst};
-use gnss2shm::status::snapshot::{SampleView, Snapshot};
+use gnss2shm::daemon::status::snapshot::{SampleView, Snapshot};
+use gnss2shm::tools::doctor::{Finding, Instance, Level, System, examine, worst};
 
 /// 2026-11-21.
 const NOW: i64 = 1_795_219_200;

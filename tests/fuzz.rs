@@ -3,10 +3,10 @@
 #![allow(clippy::panic)]
 
 use bolero::check;
-use gnss2shm::event::{Bytes, text};
-use gnss2shm::nmea::{Found, Framer};
+use gnss2shm::core::event::{Bytes, text};
+use gnss2shm::core::nmea::{Found, Framer};
+use gnss2shm::core::time::{Instant, Span};
 use gnss2shm::recording::{Item, Reader};
-use gnss2shm::time::{Instant, Span};
 
 #[test]
 fn framer() {

@@ -11,12 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fake::{FakeGpsd, Release};
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::simulator::live::Live;
+use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::gpsd::{self, GpsdConfig};
 use gnss2shm::source::server::Server;
-use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::scenario::Scenario;
 use gnss2shm::sys::clock::raw_now;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -163,7 +163,7 @@ fn go_and_come_back() {
 fn what_is_missing_is_named_and_samples_come_back() {
     on_runtime(async {
         let mut world = World::new();
-        world.engine = Engine::new(Config { holdover: gnss2shm::time::Span::SECOND, ..Config::default() });
+        world.engine = Engine::new(Config { holdover: gnss2shm::core::time::Span::SECOND, ..Config::default() });
         let server = FakeGpsd::start(Release::R3_22, &world.live.device);
         let _source = world.follow(server.config());
         world.samples("the first sample", 1).await;

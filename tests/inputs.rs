@@ -16,13 +16,13 @@ use std::time::Duration;
 use common::run::{Run, scraped};
 use common::{TestDir, TestUnit, free_address};
 use gnss2shm::config::File;
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Bytes, Event, Verdict};
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario};
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Bytes, Event, Verdict};
+use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.

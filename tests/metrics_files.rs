@@ -21,12 +21,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::TestDir;
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::Reason;
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::Reason;
+use gnss2shm::daemon::status::Board;
+use gnss2shm::daemon::status::gate::GateConfig;
+use gnss2shm::daemon::status::metrics::MetricsServer;
 use gnss2shm::recording::{Item, Reader};
-use gnss2shm::status::Board;
-use gnss2shm::status::gate::GateConfig;
-use gnss2shm::status::metrics::MetricsServer;
 use serde_json::Value;
 
 const ALERTS: &str = "files/usr/share/gnss2shm/alerts.yml";

@@ -11,15 +11,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gnss2shm::event::State;
-use gnss2shm::probe::heard::Fix;
-use gnss2shm::probe::{Findings, Options, Pairing, Port, search, settings};
+use gnss2shm::core::event::State;
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::live::Live;
+use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::receiver::ReceiverConfig;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::scenario::Scenario;
-use gnss2shm::time::Span;
+use gnss2shm::tools::probe::heard::Fix;
+use gnss2shm::tools::probe::{Findings, Options, Pairing, Port, search, settings};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 

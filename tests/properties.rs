@@ -1,12 +1,14 @@
 //! Whatever happens, the engine neither panics nor breaks its promises to its sinks.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, SourceChange, Verdict, Witness};
-use gnss2shm::time::{Date, Instant, Span};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{
+    Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, SourceChange, Verdict, Witness,
+};
+use gnss2shm::core::time::{Date, Instant, Span};
 use proptest::prelude::*;
 
-fn instant<C: gnss2shm::time::Clock>() -> impl Strategy<Value = Instant<C>> {
+fn instant<C: gnss2shm::core::time::Clock>() -> impl Strategy<Value = Instant<C>> {
     // Anything at all, and times that are near each other.
     prop_oneof![any::<i64>(), 0..20_000_000_000_i64].prop_map(Instant::from_nanos)
 }

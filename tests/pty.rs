@@ -2,13 +2,13 @@
 //! the line is named, never published, and a receiver may come and go.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::live::Live;
+use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::scenario::Scenario;
 use gnss2shm::sys::clock::raw_now;
-use gnss2shm::time::Span;
 use serialport::{SerialPort, TTYPort};
 use std::fs;
 use std::io::Write;

@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use common::run::Run;
 use common::{TestDir, TestUnit};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Event, Verdict};
+use gnss2shm::core::time::Span;
 use gnss2shm::daemon::{self, EVENTS_QUEUED, Inbox};
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Verdict};
+use gnss2shm::recording::recorder::{Place, Recorder};
 use gnss2shm::recording::{Header, Item, Reader};
+use gnss2shm::simulator::live::Live;
+use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::sink::Sinks;
-use gnss2shm::sink::record::{Place, Recorder};
 use gnss2shm::sink::shm::ShmSink;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::scenario::Scenario;
-use gnss2shm::time::Span;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc;
 

@@ -16,11 +16,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::text::{self, Keyword, Word};
-use gnss2shm::event::{Reason, SourceChange, State, Verdict};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::text::{self, Keyword, Word};
+use gnss2shm::core::event::{Reason, SourceChange, State, Verdict};
+use gnss2shm::core::time::Span;
 use gnss2shm::recording::{self, Header, Item, Reader};
-use gnss2shm::time::Span;
 use proptest::prelude::*;
 
 pub(crate) fn path(name: &str) -> PathBuf {

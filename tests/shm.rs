@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use common::{NOBODY, TestDir, TestUnit, is_root, numbers, run_as_nobody, sample, told_by_c, whole};
-use gnss2shm::event::Leap;
+use gnss2shm::core::event::Leap;
 use gnss2shm::sink::shm::{Finding, LAYOUT, SIZE, ShmError, ShmReader, ShmSink, Snapshot, key};
 use gnss2shm::sys::sysv_shm::Segment;
 use proptest::prelude::*;

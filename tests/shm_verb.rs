@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use common::{TestUnit, ends_within, sample, whole};
-use gnss2shm::event::Leap;
+use gnss2shm::core::event::Leap;
 use gnss2shm::sink::shm::ShmSink;
 
 fn verb(args: &[&str]) -> std::process::Output {

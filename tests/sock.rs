@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{TestDir, is_root, run_as_nobody_at, sample, told_by_c};
-use gnss2shm::event::Leap;
+use gnss2shm::core::event::Leap;
 use gnss2shm::sink::sock::{LAYOUT, SIZE, SockError, SockSink, Standing};
 
 #[test]

@@ -13,15 +13,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{NOBODY, TestDir, TestUnit, ends_within, is_root};
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Leap, Reason, Sample, State, Verdict};
-use gnss2shm::status::Board;
-use gnss2shm::status::gate::GateConfig;
-use gnss2shm::status::metrics::MetricsServer;
-use gnss2shm::status::server::{FOLLOWERS, SharedBoard, StatusError, StatusServer};
-use gnss2shm::status::snapshot::Snapshot;
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Event, Leap, Reason, Sample, State, Verdict};
+use gnss2shm::core::time::{Instant as TimeOf, Span, UtcSecond};
+use gnss2shm::daemon::status::Board;
+use gnss2shm::daemon::status::gate::GateConfig;
+use gnss2shm::daemon::status::metrics::MetricsServer;
+use gnss2shm::daemon::status::server::{FOLLOWERS, SharedBoard, StatusError, StatusServer};
+use gnss2shm::daemon::status::snapshot::Snapshot;
 use gnss2shm::sys::clock::raw_now;
-use gnss2shm::time::{Instant as TimeOf, Span, UtcSecond};
 use tokio::sync::watch;
 
 /// Both servers on a thread of their own, and a hand on the state.

@@ -11,15 +11,15 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::live::Live;
+use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::receiver::{Receiver as Source, ReceiverConfig};
 use gnss2shm::source::serial::{Baud, SerialConfig};
 use gnss2shm::source::server::Server;
-use gnss2shm::source::simulator::live::Live;
-use gnss2shm::source::simulator::scenario::Scenario;
 use gnss2shm::source::stream::StreamConfig;
-use gnss2shm::time::Span;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 

@@ -3,13 +3,13 @@
 
 mod common;
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Bytes, Edge, Event, Leap, Reason, Sample, State, Verdict};
-use gnss2shm::nmea::{Found, Framer};
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Bytes, Edge, Event, Leap, Reason, Sample, State, Verdict};
+use gnss2shm::core::nmea::{Found, Framer};
+use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 use proptest::prelude::*;
 
 /// An encoder of its own, from the interface description.

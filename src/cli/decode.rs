@@ -8,11 +8,11 @@ mod verdict;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use super::{ExitCode, Failure, Input};
-use crate::event::Bytes;
-use crate::nmea::{Found, Framer};
-use crate::printable::{Printable, printable};
+use crate::core::event::Bytes;
+use crate::core::nmea::{Found, Framer};
+use crate::core::printable::{Printable, printable};
+use crate::core::time::{Instant, Span};
 use crate::recording;
-use crate::time::{Instant, Span};
 use counts::Counts;
 use row::Row;
 use verdict::Hearing;

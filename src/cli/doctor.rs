@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{ExitCode, Failure, status};
-use crate::doctor::{self, Instance, Level, System};
-use crate::status::snapshot::Snapshot;
+use crate::daemon::status::snapshot::Snapshot;
+use crate::tools::doctor::{self, Instance, Level, System};
 
 /// What --help says below the options.
 const HELP: &str = "\

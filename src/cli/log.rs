@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::printable::printable;
+use crate::core::printable::printable;
 use limiter::Limiter;
 
 /// Fields that the sentence beside them says in words: text leaves them out.

@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
-use crate::duration::parse_span;
-use crate::printable::Printable;
+use crate::core::duration::parse_span;
+use crate::core::printable::Printable;
+use crate::core::time::Span;
 use crate::sys::reader::Reader;
-use crate::time::Span;
 
 mod decode;
 mod doctor;

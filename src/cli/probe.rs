@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
-use crate::probe::{Findings, Options, search, settings};
 use crate::source::gpsd::GpsdConfig;
+use crate::tools::probe::{Findings, Options, search, settings};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {

@@ -6,11 +6,11 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 use super::{ExitCode, Failure, Input};
-use crate::engine::Engine;
-use crate::event::text::Word;
-use crate::event::{Event, Leap, Reason, Sample, Verdict};
+use crate::core::engine::Engine;
+use crate::core::event::text::Word;
+use crate::core::event::{Event, Leap, Reason, Sample, Verdict};
+use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::recording::{Header, Item, Reader};
-use crate::time::{Instant, Raw, Span, UtcSecond};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::{ExitCode, Failure};
 use crate::config::Unit;
-use crate::processes;
+use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
+use crate::sys::processes;
 use crate::sys::reader::{self, Reader};
-use crate::time::{Instant, NANOS, Span, Sys, UtcSecond};
 
 /// Between two looks of `--watch`; writers publish once a second.
 const TICK: Duration = Duration::from_millis(10);

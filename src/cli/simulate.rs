@@ -10,18 +10,18 @@ use tracing::info;
 use super::run::Stop;
 use super::{ExitCode, Failure};
 use crate::config::{Conventions, Unit, Witness};
+use crate::core::duration::parse_span_in;
+use crate::core::engine::{Config, Engine};
+use crate::core::event::{Event, Verdict};
+use crate::core::time::Span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
-use crate::duration::parse_span_in;
-use crate::engine::{Config, Engine};
-use crate::event::{Event, Verdict};
+use crate::simulator::live::Live;
+use crate::simulator::scenario::{Scenario, SimEdges};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
-use crate::source::simulator::live::Live;
-use crate::source::simulator::scenario::{Scenario, SimEdges};
 use crate::source::witness;
 use crate::sys::reader;
-use crate::time::Span;
 
 mod tally;
 

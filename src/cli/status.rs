@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{ExitCode, Failure};
-use crate::duration::parse_span;
-use crate::status::SOCKETS;
-use crate::status::server::FOLLOWERS;
-use crate::status::snapshot::Snapshot;
+use crate::core::duration::parse_span;
+use crate::core::time::Span;
+use crate::daemon::status::SOCKETS;
+use crate::daemon::status::server::FOLLOWERS;
+use crate::daemon::status::snapshot::Snapshot;
 use crate::sys::reader::await_input;
-use crate::time::Span;
 
 /// An answer that takes longer is none: it is written at once or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::tables::{Given, KEYS, Key};
 use super::written::{Written, clipped};
 use super::{ConfigError, unknown};
-use crate::printable::printable;
+use crate::core::printable::printable;
 
 /// Settings that are longer are something else. Nothing bigger is read.
 const SIZE_MAX: u64 = 256 * 1024;

@@ -4,8 +4,9 @@ use super::file::File;
 use super::sources;
 use super::tables::{Given, KEYS};
 use super::{ConfigError, GPSD_UNITS, Settings};
-use crate::engine;
-use crate::size::Size;
+use crate::core::engine;
+use crate::core::size::Size;
+use crate::daemon::status::gate::GateConfig;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::PhcConfig;
 use crate::source::pps::PpsConfig;
@@ -13,7 +14,6 @@ use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::SerialConfig;
 use crate::source::stream::StreamConfig;
-use crate::status::gate::GateConfig;
 
 /// A recording's next file begins at this size.
 const RECORD_SIZE: Size = Size(64_000_000);

@@ -8,7 +8,7 @@ use super::values::{
     Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
 };
 use super::written::{Value, Written};
-use crate::size::Size;
+use crate::core::size::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;

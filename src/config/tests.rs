@@ -1,13 +1,13 @@
 use super::*;
-use crate::engine::guard;
-use crate::event;
+use crate::core::engine::guard;
+use crate::core::event;
+use crate::core::time::Span;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::server::Server;
 use crate::source::stream::StreamConfig;
-use crate::time::Span;
 
 fn of_file(text: &str) -> Result<Settings, ConfigError> {
     Settings::new(Given::default(), Some(&File::parse("x.toml", text)?))

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use crate::duration::parse_span_in;
-use crate::engine::guard;
-use crate::event;
-use crate::time::Span;
+use crate::core::duration::parse_span_in;
+use crate::core::engine::guard;
+use crate::core::event;
+use crate::core::time::Span;
 
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident = $engine:path { $($variant:ident: $says:literal),* })*) => {$(

@@ -9,7 +9,7 @@ use toml::de::{DeInteger, DeValue};
 use super::values::{
     Channel, Conventions, Delay, Duration, Edges, Loopback, Offset, Rate, Rollover, Unit, Width, Witness,
 };
-use crate::size::Size;
+use crate::core::size::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
-use crate::alarm::Alarm;
-use crate::event::{Event, State, Verdict};
+use crate::core::event::{Event, State, Verdict};
+use crate::sys::alarm::Alarm;
 
 /// Events of all sources.
 #[derive(Debug)]
@@ -79,8 +79,8 @@ impl Pulse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Bytes, Edge, Leap, Sample};
-    use crate::time::{Instant, Span, UtcSecond};
+    use crate::core::event::{Bytes, Edge, Leap, Sample};
+    use crate::core::time::{Instant, Span, UtcSecond};
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};

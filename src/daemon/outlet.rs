@@ -1,6 +1,6 @@
 //! What is seen from outside of the engine's state: where samples reach nobody, nothing is published.
 
-use crate::event::{Reason, State, Verdict};
+use crate::core::event::{Reason, State, Verdict};
 
 /// The state that was shown last.
 #[derive(Debug)]

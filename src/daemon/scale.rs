@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 
-use crate::event::CrossTs;
-use crate::time::{Instant, Raw, Span, Sys};
+use crate::core::event::CrossTs;
+use crate::core::time::{Instant, Raw, Span, Sys};
 
 /// By how much the rate may differ from what it was...
 const RATE_PPM: i64 = 500;

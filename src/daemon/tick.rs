@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::alarm::Alarm;
+use crate::core::time::{Instant, Raw, Span};
+use crate::sys::alarm::Alarm;
 use crate::sys::clock::raw_now;
-use crate::time::{Instant, Raw, Span};
 
 /// From one tick to the next at least. Below a second, so that the pulses, a second apart, bring one each.
 const EARLIEST: Span = Span::from_millis(950);

@@ -6,11 +6,11 @@
 use std::fmt;
 
 use super::VERSION;
-use crate::engine::Config;
-use crate::engine::guard::{Conventions, Rollover, WitnessMode};
-use crate::event::Edges;
-use crate::event::text::{Fields, Flaw, Word, words};
-use crate::time::{Date, Span};
+use crate::core::engine::Config;
+use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::event::Edges;
+use crate::core::event::text::{Fields, Flaw, Word, words};
+use crate::core::time::{Date, Span};
 
 /// The first word of a header.
 pub const MAGIC: &str = "gnss2shm-recording";

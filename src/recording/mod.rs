@@ -7,6 +7,7 @@
 
 mod header;
 mod reader;
+pub mod recorder;
 
 pub use header::{Header, LEGEND, MAGIC};
 pub use reader::{Damage, Item, LOST, Reader, What};

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::VERSION;
 use super::header::{Header, MAGIC, NotRead};
-use crate::event::Event;
-use crate::event::text::{self, Fields, Flaw, LINE_MAX};
+use crate::core::event::Event;
+use crate::core::event::text::{self, Fields, Flaw, LINE_MAX};
 
 /// The first word of a line that says how many events are missing there.
 pub const LOST: &str = "lost";

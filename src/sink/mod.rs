@@ -1,12 +1,11 @@
 //! Where samples go. A sink takes finished samples and knows nothing of where they came from.
 
-pub mod record;
 pub mod shm;
 pub mod sock;
 
 use tracing::warn;
 
-use crate::event::Sample;
+use crate::core::event::Sample;
 use shm::ShmSink;
 use sock::SockSink;
 

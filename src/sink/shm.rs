@@ -11,11 +11,11 @@ mod trust;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{Ordering, fence};
 
-use crate::claim::{Claim, ClaimError};
-use crate::event::Sample;
+use crate::core::event::Sample;
+use crate::core::time::{NANOS, Span};
+use crate::sys::claim::{Claim, ClaimError};
 use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
-use crate::time::{NANOS, Span};
-use crate::trusted::Trusted;
+use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
 pub use error::{Access, ShmError};
@@ -44,7 +44,7 @@ impl ShmSink {
     ///
     /// A new segment has mode 0600 and belongs to root, whoever we are: chronyd attaches it as root and may lack
     /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
-    /// write to it, only the [trusted](crate::trusted) stand behind it, and nobody else may write to it.
+    /// write to it, only the [trusted](crate::sys::trusted) stand behind it, and nobody else may write to it.
     pub fn open(unit: u8) -> Result<Self, ShmError> {
         Self::open_with(unit, false)
     }
@@ -174,8 +174,8 @@ fn precision(error: Span) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Leap;
-    use crate::time::{Instant, UtcSecond};
+    use crate::core::event::Leap;
+    use crate::core::time::{Instant, UtcSecond};
 
     #[test]
     fn precision_is_the_next_power_of_two() {

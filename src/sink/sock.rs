@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
-use crate::claim::{Claim, ClaimError};
-use crate::event::Sample;
+use crate::core::event::Sample;
+use crate::sys::claim::{Claim, ClaimError};
 
 pub use error::{SockError, Standing};
 pub use wire::{LAYOUT, SIZE};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::alarm::Alarm;
-use crate::event::{Bytes, Event, Lost, SourceChange};
+use crate::core::event::{Bytes, Event, Lost, SourceChange};
+use crate::core::time::Span;
+use crate::sys::alarm::Alarm;
 use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
-use crate::time::Span;
 
 /// How long something missing is left alone before it is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);

@@ -21,8 +21,8 @@ use tracing::{info, warn};
 
 use super::feed::{Closed, Feed, READ_MAX};
 use super::server::Server;
-use crate::event::{Event, Lost, SourceChange};
-use crate::printable::printable;
+use crate::core::event::{Event, Lost, SourceChange};
+use crate::core::printable::printable;
 use crate::sys::clock::raw_now;
 use clock::Arrival;
 use lines::Lines;

@@ -10,7 +10,6 @@ pub mod pulse;
 pub mod receiver;
 pub mod serial;
 pub mod server;
-pub mod simulator;
 pub mod stream;
 pub mod thread;
 pub mod witness;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::claim::Claim;
-use crate::event::{CrossTs, Edge, Edges};
+use crate::core::event::{CrossTs, Edge, Edges};
+use crate::sys::claim::Claim;
 use crate::sys::clock::raw_now;
 use crate::sys::eventfd::EventFd;
 use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
@@ -26,7 +26,7 @@ mod interface;
 mod others;
 mod pins;
 mod resolve;
-pub(super) mod schedule;
+pub mod schedule;
 mod serve;
 
 pub use cross::Method;

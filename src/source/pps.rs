@@ -9,10 +9,10 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::error::SourceError;
-use crate::event::{CrossTs, Edge, Edges};
+use crate::core::event::{CrossTs, Edge, Edges};
+use crate::core::time::{Instant, Sys};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 use crate::sys::pps::{Fetched, Mode, Pps, abi};
-use crate::time::{Instant, Sys};
 use node::Node;
 
 mod node;

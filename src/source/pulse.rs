@@ -9,7 +9,7 @@ use super::error::SourceError;
 use super::phc::{Phc, PhcConfig, PhcError};
 use super::pps::{KernelPps, PpsConfig};
 use super::thread::PulseThread;
-use crate::event::Event;
+use crate::core::event::Event;
 
 /// Where the edges come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::error::SourceError;
 use super::gpsd::{self, GpsdConfig};
 use super::serial::{self, Baud, Port, SerialConfig};
 use super::stream::{self, StreamConfig};
-use crate::event::Event;
+use crate::core::event::Event;
 
 /// Where the sentences come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,10 +20,10 @@ pub use port::Port;
 
 use super::error::SourceError;
 use super::feed::{self, BITS_PER_BYTE, Closed, Feed, READ_MAX, RETRY, bytes_now};
-use crate::alarm::Alarm;
-use crate::event::{Bytes, Event, Lost};
+use crate::core::event::{Bytes, Event, Lost};
+use crate::core::time::{Instant, Raw, Span};
+use crate::sys::alarm::Alarm;
 use crate::sys::tty::Tty;
-use crate::time::{Instant, Raw, Span};
 use watch::Watch;
 
 /// How long a missing port is left alone before it is tried again: a port that comes back is worth having soon.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use super::error::SourceError;
 use super::feed::{Closed, Feed};
 use super::server::Server;
-use crate::event::Event;
+use crate::core::event::Event;
 
 /// Where the bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

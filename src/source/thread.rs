@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use super::heartbeat::Heartbeat;
-use crate::event::{Event, SourceChange};
+use crate::core::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::eventfd::{EventFd, Rest};
 

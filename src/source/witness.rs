@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tracing::{debug, info, warn};
 
-use crate::alarm::Alarm;
-use crate::event::{Announced, Event, Leap, Witness};
+use crate::core::event::{Announced, Event, Leap, Witness};
+use crate::core::time::{DAY, Date};
 use crate::sys::adjtimex::max_error;
+use crate::sys::alarm::Alarm;
 use crate::sys::clock::{raw_now, sys_now};
-use crate::time::{DAY, Date};
 
 /// The kernel is asked this often; the engine forgets an answer after 30 s.
 const ASK: Duration = Duration::from_secs(8);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::time::Span;
+use crate::core::time::Span;
 
 /// What the ntpd of `NTPsec` claims at its start, before it has heard of any time: it hands the kernel 16 s as 16 us (1.2.2,
 /// in a virtual machine: tests/vm/scenarios/ntpsec.sh). The kernel lets the maximum error grow from there, not this one.

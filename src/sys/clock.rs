@@ -1,7 +1,7 @@
 //! Reads the system's clocks (`clock_gettime(2)`). The sources stamp what they capture with them; the engine never
 //! does.
 
-use crate::time::{Instant, Raw, Span, Sys};
+use crate::core::time::{Instant, Raw, Span, Sys};
 
 /// How many sandwiches [`raw_sys_pair`] takes: one that an interrupt fell into is wide, three in a row are not.
 const SANDWICHES: usize = 3;

@@ -3,7 +3,9 @@
 #![allow(unsafe_code)] // the one place where it is lifted
 
 pub mod adjtimex;
+pub mod alarm;
 pub mod bytes;
+pub mod claim;
 pub mod clock;
 pub mod clock_set;
 pub mod ethtool;
@@ -14,10 +16,12 @@ mod ioctl;
 pub mod limits;
 pub mod listener;
 pub mod pps;
+pub mod processes;
 pub mod ptp;
 pub mod reader;
 pub mod signal;
 pub mod sysv_shm;
 pub mod tcp;
 pub mod timerfd;
+pub mod trusted;
 pub mod tty;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use libc::c_int;
 
 use super::ioctl::ioctl;
-use crate::time::{Instant, Span, Sys};
+use crate::core::time::{Instant, Span, Sys};
 use abi::{FData, KParams, KTime};
 
 pub mod abi;

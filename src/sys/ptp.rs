@@ -13,7 +13,7 @@ use libc::{c_uint, ptp_clock_time};
 use super::eventfd::{EventFd, poll, readable};
 use super::interrupt::Interrupt;
 use super::ioctl::ioctl;
-use crate::time::{Instant, Phc, Sys};
+use crate::core::time::{Instant, Phc, Sys};
 use abi::{ENABLE, EVENTS_PER_READ, ExttsEvent, FALLING, OFFSET, RISING};
 
 pub mod abi;

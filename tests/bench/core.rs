@@ -4,14 +4,14 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gnss2shm::engine::clock_map::ClockMap;
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::Event;
-use gnss2shm::nmea::Framer;
-use gnss2shm::source::simulator::scenario::Scenario;
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, UtcSecond};
+use gnss2shm::core::engine::clock_map::ClockMap;
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::Event;
+use gnss2shm::core::nmea::Framer;
+use gnss2shm::core::time::{Date, Instant, UtcSecond};
+use gnss2shm::simulator::scenario::Scenario;
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 fn hour() -> Vec<Event> {
     let first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 43_200);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use gnss2shm::engine::Engine;
-use gnss2shm::event::{Event, Verdict};
+use gnss2shm::core::engine::Engine;
+use gnss2shm::core::event::{Event, Verdict};
 use tokio::sync::mpsc::Receiver;
 
 /// No test waits longer than this for anything.

@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use gnss2shm::event::{Leap, Sample};
+use gnss2shm::core::event::{Leap, Sample};
+use gnss2shm::core::time::{Instant, Span, UtcSecond};
 use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
-use gnss2shm::time::{Instant, Span, UtcSecond};
 
 /// An unprivileged user for tests: nobody.
 pub const NOBODY: u32 = 65_534;

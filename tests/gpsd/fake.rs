@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gnss2shm::core::time::{Date, UtcSecond};
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::server::Server;
-use gnss2shm::time::{Date, UtcSecond};
 
 /// Which gpsd is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::time::{NANOS, Span, UtcSecond};
+use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 
 use crate::imported::Imported;
 use crate::invented::{Invention, Piece};

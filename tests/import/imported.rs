@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gnss2shm::event::Event;
+use gnss2shm::core::event::Event;
+use gnss2shm::core::time::{Instant, Span, Sys, UtcSecond};
 use gnss2shm::recording::{Header, Item, LEGEND, Reader};
-use gnss2shm::time::{Instant, Span, Sys, UtcSecond};
 
 const KNOWN_TO: &str = "# truth known to ";
 const TRUTH: &str = "# truth ";

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::engine::Config;
-use gnss2shm::event::{Bytes, Event};
+use gnss2shm::core::engine::Config;
+use gnss2shm::core::event::{Bytes, Event};
+use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 use gnss2shm::recording::Header;
-use gnss2shm::source::simulator::scenario::{Scenario, SimEdges};
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::simulator::scenario::{Scenario, SimEdges};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 use crate::imported::{Imported, Truth};
 

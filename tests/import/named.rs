@@ -1,10 +1,10 @@
 //! Which sentences and frames of a log name a time, and where they stand in it. Read here anew and simply, so that a
 //! truth found this way is not the engine's own.
 
-use gnss2shm::event::Bytes;
-use gnss2shm::nmea::{Found, Framer, Validity};
-use gnss2shm::time::{DAY, Date, Instant, NANOS, Span};
-use gnss2shm::ubx::Message;
+use gnss2shm::core::event::Bytes;
+use gnss2shm::core::nmea::{Found, Framer, Validity};
+use gnss2shm::core::time::{DAY, Date, Instant, NANOS, Span};
+use gnss2shm::core::ubx::Message;
 
 /// A sentence or frame that names a time, or has the field for it.
 pub(crate) struct Named {

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use clap::Parser;
-use gnss2shm::source::simulator::scenario::{Shown, SimSentence};
-use gnss2shm::time::{Date, Span, UtcSecond};
+use gnss2shm::core::time::{Date, Span, UtcSecond};
+use gnss2shm::simulator::scenario::{Shown, SimSentence};
 
 use super::Args;
 use crate::imported::Imported;

@@ -8,14 +8,14 @@ use std::io::Write as _;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use gnss2shm::event::{Bytes, Event};
+use gnss2shm::core::event::{Bytes, Event};
+use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 use gnss2shm::recording::{Header, LEGEND};
+use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
 use gnss2shm::sys::clock::raw_now;
-use gnss2shm::time::{Date, Instant, Raw, Span, UtcSecond};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use gnss2shm::engine::Config;
-use gnss2shm::envelope::Envelope;
-use gnss2shm::source::simulator::draw::{any_fault, any_scenario};
-use gnss2shm::source::simulator::envelope::Case;
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::source::simulator::scenario::Scenario;
+use gnss2shm::core::engine::Config;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::simulator::draw::{any_fault, any_scenario};
+use gnss2shm::simulator::envelope::Case;
+use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::scenario::Scenario;
 
 use super::harness::{ms, run, run_from};
 

@@ -1,16 +1,16 @@
 //! What can come before a clean world: another receiver, another NIC, other clocks, and anything that may go wrong with
 //! them, inside the envelope and outside.
 
-use gnss2shm::envelope::Envelope;
-use gnss2shm::event::{Bytes, CrossTs, Edge, Event, SourceChange};
-use gnss2shm::source::simulator::draw::{any_fault, any_scenario};
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::source::simulator::scenario::{
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, SourceChange};
+use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
+use gnss2shm::simulator::draw::{any_fault, any_scenario};
+use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::scenario::{
     Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimSentence, SimThread,
 };
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, Raw, Span, UtcSecond};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 use super::harness::ms;
 

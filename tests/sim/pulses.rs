@@ -1,10 +1,10 @@
 //! Named receivers and pulses of every polarity: right, or held back.
 
-use gnss2shm::engine::Config;
-use gnss2shm::engine::guard::Conventions;
-use gnss2shm::event::Reason;
-use gnss2shm::source::simulator::scenario::{MODELS, Model, Polarity, Scenario, SimEdges, Spread};
-use gnss2shm::time::Span;
+use gnss2shm::core::engine::Config;
+use gnss2shm::core::engine::guard::Conventions;
+use gnss2shm::core::event::Reason;
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::scenario::{MODELS, Model, Polarity, Scenario, SimEdges, Spread};
 
 use super::harness::{ms, run, witnessed};
 

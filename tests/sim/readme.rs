@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::envelope::Envelope;
-use gnss2shm::source::simulator::draw::any_fault;
-use gnss2shm::source::simulator::envelope::Case;
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::source::simulator::scenario::{Polarity, Scenario};
-use gnss2shm::time::Span;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::draw::any_fault;
+use gnss2shm::simulator::envelope::Case;
+use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::scenario::{Polarity, Scenario};
 
 use super::harness::{evening, ms};
 

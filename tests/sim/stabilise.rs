@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::envelope::Envelope;
-use gnss2shm::event::{Event, Reason, State, Verdict};
-use gnss2shm::source::simulator::scenario::FaultKind;
-use gnss2shm::time::{Instant, Raw, Span};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::event::{Event, Reason, State, Verdict};
+use gnss2shm::core::time::{Instant, Raw, Span};
+use gnss2shm::simulator::scenario::FaultKind;
 
 use super::faults::seeds_within;
 use super::harness::Judged;

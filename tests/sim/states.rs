@@ -1,11 +1,11 @@
 //! Which state follows from which input, and what is said of it.
 
-use gnss2shm::engine::{Config, Engine};
-use gnss2shm::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
-use gnss2shm::source::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario};
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::core::engine::{Config, Engine};
+use gnss2shm::core::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
+use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario};
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 use super::harness::{evening, ms};
 

@@ -3,13 +3,13 @@
 #[path = "../common/twins.rs"]
 mod fresh;
 
-use gnss2shm::engine::Config;
-use gnss2shm::envelope::Envelope;
-use gnss2shm::event::Event;
-use gnss2shm::source::simulator::envelope::Case;
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::Instant;
+use gnss2shm::core::engine::Config;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::event::Event;
+use gnss2shm::core::time::Instant;
+use gnss2shm::simulator::envelope::Case;
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 use super::harness::ms;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::row::VALID;
-use crate::foreign::Foreign;
-use crate::nmea::LineCounts;
+use crate::core::foreign::Foreign;
+use crate::core::nmea::LineCounts;
 
 /// Messages about time by what they are worth, lines by why they are not used.
 #[derive(Default)]

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::engine::{DATE_CEILING, DATE_FLOOR};
-use crate::event::{Leap, Reason};
-use crate::nmea::{Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
-use crate::time::{Date, Instant, Raw, Span};
-use crate::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs, TimeUtc};
+use crate::core::engine::{DATE_CEILING, DATE_FLOOR};
+use crate::core::event::{Leap, Reason};
+use crate::core::nmea::{Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
+use crate::core::time::{Date, Instant, Raw, Span};
+use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs, TimeUtc};
 
 /// What is said of a sentence that names a second and vouches for it.
 pub(super) const VALID: &str = "valid";

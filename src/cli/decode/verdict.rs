@@ -4,9 +4,9 @@
 //! A capture has no clock. Time is taken from what it says: each newly named second is one second later. What names no
 //! second takes its time by its length. A capture too short to be judged is heard again every second.
 
-use crate::engine::{Config, Engine};
-use crate::event::{Bytes, Event, Reason, SourceChange};
-use crate::time::{Instant, Raw, Span};
+use crate::core::engine::{Config, Engine};
+use crate::core::event::{Bytes, Event, Reason, SourceChange};
+use crate::core::time::{Instant, Raw, Span};
 
 /// The engine needs some seconds to say that something is missing.
 const JUDGED_AFTER: Span = Span::from_secs(6);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::{self, ExitCode, Failure};
+use crate::core::engine::Engine;
+use crate::core::event::{Reason, Sample, Verdict};
+use crate::core::time::Span;
 use crate::daemon;
-use crate::engine::Engine;
-use crate::event::{Reason, Sample, Verdict};
-use crate::source::simulator::live::Live;
-use crate::time::Span;
+use crate::simulator::live::Live;
 
 /// A sample further off than this is wrong.
 const WRONG: Span = Span::from_micros(10);

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::Config;
-use crate::engine::guard::{Conventions, Rollover, WitnessMode};
-use crate::event::Edges;
-use crate::time::{Date, Instant, Span};
+use crate::core::engine::Config;
+use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::event::Edges;
+use crate::core::time::{Date, Instant, Span};
 
 const HEADER: &str =
     "gnss2shm-recording 1 program=0.1.0 part=1 width=auto delay=auto holdover=60000000000 trust-zda=no\n";

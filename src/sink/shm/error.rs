@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::{SIZE, Status, key};
-use crate::claim::Rival;
+use crate::sys::claim::Rival;
 use crate::sys::sysv_shm::{Segment, effective_uid};
 
 /// Why a unit's segment cannot be used. `Display` is the sentence for the operator.

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Access, SIZE, ShmError, Status};
+use crate::core::time::{Instant, NANOS, Span, Sys};
 use crate::sys::sysv_shm::{Attachment, Fields, ReadOnly, Segment};
-use crate::time::{Instant, NANOS, Span, Sys};
 
 /// How often a snapshot is tried, and the pause between two tries. A writer needs less than a microsecond.
 const TRIES: u32 = 20;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::reader::{Contents, Snapshot};
-use crate::time::{Instant, NANOS, Span, Sys};
+use crate::core::time::{Instant, NANOS, Span, Sys};
 
 /// What a rule of chrony says about a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Who may stand behind a segment: any user who can write to it can set the clock.
 
 use super::Status;
-use crate::trusted::Trusted;
+use crate::sys::trusted::Trusted;
 
 /// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
 /// segment away, so both are checked; the creator first, because he chose the owner.

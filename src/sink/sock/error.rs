@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::claim::Rival;
+use crate::sys::claim::Rival;
 
 /// How it stands between us and chronyd's socket. Displayed, it goes on after the path: what is wrong, what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use crate::event::Sample;
+use crate::core::event::Sample;
 
 /// `SOCK_MAGIC`: "SOCK".
 const MAGIC: i32 = 0x534f_434b;
@@ -75,8 +75,8 @@ fn seconds(nanos: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Leap;
-    use crate::time::{Instant, NANOS, Span, UtcSecond};
+    use crate::core::event::Leap;
+    use crate::core::time::{Instant, NANOS, Span, UtcSecond};
 
     fn field<const N: usize>(bytes: &[u8; SIZE], at: usize) -> [u8; N] {
         bytes[at..at + N].try_into().unwrap()

@@ -1,8 +1,8 @@
 //! When a burst began on gpsd's serial line, of which only the ends of its sentences are seen here. The pace of the
 //! line is measured: the bit rate that gpsd names means nothing on USB.
 
+use crate::core::time::{Instant, NANOS, Raw, Span};
 use crate::source::feed::BITS_PER_BYTE;
-use crate::time::{Instant, NANOS, Raw, Span};
 
 /// A longer pause than this begins a new burst.
 const SILENCE: Span = Span::from_millis(30);

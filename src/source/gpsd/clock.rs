@@ -1,8 +1,8 @@
 //! gpsd's clock to ours. On one machine gpsd's `CLOCK_REALTIME` is this program's, and a moment on it is dated back
 //! however late its line is read. On another machine, or through a tunnel, it is not; then the line's arrival counts.
 
+use crate::core::time::{Instant, Raw, Span, Sys};
 use crate::sys::clock::raw_sys_pair;
-use crate::time::{Instant, Raw, Span, Sys};
 
 /// A line that comes this soon after the moment that it names shows that the clocks are the same.
 const FRESH: Span = Span::from_millis(50);

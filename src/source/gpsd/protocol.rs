@@ -11,7 +11,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::time::{Date, Instant, NANOS, Sys, UtcSecond};
+use crate::core::time::{Date, Instant, NANOS, Sys, UtcSecond};
 
 /// What a time may be off from a whole second and still be one. A binary receiver's solution is a few ns off, and gpsd
 /// prints milliseconds; no receiver gives 250 solutions a second.

@@ -5,8 +5,8 @@ mod device;
 
 use std::collections::HashSet;
 
-use crate::event::Event;
-use crate::time::{Instant, Raw, Span};
+use crate::core::event::Event;
+use crate::core::time::{Instant, Raw, Span};
 
 use super::clock::Arrival;
 use super::lines::Line;

@@ -9,8 +9,8 @@
 //! but never has it from an NMEA receiver): that looks like any receiver that does not know them, and is left to the
 //! engine.
 
-use crate::event::{Bytes, Event, Report, Says};
-use crate::time::{Instant, Raw, Span, UtcSecond};
+use crate::core::event::{Bytes, Event, Report, Says};
+use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
 use super::burst::Burst;
 use super::clock::{Arrival, GpsdClock};

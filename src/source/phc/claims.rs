@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::error::{PhcError, PhcErrorKind};
-use crate::claim::{Claim, ClaimError};
+use crate::sys::claim::{Claim, ClaimError};
 use crate::sys::ptp::{PinState, Queue};
 
 /// Claims channel and pin; the whole clock where all who read it share one queue.

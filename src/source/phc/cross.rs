@@ -4,10 +4,10 @@
 use std::fmt;
 use std::io;
 
-use crate::event::CrossTs;
+use crate::core::event::CrossTs;
+use crate::core::time::{Instant, Phc, Raw, Span, Sys};
 use crate::sys::clock::raw_sys_pair;
 use crate::sys::ptp::{Bracket, Caps, Crosststamp, Ptp};
-use crate::time::{Instant, Phc, Raw, Span, Sys};
 
 /// Readings of which the narrowest counts.
 const READINGS: u32 = 3;

@@ -4,7 +4,7 @@
 //! (commit 7c571ac57d9d) the PTP core passed the flags on, and drivers that never looked at them granted everything;
 //! since then the core refuses strict requests for drivers that do not list what they support.
 
-use crate::event::Edges;
+use crate::core::event::Edges;
 use crate::sys::ptp::Request;
 
 /// What is known of a driver.

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use crate::event::Edge;
+use crate::core::event::Edge;
+use crate::core::time::Span;
 use crate::sys::ptp::Queue;
-use crate::time::Span;
 
 /// Edges after which it is judged whether some are missing.
 const JUDGED: usize = 20;
@@ -179,7 +179,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::time::Instant;
+    use crate::core::time::Instant;
 
     /// An edge that is read at once, by two clocks that do not agree.
     fn edge(phc_ns: i64, read_at_ns: i64) -> Edge {

@@ -1,6 +1,6 @@
 //! When the PHC's thread does what: cross timestamps around the edges, and the watchdog. Pure: it is given the time.
 
-use crate::time::{Instant, Raw, Span};
+use crate::core::time::{Instant, Raw, Span};
 
 /// A cross timestamp this long before an edge is expected, a second after the last one of its phase. Without it a change
 /// of a clock's rate and another one beside the edge may hide each other in a bracket of a second.
@@ -28,7 +28,7 @@ const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum Step {
+pub(crate) enum Step {
     /// Take a cross timestamp and call [`Schedule::cross_taken`].
     CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
@@ -39,7 +39,7 @@ pub(in crate::source) enum Step {
 
 /// When a cross timestamp is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum Delivery {
+pub(crate) enum Delivery {
     /// At once.
     Now,
     /// Together with the edge that is expected after it, or else with the next one taken: until then it only wakes the
@@ -49,7 +49,7 @@ pub(in crate::source) enum Delivery {
 
 /// The deadlines, all on `CLOCK_MONOTONIC_RAW`.
 #[derive(Debug)]
-pub(in crate::source) struct Schedule {
+pub(crate) struct Schedule {
     /// Cross timestamps to take before edges, in no order.
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
@@ -63,7 +63,7 @@ pub(in crate::source) struct Schedule {
 
 impl Schedule {
     /// The PHC was opened and armed now.
-    pub(in crate::source) fn new(now: Instant<Raw>) -> Self {
+    pub(crate) fn new(now: Instant<Raw>) -> Self {
         Self {
             before_edges: Vec::new(),
             idle: now,
@@ -75,7 +75,7 @@ impl Schedule {
 
     /// Edges of our channel were read now. The cross timestamp that follows at once is put off where too many were
     /// taken lately, never dropped.
-    pub(in crate::source) fn edges_read(&mut self, now: Instant<Raw>) {
+    pub(crate) fn edges_read(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG;
         self.idle = now; // the one that follows at once
         let expected = now + Span::SECOND - BEFORE_EDGE;
@@ -86,7 +86,7 @@ impl Schedule {
     }
 
     /// A cross timestamp was taken now, or tried.
-    pub(in crate::source) fn cross_taken(&mut self, now: Instant<Raw>) {
+    pub(crate) fn cross_taken(&mut self, now: Instant<Raw>) {
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
         self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
@@ -94,17 +94,17 @@ impl Schedule {
     }
 
     /// Pin and channel were set again now, or it was tried.
-    pub(in crate::source) fn rearmed(&mut self, now: Instant<Raw>) {
+    pub(crate) fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
     /// Pin and channel could not be set now, for something that ends.
-    pub(in crate::source) fn rearm_soon(&mut self, now: Instant<Raw>) {
+    pub(crate) fn rearm_soon(&mut self, now: Instant<Raw>) {
         self.rearm = now + Span::SECOND;
     }
 
     /// What to do now.
-    pub(in crate::source) fn next(&self, now: Instant<Raw>) -> Step {
+    pub(crate) fn next(&self, now: Instant<Raw>) -> Step {
         let before_edge = self.before_edges.iter().copied().min();
         let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
         if at <= now {

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::schedule::{Delivery, Schedule, Step};
 use super::{Phc, PhcConfig, PhcError, PhcErrorKind};
-use crate::event::{Event, SourceChange};
+use crate::core::event::{Event, SourceChange};
 use crate::source::thread::{Device, Link, Served, Stop};
 use crate::sys::clock::raw_now;
 use crate::sys::ptp::Woken;
@@ -136,7 +136,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Instant;
+    use crate::core::time::Instant;
 
     #[test]
     fn what_waits_for_an_edge_is_sent_with_it_in_order() {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::{KernelPps, PpsConfig, arm, cross_ts, setup};
-use crate::event::{Event, SourceChange};
+use crate::core::event::{Event, SourceChange};
+use crate::core::time::Span;
 use crate::source::error::SourceError;
 use crate::source::thread::{Device, Link, Served};
 use crate::sys::clock::raw_now;
-use crate::time::Span;
 
 /// The shortest time between two cross timestamps: noise on the line gives thousands of edges a second.
 const CROSS_GAP: Span = Span::from_millis(10);

@@ -4,9 +4,9 @@ use std::io;
 
 use super::node::Node;
 use super::{Capture, abi};
+use crate::core::time::Span;
 use crate::source::error::SourceError;
 use crate::sys::pps::{Mode, Params};
-use crate::time::Span;
 
 /// Both edges.
 pub(super) const BOTH: Mode = Mode(abi::CAPTURE_ASSERT | abi::CAPTURE_CLEAR);

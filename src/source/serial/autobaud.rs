@@ -11,8 +11,8 @@ use tracing::{info, warn};
 
 use super::byte_time;
 use super::port::is_near;
-use crate::event::{Bytes, Event};
-use crate::nmea::Framer;
+use crate::core::event::{Bytes, Event};
+use crate::core::nmea::Framer;
 use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::sys::tty::Tty;
 
@@ -212,7 +212,7 @@ fn odd(bytes: &Bytes) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Instant as TimeOf, Span};
+    use crate::core::time::{Instant as TimeOf, Span};
 
     fn bytes(ms: i64, data: &[u8]) -> Bytes {
         Bytes { read_at: TimeOf::from_nanos(ms * 1_000_000), byte_time: Span::ZERO, data: data.into() }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::class::name_of;
-use crate::processes;
+use crate::sys::processes;
 
 /// The number of the line discipline that stamps a port's pulse, linux/tty.h.
 const N_PPS: u8 = 18;

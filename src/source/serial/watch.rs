@@ -1,8 +1,8 @@
 //! Whether the receiver still speaks at the rate that was found.
 
-use crate::event::Bytes;
-use crate::nmea::Framer;
-use crate::time::{Instant, Raw, Span};
+use crate::core::event::Bytes;
+use crate::core::nmea::Framer;
+use crate::core::time::{Instant, Raw, Span};
 
 /// After this long without anything valid while bytes come, the rate is looked for again.
 const MISHEARD_AFTER: Span = Span::from_secs(5);

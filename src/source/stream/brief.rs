@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::event::{Bytes, Event};
+use crate::core::event::{Bytes, Event};
 use crate::source::feed::{self, Closed, End, Feed};
 use crate::sys::bytes::ByteFile;
 

@@ -14,14 +14,14 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::brief::{self, Said};
-use crate::event::{Bytes, Lost};
-use crate::processes;
+use crate::core::event::{Bytes, Lost};
+use crate::core::time::Span;
 use crate::source::error::SourceError;
 use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
 use crate::source::serial::holder::{self, Holder};
 use crate::sys::bytes::ByteFile;
 use crate::sys::flock;
-use crate::time::Span;
+use crate::sys::processes;
 
 /// How often it is looked whether another program reads it, too.
 const LOOK: Duration = Duration::from_secs(60);

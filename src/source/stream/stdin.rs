@@ -10,10 +10,10 @@ use std::thread::{Builder, sleep};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
-use crate::event::{Event, Lost};
+use crate::core::event::{Event, Lost};
+use crate::core::time::Span;
 use crate::source::error::SourceError;
 use crate::source::feed::{Closed, Feed, GATHER, READ_MAX, bytes_now};
-use crate::time::Span;
 
 /// What can never bring sentences as they are spoken is refused.
 pub(super) fn check() -> Result<(), SourceError> {

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::brief::{self, Said};
-use crate::event::Lost;
+use crate::core::event::Lost;
 use crate::source::feed::{Closed, Feed, RETRY};
 use crate::source::server::Server;
 use crate::sys::bytes::ByteFile;

@@ -1,8 +1,8 @@
 //! The thread without a device: what it does while there is none, and how it ends.
 
 use super::*;
+use crate::core::time::Instant;
 use crate::source::phc::{Phc, PhcConfig};
-use crate::time::Instant;
 
 fn absent() -> PhcConfig {
     PhcConfig { device: "/dev/ptp4095".into(), pin: None, channel: 0 }

@@ -1,6 +1,6 @@
 //! What goes into a PHC's ioctls and what comes out, as values that cannot be invalid.
 
-use crate::time::{Instant, Phc, Raw, Sys};
+use crate::core::time::{Instant, Phc, Raw, Sys};
 
 /// What a PHC can do (`PTP_CLOCK_GETCAPS`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

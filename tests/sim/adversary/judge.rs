@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use gnss2shm::engine::Engine;
-use gnss2shm::engine::guard::in_leap_window;
-use gnss2shm::envelope::Envelope;
-use gnss2shm::event::{Event, Sample, Verdict};
-use gnss2shm::source::simulator::scenario::Scenario;
-use gnss2shm::source::simulator::timeline::Timeline;
-use gnss2shm::source::simulator::world::World;
-use gnss2shm::time::{Instant, Span, UtcSecond};
+use gnss2shm::core::engine::Engine;
+use gnss2shm::core::engine::guard::in_leap_window;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::event::{Event, Sample, Verdict};
+use gnss2shm::core::time::{Instant, Span, UtcSecond};
+use gnss2shm::simulator::scenario::Scenario;
+use gnss2shm::simulator::timeline::Timeline;
+use gnss2shm::simulator::world::World;
 
 use super::worlds::{Genome, SECONDS};
 use crate::harness::{Judged, WRONG, ms};

@@ -1,7 +1,7 @@
 //! A world that fails is made as plain as it can be while it still fails in the same way.
 
-use gnss2shm::envelope::Envelope;
-use gnss2shm::source::simulator::scenario::Scenario;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::simulator::scenario::Scenario;
 
 use super::judge::judge;
 use super::worlds::Genome;

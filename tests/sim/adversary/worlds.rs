@@ -1,12 +1,12 @@
 //! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
 
-use gnss2shm::engine::Config;
-use gnss2shm::envelope::Envelope;
-use gnss2shm::source::simulator::draw::any_fault;
-use gnss2shm::source::simulator::envelope::Case;
-use gnss2shm::source::simulator::random::Random;
-use gnss2shm::source::simulator::scenario::{Fault, Scenario};
-use gnss2shm::time::Span;
+use gnss2shm::core::engine::Config;
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::draw::any_fault;
+use gnss2shm::simulator::envelope::Case;
+use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::scenario::{Fault, Scenario};
 
 /// How long a world lasts, in seconds.
 pub const SECONDS: i64 = 160;

@@ -1,11 +1,11 @@
 //! Which of gpsd's devices is followed, and whether it is there.
 
 use super::{Act, Followed, Session};
-use crate::event::{Event, Lost, SourceChange};
+use crate::core::event::{Event, Lost, SourceChange};
+use crate::core::time::{Instant, Raw};
 use crate::source::gpsd::clock::Arrival;
 use crate::source::gpsd::protocol::{self, Device};
 use crate::source::gpsd::timing::Timing;
-use crate::time::{Instant, Raw};
 
 impl Session<'_> {
     /// gpsd says which devices it has.

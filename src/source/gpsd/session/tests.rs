@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Lost, Report, Says, SourceChange};
+use crate::core::event::{Lost, Report, Says, SourceChange};
 
 const NOON: i64 = 1_795_176_000;
 const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;

@@ -1,0 +1,298 @@
+//! Which edge is on time. Edges of the last seconds are folded by the second; what repeats is a *track*, and the gaps
+//! between tracks say what the pulse looks like. The convention or a setting says where it starts.
+//!
+//! Nothing is remembered beyond the window: every answer is a function of the edges in it. Every edge that arrived
+//! counts, however well it could be dated. Parity means nothing: an edge belongs to a track because it meets its phase.
+
+use std::collections::VecDeque;
+
+use crate::core::engine::clock_map::Dated;
+use crate::core::event::{Contradiction, Edges as Grant, Reason};
+use crate::core::time::{Instant, Raw, Span};
+use tracks::{HITS, Track};
+
+mod tracks;
+
+/// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
+const CLUSTER: Span = Span::from_micros(50);
+/// ... and nearer than such a one was lately, by this much more: a pulse just as wide does not fall on either side by turns.
+const CLUSTER_AGAIN: Span = Span::from_micros(10);
+const CLUSTER_MOST: Span = Span::from_micros(70);
+/// The window: how long an edge is evidence, and how many clusters are kept.
+const WINDOW: Span = Span::from_secs(12);
+const KEPT: usize = 64;
+/// Three seconds in a row without an edge: a track is no longer seen, a pulse is absent.
+pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
+/// How long the other edge of a pair is waited for before it counts as lost.
+const LOST_AFTER: Span = Span::from_secs(5);
+/// From here on to a second less it the two gaps are too alike for the convention.
+const AMBIGUOUS_FROM: Span = Span::from_millis(450);
+/// Where both gaps miss the configured width by the same, but for this, it does not tell them apart.
+const AS_NEAR: Span = Span::from_millis(1);
+/// By so much the one of two edges has to be nearer than the other to where sentences put the pulse.
+const CLEARLY_NEARER: Span = Span::from_millis(100);
+/// Tracks nearer to each other than this are one edge that wanders.
+const ONE_PLACE: Span = Span::from_millis(1);
+/// Where more than one in so many edges is a stray one, they are noise.
+const STRAYS: usize = 3;
+/// Hits of a track that are enough, however many stray edges there are.
+const ENOUGH: usize = 6;
+/// Edges for this long, and no track: noise.
+const NOISE_AFTER: Span = Span::from_secs(8);
+
+/// Edges that came in one place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cluster {
+    pub(super) first: Dated,
+    pub(super) edges: usize,
+    pub(super) width: Span,
+}
+
+/// The edges of the last seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Edges {
+    width: Option<Span>,
+    /// What the driver grants.
+    pub(super) grant: Grant,
+    clusters: VecDeque<Cluster>,
+    last: Option<Instant<Raw>>,
+    /// Since when edges come without a longer pause.
+    since: Instant<Raw>,
+    pulse: Pulse,
+}
+
+/// The on-time edge, as found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnTime {
+    /// The measured width of the pulse; `None` where only one edge is seen.
+    pub width: Option<Span>,
+    /// When it came last.
+    pub(super) last: Instant<Raw>,
+    /// When it came first within the window.
+    pub(super) since: Instant<Raw>,
+    /// The second on `CLOCK_MONOTONIC_RAW`.
+    pub(super) period: Span,
+}
+
+/// How far the pulse is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pulse {
+    /// No edge for some seconds.
+    #[default]
+    Absent,
+    /// Edges come; the on-time one is not settled.
+    Measuring,
+    /// The on-time edge is known.
+    Settled(OnTime),
+    /// The edges cannot be trusted, and the gaps that show it.
+    Refused(Reason, Option<Contradiction>),
+}
+
+/// What an edge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The on-time edge.
+    OnTime(Dated),
+    /// An edge of a pulse whose on-time edge is not settled.
+    Unsettled,
+    /// The other edge; or one in the on-time place with fewer edges than usual so far, or more: a short pulse is torn.
+    OffTime,
+    /// On no track.
+    Stray,
+    /// Not later than the edge before it: delivered again.
+    Stale,
+}
+
+/// What tells apart two edges that are about half a second apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hint {
+    /// How far the system clock may be off, where it is an independent check.
+    pub(super) system: Option<Span>,
+    /// Where the configured delay puts the pulse that the last sentences name.
+    pub(super) sentences: Option<Instant<Raw>>,
+    /// When the on-time edge came last, where sentences have confirmed its second.
+    pub(super) confirmed: Option<Instant<Raw>>,
+}
+
+impl Edges {
+    /// No edge so far; `width` is the configured pulse width.
+    pub fn new(width: Option<Span>) -> Self {
+        Self { width, ..Self::default() }
+    }
+
+    /// Forgets all edges.
+    pub fn reset(&mut self) {
+        *self = Self { grant: self.grant, ..Self::new(self.width) };
+    }
+
+    /// Takes an edge. They come in the order of their timestamps.
+    pub fn add(&mut self, edge: Dated, hint: Hint) -> Found {
+        if self.last.is_some_and(|last| edge.raw <= last) {
+            return Found::Stale;
+        }
+        if self.last.is_none_or(|last| edge.raw - last > SEEN_WITHIN) {
+            self.since = edge.raw;
+        }
+        self.last = Some(edge.raw);
+        let lately = self.clusters.iter().rev().skip(1).take(4).filter(|cluster| cluster.edges > 1);
+        let reach = lately.map(|cluster| cluster.width + CLUSTER_AGAIN).fold(CLUSTER, Span::max).min(CLUSTER_MOST);
+        match self.clusters.back_mut() {
+            Some(open) if edge.raw - open.first.raw <= reach => {
+                open.edges += 1;
+                open.width = edge.raw - open.first.raw;
+            }
+            _ => {
+                if self.clusters.len() == KEPT {
+                    self.clusters.pop_front();
+                }
+                self.clusters.push_back(Cluster { first: edge, edges: 1, width: Span::ZERO });
+            }
+        }
+        self.clusters.retain(|cluster| edge.raw - cluster.first.raw <= WINDOW);
+        self.judge(edge.raw, hint)
+    }
+
+    /// How far the pulse is understood at `now`.
+    pub fn view(&self, now: Instant<Raw>) -> Pulse {
+        match (self.pulse, self.last) {
+            (_, None) => Pulse::Absent,
+            (_, Some(last)) if now - last > SEEN_WITHIN => Pulse::Absent,
+            // A pair's other edge may lag behind by most of a second: a pulse that stops is absent, not measured again.
+            (Pulse::Settled(on_time), _) if now - on_time.last > SEEN_WITHIN + Span::SECOND => Pulse::Measuring,
+            (pulse, Some(_)) => pulse,
+        }
+    }
+
+    fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
+        let tracks = tracks::fold(&self.clusters);
+        let (seen, rivals): (Vec<&Track>, Vec<&Track>) =
+            tracks.iter().partition(|track| track.is_found() && now - track.last() <= SEEN_WITHIN);
+        self.pulse = match self.choose(now, &seen, hint) {
+            // One of these may be the pulse's edge, lost now and then, and one of those none of it.
+            Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|track| track.has_rival(rival))) => {
+                self.unsettled(now, LOST_AFTER, Reason::NotOneHertz)
+            }
+            Pulse::Settled(on_time) if self.is_noisy(&tracks, &seen, on_time.since) => {
+                self.unsettled(now, NOISE_AFTER, Reason::Noise)
+            }
+            pulse => pulse,
+        };
+        let newest = |track: &&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
+        let Some(track) = tracks.iter().find(newest) else { return Found::Stray };
+        let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
+        match self.clusters.back() {
+            Some(newest) if track.last() == on_time.last && newest.edges == track.usual() => {
+                Found::OnTime(newest.first)
+            }
+            _ => Found::OffTime,
+        }
+    }
+
+    fn choose(&self, now: Instant<Raw>, seen: &[&Track], hint: Hint) -> Pulse {
+        match *seen {
+            [] => self.unsettled(now, NOISE_AFTER, Reason::Noise),
+            [lone] => self.choose_lone(now, lone),
+            // Of a NIC that timestamps one edge, a second one is another pulse's.
+            [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
+            [a, b] if a.is_blurred(b) => Pulse::Measuring,
+            [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
+            [_, _] => self.unsettled(now, LOST_AFTER, Reason::EdgeLost),
+            [..] => Pulse::Refused(why_too_many(seen), None),
+        }
+    }
+
+    /// Whether so many edges since then are on no track that one more could be on a track by chance, or that they could
+    /// be what is left of one.
+    fn is_noisy(&self, tracks: &[Track], seen: &[&Track], since: Instant<Raw>) -> bool {
+        let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
+        let found: usize = tracks.iter().filter(|track| track.is_found()).map(|track| track.hits_since(since)).sum();
+        let fewest = seen.iter().map(|track| track.hits_since(since)).min();
+        found * STRAYS < all * (STRAYS - 1) || fewest < Some((HITS + all - found).min(ENOUGH))
+    }
+
+    /// What is waited for at first, and is refused after a while.
+    fn unsettled(&self, now: Instant<Raw>, patience: Span, why: Reason) -> Pulse {
+        if now - self.since > patience { Pulse::Refused(why, None) } else { Pulse::Measuring }
+    }
+
+    /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
+    fn choose_lone(&self, now: Instant<Raw>, lone: &Track) -> Pulse {
+        match (lone.usual(), self.grant) {
+            (2, Grant::Both | Grant::Unknown) => match (lone.width(), self.width) {
+                (None, _) => Pulse::Refused(Reason::Ringing, None),
+                (Some(seen), Some(width)) if (seen - width).abs() > closeness(width) => {
+                    Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(lone, seen)))
+                }
+                (width, _) => Pulse::Settled(lone.on_time(width)),
+            },
+            (1, Grant::RisingOnly) => Pulse::Settled(lone.on_time(None)),
+            _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
+            (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),
+            (1, Grant::Unknown) => Pulse::Refused(Reason::LoneEdge, None),
+            // Also of a NIC that timestamps one edge: two in one place are no short pulse there.
+            _ => Pulse::Refused(Reason::Ringing, None),
+        }
+    }
+
+    /// Two edges a second: the on-time one starts the configured width, or else the shorter gap.
+    fn choose_of_pair(&self, a: &Track, b: &Track, hint: Hint) -> Pulse {
+        let (from_a, from_b) = (a.gap_to(b), b.gap_to(a));
+        let is_first = match self.width {
+            None if from_a.min(from_b) >= AMBIGUOUS_FROM => hint.choose(a, b),
+            None => Some(from_a < from_b),
+            Some(width) => {
+                let (miss_a, miss_b) = ((from_a - width).abs(), (from_b - width).abs());
+                if miss_a.min(miss_b) > closeness(width) {
+                    return Pulse::Refused(Reason::WidthMismatch, Some(self.gaps(a, from_a)));
+                }
+                if (miss_a - miss_b).abs() <= AS_NEAR { hint.choose(a, b) } else { Some(miss_a < miss_b) }
+            }
+        };
+        let (on_time, width) = match is_first {
+            Some(true) => (a, from_a),
+            Some(false) => (b, from_b),
+            None => return Pulse::Refused(Reason::AmbiguousWidth, Some(self.gaps(a, from_a))),
+        };
+        // Where one of them is two edges, it may be a short pulse, and the other none of it.
+        match (a.usual(), b.usual()) {
+            (1, 1) => Pulse::Settled(on_time.on_time(Some(width))),
+            _ => Pulse::Refused(Reason::Ringing, None),
+        }
+    }
+
+    fn gaps(&self, track: &Track, gap: Span) -> Contradiction {
+        Contradiction::Width { configured: self.width, measured: [gap, track.period - gap] }
+    }
+}
+
+impl Hint {
+    /// Whether the first of two edges is on time, where one of them fits and the other does not.
+    fn choose(self, a: &Track, b: &Track) -> Option<bool> {
+        let by_system = self.system.and_then(|max_error| {
+            let agrees = |track: &Track| track.sys_phase().is_some_and(|phase| phase.abs() <= max_error);
+            (agrees(a) != agrees(b)).then(|| agrees(a))
+        });
+        let nearer = |at: Instant<Raw>| {
+            let (from_a, from_b) = (a.distance(at), b.distance(at));
+            ((from_a - from_b).abs() > CLEARLY_NEARER).then_some(from_a < from_b)
+        };
+        let [by_sentences, by_count] = [self.sentences, self.confirmed].map(|at| at.and_then(nearer));
+        by_sentences.or(by_system).or(by_count)
+    }
+}
+
+/// How near a measured width must be to the configured one: to 5 ms and a twentieth of it.
+fn closeness(width: Span) -> Span {
+    Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
+}
+
+/// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.
+fn why_too_many(seen: &[&Track]) -> Reason {
+    let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < ONE_PLACE;
+    let is_first = |(n, track): &(usize, &&Track)| !seen.iter().take(*n).any(|other| near(track, other));
+    let places = seen.iter().enumerate().filter(is_first).count();
+    if places > 2 { Reason::NotOneHertz } else { Reason::UnevenPulse }
+}
+
+#[cfg(test)]
+mod tests;

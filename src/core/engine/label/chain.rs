@@ -1,0 +1,105 @@
+//! The sequence of the names that a receiver gives to seconds, whenever they come.
+
+use crate::core::engine::guard;
+use crate::core::time::{Instant, Raw, Span, UtcSecond};
+
+/// Names that come nearer together than this follow each other: none between them was missed.
+const TOGETHER: Span = Span::from_millis(1_600);
+/// Bursts this far apart are of different seconds.
+const APART: Span = Span::from_millis(500);
+
+/// How the names ran since the label was confirmed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::core::engine) enum Names {
+    /// One second after the other: the receiver has not changed its mind.
+    RunOn,
+    /// The same, but for so many seconds the line was silent: what follows is late by them, or was corrected by them.
+    Gap(i64),
+    /// They stepped by this many seconds in all, and none was missed there.
+    Stepped(i64),
+    /// Names were missed where they stepped.
+    Unknown,
+}
+
+impl Names {
+    /// Whether a label that changes so comes of sentences that are late now: the names do not say so much. A receiver
+    /// that steps where no leap second can be may be another one, and its delay as well. After a silence it is a
+    /// correction where the delay is the same as before.
+    pub(in crate::core::engine) fn is_late(self, change: i64, over_leap: bool, same_delay: bool) -> bool {
+        match self {
+            Self::RunOn => change < 0,
+            Self::Gap(seconds) => change < 0 && !over_leap && !(same_delay && change == -seconds),
+            Self::Stepped(seconds) => over_leap && change < seconds,
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// The last name, and how they ran to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::core::engine) struct Chain {
+    last: Option<(UtcSecond, Instant<Raw>)>,
+    stepped: i64,
+    /// The last step, and the name that came by it.
+    last_step: Option<(i64, UtcSecond)>,
+    gap: i64,
+    /// What names were missed in between is not known.
+    pub(in crate::core::engine) is_broken: bool,
+    /// When the first burst after the last name began, whatever is in it.
+    heard: Option<Instant<Raw>>,
+}
+
+impl Chain {
+    pub(in crate::core::engine) fn add(&mut self, utc: UtcSecond, at: Instant<Raw>) {
+        let Some((name, before)) = self.last.replace((utc, at)) else { return };
+        let named = utc.posix().saturating_sub(name.posix());
+        let (seconds, _) = (at - before).nearest(Span::SECOND);
+        let spoke = self.heard.take().is_some_and(|heard| at - heard > APART);
+        match named {
+            1 if at - before <= TOGETHER => {}
+            _ if named == seconds => {}
+            _ if at - before <= TOGETHER => self.step(named - 1),
+            1 if !spoke => self.gap += seconds - 1,
+            _ => self.is_broken = true,
+        }
+    }
+
+    /// A burst began then, or goes on.
+    pub(in crate::core::engine) fn hear(&mut self, began: Instant<Raw>) {
+        if self.last.is_some_and(|(_, last)| began - last > APART) {
+            self.heard.get_or_insert(began);
+        }
+    }
+
+    /// A second 60 stands between its neighbors, however many sentences name it.
+    pub(in crate::core::engine) fn leap_second(&mut self, at: Instant<Raw>) {
+        let Some((name, last)) = self.last.as_mut().filter(|(_, last)| at - *last > APART) else { return };
+        let (seconds, _) = (at - *last).nearest(Span::SECOND);
+        (*name, *last) = (name.plus(seconds - 1), at);
+        self.step(-1);
+    }
+
+    fn step(&mut self, seconds: i64) {
+        self.stepped = self.stepped.saturating_add(seconds);
+        self.last_step = self.last.map(|(name, _)| (seconds, name));
+    }
+
+    /// Whether the names stepped so at the last time before `utc` at which a leap second may come, or since.
+    pub(in crate::core::engine) fn has_shown(&self, change: i64, utc: UtcSecond) -> bool {
+        self.last_step.is_some_and(|(by, at)| by == change && !guard::is_past_leap_window(at.plus(guard::REACH), utc))
+    }
+
+    /// The label is confirmed: what came before has no meaning.
+    pub(in crate::core::engine) fn confirmed(&mut self) {
+        (self.stepped, self.gap, self.is_broken) = (0, 0, false);
+    }
+
+    pub(in crate::core::engine) fn names(&self) -> Names {
+        match (self.is_broken, self.stepped) {
+            (true, _) => Names::Unknown,
+            (false, 0) if self.gap > 0 => Names::Gap(self.gap),
+            (false, 0) => Names::RunOn,
+            (false, seconds) => Names::Stepped(seconds),
+        }
+    }
+}

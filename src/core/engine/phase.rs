@@ -1,0 +1,189 @@
+//! The pulse as it is counted: a phase on `CLOCK_MONOTONIC_RAW` and a number for each second; and whether the pulse has
+//! lain still, which is what tells a pulse that a receiver steers from one that runs free.
+
+use std::collections::VecDeque;
+
+use crate::core::engine::edges::OnTime;
+use crate::core::time::{Instant, Phc, Raw, Span};
+
+/// An edge counts while it lies this near to where the count puts it, reading errors apart: the receiver's own noise.
+const JITTER: Span = Span::from_micros(5);
+/// After so many edges in another place, that is where the pulse is.
+const TO_MOVE: u32 = 3;
+/// A pulse that moved by no more than this may have crept there, and its rate from before is still evidence.
+const CREEP: Span = Span::from_micros(200);
+/// Without an edge for this long the count ends.
+const KEPT_FOR: Span = Span::from_secs(64);
+/// Hits that make the settled rate, ...
+const SETTLED: usize = 48;
+/// ... which is not one before it was taken over so many seconds, ...
+const TO_SETTLE: i64 = 16;
+/// ... and the newest hits that are compared with it.
+const NEW: usize = 5;
+/// By more than this against both oscillators, a pulse runs free. Both of them change less within a minute.
+const FREE_PPM: i64 = 1;
+/// A rate that the pulse left longer ago than this is no longer evidence: then both oscillators have changed.
+const OUTDATED: Span = Span::from_secs(120);
+/// By how much a pulse may leave the count for each second without one.
+const WANDER: Span = Span::from_nanos(250);
+/// A hit that is less certain than this makes no rate, as all of a kernel PPS device are.
+const COARSE: Span = Span::from_micros(8);
+/// What reading the clocks is good to, where it is as good as can be.
+const READING: Span = Span::from_nanos(300);
+
+/// The count of the pulse.
+#[derive(Clone, Debug, Default)]
+pub struct Phase {
+    /// Hits at the settled rate, ...
+    settled: VecDeque<Hit>,
+    /// ... the line of those before the pulse crept away, ...
+    before: Option<Line>,
+    /// ... and the newest, which are not among them yet.
+    new: VecDeque<Hit>,
+    /// The second on `CLOCK_MONOTONIC_RAW`.
+    pub(super) period: Span,
+    /// The count's first moment, on the far side of which nothing is known.
+    pub(super) since: Instant<Raw>,
+    /// Edges in a row that were not where the count puts them.
+    off: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    index: i64,
+    raw: Instant<Raw>,
+    phc: Instant<Phc>,
+    error: Span,
+}
+
+/// How a pulse follows those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// Where the count puts it, but for this.
+    InPhase(i64, Span),
+    /// Where the count puts it; but it runs free.
+    RunsFree(i64),
+    /// Somewhere else: not the pulse, or one that moves.
+    Off,
+    /// It is the first of a new count; the pulse moved there from another place then.
+    Anew(Option<Instant<Raw>>),
+}
+
+impl Phase {
+    /// Takes the on-time edge.
+    pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Follows {
+        let raw = on_time.last;
+        let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
+        let mut before = None;
+        if let Some(last) = last {
+            let (seconds, miss) = (raw - last.raw).nearest(self.period);
+            let allowed = JITTER + last.error + error + WANDER.times(seconds);
+            // A pulse that runs free leaves the newest hits' line slowly; the last one may have been a stray edge.
+            let nearest = miss.abs().min((miss - self.median_miss(last)).abs());
+            if seconds > 0 && nearest <= allowed {
+                (self.off, self.period) = (0, on_time.period);
+                let index = last.index.saturating_add(seconds);
+                let runs_free = self.add(Hit { index, raw, phc, error });
+                return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index, miss.abs()) };
+            }
+            self.off += 1;
+            if self.off < TO_MOVE {
+                return Follows::Off;
+            }
+            before = self.settled().filter(|_| miss.abs() <= CREEP);
+        }
+        let moved = last.map(|last| on_time.since.max(last.raw));
+        *self = Self { before, period: on_time.period, since: on_time.since, ..Self::default() };
+        self.new.push_back(Hit { index: 0, raw, phc, error });
+        Follows::Anew(moved)
+    }
+
+    /// How far most of the newest hits lie from where the last one puts them.
+    fn median_miss(&self, last: Hit) -> Span {
+        let miss = |hit: &Hit| (hit.raw - last.raw) - self.period.times(hit.index - last.index);
+        let mut misses: Vec<Span> = self.new.iter().map(miss).collect();
+        misses.sort_unstable();
+        misses.get(misses.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// Adds a hit; says whether the newest ones leave the settled rate on both oscillators.
+    fn add(&mut self, hit: Hit) -> bool {
+        self.new.push_back(hit);
+        if self.settled().is_some_and(|line| hit.raw - line.end.raw > OUTDATED) {
+            (self.settled, self.before) = (VecDeque::new(), None);
+        }
+        let runs_free = self.departs(|hit| hit.raw.nanos()) && self.departs(|hit| hit.phc.nanos());
+        if self.new.len() > NEW
+            && let Some(hit) = self.new.pop_front()
+            && !runs_free
+            && hit.error <= COARSE
+        {
+            if self.settled.len() == SETTLED {
+                self.settled.pop_front();
+            }
+            self.settled.push_back(hit);
+        }
+        runs_free
+    }
+
+    /// The hits of the settled rate, if they are enough. A rate that hangs on one hit far from the others is none.
+    fn settled(&self) -> Option<Line> {
+        let span = TO_SETTLE..=2 * self.settled.len() as i64;
+        Line::through(&self.settled).filter(|line| span.contains(&line.seconds())).or(self.before)
+    }
+
+    /// Whether the newest hits leave the settled rate, on one clock.
+    fn departs(&self, on: impl Fn(&Hit) -> i64) -> bool {
+        let (Some(old), Some(new)) = (self.settled(), Line::through(&self.new)) else { return false };
+        let (off, allowed) = old.off([&new.start, &new.end], &on);
+        let (bent, straight) = old.off([&old.start, &old.middle], &on);
+        // What is no line itself has no rate.
+        new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(3)
+    }
+
+    /// When the pulse came last.
+    pub fn last(&self) -> Option<Instant<Raw>> {
+        self.new.back().map(|hit| hit.raw)
+    }
+
+    /// The count of the last pulse at or before `raw`, and how long before.
+    pub fn before(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
+        let last = self.new.back()?;
+        let (n, rest) = (raw - last.raw).div_rem(self.period);
+        Some((last.index.saturating_add(n), rest))
+    }
+
+    /// The count of the pulse nearest to `raw`, and how far `raw` is after it.
+    pub fn nearest(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
+        let last = self.new.back()?;
+        let (n, rest) = (raw - last.raw).nearest(self.period);
+        Some((last.index.saturating_add(n), rest))
+    }
+}
+
+/// Hits at one rate.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: Hit,
+    middle: Hit,
+    end: Hit,
+}
+
+impl Line {
+    fn through(hits: &VecDeque<Hit>) -> Option<Self> {
+        Some(Self { start: *hits.front()?, middle: *hits.get(hits.len() / 2)?, end: *hits.back()? })
+    }
+
+    fn seconds(&self) -> i64 {
+        self.end.index - self.start.index
+    }
+
+    /// What the time between two hits differs from this line's rate by, on one clock, and what it may.
+    fn off(&self, [from, to]: [&Hit; 2], on: impl Fn(&Hit) -> i64) -> (Span, Span) {
+        let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
+        let (whole, seconds) = (self.seconds(), to.index - from.index);
+        let expected = span(&self.start, &self.end).scaled(Span::from_nanos(seconds), Span::from_nanos(whole));
+        let known = (self.start.error + self.end.error).times(seconds).per(whole) + from.error + to.error;
+        (span(from, to) - expected, Span::SECOND.times(seconds).ppm(FREE_PPM) + READING + known)
+    }
+}

@@ -1,0 +1,143 @@
+//! A line that has come to its end: what it says or why it is not used, and how many came to which end.
+
+use std::fmt;
+
+use super::{LINE_MAX, Sentence};
+use crate::core::foreign::{self, Foreign};
+use crate::core::time::{Instant, Raw};
+
+/// A line that has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its printable characters, from `$` on; where it was broken off, those up to there.
+    pub text: &'a str,
+    /// When its first byte began on the line.
+    pub first_byte: Instant<Raw>,
+    /// What it says, or why it is not used.
+    pub read: Result<Sentence, Refusal>,
+}
+
+/// Why a line is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No `*` and two hexadecimal digits at the end.
+    NoChecksum,
+    /// The checksum is another one.
+    WrongChecksum {
+        /// What the line says.
+        said: u8,
+        /// What its bytes give.
+        computed: u8,
+    },
+    /// Longer than any sentence.
+    TooLong,
+    /// A byte that is not printable ASCII, in the middle.
+    Unprintable(u8),
+    /// A new sentence or frame begins in the middle.
+    CutOff,
+    /// The time of day does not exist or is not written as one.
+    Time,
+    /// The date does not exist or is not written as one.
+    Date,
+}
+
+impl Refusal {
+    /// The short name for programs.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NoChecksum => "no-checksum",
+            Self::WrongChecksum { .. } => "wrong-checksum",
+            Self::TooLong => "too-long",
+            Self::Unprintable(_) => "unprintable",
+            Self::CutOff => "cut-off",
+            Self::Time => "malformed-time",
+            Self::Date => "malformed-date",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChecksum => f.write_str("it has no checksum"),
+            Self::WrongChecksum { said, computed } => {
+                write!(f, "its checksum says {said:02X}, its bytes give {computed:02X}")
+            }
+            Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
+            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is not printable ASCII"),
+            Self::CutOff => f.write_str("another message begins within it"),
+            Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
+            Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
+        }
+    }
+}
+
+/// What came of the bytes so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Lines with a right checksum.
+    pub sentences: u64,
+    /// Lines whose checksum is missing or wrong.
+    pub bad_checksum: u64,
+    /// Lines broken off: too long, a byte that is not printable ASCII, or a new `$` in the middle.
+    pub broken: u64,
+    /// Sentences with a right checksum and a time or date that does not exist.
+    pub malformed: u64,
+    /// Frames of u-blox's binary protocol with a right checksum.
+    pub frames: u64,
+    /// What is not a sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
+    foreign: [u64; Foreign::ALL.len()],
+}
+
+impl LineCounts {
+    /// Whatever had a right checksum, and so was sent at the rate at which it was heard.
+    pub fn understood(&self) -> u64 {
+        let told = |foreign: &Foreign| !matches!(foreign, Foreign::Gpsd | Foreign::Damaged);
+        self.sentences + Foreign::ALL.into_iter().filter(told).map(|foreign| self.of(foreign)).sum::<u64>()
+    }
+
+    /// Lines that did not come whole.
+    pub fn damaged(&self) -> u64 {
+        self.bad_checksum + self.broken
+    }
+
+    /// How many of these came.
+    pub fn of(&self, foreign: Foreign) -> u64 {
+        match foreign {
+            Foreign::Ubx => self.frames,
+            other => self.foreign.get(other as usize).copied().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn add_foreign(&mut self, foreign: Foreign) {
+        if let Some(count) = self.foreign.get_mut(foreign as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn add(&mut self, text: &str, read: &Result<Sentence, Refusal>) {
+        match read {
+            Ok(_) => self.sentences += 1,
+            Err(Refusal::Time | Refusal::Date) => {
+                self.sentences += 1;
+                self.malformed += 1;
+            }
+            Err(Refusal::NoChecksum | Refusal::WrongChecksum { .. }) => {
+                self.bad_checksum += 1;
+                if foreign::reads_like_a_sentence(text) {
+                    self.add_foreign(Foreign::Damaged);
+                }
+            }
+            Err(Refusal::TooLong | Refusal::Unprintable(_) | Refusal::CutOff) => self.broken += 1,
+        }
+    }
+}
+
+impl Foreign {
+    /// What came between two counts of one framer.
+    pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
+        Self::ALL.into_iter().find(|foreign| now.of(*foreign) > before.of(*foreign))
+    }
+}

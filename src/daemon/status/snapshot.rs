@@ -1,0 +1,176 @@
+//! What `gnss2shm status` shows, as one object: the line that goes over the status socket.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::event::Reason;
+use crate::core::time::Span;
+
+/// How things stand. Ages and times are in ms, everything that is measured is in ns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Version of the program that answers.
+    pub version: String,
+    /// The state.
+    pub state: String,
+    /// The state in the words of other programs: `LOCKED`, `HOLDOVER`, `FREERUN`.
+    pub sync: String,
+    /// When it became the state, by the system clock, UTC.
+    pub since: String,
+    /// For how long it has been the state.
+    pub for_ms: i64,
+    /// Short name of the reason why nothing is published.
+    pub reason: Option<String>,
+    /// The reason's sentence, for the operator.
+    pub sentence: Option<String>,
+    /// The two values that contradict each other, where that is the reason.
+    pub contradiction: Option<String>,
+    /// What is wrong of pulse and receiver besides that reason.
+    #[serde(default)]
+    pub besides: Vec<ReasonView>,
+    /// Whether programs that need the time may rely on it.
+    pub gate: GateView,
+    /// The receiver's half.
+    pub receiver: ReceiverView,
+    /// The pulse's half.
+    pub pulse: PulseView,
+    /// The last sample.
+    pub sample: Option<SampleView>,
+    /// Samples so far.
+    pub samples: u64,
+    /// Pulses, edges and sentences not used so far, by reason.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// A reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonView {
+    /// Its short name.
+    pub reason: String,
+    /// Its sentence, for the operator.
+    pub sentence: String,
+}
+
+impl From<Reason> for ReasonView {
+    fn from(reason: Reason) -> Self {
+        Self { reason: reason.key().into(), sentence: reason.sentence().into() }
+    }
+}
+
+/// The gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateView {
+    /// Whether it is open.
+    pub open: bool,
+    /// For how long it has been so.
+    pub for_ms: i64,
+}
+
+/// The receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverView {
+    /// Where its sentences come from.
+    pub source: String,
+    /// Whether that is open.
+    pub open: bool,
+    /// How often it was opened.
+    pub opened: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Sentences with a right checksum so far.
+    pub sentences: u64,
+    /// Lines that are no sentence, so far.
+    pub broken: u64,
+    /// Age of the last byte, or of the last word of gpsd.
+    pub last_byte_ms: Option<i64>,
+    /// Age of the last sentence that named a valid second.
+    pub last_time_ms: Option<i64>,
+    /// Sentence delay, pulse to first byte.
+    pub delay_ns: Option<i64>,
+}
+
+/// The pulse.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulseView {
+    /// Where its edges come from.
+    pub source: String,
+    /// Whether that is open.
+    pub open: bool,
+    /// How often it was opened.
+    pub opened: u64,
+    /// How often pin and channel were set again, because no edge came.
+    pub rearmed: u64,
+    /// Edges so far.
+    pub edges: u64,
+    /// Age of the last edge when it was read.
+    pub last_edge_ms: Option<i64>,
+    /// Whether it is known which edge is on time.
+    pub settled: bool,
+    /// Measured pulse width; none where only one edge is seen.
+    pub width_ns: Option<i64>,
+    /// Window of the last cross timestamp.
+    pub cross_window_ns: Option<i64>,
+}
+
+/// A sample.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleView {
+    /// The UTC second that the on-time edge marks.
+    pub second: String,
+    /// How far UTC is ahead of the system clock.
+    pub offset_ns: i64,
+    /// Bound of the error of that.
+    pub error_ns: i64,
+    /// Leap second announced for the end of the day: `none`, `insert`, `delete`.
+    pub leap: String,
+    /// Age of the sample.
+    pub age_ms: i64,
+}
+
+/// As people read it.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |ms: i64| Span::from_millis(ms);
+        let ago = |age: Option<i64>| age.map_or("never".into(), |age| format!("{} ago", ms(age)));
+        let presence = |open| if open { "" } else { ", not there" };
+        writeln!(f, "state      {} ({}) since {}", self.state, self.sync, self.since)?;
+        if let Some(sentence) = &self.sentence {
+            writeln!(f, "reason     {sentence}")?;
+        }
+        if let Some(figures) = &self.contradiction {
+            writeln!(f, "figures    {figures}")?;
+        }
+        for ReasonView { sentence, .. } in &self.besides {
+            writeln!(f, "besides    {sentence}")?;
+        }
+        match &self.sample {
+            Some(SampleView { second, offset_ns, error_ns, leap, age_ms }) => writeln!(
+                f,
+                "sample     {second}, offset {offset_ns:+} ns, error below {error_ns} ns, leap {leap}, {} ago",
+                ms(*age_ms)
+            )?,
+            None => writeln!(f, "sample     none yet")?,
+        }
+        let PulseView { source, open, edges, last_edge_ms, settled, width_ns, .. } = &self.pulse;
+        let edge = match (settled, width_ns) {
+            (false, _) => "on-time edge not known".into(),
+            (true, None) => "on time is the only edge".into(),
+            (true, Some(width)) => format!("on time is the edge that starts {}", Span::from_nanos(*width)),
+        };
+        writeln!(f, "pulse      {source}{}: {edge}, {edges} edges, last {}", presence(*open), ago(*last_edge_ms))?;
+        let ReceiverView { source, open, sentences, broken, last_time_ms, delay_ns, .. } = &self.receiver;
+        let delay = delay_ns.map_or("delay not known".into(), |delay| format!("delay {}", Span::from_nanos(delay)));
+        let presence = presence(*open);
+        writeln!(
+            f,
+            "receiver   {source}{presence}: {delay}, {sentences} sentences, {broken} broken lines, last time {}",
+            ago(*last_time_ms)
+        )?;
+        let gate = if self.gate.open { "open" } else { "closed" };
+        writeln!(f, "gate       {gate} for {}", ms(self.gate.for_ms))?;
+        write!(f, "counters   {} samples", self.samples)?;
+        self.rejected.iter().try_for_each(|(reason, times)| write!(f, ", {times} x {reason}"))
+    }
+}

@@ -1,0 +1,210 @@
+//! Worlds of the envelope by chance: the one place where they are drawn.
+
+use std::ops::Range;
+
+use crate::core::envelope::Envelope;
+use crate::core::event::{Announced, Leap};
+use crate::core::time::{Date, Span, UtcSecond};
+use crate::simulator::envelope::{Case, NOISE, PAUSE, SYS_DRIFT, held_back, receiver};
+use crate::simulator::random::Random;
+use crate::simulator::scenario::{
+    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
+};
+
+/// Kinds of faults. Crosstalk is not drawn: where it begins while samples come, one may be wrong.
+const KINDS: u64 = 30;
+/// Most faults of a world, but for those that come together.
+const FAULTS: i64 = 6;
+/// A day at the end of which a leap second may come.
+const LAST_OF_DECEMBER: Date = match Date::new(2026, 12, 31) {
+    Some(date) => date,
+    None => Date::from_days(0),
+};
+/// A day on which nothing happens.
+const QUIET: Date = match Date::new(2026, 11, 20) {
+    Some(date) => date,
+    None => Date::from_days(0),
+};
+
+fn ms(n: i64) -> Span {
+    Span::from_millis(n)
+}
+
+fn whole_ms(span: Span) -> i64 {
+    span.nanos() / 1_000_000
+}
+
+/// One of everything that can go wrong within the envelope, of random size.
+pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<Fault> {
+    // A jump of the delay stays within the envelope.
+    let [least, most] = Envelope::DELAY.map(|end| end - scenario.delay);
+    let jump = random.between(whole_ms(least.max(-Envelope::DELAY_JUMP)), whole_ms(most.min(Envelope::DELAY_JUMP)));
+    let length = (when.end - when.start).max(1);
+    let stall = ms(random.between(50, 2_000));
+    let mut until = when.end;
+    let kinds = match random.below(KINDS) {
+        0 => vec![FaultKind::EdgeLoss(random.between(1, 300) as u32)],
+        1 => vec![FaultKind::Glitches(random.between(1, 200) as u32)],
+        2 => vec![FaultKind::NoPulse],
+        3 => vec![FaultKind::PulseShift(ms(random.between(1, 999))), FaultKind::NoFix],
+        4 => vec![FaultKind::LateEdges(ms(random.between(1, whole_ms(Envelope::EDGES_LATE))))],
+        5 => vec![FaultKind::StaleEdges(random.between(1, 300) as u32)],
+        6 => vec![FaultKind::NoSentences],
+        7 => vec![FaultKind::SentenceLoss(random.between(1, 500) as u32)],
+        8 => vec![FaultKind::Corruption(random.between(1, 20) as u32)],
+        9 => vec![FaultKind::NoFix],
+        10 => vec![FaultKind::DelayJump(ms(jump))],
+        11 => vec![FaultKind::DelayRamp(Span::from_nanos(jump * 1_000_000 / length))],
+        12 => vec![FaultKind::PhcStep(Span::from_nanos(random.between(-37_000_000_000, 37_000_000_000)))],
+        13 => vec![FaultKind::PhcRate(random.between(-100, 100))],
+        14 => vec![FaultKind::SysStep(Span::from_nanos(random.between(-2_000_000_000, 2_000_000_000)))],
+        15 => vec![FaultKind::SysStep(Span::from_nanos(random.between(-200_000, 200_000)))],
+        16 => vec![FaultKind::SysRate(random.between(-Envelope::SLEW_PPM, Envelope::SLEW_PPM))],
+        17 => vec![FaultKind::DoubleEdges(random.between(1, 1_000) as u32)],
+        18 => vec![FaultKind::PhcWalk(random.between(1, 2_000))],
+        19 => {
+            until = when.start + 4;
+            vec![FaultKind::NicReset]
+        }
+        20 => vec![FaultKind::Stall(SimThread::Phc, stall)],
+        21 => {
+            // More than two late sentences in a row look like a receiver that is a second late.
+            until = when.start + 2;
+            vec![FaultKind::Stall(SimThread::Reader, stall)]
+        }
+        22 => vec![FaultKind::Stall(SimThread::PulseEvents, stall)],
+        23 => vec![FaultKind::Stall(SimThread::SentenceEvents, stall)],
+        24 => {
+            let ends = [PulseEnd::Rising, PulseEnd::Falling, PulseEnd::Both];
+            let end = random.one_of(&ends, PulseEnd::Both);
+            vec![FaultKind::Ringing(end, Span::from_nanos(random.between(200, 45_000)))]
+        }
+        25 => {
+            let ends = [PulseEnd::Rising, PulseEnd::Falling];
+            let permille = random.one_of(&[300, 700, 950, 1_000], 1_000);
+            vec![FaultKind::PolarityLoss(random.one_of(&ends, PulseEnd::Rising), permille)]
+        }
+        26 => vec![FaultKind::PhcServo(random.between(1, Envelope::SERVO_PPM), ms(random.between(0, 999)))],
+        27 => vec![FaultKind::PhcNudge(Span::from_micros(random.between(1, 200)), ms(random.between(0, 999)))],
+        // Without a fix a receiver names what its own clock says.
+        28 => vec![FaultKind::WrongSecond(random.between(-100_000, 100_000)), FaultKind::NoFix],
+        _ => {
+            let ppm = random.one_of(&[500, 83_000, Envelope::SLEW_PPM], 500);
+            let after = if random.happens(500) {
+                Span::from_micros(random.between(-12_000, 12_000))
+            } else {
+                ms(random.between(0, 999))
+            };
+            vec![FaultKind::SysServo(random.between(1, ppm), after)]
+        }
+    };
+    kinds.into_iter().map(|kind| Fault { from: when.start, until, kind }).collect()
+}
+
+/// A receiver, a NIC and a machine somewhere in the envelope; nothing goes wrong yet.
+pub fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
+    let baud = random.one_of(&[4_800, 9_600, 38_400, 115_200, 921_600], 9_600);
+    // A servo that went astray leaves the PHC at its limit.
+    let phc_most = if random.happens(100) { Envelope::PHC_PPM - 100 } else { 900 };
+    let sys_max_error = random.happens(300).then(|| ms(random.between(25, 150)));
+    let sys_ahead = match sys_max_error {
+        Some(max_error) => random.within(max_error - SYS_DRIFT),
+        None => Span::from_secs(random.between(-1_000_000_000, 1_000_000_000)),
+    };
+    let edges = random.one_of(&[SimEdges::Both, SimEdges::Both, SimEdges::One], SimEdges::Both);
+    let polarity = match edges {
+        SimEdges::Both => random.one_of(&[Polarity::ActiveHigh, Polarity::ActiveLow], Polarity::ActiveHigh),
+        SimEdges::One => Polarity::ActiveHigh,
+    };
+    let mut scenario = Scenario {
+        delay: ms(random.between(whole_ms(Envelope::DELAY[0]), whole_ms(Envelope::DELAY[1]))),
+        jitter: ms(random.between(0, whole_ms(Envelope::JITTER))),
+        spread: random.one_of(&[Spread::Even, Spread::Normal, Spread::Wander], Spread::Even),
+        baud,
+        pace: random.one_of(&[Pace::Line, Pace::Line, Pace::AtOnce, Pace::WholeLines], Pace::Line),
+        width: Span::from_micros(
+            random.one_of(&[1, 10, 49, 55, 100, 1_000, 20_000, 100_000, 200_000, 449_000], 100_000),
+        ),
+        polarity,
+        edges,
+        phc_ppm: random.between(-phc_most, phc_most),
+        system_ppm: random.between(-Envelope::OSCILLATOR_PPM, Envelope::OSCILLATOR_PPM),
+        sys_ahead,
+        sys_max_error,
+        noise: Span::from_nanos(random.between(0, NOISE.nanos())),
+        sentences: any_sentences(random, baud),
+        seed,
+        ..Scenario::default()
+    };
+    scenario.delay = scenario.delay.min(Envelope::DELAY[1] - held_back(&scenario));
+    let paused = Scenario { pause: ms(random.between(0, whole_ms(PAUSE))), ..scenario.clone() };
+    let is_inside = receiver(&paused).is_ok() && random.happens(200);
+    if is_inside { paused } else { scenario }
+}
+
+/// A set of sentences that the line can carry, in one of the orders that receivers send them in.
+fn any_sentences(random: &mut Random, baud: u32) -> Vec<SimSentence> {
+    use SimSentence::{Gga, GgaInvalid, GllAhead, GnsPlain, Gsa, Rmc, Zda, ZdaAhead};
+    let sets = [
+        &[Rmc, Zda, Gga, Gsa][..],
+        &[Gga, Gsa, Rmc, Zda],
+        &[Gga, Gsa, Zda],
+        &[Zda, Rmc],
+        &[Gsa, Rmc],
+        &[Rmc, Gga, ZdaAhead],
+        &[ZdaAhead, Rmc],
+        &[Rmc, GnsPlain, GllAhead],
+        &[Rmc, GgaInvalid],
+    ];
+    let set = random.one_of(&sets, &[Rmc]);
+    if baud < 9_600 { vec![Rmc] } else { set.to_vec() }
+}
+
+/// One world in ten comes to the end of December, with or without a leap second.
+fn any_beginning(random: &mut Random, scenario: &mut Scenario, seconds: i64) -> UtcSecond {
+    if !random.happens(100) {
+        return UtcSecond::from_civil(QUIET, 86_390);
+    }
+    let (day, before) = (LAST_OF_DECEMBER, random.between(20, seconds * 4 / 5));
+    let shapes = [
+        (None, Leap::None),
+        (Some((before - 1, LeapShape::Sixty)), Leap::Insert),
+        (Some((before - 1, LeapShape::Doubled59)), Leap::Insert),
+        (Some((before - 1, LeapShape::Doubled00)), Leap::Insert),
+        (Some((before - 2, LeapShape::Deleted)), Leap::Delete),
+    ];
+    let (shape, leap) = random.one_of(&shapes, (None, Leap::None));
+    scenario.leap = shape;
+    // The simulated system clock knows of no leap second: it would not be right after one.
+    scenario.sys_max_error = scenario.sys_max_error.filter(|_| shape.is_none());
+    scenario.announced = (random.happens(500) && leap != Leap::None).then_some(Announced { day, leap });
+    UtcSecond::from_civil(day, 0).plus(86_400 - before)
+}
+
+impl Envelope {
+    /// The world of a seed, with faults that begin within so many seconds.
+    pub fn draw(seed: u64, seconds: i64) -> Case {
+        let mut random = Random::new(seed);
+        let scenario = any_scenario(&mut random, seed);
+        let mut case = Case { first: UtcSecond::from_posix(0), scenario };
+        case.first = any_beginning(&mut random, &mut case.scenario, seconds);
+        for _ in 0..random.between(1, FAULTS) {
+            // Starting is hardest where something is wrong from the start.
+            let from = if random.happens(300) { 0 } else { random.between(0, seconds * 9 / 10) };
+            let when = from..from + random.between(1, seconds / 10);
+            let faults = any_fault(&mut random, &case.scenario, when);
+            // What would mean something else beside the faults that are there is left out.
+            let with = case.with(faults);
+            case = if Self::contains(&with).is_ok() { with } else { case };
+        }
+        case
+    }
+}
+
+impl Case {
+    fn with(&self, faults: Vec<Fault>) -> Self {
+        let mut case = self.clone();
+        case.scenario.faults.extend(faults);
+        case
+    }
+}

@@ -1,0 +1,173 @@
+//! What a receiver sends, and how its delay spreads.
+
+use crate::core::time::{NANOS, Span, UtcSecond};
+use crate::simulator::random::Random;
+
+/// How the sentence delay spreads about its mean. Nothing lies beyond the greatest deviation; a constant delay is one
+/// whose greatest deviation is zero. Ramps and jumps are faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Evenly.
+    Even,
+    /// Normally: three standard deviations are the greatest one.
+    Normal,
+    /// It wanders: from second to second by up to an eighth of the greatest deviation.
+    Wander,
+}
+
+impl Spread {
+    /// The next deviation, of at most `most`, after the `last` one.
+    pub fn next(self, random: &mut Random, most: Span, last: Span) -> Span {
+        let next = match self {
+            Self::Even => random.within(most),
+            // Twelve even ones have two greatest deviations as their standard deviation.
+            Self::Normal => {
+                Span::from_nanos((0..12).map(|_| random.within(most).nanos()).fold(0, i64::saturating_add) / 6)
+            }
+            Self::Wander => last + random.within(Span::from_nanos(most.nanos() / 8)),
+        };
+        next.min(most).max(Span::ZERO - most)
+    }
+}
+
+/// A kind of receiver, as its users know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// What it is called.
+    pub name: &'static str,
+    /// Pulse to the end of the first sentence, on average: below zero where that comes before its pulse.
+    pub end: Span,
+    /// Greatest deviation from it.
+    pub jitter: Span,
+    /// How the deviations spread.
+    pub spread: Spread,
+    /// Bits a second on the line.
+    pub baud: u32,
+    /// Which sentences it sends, in this order.
+    pub sentences: &'static [SimSentence],
+}
+
+/// The kinds of receivers whose delays are known from reports: those that need no setting first.
+pub const MODELS: [Model; 10] = {
+    use SimSentence::{Gga, Gsa, Rmc, Zda};
+    use Spread::{Even, Normal, Wander};
+    const fn model(
+        name: &'static str,
+        end: [i64; 2],
+        spread: Spread,
+        baud: u32,
+        sentences: &'static [SimSentence],
+    ) -> Model {
+        let [end, jitter] = end;
+        Model { name, end: Span::from_millis(end), jitter: Span::from_millis(jitter), spread, baud, sentences }
+    }
+    [
+        model("u-blox", [115, 85], Wander, 38_400, &[Rmc, Gga, Gsa, Zda]),
+        model("SiRF", [417, 85], Even, 4_800, &[Gga, Gsa, Rmc]),
+        model("MTK3339", [500, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
+        model("any that sends NMEA", [222, 10], Normal, 9_600, &[Rmc, Gga]),
+        model("Brandywine", [750, 5], Normal, 9_600, &[Rmc]),
+        model("Zodiac", [1_239, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
+        model("old Garmin", [1_200, 20], Normal, 4_800, &[Rmc]),
+        model("Z3801", [-965, 5], Normal, 19_200, &[Rmc]),
+        model("RFTG", [-663, 5], Normal, 9_600, &[Rmc]),
+        model("TAIP", [-175, 5], Normal, 4_800, &[Rmc]),
+    ]
+};
+
+impl Model {
+    /// Pulse to first byte, on average.
+    pub fn delay(&self) -> Span {
+        let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
+        let bytes = self.sentences.first().map_or(0, |sentence| sentence.text(shown).len() as i64);
+        self.end - Span::from_nanos(10 * NANOS / i64::from(self.baud)).times(bytes)
+    }
+}
+
+/// A sentence that the simulated receiver can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimSentence {
+    /// Time, date, status.
+    Rmc,
+    /// Time and date.
+    Zda,
+    /// Time and quality.
+    Gga,
+    /// Satellites used: no time.
+    Gsa,
+    /// ZDA of the second after: some receivers send it ahead.
+    ZdaAhead,
+    /// GLL of the second after.
+    GllAhead,
+    /// A GNS without modes, which says nothing of validity.
+    GnsPlain,
+    /// A GGA without a fix, as of a second system, beside the others' fix.
+    GgaInvalid,
+}
+
+/// What a receiver shows of a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The second; of a leap second, the one before it.
+    pub utc: UtcSecond,
+    /// Whether it is shown as `:60`.
+    pub is_sixty: bool,
+    /// Whether it claims a fix.
+    pub has_fix: bool,
+}
+
+impl SimSentence {
+    /// The sentence that shows this, with checksum and line end.
+    pub fn text(self, shown: Shown) -> String {
+        let (sod, (year, month, day)) = (shown.utc.second_of_day(), shown.utc.date().ymd());
+        let second = sod % 60 + u32::from(shown.is_sixty);
+        let time = format!("{:02}{:02}{second:02}.00", sod / 3_600, sod / 60 % 60);
+        let place = "4807.03810,N,01131.00000,E";
+        let body = match (self, shown.has_fix) {
+            (Self::Rmc, true) => {
+                format!("GNRMC,{time},A,{place},0.01,0.0,{day:02}{month:02}{:02},,,A", year.rem_euclid(100))
+            }
+            (Self::Rmc, false) => format!("GNRMC,{time},V,,,,,,,{day:02}{month:02}{:02},,,N", year.rem_euclid(100)),
+            (Self::Zda, _) => format!("GNZDA,{time},{day:02},{month:02},{year:04},00,00"),
+            (Self::ZdaAhead, _) => {
+                let next = shown.utc.plus(1);
+                return Self::Zda.text(Shown { utc: next, ..shown });
+            }
+            (Self::GllAhead, _) => {
+                let ahead = shown.utc.plus(1).second_of_day();
+                let time = format!("{:02}{:02}{:02}.00", ahead / 3_600, ahead / 60 % 60, ahead % 60);
+                format!("GNGLL,{place},{time},A,A")
+            }
+            (Self::GnsPlain, _) => format!("GPGNS,{time},{place},,12,0.70,545.4,46.9,,"),
+            (Self::GgaInvalid, _) => format!("GLGGA,{time},,,,,0,00,99.99,,,,,,"),
+            (Self::Gga, true) => format!("GNGGA,{time},{place},1,12,0.70,545.4,M,46.9,M,,"),
+            (Self::Gga, false) => format!("GNGGA,{time},,,,,0,00,99.99,,,,,,"),
+            (Self::Gsa, _) => "GNGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.20,0.70,0.98".to_owned(),
+        };
+        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+        format!("${body}*{sum:02X}\r\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deviations_spread_as_they_are_called() {
+        let most = Span::from_millis(90);
+        for (spread, rms) in [(Spread::Even, 49..55), (Spread::Normal, 28..32), (Spread::Wander, 10..91)] {
+            let (mut random, mut last, mut squares) = (Random::new(1), Span::ZERO, 0);
+            for _ in 0..10_000 {
+                let next = spread.next(&mut random, most, last);
+                assert!(next.abs() <= most, "{spread:?}: {next}");
+                let step = (next - last).abs();
+                assert!(spread != Spread::Wander || step <= Span::from_nanos(most.nanos() / 8), "{step}");
+                squares += (next.nanos() / 1_000_000).pow(2);
+                last = next;
+            }
+            let measured = (squares / 10_000).isqrt();
+            assert!(rms.contains(&measured), "{spread:?}: RMS {measured} ms");
+        }
+    }
+}

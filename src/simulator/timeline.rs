@@ -1,0 +1,191 @@
+//! The simulated world as a stream of events in virtual time, for tests: hours in milliseconds.
+
+use std::collections::BTreeMap;
+
+use crate::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
+use crate::core::time::{Instant, Phc, Raw, Span};
+use crate::simulator::agenda::{Act, agenda};
+use crate::simulator::random::Random;
+use crate::simulator::scenario::{Pace, SimThread};
+use crate::simulator::threads::Threads;
+use crate::simulator::world::{Second, World};
+use crate::source::phc::schedule::{Schedule, Step};
+
+/// Bracket of a cross timestamp; its readings err by up to half of it.
+const WINDOW: Span = Span::from_nanos(400);
+/// From a wake-up of the PHC's thread to the cross timestamp that it takes.
+const WAKE_TO_CROSS: Span = Span::from_micros(15);
+/// Seconds that are generated ahead: a burst may reach into the seconds after its own.
+const AHEAD: i64 = 4;
+
+/// The kernel is asked about the system clock this often, in seconds.
+const WITNESS_EVERY: i64 = 8;
+
+/// Events in the order in which they reach the engine: that of the times at which they were captured, unless threads
+/// stall.
+#[derive(Debug)]
+pub struct Timeline {
+    world: World,
+    threads: Threads,
+    random: Random,
+    /// The PHC's thread: what it does next, the time by which it has got there, and the edges in its queue.
+    schedule: Schedule,
+    phc_at: Instant<Raw>,
+    edges: BTreeMap<(Instant<Raw>, u64), Instant<Phc>>,
+    /// By when they are delivered, when they were due to be captured, and when they were made.
+    queue: BTreeMap<(Instant<Raw>, Instant<Raw>, u64), Event>,
+    made: u64,
+    seconds: i64,
+}
+
+impl Timeline {
+    /// The events of this world, from one second before its first pulse on.
+    pub fn new(world: World) -> Self {
+        let random = Random::new(world.scenario().seed ^ 0x7151);
+        let threads = Threads::new(&world);
+        let start = world.pulse_number(-1);
+        let mut timeline = Self {
+            world,
+            threads,
+            random,
+            schedule: Schedule::new(start),
+            phc_at: start,
+            edges: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            made: 0,
+            seconds: 0,
+        };
+        let promise = timeline.world.scenario().edges.promise();
+        let max_error = timeline.world.scenario().sys_max_error;
+        timeline.add(start, start, Event::Witness(Witness { raw: start, max_error }));
+        timeline.add(start, start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
+        for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
+            timeline.add(start, start, Event::Source { raw: start, change });
+        }
+        timeline
+    }
+
+    /// The simulated truth.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How wrong a sample is: against the system time at which its second truly began; `None` where no such second
+    /// begins.
+    pub fn error(&self, sample: &Sample) -> Option<Span> {
+        self.world.pulse(sample.label).map(|pulse| sample.at - self.world.sys(pulse))
+    }
+
+    /// The number of the second that is generated next: a little ahead of the events.
+    pub fn generated(&self) -> i64 {
+        self.seconds
+    }
+
+    /// The next event.
+    pub fn next_event(&mut self) -> Event {
+        loop {
+            let complete_until = self.world.pulse_number(self.seconds - AHEAD);
+            if let Some(entry) = self.queue.first_entry()
+                && self.seconds > AHEAD
+                && entry.key().0 < complete_until
+            {
+                let event = entry.remove();
+                return self.read_together(event);
+            }
+            let second = self.world.second(self.seconds);
+            self.seconds += 1;
+            self.generate(&second);
+            // No edge of a second comes before the pulse of the one before it.
+            self.run_phc(second.pulse);
+        }
+    }
+
+    fn generate(&mut self, second: &Second) {
+        for (at, act) in agenda(&self.world, second) {
+            match act {
+                Act::Pulse(number) => {
+                    self.add(at, at, Event::Tick { raw: at });
+                    if number % WITNESS_EVERY == 0 {
+                        let max_error = self.world.scenario().sys_max_error;
+                        self.add(at, at, Event::Witness(Witness { raw: at, max_error }));
+                    }
+                }
+                Act::Edge(phc) => {
+                    self.made += 1;
+                    self.edges.insert((at, self.made), phc);
+                }
+                Act::Bytes(data) => {
+                    let byte_time = match self.world.scenario().pace {
+                        Pace::Line | Pace::AtOnce => self.world.byte_time(),
+                        Pace::WholeLines => Span::ZERO,
+                    };
+                    let read_at = self.threads.runs(SimThread::Reader, at);
+                    let delivered = self.threads.runs(SimThread::SentenceEvents, read_at);
+                    self.add(delivered, at, Event::Bytes(Bytes { read_at, byte_time, data }));
+                }
+            }
+        }
+    }
+
+    /// Runs the PHC's thread until then, by the schedule of the real one.
+    fn run_phc(&mut self, until: Instant<Raw>) {
+        loop {
+            match self.schedule.next(self.phc_at) {
+                Step::CrossTs(_) => {
+                    self.cross(self.phc_at + WAKE_TO_CROSS);
+                    self.schedule.cross_taken(self.phc_at);
+                }
+                Step::Rearm => self.schedule.rearmed(self.phc_at), // what it cures is a fault of the world
+                Step::Wait(span) => {
+                    let queued = self.edges.first_key_value().map(|(&(at, _), _)| at);
+                    let due = queued.map_or(self.phc_at + span, |at| at.max(self.phc_at).min(self.phc_at + span));
+                    let wakes = self.threads.runs(SimThread::Phc, due);
+                    if wakes >= until {
+                        return;
+                    }
+                    self.phc_at = wakes;
+                    self.read_edges();
+                }
+            }
+        }
+    }
+
+    fn read_edges(&mut self) {
+        let read_at = self.phc_at;
+        while let Some(entry) = self.edges.first_entry()
+            && entry.key().0 <= read_at
+        {
+            let (at, _) = *entry.key();
+            let phc = entry.remove();
+            self.schedule.edges_read(read_at);
+            self.add(self.threads.runs(SimThread::PulseEvents, read_at), at, Event::Edge(Edge { phc, read_at }));
+        }
+    }
+
+    fn cross(&mut self, raw: Instant<Raw>) {
+        let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
+        let cross = CrossTs { phc: self.world.phc(raw + err), sys: self.world.sys(raw), raw, window: WINDOW };
+        self.add(self.threads.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
+    }
+
+    /// Bytes that one read returns are one event: those that had arrived when a stalled thread got to them.
+    fn read_together(&mut self, event: Event) -> Event {
+        let Event::Bytes(mut bytes) = event else { return event };
+        let mut data = Vec::from(std::mem::take(&mut bytes.data));
+        while let Some(entry) = self.queue.first_entry()
+            && let Event::Bytes(more) = entry.get()
+            && more.read_at == bytes.read_at
+        {
+            data.extend_from_slice(&more.data);
+            entry.remove();
+        }
+        bytes.data = data.into();
+        Event::Bytes(bytes)
+    }
+
+    /// `due` keeps events in order that are delivered together.
+    fn add(&mut self, delivered: Instant<Raw>, due: Instant<Raw>, event: Event) {
+        self.made += 1;
+        self.queue.insert((delivered, due, self.made), event);
+    }
+}

@@ -1,0 +1,129 @@
+//! What was found, as the file for `gnss2shm run --config` and as the line for chrony.conf.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Findings;
+use crate::config::GPSD_UNITS;
+use crate::source::gpsd::GpsdConfig;
+use crate::source::phc::{PhcConfig, Pin};
+use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::{Baud, SerialConfig};
+use crate::source::stream::StreamConfig;
+
+/// The unit of the SHM refclock to use: 0, or beside a gpsd, which writes its own samples to that one, another.
+pub fn unit(found: &Findings) -> u8 {
+    if found.gpsd.is_some() { GPSD_UNITS } else { 0 }
+}
+
+/// The line for chrony.conf.
+pub fn chrony(unit: u8) -> String {
+    format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS\n")
+}
+
+/// What to do with both, in the order that has the SHM segment there before chronyd: where they were written to, if
+/// they were.
+pub fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
+    let run = match settings {
+        Some(path) => match instance(path) {
+            Some(name) => format!("systemctl enable --now gnss2shm@{name}"),
+            None => format!("gnss2shm run --config {}", path.display()),
+        },
+        None => "put the settings into a file (--write FILE does), run gnss2shm run --config FILE".into(),
+    };
+    let line = if chrony.is_some() { "" } else { "put the line into chrony.conf, " };
+    format!("{run}; then {line}restart chronyd")
+}
+
+/// The instance of the service that reads this file.
+fn instance(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let is_its = path.parent() == Some(Path::new("/etc/gnss2shm")) && path.extension().is_some_and(|end| end == "toml");
+    is_its.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+/// The settings, as TOML. Nothing is said that `run` finds out by itself.
+pub fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
+    let mut text = String::from("# Found by gnss2shm probe.\n");
+    let _never_fails = match receiver {
+        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(baud) }) => {
+            write!(text, "[serial]\ndevice = {}\nbaud = {baud}\n", quoted(device))
+        }
+        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Auto }) => {
+            write!(text, "[serial]\ndevice = {}\nbaud = \"auto\"\n", quoted(device))
+        }
+        ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
+            let device = device.as_ref().map_or_else(String::new, |device| {
+                format!(
+                    "device = {}
+",
+                    quoted(device)
+                )
+            });
+            write!(text, "[gpsd]\nserver = {}\n{device}", quoted(&server.to_string()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
+            write!(text, "[tcp]\nserver = {}\n", quoted(&server.to_string()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => {
+            write!(text, "[fifo]\npath = {}\n", quoted(&path.to_string_lossy()))
+        }
+        ReceiverConfig::Stream(StreamConfig::Stdin) => write!(text, "[stdin]\nenabled = true\n"),
+    };
+    let PhcConfig { device, pin, channel } = pulse;
+    let pin = match pin {
+        Some(Pin::Name(name)) => format!("pin = {}\n", quoted(name)),
+        Some(Pin::Index(index)) => format!("pin = {index}\n"),
+        None => String::new(),
+    };
+    let device = quoted(device);
+    let _never_fails = write!(text, "\n[phc]\ndevice = {device}\n{pin}channel = {channel}\n\n[shm]\nunit = {unit}\n");
+    text
+}
+
+/// A basic string of TOML; JSON's escapes are among its own.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{File, Given, Settings};
+    use crate::source::pulse::PulseConfig;
+
+    #[test]
+    fn run_reads_back_what_was_found() {
+        let serial = |device: &str, baud| ReceiverConfig::Serial(SerialConfig { device: device.into(), baud });
+        let gpsd = |device: Option<&str>| {
+            ReceiverConfig::Gpsd(GpsdConfig { device: device.map(str::to_owned), ..GpsdConfig::default() })
+        };
+        let phc = |device: &str, pin| PhcConfig { device: device.into(), pin, channel: 1 };
+        for (receiver, pulse) in [
+            (serial("/dev/ttyS1", Baud::Rate(115_200)), phc("eth0", Some(Pin::Name("SDP0".into())))),
+            (serial("/dev/gnss0", Baud::default()), phc("/dev/ptp1", None)),
+            (serial("/dev/a \"quoted\\name\"", Baud::Auto), phc("eth0", Some(Pin::Index(3)))),
+            (gpsd(Some("/dev/ttyS1")), phc("eth0", Some(Pin::Name("SDP1".into())))),
+            (gpsd(None), phc("eth0", None)),
+        ] {
+            let text = toml(&receiver, &pulse, 8);
+            let file = File::parse("found", &text).unwrap_or_else(|why| panic!("{why} in {text}"));
+            let read = Settings::new(Given::default(), Some(&file)).unwrap();
+            assert_eq!((read.receiver, read.pulse, read.shm), (receiver, PulseConfig::Phc(pulse), Some(8)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_comes_next_starts_the_instance_whose_settings_were_written() {
+        let next = |settings: &str| next(Some(Path::new(settings)), Some(Path::new("chrony.line")));
+        assert_eq!(next("/etc/gnss2shm/roof.toml"), "systemctl enable --now gnss2shm@roof; then restart chronyd");
+        assert_eq!(next("/tmp/roof.toml"), "gnss2shm run --config /tmp/roof.toml; then restart chronyd");
+        let by_hand = super::next(None, None);
+        assert!(by_hand.contains("--write FILE") && by_hand.contains("line into chrony.conf"), "{by_hand}");
+    }
+
+    #[test]
+    fn the_line_for_chrony_is_the_one_that_readme_gives() {
+        assert!(include_str!("../../../README.md").contains(&chrony(0)));
+    }
+}
