@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::core::duration::parse_span;
 use crate::core::printable::Printable;
 use crate::core::time::Span;
+use crate::sys::error::{OpenError, Problem};
 use crate::sys::reader::Reader;
 
 mod decode;
@@ -103,6 +104,25 @@ exit_codes! {
     NoPermission = 77,
     /// The configuration is wrong (`EX_CONFIG`).
     Config = 78,
+}
+
+impl From<Problem> for ExitCode {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Wrong => Self::Config,
+            Problem::Unsupported | Problem::Taken => Self::Unavailable,
+            Problem::NotThere => Self::NoInput,
+            Problem::Denied => Self::NoPermission,
+            Problem::NotCreated => Self::CannotCreate,
+            Problem::Failed => Self::Os,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::new(error.problem.into(), error.to_string())
+    }
 }
 
 impl Failure {

@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod claim;
 pub mod clock;
 pub mod clock_set;
+pub mod error;
 pub mod ethtool;
 pub mod eventfd;
 pub mod flock;
