@@ -6,12 +6,12 @@
 mod adversary;
 mod bursts;
 mod envelope;
+mod envelope_document;
 mod faults;
 mod garbage;
 pub mod harness;
 mod hostile;
 mod pulses;
-mod readme;
 mod seen;
 mod stabilise;
 mod states;

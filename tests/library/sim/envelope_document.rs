@@ -1,4 +1,4 @@
-//! README.md's envelope quotes the figures of [`Envelope`], and no others; what is drawn lies inside it.
+//! docs/envelope.md quotes the figures of [`Envelope`], and no others; what is drawn lies inside it.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ fn in_us(span: Span) -> i64 {
 }
 
 #[test]
-fn readme_quotes_the_figures_of_the_envelope_and_no_others() {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("The envelope:\n").unwrap();
+fn the_document_quotes_the_figures_of_the_envelope_and_no_others() {
+    let document = include_str!("../../../docs/envelope.md");
+    let (_, rest) = document.split_once("The envelope:\n").unwrap();
     let (section, _) = rest.split_once("\n\n").unwrap();
     let mut section = section.split_whitespace().collect::<Vec<_>>().join(" ");
     let [delay, width] = [Envelope::DELAY, Envelope::WIDTH];
@@ -40,7 +40,7 @@ fn readme_quotes_the_figures_of_the_envelope_and_no_others() {
         format!("slewed by up to {} %", Envelope::SLEW_PPM / 10_000),
         format!("an oscillator up to {} ppm off", Envelope::OSCILLATOR_PPM),
     ] {
-        assert!(section.contains(&phrase), "README.md's envelope does not say: {phrase}");
+        assert!(section.contains(&phrase), "docs/envelope.md does not say: {phrase}");
         section = section.replacen(&phrase, "", 1);
     }
     assert!(!section.contains(|c: char| c.is_ascii_digit()), "figures that the envelope does not have: {section}");
