@@ -22,7 +22,5 @@ pub mod ptp;
 pub mod reader;
 pub mod signal;
 pub mod sysv_shm;
-pub mod tcp;
-pub mod timerfd;
 pub mod trusted;
 pub mod tty;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libc::{c_uint, ptp_clock_time};
+use rustix::event::PollFlags;
 
 use super::eventfd::{EventFd, poll, readable};
 use super::interrupt::Interrupt;
@@ -125,14 +126,14 @@ impl Ptp {
         unsafe { ioctl(&self.0, abi::MASK_EN_SINGLE, &raw mut channel) }.map(|()| Queue::Own)
     }
 
-    /// Sleeps until events are queued, the bell is rung, or `time` (rounded up to milliseconds) is over. The bell wins.
+    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins.
     pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        let [events, rung] = poll([readable(self.0.as_raw_fd()), bell.readable()], time)?;
-        Ok(match (rung, events) {
-            (0, 0) => Woken::Timeout,
-            (0, libc::POLLIN) => Woken::Events,
-            (0, _) => Woken::Gone,
-            (_, _) => Woken::Rung,
+        let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
+        Ok(match events {
+            _ if !rung.is_empty() => Woken::Rung,
+            PollFlags::IN => Woken::Events,
+            _ if events.is_empty() => Woken::Timeout,
+            _ => Woken::Gone,
         })
     }
 

@@ -1,16 +1,12 @@
-//! Who has a serial port or a FIFO: the processes that have it open or locked, and the kernel's console, by what /proc
-//! shows of them.
+//! Who else has a serial port or a FIFO: the processes that have it open, by proc(5), and the kernel's console.
 
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::class::name_of;
+use super::port::name_of;
 use crate::sys::processes;
-
-/// The number of the line discipline that stamps a port's pulse, linux/tty.h.
-const N_PPS: u8 = 18;
 
 /// A process that has it open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,34 +16,9 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    pub(crate) fn new(pid: u32) -> Self {
-        Self { pid, command: processes::program(pid).unwrap_or_default() }
-    }
-
     /// The name of its program.
     pub(crate) fn command(&self) -> &str {
         &self.command
-    }
-
-    /// How to be rid of it.
-    fn cure(&self, device: &str) -> String {
-        match self.command.as_str() {
-            "gpsd" => {
-                "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd".into()
-            }
-            "ModemManager" => {
-                "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev".into()
-            }
-            "agetty" | "getty" | "login" => format!(
-                "disable the console on it (systemctl disable --now serial-getty@{}), and remove console= from the kernel's command line",
-                name_of(Path::new(device))
-            ),
-            "brltty" => {
-                "stop it (systemctl stop brltty), or remove the package, which takes USB adapters for Braille displays"
-                    .into()
-            }
-            _ => "stop it".into(),
-        }
     }
 }
 
@@ -58,55 +29,70 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The other processes that have this device open and may read of it. Of other users' processes only root sees that.
+/// The other processes that have this device open and may read from it. Only root sees those of other users.
 pub(crate) fn holders(device: &str) -> Vec<Holder> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
-    // What is elsewhere may be on a server that does not answer: asking for more than its name would block.
-    let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
-    let is_it = |fd: &Path| is_device(fd) && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number);
-    let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd));
-    let holders = processes::others().filter(has_open).map(|pid| (pid, Holder::new(pid)));
-    holders
-        .filter(|(pid, holder)| !only_stamps(holder.command(), command_line(*pid).split('\0')))
-        .map(|(_, holder)| holder)
-        .collect()
+    // Outside of /dev it may be on a server that does not answer: to ask for more than the link's name would block.
+    let mut found = having_open(|fd| {
+        fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"))
+            && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number)
+    });
+    found.retain(|holder| {
+        let line = fs::read(format!("/proc/{}/cmdline", holder.pid)).unwrap_or_default();
+        !only_stamps(&holder.command, String::from_utf8_lossy(&line).split('\0'))
+    });
+    found
 }
 
-/// The arguments of a process, each ended by a zero byte, `proc_pid_cmdline(5)`.
-fn command_line(pid: u32) -> String {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&line).into_owned()
+/// The other processes that only read this FIFO. One that also writes keeps it open for the writers.
+pub(crate) fn readers(fifo: &Path) -> Vec<Holder> {
+    let Ok(path) = fs::canonicalize(fifo) else { return Vec::new() };
+    // The mode of the link is that of the descriptor, proc_pid_fd(5).
+    let is_read = |fd: &Path| fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400);
+    having_open(|fd| is_read(fd) && fs::read_link(fd).is_ok_and(|name| name == path))
 }
 
-/// Whether this is ldattach(8) with the line discipline that stamps the port's pulse: it keeps the port open and reads
-/// nothing of it. The arguments begin with its name.
+/// The other processes with such a descriptor, named by its link in /proc.
+fn having_open(is_it: impl Fn(&Path) -> bool) -> Vec<Holder> {
+    let fds = |pid| fs::read_dir(PathBuf::from(format!("/proc/{pid}/fd"))).into_iter().flatten().flatten();
+    let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd.path()));
+    let named = |pid| Holder { pid, command: processes::program(pid).unwrap_or_default() };
+    processes::others().filter(has_open).map(named).collect()
+}
+
+/// Whether this is ldattach(8) with the line discipline that timestamps the port's pulse (`N_PPS`, 18 in linux/tty.h): it
+/// keeps the port open and reads nothing from it. The arguments begin with its name.
 pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>) -> bool {
-    let is_pps = |arg: &str| arg.eq_ignore_ascii_case("pps") || arg.parse() == Ok(N_PPS);
+    let is_pps = |arg: &str| arg.eq_ignore_ascii_case("pps") || arg == "18";
     command == "ldattach" && args.skip(1).any(is_pps)
 }
 
-/// What a process has open; nothing where only root may know.
-pub(crate) fn fds(pid: u32) -> impl Iterator<Item = PathBuf> {
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    open.map(|fd| fd.path())
-}
-
-/// Whether a descriptor of [`fds`] is open for reading and not for writing, and at this path, which is canonical. Only
-/// the link is looked at: what it leads to may be on a server that does not answer.
-pub(crate) fn reads(fd: &Path, path: &Path) -> bool {
-    // The mode of the link is that of the descriptor, proc_pid_fd(5).
-    fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400)
-        && fs::read_link(fd).is_ok_and(|name| name == path)
-}
-
-/// Who has the device, and the cure.
+/// The holders of the device, and the cure.
 pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
-    match holders {
-        [] => format!(
+    let Some(first) = holders.first() else {
+        return format!(
             "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
+        );
+    };
+    let cure = match first.command() {
+        "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd",
+        "ModemManager" => "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev",
+        "agetty" | "getty" | "login" => &format!(
+            "disable the console on it (systemctl disable --now serial-getty@{}), and remove console= from the kernel's \
+             command line",
+            name_of(Path::new(device))
         ),
-        [first, ..] => format!("{device} is held by {}: {}", list(holders), first.cure(device)),
-    }
+        "brltty" => {
+            "stop it (systemctl stop brltty), or remove the package, which takes USB adapters for Braille displays"
+        }
+        _ => "stop it",
+    };
+    format!("{device} is held by {}: {cure}", list(holders))
+}
+
+/// Their names.
+pub(crate) fn list(holders: &[Holder]) -> String {
+    holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
@@ -119,22 +105,16 @@ pub(crate) fn is_console(name: &str, consoles: &str) -> bool {
 
 /// What is wrong with a port that is the kernel's console, and the cure.
 pub(crate) fn console(device: &str) -> Option<String> {
-    let consoles = fs::read_to_string(CONSOLES).unwrap_or_default();
-    console_among(device, &name_of(Path::new(device)), &consoles)
+    console_among(device, &name_of(Path::new(device)), &fs::read_to_string(CONSOLES).unwrap_or_default())
 }
 
 fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
     is_console(name, consoles).then(|| {
         format!(
             "{device} is the kernel's console, whose messages and login prompt go to whatever is wired to it: if that is a \
-             receiver, take console={name} from the kernel's command line and reboot"
+             receiver, remove console={name} from the kernel's command line and reboot"
         )
     })
-}
-
-/// Their names.
-pub(crate) fn list(holders: &[Holder]) -> String {
-    holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

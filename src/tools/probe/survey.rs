@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::source::phc::{Method, PhcError, best_method, deaf, resolve};
-use crate::source::serial::{class, holder};
+use crate::source::serial::{holder, stable_name};
 use crate::sys::ethtool;
 use crate::sys::ptp::{Caps, PinState, Ptp};
 
@@ -125,9 +125,7 @@ fn hardware() -> Vec<String> {
     let gnss = entries("/sys/class/gnss");
     let devices = ttys.chain(gnss).map(|name| format!("/dev/{name}")).filter(|device| Path::new(device).exists());
     // A name that stays with the adapter is the one for the settings.
-    devices
-        .map(|device| class::stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string()))
-        .collect()
+    devices.map(|device| stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string())).collect()
 }
 
 /// Why a port must not be touched.
