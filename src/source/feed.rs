@@ -1,6 +1,8 @@
 //! What all sources of bytes have in common: they timestamp bytes and pass them on in few reads, and tell the engine and
 //! the log when they come and go.
 
+mod pauses;
+
 use std::convert::Infallible;
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use crate::core::time::Span;
 use crate::sys::alarm::Alarm;
 use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
+use pauses::Pauses;
 
 /// How often something that is missing is looked for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -20,10 +23,6 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 pub(crate) const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what a terminal's buffer holds.
 pub(super) const READ_MAX: usize = 4096;
-/// The pause after a read from a source that is not paced by a line: well below the silence between bursts that the
-/// framer looks for. The first bytes of a burst are read when they arrive, which is what its time depends on; each read
-/// saved after that is a wake-up saved.
-pub(super) const GATHER: Duration = Duration::from_millis(20);
 /// This many changes an hour are logged of a source that comes and goes.
 const LINES: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -135,17 +134,29 @@ pub(super) fn bytes_now(read: &[u8], byte_time: Span) -> Bytes {
     Bytes { read_at: raw_now(), byte_time, data: read.into() }
 }
 
-/// Passes on what is read from a source that no line paces, until it ends; an error if the other side did not end it.
-pub(super) async fn pump(feed: &Feed, file: &ByteFile) -> Result<io::Result<()>, Closed> {
-    let (mut buffer, mut alarm) = (vec![0; READ_MAX], Alarm::new());
+/// Passes on what is read until the source ends, or the bytes of a read are the last that are wanted. An error if the
+/// other side did not end it.
+pub(super) async fn pump(
+    feed: &Feed,
+    file: &ByteFile,
+    byte_time: Span,
+    mut is_enough: impl FnMut(&Bytes) -> bool,
+) -> Result<io::Result<()>, Closed> {
+    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
     loop {
         let length = match file.read(&mut buffer).await {
-            Ok(0) => return Ok(Ok(())),
-            Ok(length) => length,
-            Err(error) => return Ok(Err(error)),
+            Ok(length @ 1..) => length,
+            ended => return Ok(ended.map(drop)),
         };
-        feed.send(Event::Bytes(bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO))).await?;
-        alarm.sleep(GATHER).await;
+        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let (pause, is_enough) = (pauses.after(&bytes), is_enough(&bytes));
+        feed.send(Event::Bytes(bytes)).await?;
+        if is_enough {
+            return Ok(Ok(()));
+        }
+        if pause > Span::ZERO {
+            alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
+        }
     }
 }
 

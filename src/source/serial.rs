@@ -3,7 +3,6 @@
 
 mod autobaud;
 pub(crate) mod holder;
-mod pauses;
 mod port;
 
 use std::convert::Infallible;
@@ -13,20 +12,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::info;
 
 pub use autobaud::RATES;
 pub use port::Port;
 pub(crate) use port::{is_gnss, stable_name};
 
-use super::feed::{self, BITS_PER_BYTE, Closed, Feed, Presence, READ_MAX, RETRY, bytes_now};
+use super::feed::{BITS_PER_BYTE, Closed, Feed, Presence, RETRY, pump};
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
-use crate::sys::alarm::Alarm;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::tty::Tty;
-use autobaud::Watch;
-use pauses::Pauses;
+use autobaud::pump_at_its_rate;
 
 /// How often a port that is missing is looked for.
 const REOPEN: Duration = Duration::from_millis(250);
@@ -95,86 +91,38 @@ pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Even
 
 async fn follow(config: &SerialConfig, mut opened: Option<Port>, feed: &Feed) -> Result<Infallible, Closed> {
     let device = &config.device;
-    let (mut presence, mut baud, mut is_gone) = (Presence::new(feed), config.baud.rate(), false);
+    let (mut presence, mut baud) = (Presence::new(feed), config.baud.rate());
     loop {
-        match opened.take().map_or_else(|| port::open(device, baud), Ok) {
+        let error = match opened.take().map_or_else(|| port::open(device, baud), Ok) {
             Ok(port) => {
                 match (port, config.baud) {
                     (Port::Gnss(file), _) => {
                         presence.opened(format!("reading {device}")).await?;
-                        let _gone = feed::pump(feed, &file).await?;
+                        let _gone = pump(feed, &file, Span::ZERO, |_| false).await?;
                     }
                     (Port::Tty(tty), Baud::Rate(_)) => {
                         presence.opened(format!("reading {device} at {baud} baud")).await?;
-                        pump(&tty, baud, None, feed).await?;
+                        let _gone = pump(feed, tty.bytes(), byte_time(baud), |_| false).await?;
                     }
                     (Port::Tty(tty), Baud::Auto) => {
                         presence.opened(format!("reading {device}: looking for its rate, {baud} baud first")).await?;
                         baud = pump_at_its_rate(&tty, device, baud, feed).await?;
                     }
                 }
-                presence.lost(Lost::Device, format!("{device} is gone; waiting for it")).await?;
-                is_gone = true;
-                sleep(REOPEN).await;
+                // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
+                port::not_there(device)
             }
-            Err(error) if error.problem == Problem::Taken => {
-                presence.lost(Lost::Held, format!("{error}; waiting for it")).await?;
-                is_gone = false;
-                // Its holder is looked for in all of /proc: not four times a second.
-                sleep(RETRY).await;
-            }
-            Err(error) => {
-                if !is_gone || error.problem != Problem::NotThere {
-                    presence.lost(Lost::Device, format!("{error}; waiting for it")).await?;
-                    is_gone = false;
-                }
-                sleep(REOPEN).await;
-            }
-        }
+            Err(error) => error,
+        };
+        // The holder of a port is looked for in all of /proc: not four times a second.
+        let is_held = error.problem == Problem::Taken;
+        let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
+        presence.lost(lost, format!("{error}; waiting for it")).await?;
+        sleep(pause).await;
     }
-}
-
-/// Finds the receiver's rate, again each time it changes, and passes on what is read until the device is gone. Returns
-/// the last rate.
-async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, feed: &Feed) -> Result<u32, Closed> {
-    while let Some(found) = autobaud::find(tty, device, baud, feed).await? {
-        baud = found;
-        match pump(tty, baud, Some(Watch::default()), feed).await? {
-            Ended::Gone => break,
-            Ended::Misheard => warn!("{device}: no valid sentence at {baud} baud for 5 s; looking for another rate"),
-        }
-    }
-    Ok(baud)
-}
-
-/// Why nothing more is read.
-enum Ended {
-    /// The device is gone.
-    Gone,
-    /// The receiver speaks at another rate.
-    Misheard,
-}
-
-/// Passes on what is read until the device is gone, or `watch` hears nothing valid in it.
-async fn pump(tty: &Tty, baud: u32, mut watch: Option<Watch>, feed: &Feed) -> Result<Ended, Closed> {
-    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
-    // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
-    while let Ok(length @ 1..) = tty.read(&mut buffer).await {
-        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time(baud));
-        let pause = pauses.after(&bytes);
-        let is_misheard = watch.as_mut().is_some_and(|watch| watch.hears_nothing_valid(&bytes));
-        feed.send(Event::Bytes(bytes)).await?;
-        if is_misheard {
-            return Ok(Ended::Misheard);
-        }
-        if pause > Span::ZERO {
-            alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
-        }
-    }
-    Ok(Ended::Gone)
 }
 
 /// How long a byte takes on the line.
-fn byte_time(baud: u32) -> Span {
+pub(super) fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }

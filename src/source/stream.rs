@@ -18,13 +18,15 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
-use super::feed::{Closed, Feed, GATHER, Presence, READ_MAX, RETRY, bytes_now, pump};
+use super::feed::{Closed, Feed, Presence, READ_MAX, RETRY, bytes_now, pump};
 use super::server::Server;
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
 use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
 
+/// The pause after a read of standard input: each read that is saved is a wake-up saved.
+const GATHER: Duration = Duration::from_millis(20);
 /// A server that does not answer within this is tried again.
 const ANSWER: Duration = Duration::from_secs(5);
 /// The first attempts after a loss; each further one waits twice as long, up to [`RETRY`].
@@ -72,7 +74,7 @@ async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
             Ok(connection) => {
                 let began = Instant::now();
                 presence.opened(format!("connected to {server}")).await?;
-                let ended = pump(feed, &connection).await?;
+                let ended = pump(feed, &connection, Span::ZERO, |_| false).await?;
                 if began.elapsed() > BRIEF {
                     pause = AT_FIRST;
                 }

@@ -50,9 +50,9 @@ impl Tty {
         Ok(tty)
     }
 
-    /// As [`ByteFile::read`].
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.bytes.read(buffer).await
+    /// What is received.
+    pub(crate) fn bytes(&self) -> &ByteFile {
+        &self.bytes
     }
 
     /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:

@@ -1,7 +1,8 @@
 //! The receiver's rate, found by listening at one rate after the other until a checksum is right.
 //!
-//! No rate is listened to for longer than a receiver's second takes, so all nine take less than ten seconds. Garbage ends
-//! a rate early. While the receiver is silent, the search goes on.
+//! Each rate is listened to for as long as it takes a receiver that sends once a second to begin with a sentence and end
+//! it: a burst that is heard from its middle may be garbage at the right rate, too, because the UART cannot tell where a
+//! byte begins. All nine rates take less than ten seconds. While the receiver is silent, the search goes on.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::port::is_near;
 use crate::core::event::{Bytes, Event};
 use crate::core::nmea::Framer;
 use crate::core::time::{self, Raw, Span};
-use crate::source::feed::{Closed, Feed, READ_MAX, bytes_now};
+use crate::source::feed::{Closed, Feed, READ_MAX, bytes_now, pump};
 use crate::sys::tty::Tty;
 
 /// The rates that are tried, the likeliest first.
@@ -21,29 +22,37 @@ pub const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_
 
 /// A USB adapter delivers what it received at the former rate within this.
 const SETTLE: Duration = Duration::from_millis(30);
-/// The second of a receiver that sends once a second, and its jitter.
-const ONE_SECOND: Duration = Duration::from_millis(1_050);
-/// The same, with room for a sentence whose beginning was missed.
-const WHOLE_BURST: Duration = Duration::from_millis(1_350);
-/// What looks like text may go on for this much longer, as long as it does not pause.
-const TO_ITS_END: Duration = Duration::from_millis(1_200);
-/// After a pause this long a burst is over.
-const PAUSE: Duration = Duration::from_millis(150);
-/// After this the next byte begins a burst. A burst heard from its middle may be garbage at the right rate, too, because
-/// the UART cannot tell where a byte begins.
-const QUIET: Duration = Duration::from_millis(100);
-/// This many bytes that are not text, and a quarter of all of them, are the wrong rate, even within a burst.
-const GARBAGE: usize = 16;
-/// This many are enough if the burst is over.
-const SHORT_GARBAGE: usize = 2;
+/// From the beginning of a burst to the next one, and some jitter.
+const ONE_SECOND: Duration = Duration::from_millis(1_030);
+/// The longest sentence of NMEA 0183.
+const SENTENCE: i64 = 82;
 /// After this long with bytes but nothing valid, the rate that was found is wrong.
 const MISHEARD_AFTER: Span = Span::from_secs(5);
 
+/// Finds the receiver's rate, again each time it changes, and passes on what is read until the device is gone. Returns
+/// the last rate.
+pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, feed: &Feed) -> Result<u32, Closed> {
+    while let Some(found) = find(tty, device, baud, feed).await? {
+        baud = found;
+        let (mut watch, mut is_misheard) = (Watch::default(), false);
+        let misheard = |bytes: &Bytes| {
+            is_misheard = watch.hears_nothing_valid(bytes);
+            is_misheard
+        };
+        let _gone = pump(feed, tty.bytes(), byte_time(baud), misheard).await?;
+        if !is_misheard {
+            break;
+        }
+        warn!("{device}: no valid sentence at {baud} baud for 5 s; looking for another rate");
+    }
+    Ok(baud)
+}
+
 /// Listens until the receiver's rate is found, at `last` first. `None`: the device is gone. All that is read goes to
 /// the engine, which says what is missing meanwhile.
-pub(super) async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Result<Option<u32>, Closed> {
+async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Result<Option<u32>, Closed> {
     let order: Vec<u32> = std::iter::once(last).chain(RATES.into_iter().filter(|&rate| rate != last)).collect();
-    let (mut is_thorough, mut warned) = (false, None);
+    let mut warned = None;
     loop {
         let (mut tried, mut heard) = (Vec::new(), 0);
         for &rate in &order {
@@ -53,14 +62,14 @@ pub(super) async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Res
                 tried.push(format!("{rate} (the port cannot do it)"));
                 continue;
             }
-            let Some(listening) = listen(tty, rate, is_thorough, feed).await? else { return Ok(None) };
-            if listening.is_understood() {
+            let Some(framer) = listen(tty, rate, feed).await? else { return Ok(None) };
+            if framer.counts().understood() > 0 {
                 let before = if tried.is_empty() { String::new() } else { format!(", after {}", tried.join(", ")) };
                 info!("{device}: {rate} baud, by a right checksum{before}");
                 return Ok(Some(rate));
             }
-            heard += listening.bytes;
-            tried.push(match listening.bytes {
+            heard += framer.counts().bytes;
+            tried.push(match framer.counts().bytes {
                 0 => format!("{rate} (silence)"),
                 bytes => format!("{rate} ({bytes} bytes, none of them valid)"),
             });
@@ -74,90 +83,37 @@ pub(super) async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Res
         if warned.replace(why) != Some(why) {
             warn!("{device}: {why}; tried {}; going on", tried.join(", "));
         }
-        is_thorough = heard > 0 && !is_thorough;
     }
 }
 
-/// Listens at one rate. `None`: the device is gone.
-async fn listen(tty: &Tty, rate: u32, is_thorough: bool, feed: &Feed) -> Result<Option<Listening>, Closed> {
-    let mut buffer = vec![0; READ_MAX];
+/// Listens at one rate, until a checksum is right at most. `None`: the device is gone.
+async fn listen(tty: &Tty, rate: u32, feed: &Feed) -> Result<Option<Framer>, Closed> {
+    let (mut buffer, mut framer) = (vec![0; READ_MAX], Framer::default());
     if tty.discard_received().is_err() {
         return Ok(None);
     }
-    let mut listening = Listening::begin(Instant::now(), is_thorough);
-    while !listening.is_understood() && !listening.is_garbage() {
-        let length = match timeout_at(listening.until(), tty.read(&mut buffer)).await {
+    let until = Instant::now() + patience(rate);
+    while framer.counts().understood() == 0 {
+        let length = match timeout_at(until, tty.bytes().read(&mut buffer)).await {
             Err(_) => break,
             Ok(Ok(length @ 1..)) => length,
             Ok(_) => return Ok(None),
         };
         let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time(rate));
-        listening.hear(Instant::now(), &bytes);
+        framer.push(&bytes, |_| {});
         feed.send(Event::Bytes(bytes)).await?;
     }
-    Ok(Some(listening))
+    Ok(Some(framer))
 }
 
-/// What is heard at one rate.
-struct Listening {
-    began: Instant,
-    /// Listens for a whole burst even to garbage: there may be text between binary messages.
-    is_thorough: bool,
-    framer: Framer,
-    bytes: usize,
-    /// Bytes since the first burst that was heard from its beginning, and those of them that are not text.
-    whole: Option<usize>,
-    odd: usize,
-    last: Option<Instant>,
-}
-
-impl Listening {
-    fn begin(began: Instant, is_thorough: bool) -> Self {
-        Self { began, is_thorough, framer: Framer::default(), bytes: 0, whole: None, odd: 0, last: None }
-    }
-
-    fn hear(&mut self, now: Instant, bytes: &Bytes) {
-        if now - self.last.unwrap_or(self.began) >= QUIET {
-            self.whole.get_or_insert(0);
-        }
-        self.last = Some(now);
-        self.bytes += bytes.data.len();
-        if let Some(whole) = &mut self.whole {
-            *whole += bytes.data.len();
-            let is_odd = |byte: &&u8| !matches!(byte, b' '..=b'~' | b'\r' | b'\n');
-            self.odd += bytes.data.iter().filter(is_odd).count();
-        }
-        self.framer.push(bytes, |_| {});
-    }
-
-    /// Whether anything had a right checksum: then this is the rate. Which protocol it is, the engine says.
-    fn is_understood(&self) -> bool {
-        self.framer.counts().understood() > 0
-    }
-
-    /// A quarter of the bytes: the rates are at least a factor of 1.5 apart, which leaves little text.
-    fn looks_like_text(&self) -> bool {
-        self.whole.is_some_and(|whole| self.odd * 4 < whole)
-    }
-
-    fn is_garbage(&self) -> bool {
-        !self.is_thorough && self.odd >= GARBAGE && !self.looks_like_text()
-    }
-
-    /// When to try another rate.
-    fn until(&self) -> Instant {
-        let until = self.began + if self.is_thorough { WHOLE_BURST } else { ONE_SECOND };
-        match self.last {
-            Some(last) if self.looks_like_text() => until.max((last + PAUSE).min(until + TO_ITS_END)),
-            Some(last) if !self.is_thorough && self.odd >= SHORT_GARBAGE => until.min(last + PAUSE),
-            Some(_) | None => until,
-        }
-    }
+/// How long one rate is listened to.
+fn patience(rate: u32) -> Duration {
+    ONE_SECOND + Duration::from_nanos(byte_time(rate).times(SENTENCE).nanos().unsigned_abs())
 }
 
 /// Listens on at the rate that was found: whether the receiver still speaks at it.
 #[derive(Default)]
-pub(super) struct Watch {
+struct Watch {
     framer: Framer,
     valid: u64,
     /// Since when nothing valid has come, although bytes have.
@@ -166,7 +122,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Takes bytes; whether they have been nothing but garbage for too long.
-    pub(super) fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
+    fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
         self.framer.push(bytes, |_| {});
         let valid = self.framer.counts().understood();
         if valid != self.valid {
@@ -188,15 +144,16 @@ mod tests {
 
     #[test]
     fn all_rates_are_through_within_ten_seconds() {
-        assert!((ONE_SECOND + SETTLE) * RATES.len() as u32 <= Duration::from_secs(10));
+        let all: Duration = RATES.into_iter().map(|rate| SETTLE + patience(rate)).sum();
+        assert!(all <= Duration::from_secs(10), "{all:?}");
     }
 
     #[test]
     fn the_rate_is_right_where_a_checksum_is() {
         let is_heard = |data: &[u8]| {
-            let mut listening = Listening::begin(Instant::now(), false);
-            listening.hear(Instant::now(), &bytes(0, data));
-            listening.is_understood()
+            let mut framer = Framer::default();
+            framer.push(&bytes(0, data), |_| {});
+            framer.counts().understood() > 0
         };
         assert!(is_heard(b"\xF0\x80$GPGSV,1,1,00*79\r\n"));
         assert!(!is_heard(b"$GPGSV,1,1,00*78\r\n"), "a wrong checksum");
@@ -205,23 +162,6 @@ mod tests {
         assert!(!is_heard(b"xx\xB5\x62\x05\x01\x02\x00\x06\x01\x0F\x39"), "a wrong checksum");
         assert!(!is_heard(b"\xB5\x62\x05\x01\xFF\xFF"), "cut off");
         assert!(!is_heard(b"\xB5\x62\xB5\x62\xB5\x62"), "headers");
-    }
-
-    #[test]
-    fn garbage_is_left_at_once_but_not_a_few_odd_bytes() {
-        let began = Instant::now();
-        let now = began + QUIET;
-        let mut listening = Listening::begin(began, false);
-        listening.hear(began, &bytes(0, &[0x80; GARBAGE]));
-        assert!(!listening.is_garbage(), "from the middle of a burst");
-        listening.hear(now, &bytes(0, &[0x80; GARBAGE - 1]));
-        assert!(!listening.is_garbage());
-        assert_eq!(listening.until(), now + PAUSE, "the burst is over by then");
-        listening.hear(now, &bytes(0, &[0x80]));
-        assert!(listening.is_garbage());
-        listening.hear(now, &bytes(0, &[b'5'; 4 * GARBAGE]));
-        assert!(!listening.is_garbage(), "mostly text");
-        assert!(listening.until() >= began + ONE_SECOND);
     }
 
     #[test]

@@ -51,19 +51,22 @@ pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
 
 fn refusal(device: &str, error: &io::Error) -> OpenError {
     let (problem, sentence) = match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => {
-            (Problem::NotThere, format!("{device} is not there: check the receiver's cable and the name"))
-        }
-        Some(libc::EACCES | libc::EPERM) => {
-            let group = if is_gnss(Path::new(device)) { "" } else { " (often dialout)" };
-            let cure = format!("run as root or join the group that owns it{group}");
-            (Problem::Denied, format!("{device} may not be opened: {cure}"))
-        }
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => return not_there(device),
+        Some(libc::EACCES | libc::EPERM) => (
+            Problem::Denied,
+            format!(
+                "{device} may not be opened: run as root or join the group that owns it (a tty's is often dialout)"
+            ),
+        ),
         Some(libc::EBUSY) => (Problem::Taken, sentence(device, &holders(device))),
         Some(libc::ENOTTY) => (Problem::Wrong, format!("{device} is not a serial port: give the name of a tty device")),
         _ => (Problem::Failed, format!("{device} cannot be opened: {error}")),
     };
     OpenError::new(problem, sentence)
+}
+
+pub(super) fn not_there(device: &str) -> OpenError {
+    OpenError::new(Problem::NotThere, format!("{device} is not there: check the receiver's cable and the name"))
 }
 
 /// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.

@@ -24,28 +24,21 @@ const OLD_READS: usize = 16;
 /// Whether this is a FIFO. It is not opened: a writer that finds a reader and loses it again is ended by SIGPIPE.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let shown = path.display();
-    let wrong = |sentence| Err(OpenError::new(Problem::Wrong, sentence));
-    match fs::metadata(path).map(|found| found.file_type()) {
-        Ok(kind) if kind.is_fifo() => Ok(()),
-        Ok(kind) if kind.is_char_device() => {
-            wrong(format!("{shown} is a device and not a FIFO: give it as --serial {shown}"))
-        }
-        Ok(_) => wrong(format!("{shown} is not a FIFO: name another path")),
-        Err(error) => Err(refusal(path, error)),
+    if fs::metadata(path).map_err(|error| refusal(path, error))?.file_type().is_fifo() {
+        return Ok(());
     }
+    let sentence =
+        format!("{shown} is not a FIFO: name another path, or if it is a device give it as --serial {shown}");
+    Err(OpenError::new(Problem::Wrong, sentence))
 }
 
 fn refusal(path: &Path, error: io::Error) -> OpenError {
-    let shown = path.display();
-    match error.kind() {
-        ErrorKind::NotFound => {
-            OpenError::new(Problem::NotThere, format!("{shown} is not there: make it with mkfifo {shown}"))
-        }
-        ErrorKind::PermissionDenied => {
-            OpenError::new(Problem::Denied, format!("{shown} may not be read: give this program's user the right to"))
-        }
-        _ => OpenError::io(format!("{shown} cannot be opened"), error),
-    }
+    let what = match error.kind() {
+        ErrorKind::NotFound => "is not there, make it with mkfifo",
+        ErrorKind::PermissionDenied => "may not be read, give this program's user the right to",
+        _ => "cannot be opened",
+    };
+    OpenError::io(format!("{} {what}", path.display()), error)
 }
 
 /// Opens and locks it; `before` is what we have open of it.
@@ -54,21 +47,16 @@ fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, OpenError> {
     let opened = ByteFile::open(path).map_err(|error| refusal(path, error))?;
     // Our own lock keeps out what we open again, too. A file system without locks is no reason to refuse.
     let _ = before.map(flock::unlock);
-    match flock::try_lock(&opened) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-        Ok(()) | Err(_) => return Ok(opened),
+    if !flock::try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        return Ok(opened);
     }
     let shown = path.display();
-    let (reader, cure) = match readers(path).first() {
-        Some(reader) => (reader.to_string(), "stop it".into()),
-        None => ("another program".into(), format!("stop it (`fuser -v {shown}` as root names it)")),
-    };
-    Err(OpenError::new(
-        Problem::Taken,
-        format!(
-            "{shown} is read by {reader}, and each would miss what the other reads: {cure}, or give each a FIFO of its own"
-        ),
-    ))
+    let reader = readers(path).first().map_or("a program that only root can see".into(), ToString::to_string);
+    let sentence = format!(
+        "{shown} is read by {reader}, and each would miss what the other reads: stop it (fuser -v {shown} names it), or \
+         give each a FIFO of its own"
+    );
+    Err(OpenError::new(Problem::Taken, sentence))
 }
 
 /// Waits for a writer, reads until the last one has closed, and opens the FIFO again.
@@ -121,7 +109,7 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
         if let Some(bytes) = first {
             feed.send(Event::Bytes(bytes)).await?;
         }
-        let _ended = pump(feed, file).await?;
+        let _ended = pump(feed, file, Span::ZERO, |_| false).await?;
         presence.lost(Lost::Writer, no_writer.clone()).await?;
     }
 }

@@ -1,10 +1,12 @@
-//! How long the bytes of a line are left to gather in the kernel after a read: each read that is saved is a wake-up saved.
+//! How long bytes are left to gather in the kernel after a read. The first bytes of a burst are read when they arrive,
+//! which is what its time depends on; each read that is saved after that is a wake-up saved.
 
 use crate::core::event::Bytes;
 use crate::core::time::{Instant, Raw, Span};
 
-/// The longest pause. The first bytes of a burst are read when they arrive, which is what its time depends on; the end of
-/// the burst is read at most this late.
+/// The pause if no line paces the bytes: well below the silence between bursts that the framer looks for.
+const UNPACED: Span = Span::from_millis(20);
+/// The longest pause on a line: the end of a burst is read at most this late.
 const GATHER: Span = Span::from_millis(105);
 /// A first read of at least a packet is followed by another one this soon: what native USB delivers at once is there by
 /// then, and the engine sees that the line has no pace.
@@ -16,7 +18,7 @@ const BUSY: Span = Span::from_millis(20);
 /// At most this many bytes gather: half of the kernel's buffer (`n_tty`: 4095 bytes in raw mode).
 const GATHER_BYTES: usize = 2_048;
 
-/// The state of a line.
+/// What the pauses depend on.
 #[derive(Default)]
 pub(super) struct Pauses {
     /// When bytes began to arrive without silence, and when they last arrived.
@@ -29,6 +31,9 @@ impl Pauses {
     /// The pause after a read.
     pub(super) fn after(&mut self, read: &Bytes) -> Span {
         let (now, length, byte_time) = (read.read_at, read.data.len(), read.byte_time);
+        if byte_time == Span::ZERO {
+            return UNPACED;
+        }
         let longest = GATHER.min(byte_time.times(GATHER_BYTES as i64));
         let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
         let since = busy.map_or(now, |(since, _)| since);
