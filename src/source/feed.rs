@@ -32,7 +32,7 @@ pub(super) struct Closed;
 
 /// The way to the engine.
 #[derive(Debug)]
-pub(super) struct Feed(Sender<Event>);
+pub(super) struct Feed(pub(super) Sender<Event>);
 
 impl Feed {
     pub(super) fn new(events: Sender<Event>) -> Self {
@@ -63,29 +63,28 @@ impl Feed {
             () = self.closed() => {}
         }
     }
-
-    /// For a thread that reads.
-    pub(super) fn sender(&self) -> Sender<Event> {
-        self.0.clone()
-    }
 }
 
-/// Tells engine and log of each change of a source that comes and goes, once.
+/// Tells the engine and the log of each change of a source that comes and goes, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
     feed: &'a Feed,
-    /// Why it is not there, as the engine knows.
+    /// Why the source is not there, as the engine knows.
     lost: Option<Lost>,
-    log: Log,
+    /// The last sentence in the log.
+    last: String,
+    /// How many there were in the hour that began then.
+    lines: u32,
+    hour: Instant,
 }
 
 impl<'a> Presence<'a> {
     pub(super) fn new(feed: &'a Feed) -> Self {
-        Self { feed, lost: None, log: Log { last: String::new(), since: Instant::now(), lines: 0 } }
+        Self { feed, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
     }
 
     pub(super) async fn opened(&mut self, sentence: String) -> Result<(), Closed> {
-        if let Some(sentence) = self.log.news(sentence) {
+        if let Some(sentence) = self.news(sentence) {
             info!("{sentence}");
         }
         self.lost = None;
@@ -93,39 +92,29 @@ impl<'a> Presence<'a> {
     }
 
     pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {
-        if let Some(sentence) = self.log.news(sentence) {
+        if let Some(sentence) = self.news(sentence) {
             warn!("{sentence}");
         }
         if self.lost.replace(lost) == Some(lost) { Ok(()) } else { self.feed.lost(lost).await }
     }
-}
 
-/// What the log has already.
-#[derive(Debug)]
-struct Log {
-    last: String,
-    /// Since when the lines are counted.
-    since: Instant,
-    lines: u32,
-}
-
-impl Log {
     /// The line for the log: nothing if it is the last one again, or there were too many within the hour.
     fn news(&mut self, sentence: String) -> Option<String> {
         if sentence == self.last {
             return None;
         }
         self.last.clone_from(&sentence);
-        if self.since.elapsed() >= HOUR {
-            (self.since, self.lines) = (Instant::now(), 0);
+        if self.hour.elapsed() >= HOUR {
+            (self.lines, self.hour) = (0, Instant::now());
         }
         self.lines += 1;
-        match self.lines {
-            ..LINES => return Some(sentence),
-            LINES => return Some(format!("{sentence}; this changes often: only --debug shows more of it for an hour")),
-            _ => debug!("{sentence}"),
+        if self.lines > LINES {
+            debug!("{sentence}");
+            return None;
         }
-        None
+        let is_last = self.lines == LINES;
+        let note = if is_last { "; this changes often: for an hour only --debug shows more of it" } else { "" };
+        Some(sentence + note)
     }
 }
 
@@ -166,14 +155,15 @@ mod tests {
 
     #[test]
     fn each_change_is_logged_once_and_no_more_than_twenty_an_hour() {
-        let mut log = Log { last: String::new(), since: Instant::now(), lines: 0 };
-        let mut says = |sentence: &str| log.news(sentence.into());
+        let feed = Feed::new(tokio::sync::mpsc::channel(1).0);
+        let mut presence = Presence::new(&feed);
+        let mut says = |sentence: &str| presence.news(sentence.into());
         assert!(says("refused").is_some() && says("refused").is_none(), "it is waited for");
         assert!(says("connected").is_some() && says("refused").is_some(), "each change");
         let lines: Vec<_> = (0..100).filter_map(|n| says(["closed", "connected"][n % 2])).collect();
         assert_eq!(lines.len() + 3, LINES as usize);
         assert!(lines.last().unwrap().contains("; this changes often"), "{lines:?}");
-        log.since -= HOUR;
-        assert!(log.news("closed".into()).is_some(), "an hour later");
+        presence.hour -= HOUR;
+        assert!(presence.news("closed".into()).is_some(), "an hour later");
     }
 }

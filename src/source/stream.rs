@@ -90,15 +90,10 @@ async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
 
 /// A connection, or what is wrong with the server.
 async fn connect(server: &Server) -> Result<ByteFile, String> {
-    let stream = match timeout(ANSWER, TcpStream::connect((server.host.as_str(), server.port))).await {
-        Err(_) => {
-            return Err("does not answer: check the host, the network, and for the service IPAddressAllow=".into());
-        }
-        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-            return Err("refuses the connection: check that the server runs, and the port".into());
-        }
-        Ok(connected) => connected.map_err(|error| format!("cannot be reached: {error}"))?,
-    };
+    let connecting = TcpStream::connect((server.host.as_str(), server.port));
+    let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+    let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
+    let stream = connected.map_err(|error| format!("cannot be reached ({error}): {cure}"))?;
     let watch = |[idle, interval]: [Duration; 2]| {
         sockopt::set_tcp_keepidle(&stream, idle)?;
         sockopt::set_tcp_keepintvl(&stream, interval)?;
@@ -112,21 +107,15 @@ async fn connect(server: &Server) -> Result<ByteFile, String> {
 
 /// Refuses what can never bring sentences as they are spoken.
 fn check_stdin() -> Result<(), OpenError> {
-    let wrong = |sentence: &str| Err(OpenError::new(Problem::Wrong, sentence));
-    let Ok(input) = fs::metadata("/proc/self/fd/0") else { return wrong("standard input is closed") };
-    let null = fs::metadata("/dev/null").map(|null| null.rdev());
-    if input.file_type().is_char_device() && null.is_ok_and(|null| null == input.rdev()) {
-        return wrong(
-            "standard input is /dev/null, as under a service manager: have it start a pipeline, or use --fifo",
-        );
-    }
-    if input.is_file() {
-        return wrong(
-            "standard input is a file, whose sentences are not spoken now: have gnss2shm decode read it, or name the \
-             receiver's device with --serial",
-        );
-    }
-    Ok(())
+    let null = fs::metadata("/dev/null").map_or(0, |null| null.rdev());
+    let what = match fs::metadata("/proc/self/fd/0") {
+        Err(_) => "closed",
+        Ok(input) if input.file_type().is_char_device() && input.rdev() == null => "/dev/null",
+        Ok(input) if input.is_file() => "a file",
+        Ok(_) => return Ok(()),
+    };
+    let cure = "use a pipeline, --serial or --fifo, and for a file gnss2shm decode";
+    Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, where no receiver speaks: {cure}")))
 }
 
 /// Reads standard input to its end, and stays. On a thread of its own: it may be anything, and to make it non-blocking
@@ -134,7 +123,7 @@ fn check_stdin() -> Result<(), OpenError> {
 async fn read_stdin(feed: &Feed) -> Result<Infallible, Closed> {
     feed.opened().await?;
     info!("reading standard input");
-    let events = feed.sender();
+    let events = feed.0.clone();
     let reading = spawn_blocking(move || {
         let mut buffer = vec![0; READ_MAX];
         loop {

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::port::name_of;
 use crate::sys::processes;
 
@@ -67,31 +69,44 @@ pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>
     command == "ldattach" && args.skip(1).any(is_pps)
 }
 
-/// The holders of the device, and the cure.
-pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
-    let Some(first) = holders.first() else {
-        return format!(
-            "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
-        );
-    };
-    let cure = match first.command() {
-        "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd",
-        "ModemManager" => "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev",
-        "agetty" | "getty" | "login" => &format!(
+/// How to stop a program from using the device.
+fn cure(command: &str, device: &str) -> String {
+    match command {
+        "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd".into(),
+        "ModemManager" => {
+            "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev".into()
+        }
+        "agetty" | "getty" | "login" => format!(
             "disable the console on it (systemctl disable --now serial-getty@{}), and remove console= from the kernel's \
              command line",
             name_of(Path::new(device))
         ),
         "brltty" => {
             "stop it (systemctl stop brltty), or remove the package, which takes USB adapters for Braille displays"
+                .into()
         }
-        _ => "stop it",
-    };
-    format!("{device} is held by {}: {cure}", list(holders))
+        _ => "stop it".into(),
+    }
 }
 
-/// Their names.
-pub(crate) fn list(holders: &[Holder]) -> String {
+/// The holders of the device, and the cure.
+pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
+    match holders {
+        [] => format!(
+            "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
+        ),
+        [first, ..] => format!("{device} is held by {}: {}", list(holders), cure(first.command(), device)),
+    }
+}
+
+/// Warns of programs that neither lock nor ask: they take away what they read.
+pub(crate) fn warn_of(readers: &[Holder], device: impl fmt::Display) {
+    if !readers.is_empty() {
+        warn!("{device} is also read by {}: what they read of it is lost here; stop them", list(readers));
+    }
+}
+
+fn list(holders: &[Holder]) -> String {
     holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")
 }
 

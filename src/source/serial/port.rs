@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::holder::{console, holders, list, sentence};
+use super::holder::{console, holders, sentence, warn_of};
 use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::tty::Tty;
@@ -32,11 +32,7 @@ pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
     });
     let port = opened.map_err(|error| refusal(device, &error))?;
     if let Port::Tty(tty) = &port {
-        // Programs that neither lock nor ask take away what they read.
-        let others = holders(device);
-        if !others.is_empty() {
-            warn!("{device} is also open in {}: what they read of it is lost here; stop them", list(&others));
-        }
+        warn_of(&holders(device), device);
         if let Some(why) = console(device) {
             warn!("{why}");
         }

@@ -8,12 +8,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use tokio::time::{sleep, timeout};
-use tracing::warn;
 
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
 use crate::source::feed::{Closed, Feed, Presence, READ_MAX, RETRY, bytes_now, pump};
-use crate::source::serial::holder::{list, readers};
+use crate::source::serial::holder::{readers, warn_of};
 use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::flock;
@@ -82,34 +81,30 @@ pub(super) async fn follow(path: &Path, feed: &Feed) -> Result<Infallible, Close
         }
         let file = before.insert(file);
         let mut first = file.try_read(&mut buffer);
-        if matches!(first, Ok(0)) {
+        if is_nothing(&first) {
             presence.lost(Lost::Writer, no_writer.clone()).await?;
-            // The first bytes wake us. A writer that is silent does not: it is looked for again and again.
-            let has_changed = timeout(RETRY, file.readable()).await.is_ok();
+            // The first bytes wake us. A writer that is silent does not: it is looked for each time.
+            let is_woken = timeout(RETRY, file.readable()).await.is_ok();
             first = file.try_read(&mut buffer);
-            if has_changed && matches!(first, Ok(0)) {
-                sleep(RETRY).await; // it came and went, which would wake us at once from now on
-            }
-        }
-        let first = match first {
-            Ok(0) => continue,
-            Ok(length) => Some(bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(_) => {
-                sleep(RETRY).await;
+            if is_nothing(&first) {
+                if is_woken {
+                    sleep(RETRY).await; // a writer came and went
+                }
                 continue;
             }
-        };
-        presence.opened(format!("reading {}", path.display())).await?;
-        let others = readers(path);
-        if !others.is_empty() {
-            let others = list(&others);
-            warn!("{} is also read by {others}: what they read of it is lost here; stop them", path.display());
         }
-        if let Some(bytes) = first {
+        let first = first.map(|length| bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO));
+        presence.opened(format!("reading {}", path.display())).await?;
+        warn_of(&readers(path), path.display());
+        if let Ok(bytes) = first {
             feed.send(Event::Bytes(bytes)).await?;
         }
         let _ended = pump(feed, file, Span::ZERO, |_| false).await?;
         presence.lost(Lost::Writer, no_writer.clone()).await?;
     }
+}
+
+/// Whether there was neither a byte nor a writer.
+fn is_nothing(read: &io::Result<usize>) -> bool {
+    read.as_ref().map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |length| *length == 0)
 }
