@@ -438,7 +438,7 @@ fn faults_of_the_receiver_are_found() {
             machine.write("/sys/class/tty/ttyACM0/dev", "166:0");
             machine.process(700, 1, "ModemManager", "/usr/sbin/ModemManager");
         },
-        &[("rivals", Warning, "ModemManager (process 700)", "ID_MM_PORT_IGNORE")],
+        &[("rivals", Warning, "ModemManager (pid 700)", "ID_MM_PORT_IGNORE")],
     );
 }
 
@@ -521,20 +521,16 @@ fn rivals_are_found() {
     for (name, line, cure) in [
         ("systemd-timesyn", "/lib/systemd/systemd-timesyncd", "systemctl disable --now systemd-timesyncd"),
         ("ntpd", "/usr/sbin/ntpd -u ntp", "systemctl disable --now ntp"),
+        ("ntp-daemon", "/usr/bin/ntp-daemon", "systemctl disable --now ntpd-rs"),
         ("phc2sys", "phc2sys -s eth0 -O -37", "systemctl disable --now phc2sys"),
     ] {
-        let says = "(process 700) sets the system clock";
+        let says = "(pid 700) sets the system clock";
         planted(name, |machine| machine.process(700, 1, name, line), &[("rivals", Failure, says, cure)]);
     }
     planted(
         "second-chronyd",
         |machine| machine.process(700, 1, "chronyd", "chronyd -f /tmp/x"),
-        &[(
-            "rivals",
-            Failure,
-            "chronyd (process 700) sets the system clock, as the chronyd with process 500",
-            "kill 700",
-        )],
+        &[("rivals", Failure, "chronyd (pid 700) sets the system clock, as chronyd (pid 500)", "kill 700")],
     );
     for (name, cure) in [
         ("agetty", "systemctl disable --now serial-getty@ttyS0.service"),
@@ -545,7 +541,7 @@ fn rivals_are_found() {
             machine.process(700, 1, name, name);
             machine.open(700, 0, "/dev/ttyS0");
         };
-        planted(name, plant, &[("rivals", Failure, "(process 700) has /dev/ttyS0 open", cure)]);
+        planted(name, plant, &[("rivals", Failure, "(pid 700) has /dev/ttyS0 open", cure)]);
     }
     // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
     planted(
@@ -554,7 +550,7 @@ fn rivals_are_found() {
             machine.process(700, 1, "ldattach", "ldattach slip /dev/ttyS0");
             machine.open(700, 3, "/dev/ttyS0");
         },
-        &[("rivals", Failure, "ldattach (process 700) has /dev/ttyS0 open", "kill 700")],
+        &[("rivals", Failure, "ldattach (pid 700) has /dev/ttyS0 open", "kill 700")],
     );
     let gpsd = |machine: &mut Machine| {
         machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -F /run/gpsd.sock /dev/ttyS0");
@@ -564,8 +560,8 @@ fn rivals_are_found() {
         "gpsd",
         gpsd,
         &[
-            ("rivals", Failure, "gpsd (process 700) has /dev/ttyS0 open", "gpsd.socket"),
-            ("SHM segment", Failure, "gpsd (process 700) may write to unit 0", "a unit from 12 up"),
+            ("rivals", Failure, "gpsd (pid 700) has /dev/ttyS0 open", "gpsd.socket"),
+            ("SHM segment", Failure, "gpsd (pid 700) may write to unit 0", "a unit from 12 up"),
         ],
     );
     for (release, level) in [("6.1.0", Failure), ("6.18.0", Warning)] {
@@ -574,7 +570,7 @@ fn rivals_are_found() {
             machine.process(700, 1, "ts2phc", "ts2phc -c eth0 -s nmea");
             machine.open(700, 5, "/dev/ptp0");
         };
-        let says = "ts2phc (process 700) has /dev/ptp0 open";
+        let says = "ts2phc (pid 700) has /dev/ptp0 open";
         planted(&format!("ts2phc-{release}"), plant, &[("rivals", level, says, "systemctl disable --now ts2phc")]);
     }
 }
@@ -592,8 +588,7 @@ fn a_unit_that_gpsd_may_write_to_is_found() {
         };
         let name = format!("gpsd-unit-{unit}-{}", maps.len());
         if is_gpsds {
-            let says =
-                format!("gpsd (process 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
+            let says = format!("gpsd (pid 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
             let cure = "a unit from 12 up, in [shm] and in chrony.conf";
             planted(&name, plant, &[("SHM segment", Level::Failure, says.leak(), cure)]);
         } else {
@@ -686,14 +681,14 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "chronyd (process 700) has unit 0 attached, too, and chronyd loses samples",
+            "chronyd (pid 700) has unit 0 attached, too, and chronyd loses samples",
             "kill 700",
         )],
     );
     planted(
         "orphan",
         |machine| machine.write("/proc/500/maps", &MAPS.replace("32769", "7")),
-        &[("SHM segment", Failure, "chronyd (process 500) does not have unit 0 attached", "systemctl restart chrony")],
+        &[("SHM segment", Failure, "chronyd (pid 500) does not have unit 0 attached", "systemctl restart chrony")],
     );
     let sock = |machine: &mut Machine, path: &str| {
         machine.config("[shm]\nunit = 0", &format!("[sock]\npath = \"{path}\""));
@@ -844,8 +839,8 @@ fn faults_of_the_service_are_found() {
         "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
         &[
-            ("rivals", Failure, "gnss2shm (process 600) has /dev/ttyS0 open", "kill 600"),
-            ("rivals", Warning, "gnss2shm (process 600) has /dev/ptp0 open", "kill 600"),
+            ("rivals", Failure, "gnss2shm (pid 600) has /dev/ttyS0 open", "kill 600"),
+            ("rivals", Warning, "gnss2shm (pid 600) has /dev/ptp0 open", "kill 600"),
             ("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default"),
         ],
     );
@@ -960,7 +955,7 @@ fn as_nobody() {
             machine.process(700, 1, "agetty", "/sbin/agetty -o -p ttyS0 115200");
             machine.mode("/proc/700/fd", 0o000);
         },
-        &[("rivals", Failure, "agetty (process 700) has /dev/ttyS0 open", "serial-getty@ttyS0")],
+        &[("rivals", Failure, "agetty (pid 700) has /dev/ttyS0 open", "serial-getty@ttyS0")],
     );
     planted(
         "hidden",

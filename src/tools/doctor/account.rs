@@ -25,14 +25,14 @@ pub(super) const READ_WRITE: u32 = 0o6;
 
 /// What the unit says, its drop-ins included: key and value, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unit {
+pub(super) struct Unit {
     is_installed: bool,
     lines: Vec<(String, String)>,
 }
 
 impl Unit {
     /// Reads the unit of this instance and its drop-ins.
-    pub fn read(system: &System, instance: &Instance) -> Self {
+    pub(super) fn read(system: &System, instance: &Instance) -> Self {
         let unit = UNIT_DIRS.iter().find_map(|dir| system.text(PathBuf::from(dir).join(UNIT)).ok());
         let mut texts: Vec<_> = unit.iter().cloned().collect();
         for dir in UNIT_DIRS {
@@ -65,7 +65,7 @@ impl Unit {
     }
 
     /// Whether the unit lets the service use a device that /proc/devices knows by one of these names.
-    pub fn allows(&self, drivers: &[String]) -> bool {
+    pub(super) fn allows(&self, drivers: &[String]) -> bool {
         let is_closed = matches!(self.last("DevicePolicy"), Some("closed" | "strict"));
         let allowed = self.words("DeviceAllow");
         let is_listed = |driver: &String| allowed.iter().any(|allow| fits(allow, &format!("char-{driver}")));
@@ -75,7 +75,7 @@ impl Unit {
 
 /// A user with the groups that the service has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub(super) struct Account {
     /// His name.
     pub name: String,
     /// His number.
@@ -85,7 +85,7 @@ pub struct Account {
 }
 
 /// The user whom the service runs as, if there is such a user, and what is wrong with him.
-pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
+pub(super) fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
     let name = unit.last("User").unwrap_or(SERVICE);
     let mut found = traps(unit);
     let user = user(&system.text("/etc/passwd").unwrap_or_default(), name);
@@ -153,7 +153,7 @@ fn traps(unit: &Unit) -> Vec<Finding> {
 
 impl Account {
     /// Whether he may do this (4 read, 2 write) with a file.
-    pub fn may(&self, what: u32, uid: u32, gid: u32, mode: u32) -> bool {
+    pub(super) fn may(&self, what: u32, uid: u32, gid: u32, mode: u32) -> bool {
         let bits = if self.uid == 0 {
             0o7
         } else if self.uid == uid {

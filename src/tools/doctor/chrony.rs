@@ -12,7 +12,7 @@ const SOURCE: &str = "chrony source";
 pub(super) fn daemon(patient: &Patient<'_>) -> Vec<Finding> {
     const ITEM: &str = "chronyd";
     vec![match patient.processes.chronyd() {
-        Some(chronyd) => Finding::ok(ITEM, format!("runs as process {}", chronyd.pid)),
+        Some(chronyd) => Finding::ok(ITEM, format!("{chronyd} runs")),
         None if patient.processes.are_hidden => Finding::unseen(ITEM, "whether it runs"),
         None => Finding::failure(
             ITEM,

@@ -5,7 +5,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::processes::Processes;
+use super::processes::{Processes, option};
 use super::system::{System, fits};
 
 /// Where distributions have it.
@@ -15,60 +15,60 @@ const DEPTH: u32 = 10;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChronyConf {
+pub(super) struct ChronyConf {
     /// The file that chronyd starts with; none where there is none.
-    pub path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// The refclocks, in order.
-    pub refclocks: Vec<Refclock>,
+    pub(super) refclocks: Vec<Refclock>,
     /// The file of `leapseclist`.
-    pub leap_list: Option<String>,
+    pub(super) leap_list: Option<String>,
     /// The time zone of `leapsectz`.
-    pub leap_zone: Option<String>,
+    pub(super) leap_zone: Option<String>,
     /// Directories of `confdir`.
-    pub directories: Vec<String>,
+    pub(super) directories: Vec<String>,
     /// Files that this user may not read.
-    pub unseen: Vec<PathBuf>,
+    pub(super) unseen: Vec<PathBuf>,
 }
 
 /// A refclock line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refclock {
+pub(super) struct Refclock {
     /// `SHM`, `SOCK`, `PHC`, `PPS`.
-    pub driver: String,
+    pub(super) driver: String,
     /// What it reads: a unit, a path.
-    pub parameter: String,
+    pub(super) parameter: String,
     /// The driver's options, which come after colons.
-    pub driver_options: Vec<String>,
+    pub(super) driver_options: Vec<String>,
     /// The options, as words.
-    pub options: Vec<String>,
+    pub(super) options: Vec<String>,
     /// File and line.
-    pub at: String,
+    pub(super) at: String,
     /// How chronyc calls it.
-    pub refid: String,
+    pub(super) refid: String,
 }
 
 impl Refclock {
     /// The value of an option, as of `poll`.
-    pub fn option(&self, name: &str) -> Option<&str> {
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
         let at = self.options.iter().position(|option| option.eq_ignore_ascii_case(name))?;
         self.options.get(at + 1).map(String::as_str)
     }
 
     /// Whether it reads this unit's segment.
-    pub fn reads_unit(&self, unit: u8) -> bool {
+    pub(super) fn reads_unit(&self, unit: u8) -> bool {
         self.driver == "SHM" && self.parameter.parse() == Ok(unit)
     }
 
     /// Whether an option that has no value is given.
-    pub fn is(&self, name: &str) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
         self.options.iter().any(|option| option.eq_ignore_ascii_case(name))
     }
 }
 
 impl ChronyConf {
     /// Reads the configuration of the chronyd that runs, or else of one that would.
-    pub fn read(system: &System, processes: &Processes) -> Self {
-        let named = processes.chronyd().and_then(|chronyd| chronyd.option("-f")).map(PathBuf::from);
+    pub(super) fn read(system: &System, processes: &Processes) -> Self {
+        let named = processes.chronyd().and_then(|chronyd| option(&chronyd.args(), "-f").map(PathBuf::from));
         let path = named.or_else(|| PATHS.iter().find(|path| system.has(path)).map(PathBuf::from));
         let mut conf = Self { path, ..Self::default() };
         if let Some(path) = conf.path.clone() {

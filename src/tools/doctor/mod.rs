@@ -13,13 +13,13 @@ use account::{Account, Unit};
 use chrony_conf::ChronyConf;
 use processes::Processes;
 
-pub mod account;
-pub mod chrony;
-pub mod chrony_conf;
+mod account;
+mod chrony;
+mod chrony_conf;
 mod configuration;
 mod link;
 mod machine;
-pub mod processes;
+mod processes;
 mod pulse;
 mod receiver;
 mod rivals;

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::machine::Kernel;
-use super::processes::Process;
+use super::processes::{has_flag, option};
 use super::{Finding, Patient, service};
 use crate::config::Settings;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::holder::only_stamps;
+use crate::sys::processes::Process;
 
 const ITEM: &str = "rivals";
 
@@ -15,7 +16,7 @@ const ITEM: &str = "rivals";
 const CLOCK_SETTERS: [(&str, &str); 4] = [
     ("systemd-timesyn", "run `systemctl disable --now systemd-timesyncd`"),
     ("ntpd", "run `systemctl disable --now ntp ntpsec ntpd openntpd`, whichever there is"),
-    ("ntpd-rs", "run `systemctl disable --now ntpd-rs`"),
+    ("ntp-daemon", "run `systemctl disable --now ntpd-rs`"),
     ("ptpd", "run `systemctl disable --now ptpd`, or start it with -n"),
 ];
 
@@ -51,16 +52,17 @@ fn setters(patient: &Patient<'_>) -> Vec<Finding> {
     for (name, cure) in CLOCK_SETTERS {
         found.extend(patient.processes.named(name).map(|process| Finding::failure(ITEM, sets(process), cure)));
     }
-    for process in patient.processes.named("phc2sys").filter(|process| sets_system_clock(process)) {
+    for process in patient.processes.named("phc2sys").filter(|process| sets_system_clock(&process.args())) {
         let cure =
             "run `systemctl disable --now phc2sys`, or have it feed chronyd: -E ntpshm -M with a unit of its own";
         found.push(Finding::failure(ITEM, sets(process), cure));
     }
     // One with -x leaves the clock alone; whether it reads our segment is seen there.
     if let Some(ours) = patient.processes.chronyd() {
-        let others = patient.processes.chronyds().filter(|other| other.pid != ours.pid && !other.is_told("-x"));
+        let others =
+            patient.processes.chronyds().filter(|other| other.pid != ours.pid && !has_flag(&other.args(), "-x"));
         found.extend(others.map(|other| {
-            let says = format!("{other} sets the system clock, as the chronyd with process {} does", ours.pid);
+            let says = format!("{other} sets the system clock, as {ours} does");
             Finding::failure(ITEM, says, format!("end the one that is not the service's, as with `kill {}`", other.pid))
         }));
     }
@@ -68,11 +70,11 @@ fn setters(patient: &Patient<'_>) -> Vec<Finding> {
 }
 
 /// phc2sys sets the system clock unless it is told to set a PHC, or to feed somebody who does.
-fn sets_system_clock(process: &Process) -> bool {
-    let is = |option, value| process.option(option).is_some_and(|found| found == value);
-    let feeds = process.option("-E").is_some_and(|servo| servo.contains("shm") || servo.contains("sock"));
-    let sets_phc = process.option("-c").is_some_and(|sink| sink != "CLOCK_REALTIME") || is("-s", "CLOCK_REALTIME");
-    let is_automatic = process.is_told("-a") && !process.is_told("-r") && !process.is_told("-rr");
+fn sets_system_clock(args: &[String]) -> bool {
+    let is = |name, value| option(args, name).is_some_and(|found| found == value);
+    let feeds = option(args, "-E").is_some_and(|servo| servo.contains("shm") || servo.contains("sock"));
+    let sets_phc = option(args, "-c").is_some_and(|sink| sink != "CLOCK_REALTIME") || is("-s", "CLOCK_REALTIME");
+    let is_automatic = has_flag(args, "-a") && !has_flag(args, "-r") && !has_flag(args, "-rr");
     !feeds && !sets_phc && !is_automatic
 }
 
@@ -81,12 +83,13 @@ fn port(patient: &Patient<'_>, rivals: &[&Process], device: &str) -> Vec<Finding
     let Ok(node) = patient.system.real(device) else { return vec![] };
     let tty = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut found, mut is_unseen) = (vec![], false);
-    for process in rivals.iter().filter(|process| !only_stamps(&process.name, process.args.iter().map(String::as_str)))
+    for process in
+        rivals.iter().filter(|process| !only_stamps(&process.name, process.args().iter().map(String::as_str)))
     {
-        let has_it = process.has_open(patient.system, &node);
+        let has_it = process.has_open(&node);
         is_unseen |= has_it.is_none();
         let named = process
-            .args
+            .args()
             .iter()
             .any(|arg| *arg == tty || Path::new(arg).file_name().is_some_and(|name| *name == *tty) || arg == device);
         // What may not be looked at is told by its command line.
@@ -159,7 +162,7 @@ fn clock(patient: &Patient<'_>, rivals: &[&Process], node: &Path) -> Vec<Finding
     }
     let (mut found, mut is_unseen) = (vec![], false);
     for process in rivals.iter().filter(|process| !HARMLESS.contains(&process.name.as_str())) {
-        let has_it = process.has_open(patient.system, node);
+        let has_it = process.has_open(node);
         is_unseen |= has_it.is_none() && process.name == "ts2phc";
         if has_it != Some(true) {
             continue;
@@ -201,8 +204,8 @@ mod tests {
             ("phc2sys -a", false),
             ("phc2sys -s eth0 -E ntpshm -M 5 -w", false),
         ] {
-            let args = line.split(' ').map(str::to_owned).collect();
-            assert_eq!(sets_system_clock(&Process { args, ..Process::default() }), is_rival, "{line}");
+            let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(sets_system_clock(&args), is_rival, "{line}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The SHM segment, as /proc/sysvipc/shm lists it for everybody: whose it is, who can write to it, who is attached.
 
-use super::processes::Process;
 use super::{Finding, Patient};
 use crate::config::GPSD_UNITS;
 use crate::sink::shm::{SIZE, Status, is_writable_by_others, key, stranger};
+use crate::sys::processes::Process;
 use crate::sys::trusted::Trusted;
 
 const ITEM: &str = "SHM segment";
@@ -67,7 +67,7 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status, world_writable: bool
         let says = format!(
             "unit {unit} has a segment of {size} bytes, and a refclock's has {SIZE}: chronyd does not start with it"
         );
-        return vec![Finding::failure(ITEM, says, format!("stop what made it (process {cpid}); {remove}"))];
+        return vec![Finding::failure(ITEM, says, format!("stop what made it (pid {cpid}); {remove}"))];
     }
     let Some(account) = &patient.account else { return vec![] };
     if let Some(stranger) = stranger(status, Trusted { me: account.uid, service: None }) {
@@ -75,7 +75,7 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status, world_writable: bool
         return vec![Finding::failure(
             ITEM,
             says,
-            format!("take another unit, or stop what made it (process {cpid}); {remove}"),
+            format!("take another unit, or stop what made it (pid {cpid}); {remove}"),
         )];
     }
     // The creator has the owner's rights for ever.
@@ -101,7 +101,7 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status, world_writable: bool
 
 /// Who has it attached: chronyd has to, and no other writer may.
 fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
-    let has = |process: &Process| process.has_attached(patient.system, status.id);
+    let has = |process: &Process| process.has_attached(status.id);
     let mut found = vec![];
     // chronyd's helper has what chronyd has; gpsd attaches all of its units and uses some, it is judged below.
     let ours: Vec<_> = patient.processes.chronyd().iter().map(|chronyd| chronyd.pid).collect();
@@ -140,12 +140,12 @@ fn attached(patient: &Patient<'_>, unit: u8, status: &Status) -> Vec<Finding> {
 /// A gpsd that runs, which writes to some of its units. Above an old one's it has attached what is its own.
 fn gpsd(patient: &Patient<'_>, unit: u8, segment: Option<&Status>) -> Option<Finding> {
     let may_write = |gpsd: &&Process| {
-        let has = segment.map_or(Some(false), |status| gpsd.has_attached(patient.system, status.id));
+        let has = segment.map_or(Some(false), |status| gpsd.has_attached(status.id));
         unit < UNITS_OF_OLD_GPSD || unit < GPSD_UNITS && has != Some(false)
     };
     let gpsd = patient.processes.named("gpsd").find(may_write)?;
     // Given no device, it has nothing to write, until udev gives it one.
-    let is_idle = !gpsd.args.iter().any(|arg| arg.starts_with("/dev/") || arg.contains("://"));
+    let is_idle = !gpsd.args().iter().any(|arg| arg.starts_with("/dev/") || arg.contains("://"));
     let last = GPSD_UNITS - 1;
     let says = format!("{gpsd} may write to unit {unit}, too: it uses 0 to {last} (before 3.24, 0 to 7)");
     let cure = format!("take a unit from {GPSD_UNITS} up, in [shm] and in chrony.conf");
