@@ -34,7 +34,6 @@ impl Process {
     }
 
     /// All visible processes of this machine but this one.
-    #[expect(dead_code, reason = "the callers follow")]
     pub(crate) fn others() -> impl Iterator<Item = Self> {
         Self::all(Path::new("/")).filter(|process| process.pid != std::process::id())
     }
@@ -78,7 +77,6 @@ impl Process {
     }
 
     /// Whether it has the device with this number (`st_rdev`) open; none where only root may see that.
-    #[expect(dead_code, reason = "the callers follow")]
     pub(crate) fn has_open_device(&self, rdev: u64) -> Option<bool> {
         // Files elsewhere may be on a server that does not answer: following their links would block.
         let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
@@ -106,23 +104,10 @@ impl fmt::Display for Process {
 
 /// Whether a descriptor of [`Process::fds`] is open for reading only, and at this canonical path. Only the link is read:
 /// its target may be on a server that does not answer.
-#[expect(dead_code, reason = "the callers follow")]
 pub(crate) fn only_reads(fd: &Path, file: &Path) -> bool {
     // The mode of the link is that of the descriptor, proc_pid_fd(5).
     fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400)
         && fs::read_link(fd).is_ok_and(|name| name == file)
-}
-
-/// PIDs of the other processes.
-pub(crate) fn others() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|&pid| pid != std::process::id())
-}
-
-/// The name of a process.
-pub(crate) fn program(pid: u32) -> Option<String> {
-    Process::read(pid).map(|process| process.name)
 }
 
 /// False where the process has ended, none where only root may see it.

@@ -18,10 +18,10 @@ use crate::core::event::{Bytes, Lost};
 use crate::core::time::Span;
 use crate::source::error::SourceError;
 use crate::source::feed::{Closed, Feed, READ_MAX, RETRY, bytes_now};
-use crate::source::serial::holder::{self, Holder};
+use crate::source::serial::holder;
 use crate::sys::bytes::ByteFile;
 use crate::sys::flock;
-use crate::sys::processes;
+use crate::sys::processes::{Process, only_reads};
 
 /// How often it is looked whether another program reads it, too.
 const LOOK: Duration = Duration::from_secs(60);
@@ -66,8 +66,8 @@ fn open(path: &Path, before: Option<&ByteFile>) -> Result<ByteFile, SourceError>
 fn held(path: &Path) -> String {
     let shown = path.display();
     let holder = fs::canonicalize(path).ok().and_then(|real| {
-        let mut readers = processes::others().filter(|pid| holder::fds(*pid).any(|fd| holder::reads(&fd, &real)));
-        readers.next().map(Holder::new)
+        let reads = |process: &Process| process.fds().is_ok_and(|mut fds| fds.any(|fd| only_reads(&fd, &real)));
+        Process::others().find(reads)
     });
     let (who, cure) = match holder {
         Some(holder) => (holder.to_string(), "stop it".into()),
@@ -97,16 +97,16 @@ async fn watch_for_others(path: &Path) -> Infallible {
 }
 
 /// The other processes that only read it. There may be many descriptors, and bytes are dated when they are read.
-async fn readers(real: &Path) -> Vec<Holder> {
+async fn readers(real: &Path) -> Vec<Process> {
     let mut readers = Vec::new();
-    for pid in processes::others() {
+    for process in Process::others() {
         yield_now().await;
-        for (n, fd) in holder::fds(pid).enumerate() {
+        for (n, fd) in process.fds().into_iter().flatten().enumerate() {
             if n % AT_ONCE == AT_ONCE - 1 {
                 yield_now().await;
             }
-            if holder::reads(&fd, real) {
-                readers.push(Holder::new(pid));
+            if only_reads(&fd, real) {
+                readers.push(process);
                 break;
             }
         }
