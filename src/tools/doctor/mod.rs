@@ -1,12 +1,12 @@
-//! What `gnss2shm doctor` looks at: an installed system, item by item, each ok or with what is wrong and its cure.
-//! Every check is a function from a [`System`] to findings. It never changes anything and opens no device: a PHC that
-//! is opened and asked for timestamps would be taken from whoever has it. [`crate::cli`] prints what is found.
+//! `gnss2shm doctor`: checks an installed system item by item. Every check is a function from the [`System`] and the
+//! configuration to findings. Nothing is changed and no device is opened: a PHC that is opened and asked for timestamps
+//! would lose edges for the program that uses it. [`crate::cli`] prints the findings.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::Settings;
 use crate::core::printable::printable;
 use crate::daemon::status::SOCKETS;
 use account::{Account, Unit};
@@ -26,38 +26,37 @@ mod rivals;
 mod segment;
 mod service;
 mod sock;
-pub mod system;
+mod system;
 
-pub use machine::Kernel;
 pub use system::System;
 
-/// Where the configurations of the service's instances are.
+/// Directory of the configurations of the service's instances.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
-/// The instance whose configuration the package brings: drop-ins are looked for under this name where there is none.
-const ASSUMED: &str = "default";
+/// The instance whose configuration is in the package.
+const DEFAULT: &str = "default";
 
-/// How an item is.
+/// State of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It works, or it could not be looked at.
+    /// It works, or it could not be checked.
     Warning,
-    /// It does not work, or what comes of it is wrong.
+    /// It does not work, or its results are wrong.
     Failure,
 }
 
-/// One line of the answer.
+/// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// Item that was checked.
     pub item: &'static str,
-    /// How it is.
+    /// Its state.
     pub level: Level,
     /// What was seen.
     pub says: String,
-    /// What to do about it; nothing where all is well.
+    /// What to do about it; none where all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }
@@ -75,15 +74,15 @@ impl Finding {
         Self { item, level: Level::Failure, says: says.into(), cure: Some(cure.into()) }
     }
 
-    /// What this user may not see.
-    fn unseen(item: &'static str, what: impl std::fmt::Display) -> Self {
+    /// This user has no permission to check it.
+    fn unseen(item: &'static str, what: impl fmt::Display) -> Self {
         Self::warning(item, format!("not looked at: {what}"), "run as root")
     }
 }
 
-/// As people read it: `warning  rivals         what is wrong; what to do`.
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// For people: `warning  rivals         what is wrong; what to do`.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.level {
             Level::Ok => "ok",
             Level::Warning => "warning",
@@ -94,7 +93,7 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// What was found, or that all is well.
+/// The findings, or ok where there are none.
 fn or_ok(found: Vec<Finding>, item: &'static str, says: impl Into<String>) -> Vec<Finding> {
     if found.is_empty() { vec![Finding::ok(item, says)] } else { found }
 }
@@ -104,39 +103,37 @@ fn or_ok(found: Vec<Finding>, item: &'static str, says: impl Into<String>) -> Ve
 pub struct Instance {
     /// Its name, as in `gnss2shm@NAME.service`.
     pub name: String,
-    /// Its configuration.
+    /// Path of its configuration.
     pub config: PathBuf,
 }
 
 impl Instance {
-    /// The instance of this name, or of this configuration, or the only one, or the package's.
+    /// The instance with this name, or with this configuration, or the only one, or the package's.
     ///
     /// # Errors
     /// There are several to choose from: their names.
     pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, Vec<String>> {
-        let of_config = |config: &PathBuf| config.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let named = name.map(str::to_owned).or_else(|| config.as_ref().and_then(of_config));
-        let name = match named {
+        let stem = config.as_ref().and_then(|config| config.file_stem());
+        let name = match name.map(str::to_owned).or_else(|| stem.map(|stem| stem.to_string_lossy().into_owned())) {
             Some(name) => name,
             None => match Self::all(system).as_slice() {
-                [] => ASSUMED.to_owned(),
+                [] => DEFAULT.to_owned(),
                 [only] => only.name.clone(),
                 several => return Err(several.iter().map(|instance| instance.name.clone()).collect()),
             },
         };
-        Ok(Self { config: config.unwrap_or_else(|| Self::configured(&name)), name })
+        let of_name = Self::named(&name);
+        Ok(Self { config: config.unwrap_or(of_name.config), name })
     }
 
-    /// Whether nothing but the name that the package gives its own speaks for it.
-    fn is_assumed(&self, system: &System) -> bool {
-        self.name == ASSUMED && self.config == Self::configured(ASSUMED) && Self::all(system).is_empty()
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), config: Path::new(CONFIGURATIONS).join(format!("{name}.toml")) }
     }
 
     /// Every instance that has a configuration.
     fn all(system: &System) -> Vec<Self> {
         let files = system.names(CONFIGURATIONS);
-        let names = files.iter().filter_map(|file| file.strip_suffix(".toml"));
-        names.map(|name| Self { name: name.to_owned(), config: Self::configured(name) }).collect()
+        files.iter().filter_map(|file| file.strip_suffix(".toml")).map(Self::named).collect()
     }
 
     /// Whether it runs, or will at the next boot.
@@ -146,13 +143,9 @@ impl Instance {
         system.has(self.socket()) || system.has(wanted)
     }
 
-    /// Where the unit has it answer.
+    /// Status socket given in the unit.
     fn socket(&self) -> PathBuf {
-        PathBuf::from(SOCKETS).join(format!("{}.sock", self.name))
-    }
-
-    fn configured(name: &str) -> PathBuf {
-        PathBuf::from(CONFIGURATIONS).join(format!("{name}.toml"))
+        Path::new(SOCKETS).join(format!("{}.sock", self.name))
     }
 }
 
@@ -164,24 +157,28 @@ struct Patient<'a> {
     /// None where there is no such user.
     account: Option<Account>,
     processes: Processes,
-    kernel: Option<Kernel>,
+    /// Major and minor version.
+    kernel: Option<(u32, u32)>,
     chrony: ChronyConf,
-    /// The node of the PHC or PPS that the pulse goes to, where it is known.
+    /// Node of the PHC or PPS that the pulse is wired to, where it is known.
     pulse: Option<PathBuf>,
 }
 
-/// Looks at everything, in the order in which it should be put right.
+/// Checks everything, in the order in which it should be put right.
 pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
-    if let Some(refused) = configuration::no_name(instance) {
-        return vec![refused];
+    let (settings, mut found) = match configuration::check(system, instance) {
+        Ok((settings, found)) => (Some(settings), found),
+        Err(finding) => (None, vec![finding]),
+    };
+    if instance.name.contains('/') {
+        return found; // it would lead out of the directories that it is looked up in
     }
-    let (settings, mut found) = configuration::check(system, instance);
     let unit = Unit::read(system, instance);
     let (account, user) = account::check(system, &unit);
     found.extend(user);
-    let processes = Processes::find(system);
     let (kernel, release) = machine::kernel(system);
-    found.extend(release);
+    found.push(release);
+    let processes = Processes::find(system);
     let chrony = ChronyConf::read(system, &processes);
     let mut patient = Patient { system, instance, unit, account, processes, kernel, chrony, pulse: None };
     if let Some(settings) = &settings {
@@ -192,28 +189,17 @@ pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
     }
     found.extend(rivals::check(&patient, settings.as_ref()));
     found.extend(machine::leap_seconds(system, &patient.chrony));
-    found.extend(chrony::daemon(&patient));
+    found.push(chrony::daemon(&patient));
     if let Some(settings) = &settings {
-        found.extend(refclocks(&patient, settings));
+        found.extend(settings.shm.into_iter().flat_map(|unit| segment::check(&patient, unit, settings.world_writable)));
+        found.extend(settings.sock.iter().map(|path| sock::check(&patient, path)));
+        found.extend(chrony::check(&patient, settings));
         found.extend(service::check(&patient, settings));
     }
     found
 }
 
-/// The way of the samples to chronyd, and what it makes of them.
-fn refclocks(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
-    let mut found = vec![];
-    if let Some(unit) = settings.shm {
-        found.extend(segment::check(patient, unit, settings.world_writable));
-    }
-    if let Some(path) = &settings.sock {
-        found.extend(sock::check(patient, path));
-    }
-    found.extend(chrony::check(patient, settings));
-    found
-}
-
-/// How it is on the whole.
+/// The state on the whole.
 pub fn worst(found: &[Finding]) -> Level {
     found.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
 }

@@ -18,23 +18,25 @@ impl Processes {
         Self { seen, are_hidden: !system.has("/proc/1/comm") }
     }
 
-    /// Those with this name, but for those in containers: they cannot set this machine's clock.
+    /// Those with this name, except in containers: those cannot set this machine's clock.
     pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Process> {
         self.seen.iter().filter(move |process| process.name == name && !process.is_contained)
     }
 
-    /// Every chronyd, without the helpers that it starts.
-    pub(super) fn chronyds(&self) -> impl Iterator<Item = &Process> {
+    /// Every chronyd without the helpers that it starts; first the one that sets the clock, by the default configuration.
+    pub(super) fn chronyds(&self) -> Vec<&Process> {
         let is_helper = |process: &Process| self.named("chronyd").any(|other| other.pid == process.parent);
-        self.named("chronyd").filter(move |process| !is_helper(process))
+        let mut daemons: Vec<_> = self.named("chronyd").filter(|process| !is_helper(process)).collect();
+        daemons.sort_by_cached_key(|daemon| {
+            let args = daemon.args();
+            (has_flag(&args, "-x"), option(&args, "-f").is_some(), daemon.pid)
+        });
+        daemons
     }
 
-    /// The machine's chronyd: of several, the one that sets the clock and was given no other configuration.
+    /// The chronyd that sets the clock.
     pub(super) fn chronyd(&self) -> Option<&Process> {
-        self.chronyds().min_by_key(|chronyd| {
-            let args = chronyd.args();
-            (has_flag(&args, "-x"), option(&args, "-f").is_some(), chronyd.pid)
-        })
+        self.chronyds().first().copied()
     }
 }
 
@@ -46,14 +48,10 @@ pub(super) fn has_flag(args: &[String], flag: &str) -> bool {
 /// The value of this option on the command line, as in `-f FILE` or `-fFILE`.
 pub(super) fn option<'a>(args: &'a [String], option: &str) -> Option<&'a str> {
     let mut args = args.iter().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.strip_prefix(option) {
-            Some("") => return args.next().map(String::as_str),
-            Some(value) => return Some(value),
-            None => {}
-        }
+    match args.find_map(|arg| arg.strip_prefix(option))? {
+        "" => args.next().map(String::as_str),
+        value => Some(value),
     }
-    None
 }
 
 #[cfg(test)]
