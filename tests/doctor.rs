@@ -340,15 +340,6 @@ fn faults_of_configuration_and_user_are_found() {
         &[("configuration", Failure, "default.toml: no pulse is given: name it in [phc] or [pps]", "ask again")],
     );
     planted(
-        "two-instances",
-        |machine| {
-            let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1");
-            machine.write("/etc/gnss2shm/second.toml", &other);
-            machine.write("/etc/systemd/system/multi-user.target.wants/gnss2shm@second.service", "");
-        },
-        &[("configuration", Failure, "/etc/gnss2shm/second.toml uses SHM unit 0, too", "each instance its own")],
-    );
-    planted(
         "no-user",
         |machine| machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
         &[("service user", Failure, "no user gnss2shm", "systemd-sysusers")],
@@ -533,7 +524,7 @@ fn rivals_are_found() {
             machine.process(700, 1, name, name);
             machine.open(700, 0, "/dev/ttyS0");
         };
-        planted(name, plant, &[("rivals", Failure, "(pid 700) has /dev/ttyS0 open", cure)]);
+        planted(name, plant, &[("rivals", Failure, "/dev/ttyS0 is held by", cure)]);
     }
     // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
     planted(
@@ -542,7 +533,7 @@ fn rivals_are_found() {
             machine.process(700, 1, "ldattach", "ldattach slip /dev/ttyS0");
             machine.open(700, 3, "/dev/ttyS0");
         },
-        &[("rivals", Failure, "ldattach (pid 700) has /dev/ttyS0 open", "stop it")],
+        &[("rivals", Failure, "/dev/ttyS0 is held by ldattach (pid 700)", "stop it")],
     );
     let gpsd = |machine: &mut Machine| {
         machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -F /run/gpsd.sock /dev/ttyS0");
@@ -552,7 +543,7 @@ fn rivals_are_found() {
         "gpsd",
         gpsd,
         &[
-            ("rivals", Failure, "gpsd (pid 700) has /dev/ttyS0 open", "gpsd.socket"),
+            ("rivals", Failure, "/dev/ttyS0 is held by gpsd (pid 700)", "gpsd.socket"),
             ("SHM segment", Failure, "gpsd (pid 700) may write to unit 0", "a unit from 12 up"),
         ],
     );
@@ -818,10 +809,10 @@ fn faults_of_chrony_are_found() {
     );
     for (state, reach, level, says, cure) in [
         ('?', 0, Failure, "reach 0", "restart chronyd"),
-        ('?', 7, Warning, "cannot select it yet: it follows 192.0.2.1", "wait"),
+        ('?', 7, Warning, "cannot be selected yet (reach 7); chronyd follows 192.0.2.1", "wait"),
         ('x', 377, Failure, "falseticker", "set width or delay"),
         ('~', 377, Warning, "varies too much", "level"),
-        ('-', 377, Warning, "does not use GNSS: it follows 192.0.2.1", "prefer"),
+        ('-', 377, Warning, "is not used (reach 377); chronyd follows 192.0.2.1", "prefer"),
     ] {
         let name = format!("source-{}-{reach}", state as u32);
         planted(&name, |machine| machine.source(state, reach), &[("chrony source", level, says, cure)]);
@@ -840,7 +831,7 @@ fn faults_of_the_service_are_found() {
         "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
         &[
-            ("rivals", Failure, "gnss2shm (pid 600) has /dev/ttyS0 open", "stop it"),
+            ("rivals", Failure, "/dev/ttyS0 is held by gnss2shm (pid 600)", "stop it"),
             ("rivals", Warning, "gnss2shm (pid 600) has /dev/ptp0 open", "stop it"),
             ("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default"),
         ],

@@ -12,7 +12,7 @@ use crate::sys::processes::Process;
 const N_PPS: u8 = 18;
 
 /// How to stop a process from using the device.
-pub(crate) fn cure(process: &Process, device: &str) -> String {
+fn cure(process: &Process, device: &str) -> String {
     match process.name.as_str() {
         "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd".into(),
         "ModemManager" => {

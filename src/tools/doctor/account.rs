@@ -101,17 +101,17 @@ pub(super) fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Findi
     };
     let wanted = if unit.is_installed() { unit.words("SupplementaryGroups") } else { vec!["dialout", "clock"] };
     let groups = groups(system);
-    for group in wanted.iter().filter(|wanted| !groups.iter().any(|group| group.name == **wanted)) {
+    for group in wanted.iter().filter(|wanted| !groups.iter().any(|(name, ..)| name == *wanted)) {
         found.push(Finding::failure(
             ITEM,
             format!("there is no group {group}, without which the service does not start"),
             format!("run `systemd-sysusers gnss2shm.conf`, or `groupadd --system {group}`"),
         ));
     }
-    let has = |group: &&Group| {
-        group.gid == own || group.members.iter().any(|m| m == name) || wanted.contains(&group.name.as_str())
+    let has = |(group, gid, members): &&(String, u32, Vec<String>)| {
+        *gid == own || members.iter().any(|member| member == name) || wanted.contains(&group.as_str())
     };
-    let (gids, names): (_, Vec<_>) = groups.iter().filter(has).map(|group| (group.gid, group.name.as_str())).unzip();
+    let (gids, names): (_, Vec<_>) = groups.iter().filter(has).map(|(name, gid, _)| (*gid, name.as_str())).unzip();
     let found = super::or_ok(found, ITEM, format!("{name} (uid {uid}), groups {}", names.join(", ")));
     (Some(Account { name: name.to_owned(), uid, gids }), found)
 }
@@ -141,8 +141,7 @@ impl Account {
         if self.may(what, *uid, *gid, *mode) {
             return None;
         }
-        let group = groups(system).into_iter().find(|group| group.gid == *gid);
-        let group = group.map_or_else(|| gid.to_string(), |group| group.name);
+        let group = groups(system).into_iter().find(|group| group.1 == *gid).map_or(gid.to_string(), |group| group.0);
         let does = if what == READ { "read" } else { "read and write" };
         let (name, path) = (&self.name, path.display());
         let says = format!("{name} may not {does} {path} (owner uid {uid}, group {group}, mode {mode:04o})");
@@ -152,19 +151,14 @@ impl Account {
     }
 }
 
-struct Group {
-    name: String,
-    gid: u32,
-    members: Vec<String>,
-}
-
-fn groups(system: &System) -> Vec<Group> {
+/// Name, number and members of each group.
+fn groups(system: &System) -> Vec<(String, u32, Vec<String>)> {
     let text = system.text("/etc/group").unwrap_or_default();
     let group = |line: &str| {
         let mut field = line.split(':');
         let (name, gid) = (field.next()?.to_owned(), field.nth(1)?.parse().ok()?);
         let members = field.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-        Some(Group { name, gid, members })
+        Some((name, gid, members))
     };
     text.lines().filter_map(group).collect()
 }

@@ -20,6 +20,9 @@ const SPOILERS: [(&str, Level, &str); 8] = [
     ("dpoll", Level::Warning, "has chronyd read the segment too rarely to get every sample"),
 ];
 
+const FALSETICKER: &str = "compare the offsets in `chronyc sources`: if the others are right, set width or delay as in \
+    gnss2shm.toml(5); if not, remove them or add `trust`";
+
 /// Whether chronyd runs.
 pub(super) fn daemon(patient: &Patient<'_>) -> Finding {
     const ITEM: &str = "chronyd";
@@ -87,11 +90,9 @@ fn spoilt(line: &Refclock) -> impl Iterator<Item = Finding> {
         "dpoll" => is_above(name, 0.0) && line.driver == "SHM",
         _ => line.has(name),
     };
-    SPOILERS.into_iter().filter(move |(option, ..)| is_set(option)).map(|(option, level, does)| Finding {
-        item: LINE,
-        level,
-        says: format!("{}: `{option}` {does}", line.at),
-        cure: Some(format!("remove `{option}` and restart chronyd")),
+    SPOILERS.into_iter().filter(move |(option, ..)| is_set(option)).map(|(option, level, does)| {
+        let says = format!("{}: `{option}` {does}", line.at);
+        Finding::new(LINE, level, says, format!("remove `{option}` and restart chronyd"))
     })
 }
 
@@ -103,11 +104,9 @@ fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
         _ => return None,
     };
     let is_ours = patient.system.real(&clock.parameter).ok() == patient.pulse;
-    (is_ours && patient.pulse.is_some()).then(|| Finding {
-        item: LINE,
-        level,
-        says: format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at),
-        cure: Some("remove that line and restart chronyd: gnss2shm gives it the complete sample".into()),
+    (is_ours && patient.pulse.is_some()).then(|| {
+        let says = format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at);
+        Finding::new(LINE, level, says, "remove that line and restart chronyd: gnss2shm gives it the complete sample")
     })
 }
 
@@ -131,36 +130,16 @@ fn source(line: &Refclock, rows: &[Vec<&str>], selected: &str) -> Finding {
         let says = format!("chronyd does not know {name} of {}", line.at);
         return Finding::failure(SOURCE, says, "restart chronyd: it reads its configuration at its start only");
     };
-    let follows = format!("it follows {selected}");
-    let (level, says, cure) = match (*state, *reach) {
+    let (level, what, cure) = match (*state, *reach) {
         ("*", _) => return Finding::ok(SOURCE, format!("chronyd has selected {name}")),
         ("+", _) => return Finding::ok(SOURCE, format!("chronyd combines {name} with {selected}")),
-        ("-", _) => (
-            Level::Warning,
-            format!("chronyd does not use {name}: {follows}"),
-            "add `prefer` to the refclock line, or `trust` if the others are worse",
-        ),
-        ("x", _) => (
-            Level::Failure,
-            format!("chronyd takes {name} for a falseticker: most others disagree with it"),
-            "compare the offsets in `chronyc sources`: if the others are right, set width or delay as in \
-             gnss2shm.toml(5); if not, remove them or add `trust`",
-        ),
-        ("~", _) => (
-            Level::Warning,
-            format!("{name} varies too much for chronyd"),
-            "wait a minute; if it stays, check the level of the pulse, and add `poll 2 dpoll -1 filter 5`",
-        ),
-        (_, "0") => (
-            Level::Failure,
-            format!("chronyd gets no sample from {name} (reach 0): {follows}"),
-            "see the items segment and service; if they are ok, restart chronyd",
-        ),
-        _ => (
-            Level::Warning,
-            format!("chronyd gets samples from {name} (reach {reach}) but cannot select it yet: {follows}"),
-            "wait a minute and ask again",
-        ),
+        ("-", _) => {
+            (Level::Warning, "is not used", "add `prefer` to the refclock line, or `trust` if the others are worse")
+        }
+        ("x", _) => (Level::Failure, "is a falseticker: most others disagree with it", FALSETICKER),
+        ("~", _) => (Level::Warning, "varies too much", "wait a minute; if it stays, check the level of the pulse"),
+        (_, "0") => (Level::Failure, "has no samples", "see the items segment and service; if ok, restart chronyd"),
+        _ => (Level::Warning, "cannot be selected yet", "wait a minute and ask again"),
     };
-    Finding { item: SOURCE, level, says, cure: Some(cure.into()) }
+    Finding::new(SOURCE, level, format!("{name} {what} (reach {reach}); chronyd follows {selected}"), cure)
 }

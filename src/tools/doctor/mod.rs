@@ -3,12 +3,11 @@
 //! would lose edges for the program that uses it. [`crate::cli`] prints the findings.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::core::printable::printable;
-use crate::daemon::status::SOCKETS;
 use account::{Account, Unit};
 use chrony_conf::ChronyConf;
 use processes::Processes;
@@ -16,7 +15,7 @@ use processes::Processes;
 mod account;
 mod chrony;
 mod chrony_conf;
-mod configuration;
+mod instance;
 mod link;
 mod machine;
 mod processes;
@@ -28,12 +27,8 @@ mod service;
 mod sock;
 mod system;
 
+pub use instance::Instance;
 pub use system::System;
-
-/// Directory of the configurations of the service's instances.
-const CONFIGURATIONS: &str = "/etc/gnss2shm";
-/// The instance whose configuration is in the package.
-const DEFAULT: &str = "default";
 
 /// State of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,12 +61,16 @@ impl Finding {
         Self { item, level: Level::Ok, says: says.into(), cure: None }
     }
 
+    fn new(item: &'static str, level: Level, says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { item, level, says: says.into(), cure: Some(cure.into()) }
+    }
+
     fn warning(item: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { item, level: Level::Warning, says: says.into(), cure: Some(cure.into()) }
+        Self::new(item, Level::Warning, says, cure)
     }
 
     fn failure(item: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { item, level: Level::Failure, says: says.into(), cure: Some(cure.into()) }
+        Self::new(item, Level::Failure, says, cure)
     }
 
     /// This user has no permission to check it.
@@ -98,57 +97,6 @@ fn or_ok(found: Vec<Finding>, item: &'static str, says: impl Into<String>) -> Ve
     if found.is_empty() { vec![Finding::ok(item, says)] } else { found }
 }
 
-/// An instance of the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// Its name, as in `gnss2shm@NAME.service`.
-    pub name: String,
-    /// Path of its configuration.
-    pub config: PathBuf,
-}
-
-impl Instance {
-    /// The instance with this name, or with this configuration, or the only one, or the package's.
-    ///
-    /// # Errors
-    /// There are several to choose from: their names.
-    pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, Vec<String>> {
-        let stem = config.as_ref().and_then(|config| config.file_stem());
-        let name = match name.map(str::to_owned).or_else(|| stem.map(|stem| stem.to_string_lossy().into_owned())) {
-            Some(name) => name,
-            None => match Self::all(system).as_slice() {
-                [] => DEFAULT.to_owned(),
-                [only] => only.name.clone(),
-                several => return Err(several.iter().map(|instance| instance.name.clone()).collect()),
-            },
-        };
-        let of_name = Self::named(&name);
-        Ok(Self { config: config.unwrap_or(of_name.config), name })
-    }
-
-    fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), config: Path::new(CONFIGURATIONS).join(format!("{name}.toml")) }
-    }
-
-    /// Every instance that has a configuration.
-    fn all(system: &System) -> Vec<Self> {
-        let files = system.names(CONFIGURATIONS);
-        files.iter().filter_map(|file| file.strip_suffix(".toml")).map(Self::named).collect()
-    }
-
-    /// Whether it runs, or will at the next boot.
-    fn is_started(&self, system: &System) -> bool {
-        const WANTED: &str = "/etc/systemd/system/multi-user.target.wants";
-        let wanted = Path::new(WANTED).join(format!("gnss2shm@{}.service", self.name));
-        system.has(self.socket()) || system.has(wanted)
-    }
-
-    /// Status socket given in the unit.
-    fn socket(&self) -> PathBuf {
-        Path::new(SOCKETS).join(format!("{}.sock", self.name))
-    }
-}
-
 /// What the checks share.
 struct Patient<'a> {
     system: &'a System,
@@ -166,10 +114,11 @@ struct Patient<'a> {
 
 /// Checks everything, in the order in which it should be put right.
 pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
-    let (settings, mut found) = match configuration::check(system, instance) {
-        Ok((settings, found)) => (Some(settings), found),
-        Err(finding) => (None, vec![finding]),
+    let (settings, configuration) = match instance::settings(system, instance) {
+        Ok(settings) => (Some(settings), Finding::ok("configuration", instance.config.display().to_string())),
+        Err(finding) => (None, finding),
     };
+    let mut found = vec![configuration];
     if instance.name.contains('/') {
         return found; // it would lead out of the directories that it is looked up in
     }

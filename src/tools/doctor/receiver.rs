@@ -1,6 +1,6 @@
 //! The receiver: its device is there and is what it should be, and the service may use it; or its server answers.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -112,19 +112,10 @@ fn node(system: &System, device: &str) -> Result<Node, Finding> {
 }
 
 fn answers(what: &str, server: &Server, cure: &str) -> Finding {
-    match connect(server) {
-        Ok(_) => Finding::ok(ITEM, format!("{what} answers at {server}")),
-        Err(error) => Finding::failure(ITEM, format!("{what} does not answer at {server} ({error})"), cure),
+    let addresses = (server.host.as_str(), server.port).to_socket_addrs().into_iter().flatten();
+    if addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, ANSWERS_WITHIN).is_ok()) {
+        Finding::ok(ITEM, format!("{what} answers at {server}"))
+    } else {
+        Finding::failure(ITEM, format!("{what} does not answer at {server}"), cure)
     }
-}
-
-fn connect(server: &Server) -> io::Result<TcpStream> {
-    let mut last = Err(ErrorKind::AddrNotAvailable.into());
-    for address in (server.host.as_str(), server.port).to_socket_addrs()? {
-        last = TcpStream::connect_timeout(&address, ANSWERS_WITHIN);
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
 }

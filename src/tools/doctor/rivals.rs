@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::machine::OWN_QUEUES;
 use super::processes::{has_flag, option};
-use super::{Finding, Patient, service};
+use super::{Finding, Level, Patient, service};
 use crate::config::Settings;
 use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::holder::{cure, only_stamps};
+use crate::source::serial::holder::{only_stamps, sentence};
 use crate::sys::processes::Process;
 
 const ITEM: &str = "rivals";
@@ -28,14 +28,12 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
     let runs = settings.is_some_and(|settings| patient.system.has(service::socket(patient, settings)));
     let mut is_unseen = patient.processes.are_hidden;
     let mut holders = |node: &Path| {
-        let mut holders: Vec<&Process> = vec![];
-        for process in patient.processes.seen.iter().filter(|process| !runs || process.name != "gnss2shm") {
-            match process.has_open(node) {
-                Some(true) => holders.push(process),
-                Some(false) => {}
-                None => is_unseen = true,
-            }
-        }
+        let mut holders = patient.processes.seen.clone();
+        holders.retain(|process| {
+            let has = process.has_open(node);
+            is_unseen |= has.is_none();
+            has == Some(true) && !(runs && process.name == "gnss2shm")
+        });
         holders
     };
     let mut says = "no other program sets the system clock".to_owned();
@@ -43,30 +41,30 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
         && let Ok(node) = patient.system.real(&serial.device)
     {
         let device = &serial.device;
-        for process in holders(&node) {
-            if !only_stamps(&process.name, process.args().iter().map(String::as_str)) {
-                found.push(Finding::failure(ITEM, format!("{process} has {device} open"), cure(process, device)));
-            }
+        let mut holders = holders(&node);
+        holders.retain(|process| !only_stamps(&process.name, process.args().iter().map(String::as_str)));
+        if !holders.is_empty() {
+            let sentence = sentence(device, &holders);
+            let (held, cure) = sentence.split_once(": ").unwrap_or((&sentence, "stop it"));
+            found.push(Finding::failure(ITEM, held, cure));
         }
         let tty = node.file_name().unwrap_or_default().to_string_lossy();
         if let Some(process) = patient.processes.named("ModemManager").next().filter(|_| is_probed(patient, &tty)) {
             let says = format!("{process} may take {device} for a modem and send it commands");
-            found.push(Finding::warning(ITEM, says, cure(process, device)));
+            let cure = "give the device ID_MM_DEVICE_IGNORE=1 by udev, or run `systemctl disable --now ModemManager`";
+            found.push(Finding::warning(ITEM, says, cure));
         }
         says = format!("{says} or has {device} open");
     }
     // Any number of programs may read a PPS device.
     if let Some(node) = patient.pulse.as_ref().filter(|node| node.to_string_lossy().starts_with("/dev/ptp")) {
         let shown = node.display();
+        let has_own_queues = patient.kernel.is_some_and(|kernel| kernel >= OWN_QUEUES);
         for process in holders(node).into_iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
-            let cure = "stop it: gnss2shm needs no other program that reads the pulse or sets its pin";
-            found.push(if patient.kernel.is_some_and(|kernel| kernel >= OWN_QUEUES) {
-                let says = format!("{process} has {shown} open, and may change its pin or end its timestamps");
-                Finding::warning(ITEM, says, cure)
-            } else {
-                let says = format!("{process} has {shown} open, and before Linux 6.7 we lose every edge that it reads");
-                Finding::failure(ITEM, says, cure)
-            });
+            let level = if has_own_queues { Level::Warning } else { Level::Failure };
+            let says =
+                format!("{process} has {shown} open: it may take edges (before Linux 6.7) or set the pin otherwise");
+            found.push(Finding::new(ITEM, level, says, "stop it: gnss2shm needs no other program for the pulse"));
         }
         says = format!("{says} or has {shown} open");
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Finding, Instance, Patient};
+use super::{Finding, Patient};
 use crate::config::Settings;
 use crate::core::event::Reason;
 
@@ -19,7 +19,7 @@ pub(super) fn socket(patient: &Patient<'_>, settings: &Settings) -> PathBuf {
 
 pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
     let (name, socket) = (&patient.instance.name, socket(patient, settings));
-    let (service, start, restart) = if patient.unit.is_installed() && patient.instance == &Instance::named(name) {
+    let (service, start, restart) = if patient.unit.is_installed() && patient.instance.is_of_unit() {
         let service = format!("gnss2shm@{name}");
         let start = format!("run `systemctl enable --now {service}`; if it ends, `journalctl -u {service}` says why");
         let restart = format!("run `systemctl restart {service}`; `journalctl -u {service}` says what happened");
