@@ -7,34 +7,24 @@ use super::{Finding, System};
 use crate::core::time::{DAY, Date};
 use crate::source::witness::TABLE;
 
-/// From this version on every descriptor of a PHC has an event queue of its own.
+/// Linux 5.0 can read PHC and system clock together (`PTP_SYS_OFFSET_EXTENDED`).
+const CROSS_TIMESTAMPS: (u32, u32) = (5, 0);
+/// Since Linux 6.7 every descriptor of a PHC has an event queue of its own.
 pub(super) const OWN_QUEUES: (u32, u32) = (6, 7);
-/// What newer kernels do better.
-const FEATURES: [((u32, u32), &str); 4] = [
-    ((5, 0), "cross timestamps of PHC and system clock (without them errors are larger)"),
-    (OWN_QUEUES, "a queue for each reader of a PHC (masks)"),
-    ((6, 12), "cross timestamps against the raw clock (clockid)"),
-    ((6, 15), "pins that only a writer sets (write check)"),
-];
 /// From 1900, the epoch of NTP, to 1970, in seconds.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// The version, and which features it lacks.
-pub(super) fn kernel(system: &System) -> (Option<(u32, u32)>, Finding) {
+/// The version, 0.0 where it is not known.
+pub(super) fn kernel(system: &System) -> ((u32, u32), Finding) {
     const ITEM: &str = "kernel";
     let release = system.value("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let Some(version) = version(&release) else {
-        return (None, Finding::warning(ITEM, format!("{release:?} is not a version"), "see that /proc is mounted"));
-    };
-    let lacks = FEATURES.iter().filter(|(since, _)| version < *since);
-    let lacks: Vec<_> = lacks.map(|((major, minor), what)| format!("{what}, {major}.{minor}")).collect();
-    let says = format!("{release} lacks {}", lacks.join("; "));
-    let finding = match lacks.len() {
-        0 => Finding::ok(ITEM, format!("{release} has all that helps")),
-        4 => Finding::warning(ITEM, says, "boot a newer kernel"),
-        _ => Finding::ok(ITEM, says),
-    };
-    (Some(version), finding)
+    let version = version(&release).unwrap_or_default();
+    if version >= CROSS_TIMESTAMPS {
+        return (version, Finding::ok(ITEM, release));
+    }
+    let says =
+        format!("{release}: errors are larger, as PHC and system clock cannot be read together before Linux 5.0");
+    (version, Finding::warning(ITEM, says, "boot a newer kernel"))
 }
 
 fn version(release: &str) -> Option<(u32, u32)> {

@@ -106,7 +106,7 @@ struct Patient<'a> {
     account: Option<Account>,
     processes: Processes,
     /// Major and minor version.
-    kernel: Option<(u32, u32)>,
+    kernel: (u32, u32),
     chrony: ChronyConf,
     /// Node of the PHC or PPS that the pulse is wired to, where it is known.
     pulse: Option<PathBuf>,

@@ -20,35 +20,32 @@ const BY_ID: &str = "/dev/serial/by-id";
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) fn check(patient: &Patient<'_>, config: &ReceiverConfig) -> Vec<Finding> {
-    match config {
+    let found = match config {
         ReceiverConfig::Serial(serial) => port(patient, &serial.device),
         ReceiverConfig::Gpsd(gpsd) => {
-            let cure = "run `systemctl enable --now gpsd.socket`, or correct server in [gpsd]";
-            vec![answers("gpsd", &gpsd.server, cure)]
+            answers("gpsd", &gpsd.server, "run `systemctl enable --now gpsd.socket`, or correct server in [gpsd]")
         }
         ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
-            vec![answers("the TCP server", server, "start the server, or correct server in [tcp]")]
+            answers("the TCP server", server, "start the server, or correct server in [tcp]")
         }
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => vec![fifo(patient, &path.to_string_lossy())],
-        ReceiverConfig::Stream(StreamConfig::Stdin) => vec![Finding::warning(
-            ITEM,
-            "sentences come on standard input, which a service does not have",
-            "name the receiver's device, unless you start gnss2shm yourself",
-        )],
-    }
+        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => fifo(patient, &path.to_string_lossy()),
+        ReceiverConfig::Stream(StreamConfig::Stdin) => {
+            let cure = "name the receiver's device, unless you start gnss2shm yourself";
+            Err(Finding::warning(ITEM, "a service has no standard input to read sentences from", cure))
+        }
+    };
+    super::or_ok(found.unwrap_or_else(|finding| vec![finding]), ITEM, config.to_string())
 }
 
-fn port(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
+/// What is wrong with a serial port; an error where there is none to check.
+fn port(patient: &Patient<'_>, device: &str) -> Result<Vec<Finding>, Finding> {
     let system = patient.system;
-    let node = match node(system, device) {
-        Ok(node) => node,
-        Err(finding) => return vec![finding],
-    };
+    let node = node(system, device)?;
     let tty = node.path.file_name().unwrap_or_default().to_string_lossy();
     let sysfs = Path::new("/sys/class/tty").join(&*tty);
     if !system.has(&sysfs) && !node.path.starts_with("/dev/pts") {
         let cure = format!("name a tty in [serial], as /dev/ttyS0 or one of {BY_ID}");
-        return vec![Finding::failure(ITEM, format!("{device} is not a serial port"), cure)];
+        return Err(Finding::failure(ITEM, format!("{device} is not a serial port"), cure));
     }
     let mut found = vec![];
     // PORT_UNKNOWN of linux/serial_core.h: the 8250 driver has more ports than the machine.
@@ -72,7 +69,7 @@ fn port(patient: &Patient<'_>, device: &str) -> Vec<Finding> {
         let cure = format!("remove console={tty} from the kernel's command line and reboot");
         found.push(Finding::failure(ITEM, says, cure));
     }
-    super::or_ok(found, ITEM, device)
+    Ok(found)
 }
 
 /// Names of a device's driver in /proc/devices, by its major number.
@@ -85,37 +82,34 @@ fn drivers(system: &System, sysfs: &Path) -> Vec<String> {
     of_major.map(|(_, name)| name.to_owned()).collect()
 }
 
-fn fifo(patient: &Patient<'_>, path: &str) -> Finding {
-    let node = match node(patient.system, path) {
-        Ok(node) => node,
-        Err(finding) => return finding,
-    };
+fn fifo(patient: &Patient<'_>, path: &str) -> Result<Vec<Finding>, Finding> {
+    let node = node(patient.system, path)?;
     if !node.kind.is_fifo() {
         let cure = "make one with `mkfifo` in its place, or correct path in [fifo]";
-        return Finding::failure(ITEM, format!("{path} is not a FIFO"), cure);
+        return Err(Finding::failure(ITEM, format!("{path} is not a FIFO"), cure));
     }
     let cure = "make it the service's: `chgrp dialout` and `chmod 0660`";
     let account = patient.account.as_ref();
-    let denied = account.and_then(|account| account.check(patient.system, ITEM, READ, &node, cure));
-    denied.unwrap_or_else(|| Finding::ok(ITEM, path))
+    Ok(account.and_then(|account| account.check(patient.system, ITEM, READ, &node, cure)).into_iter().collect())
 }
 
 fn node(system: &System, device: &str) -> Result<Node, Finding> {
     system.node(device).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => Finding::unseen(ITEM, device),
         _ => {
-            let cure =
-                format!("connect the receiver, or correct its name: {BY_ID} has [{}]", system.names(BY_ID).join(", "));
+            let ports = system.names(BY_ID).join(", ");
+            let cure = format!("connect the receiver, or correct its name: {BY_ID} has [{ports}]");
             Finding::failure(ITEM, format!("{device} is not there"), cure)
         }
     })
 }
 
-fn answers(what: &str, server: &Server, cure: &str) -> Finding {
-    let addresses = (server.host.as_str(), server.port).to_socket_addrs().into_iter().flatten();
-    if addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, ANSWERS_WITHIN).is_ok()) {
-        Finding::ok(ITEM, format!("{what} answers at {server}"))
+/// Nothing is wrong with a server that answers.
+fn answers(what: &str, server: &Server, cure: &str) -> Result<Vec<Finding>, Finding> {
+    let mut addresses = (server.host.as_str(), server.port).to_socket_addrs().into_iter().flatten();
+    if addresses.any(|address| TcpStream::connect_timeout(&address, ANSWERS_WITHIN).is_ok()) {
+        Ok(vec![])
     } else {
-        Finding::failure(ITEM, format!("{what} does not answer at {server}"), cure)
+        Err(Finding::failure(ITEM, format!("{what} does not answer at {server}"), cure))
     }
 }

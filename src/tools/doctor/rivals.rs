@@ -59,9 +59,8 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
     // Any number of programs may read a PPS device.
     if let Some(node) = patient.pulse.as_ref().filter(|node| node.to_string_lossy().starts_with("/dev/ptp")) {
         let shown = node.display();
-        let has_own_queues = patient.kernel.is_some_and(|kernel| kernel >= OWN_QUEUES);
         for process in holders(node).into_iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
-            let level = if has_own_queues { Level::Warning } else { Level::Failure };
+            let level = if patient.kernel >= OWN_QUEUES { Level::Warning } else { Level::Failure };
             let says =
                 format!("{process} has {shown} open: it may take edges (before Linux 6.7) or set the pin otherwise");
             found.push(Finding::new(ITEM, level, says, "stop it: gnss2shm needs no other program for the pulse"));
