@@ -3,8 +3,6 @@
 //! be.
 
 use std::collections::VecDeque;
-use std::fs;
-use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +10,7 @@ use tracing::warn;
 
 use crate::core::event::Edge;
 use crate::core::time::Span;
+use crate::sys::processes::Process;
 use crate::sys::ptp::Queue;
 
 /// Edges after which it is judged whether some are missing.
@@ -72,7 +71,7 @@ impl Others {
         if share == Share::Whole {
             self.said = false;
         } else if self.queue == Queue::Shared && !self.said {
-            let holders = Holders::find(Path::new("/proc"), &self.node, std::process::id());
+            let holders = Holders::find(&self.node);
             if let Some(sentence) = sentence(&self.node, share, &holders) {
                 warn!("{sentence}");
                 self.said = true;
@@ -135,7 +134,7 @@ impl Gaps {
 /// Who has a file open, besides us.
 #[derive(Debug, PartialEq, Eq)]
 struct Holders {
-    /// Command and process number of each.
+    /// Name and PID of each.
     named: Vec<String>,
     unseen: Unseen,
 }
@@ -148,25 +147,13 @@ enum Unseen {
 }
 
 impl Holders {
-    /// Looks through proc(5). Processes come and go meanwhile.
-    fn find(proc: &Path, file: &Path, me: u32) -> Self {
+    fn find(file: &Path) -> Self {
         let mut found = Self { named: vec![], unseen: Unseen::None };
-        for process in fs::read_dir(proc).into_iter().flatten().flatten() {
-            let name = process.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            if pid == me {
-                continue;
-            }
-            match fs::read_dir(process.path().join("fd")) {
-                Ok(fds) => {
-                    let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
-                    if links.any(|link| link == file) {
-                        let command = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-                        found.named.push(format!("{} (process {pid})", command.trim()));
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => found.unseen = Unseen::Some,
-                Err(_it_has_ended) => {}
+        for process in Process::others() {
+            match process.has_open(file) {
+                Some(true) => found.named.push(process.to_string()),
+                Some(false) => {}
+                None => found.unseen = Unseen::Some,
             }
         }
         found.named.sort();
@@ -176,8 +163,6 @@ impl Holders {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
     use crate::core::time::Instant;
 
@@ -224,40 +209,15 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_the_clock_open_is_named_but_not_we() {
-        let proc = std::env::temp_dir().join(format!("gnss2shm-proc-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&proc);
-        for (pid, command, file) in
-            [("7", "gnss2shm", "/dev/ptp0"), ("12", "ts2phc", "/dev/ptp0"), ("13", "ptp4l", "/dev/ptp1")]
-        {
-            fs::create_dir_all(proc.join(pid).join("fd")).unwrap();
-            fs::write(proc.join(pid).join("comm"), format!("{command}\n")).unwrap();
-            symlink("/dev/null", proc.join(pid).join("fd/0")).unwrap();
-            symlink(file, proc.join(pid).join("fd/3")).unwrap();
-        }
-        fs::create_dir_all(proc.join("sys")).unwrap();
-        fs::create_dir_all(proc.join("14")).unwrap(); // ended meanwhile
-        let found = |node: &str| Holders::find(&proc, Path::new(node), 7);
-        assert_eq!(found("/dev/ptp0"), Holders { named: vec!["ts2phc (process 12)".into()], unseen: Unseen::None });
-        assert_eq!(found("/dev/ptp2"), Holders { named: vec![], unseen: Unseen::None });
-        fs::remove_dir_all(&proc).unwrap();
-    }
-
-    #[test]
     fn it_is_said_only_where_somebody_else_can_be_it() {
         let node = Path::new("/dev/ptp0");
         for (share, named, unseen, says) in [
-            (
-                Share::Part,
-                vec!["ts2phc (process 12)".to_owned()],
-                Unseen::Some,
-                Some("open in ts2phc (process 12), too"),
-            ),
-            (Share::Nothing, vec!["dd (process 9)".to_owned()], Unseen::None, Some("no pulse edges arrive")),
+            (Share::Part, vec!["ts2phc (pid 12)".to_owned()], Unseen::Some, Some("open in ts2phc (pid 12), too")),
+            (Share::Nothing, vec!["dd (pid 9)".to_owned()], Unseen::None, Some("no pulse edges arrive")),
             (Share::Part, vec![], Unseen::Some, Some("`fuser -v /dev/ptp0`")),
             (Share::Nothing, vec![], Unseen::Some, None),
             (Share::Part, vec![], Unseen::None, None),
-            (Share::Whole, vec!["ts2phc (process 12)".to_owned()], Unseen::None, None),
+            (Share::Whole, vec!["ts2phc (pid 12)".to_owned()], Unseen::None, None),
         ] {
             let said = sentence(node, share, &Holders { named, unseen });
             assert_eq!(said.is_some(), says.is_some(), "{said:?}");

@@ -1,65 +1,27 @@
-//! Who else has a serial port or a FIFO: the processes that have it open, by proc(5), and the kernel's console.
+//! Who else has a serial port or a FIFO: the processes that have it open, and the kernel's console.
 
-use std::fmt;
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracing::warn;
 
 use super::port::name_of;
-use crate::sys::processes;
-
-/// A process that has it open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pid: u32,
-    command: String,
-}
-
-impl Holder {
-    /// The name of its program.
-    pub(crate) fn command(&self) -> &str {
-        &self.command
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let command = if self.command.is_empty() { "a program" } else { &self.command };
-        write!(f, "{command} (pid {})", self.pid)
-    }
-}
+use crate::sys::processes::{Process, only_reads};
 
 /// The other processes that have this device open and may read from it. Only root sees those of other users.
-pub(crate) fn holders(device: &str) -> Vec<Holder> {
+pub(crate) fn holders(device: &str) -> Vec<Process> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
-    // Outside of /dev it may be on a server that does not answer: to ask for more than the link's name would block.
-    let mut found = having_open(|fd| {
-        fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"))
-            && fs::metadata(fd).is_ok_and(|meta| meta.rdev() == number)
-    });
-    found.retain(|holder| {
-        let line = fs::read(format!("/proc/{}/cmdline", holder.pid)).unwrap_or_default();
-        !only_stamps(&holder.command, String::from_utf8_lossy(&line).split('\0'))
-    });
-    found
+    let holders = Process::others().filter(|process| process.has_open_device(number) == Some(true));
+    holders.filter(|process| !only_stamps(&process.name, process.args().iter().map(String::as_str))).collect()
 }
 
 /// The other processes that only read this FIFO. One that also writes keeps it open for the writers.
-pub(crate) fn readers(fifo: &Path) -> Vec<Holder> {
+pub(crate) fn readers(fifo: &Path) -> Vec<Process> {
     let Ok(path) = fs::canonicalize(fifo) else { return Vec::new() };
-    // The mode of the link is that of the descriptor, proc_pid_fd(5).
-    let is_read = |fd: &Path| fs::symlink_metadata(fd).is_ok_and(|link| link.mode() & 0o600 == 0o400);
-    having_open(|fd| is_read(fd) && fs::read_link(fd).is_ok_and(|name| name == path))
-}
-
-/// The other processes with such a descriptor, named by its link in /proc.
-fn having_open(is_it: impl Fn(&Path) -> bool) -> Vec<Holder> {
-    let fds = |pid| fs::read_dir(PathBuf::from(format!("/proc/{pid}/fd"))).into_iter().flatten().flatten();
-    let has_open = |pid: &u32| fds(*pid).any(|fd| is_it(&fd.path()));
-    let named = |pid| Holder { pid, command: processes::program(pid).unwrap_or_default() };
-    processes::others().filter(has_open).map(named).collect()
+    let reads = |process: &Process| process.fds().is_ok_and(|mut fds| fds.any(|fd| only_reads(&fd, &path)));
+    Process::others().filter(reads).collect()
 }
 
 /// Whether this is ldattach(8) with the line discipline that timestamps the port's pulse (`N_PPS`, 18 in linux/tty.h): it
@@ -69,9 +31,9 @@ pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>
     command == "ldattach" && args.skip(1).any(is_pps)
 }
 
-/// How to stop a program from using the device.
-fn cure(command: &str, device: &str) -> String {
-    match command {
+/// How to stop a process from using the device.
+pub(crate) fn cure(process: &Process, device: &str) -> String {
+    match process.name.as_str() {
         "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd".into(),
         "ModemManager" => {
             "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev".into()
@@ -90,24 +52,24 @@ fn cure(command: &str, device: &str) -> String {
 }
 
 /// The holders of the device, and the cure.
-pub(crate) fn sentence(device: &str, holders: &[Holder]) -> String {
+pub(crate) fn sentence(device: &str, holders: &[Process]) -> String {
     match holders {
         [] => format!(
             "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
         ),
-        [first, ..] => format!("{device} is held by {}: {}", list(holders), cure(first.command(), device)),
+        [first, ..] => format!("{device} is held by {}: {}", list(holders), cure(first, device)),
     }
 }
 
 /// Warns of programs that neither lock nor ask: they take away what they read.
-pub(crate) fn warn_of(readers: &[Holder], device: impl fmt::Display) {
+pub(crate) fn warn_of(readers: &[Process], device: impl Display) {
     if !readers.is_empty() {
         warn!("{device} is also read by {}: what they read of it is lost here; stop them", list(readers));
     }
 }
 
-fn list(holders: &[Holder]) -> String {
-    holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")
+fn list(holders: &[Process]) -> String {
+    holders.iter().map(Process::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
@@ -153,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_usual_suspects_have_cures() {
-        let holder = |command: &str| vec![Holder { pid: 7, command: command.into() }];
+        let holder = |command: &str| vec![Process { pid: 7, name: command.into(), ..Process::default() }];
         for (command, words) in [
             ("gpsd", "held by gpsd (pid 7): stop it (systemctl stop gpsd.socket"),
             ("ModemManager", "ID_MM_DEVICE_IGNORE"),

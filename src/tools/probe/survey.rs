@@ -85,7 +85,7 @@ fn able(node: &Path) -> Result<Able, String> {
         return Err(deaf);
     }
     let holders = holder::holders(&node.to_string_lossy()).into_iter();
-    let readers = holders.filter(|holder| !NO_READERS.contains(&holder.command())).map(|holder| holder.to_string());
+    let readers = holders.filter(|holder| !NO_READERS.contains(&holder.name.as_str())).map(|holder| holder.to_string());
     Ok(Able { caps, pins, method, readers: readers.collect() })
 }
 
