@@ -3,7 +3,6 @@
 pub mod error;
 pub(crate) mod feed;
 pub mod gpsd;
-pub mod heartbeat;
 pub mod phc;
 pub mod pps;
 pub mod pulse;
@@ -11,5 +10,6 @@ pub mod receiver;
 pub mod serial;
 pub mod server;
 pub mod stream;
+pub(crate) mod sysfs;
 pub mod thread;
 pub mod witness;

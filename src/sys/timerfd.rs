@@ -71,11 +71,3 @@ pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
     unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
-
-/// Takes the count of expiries. `WouldBlock` where there is none, `ECANCELED` where the timer was canceled.
-pub(super) fn read(fd: &OwnedFd) -> io::Result<()> {
-    let mut count = [0_u8; 8];
-    // SAFETY: read writes at most the eight bytes of `count`.
-    let got = unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-    if got < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}

@@ -17,7 +17,6 @@ pub mod account;
 pub mod chrony;
 pub mod chrony_conf;
 mod configuration;
-mod link;
 mod machine;
 pub mod processes;
 mod pulse;
