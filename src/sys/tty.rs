@@ -13,7 +13,7 @@ use rustix::termios::{
 };
 
 use super::bytes::ByteFile;
-use super::ioctl::ioctl;
+use super::ioctl;
 
 /// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
 /// the last close) and the low-latency flag, if [`Tty::open`] set it.
@@ -91,15 +91,15 @@ impl Drop for Tty {
 }
 
 fn has_exclusive_flag(file: &File) -> bool {
-    let mut set: c_int = 0;
-    // SAFETY: TIOCGEXCL (Linux 3.8) writes one int. If it fails, `set` stays zero.
-    unsafe { ioctl(file, libc::TIOCGEXCL, &raw mut set) }.is_ok() && set != 0
+    // SAFETY: TIOCGEXCL (Linux 3.8) writes one int.
+    unsafe { ioctl(file, libc::TIOCGEXCL, c_int::default()) }.is_ok_and(|is_set| is_set != 0)
 }
 
 /// The driver passes bytes on at once. Without it a USB adapter gathers them, FTDI's for 16 ms.
 const ASYNC_LOW_LATENCY: c_int = 1 << 13;
 
 /// `struct serial_struct` of linux/serial.h: 72 bytes on 64-bit machines, fewer on 32-bit ones.
+#[derive(Default)]
 #[repr(C)]
 struct SerialStruct {
     type_line_port_irq: [c_int; 4],
@@ -109,15 +109,12 @@ struct SerialStruct {
 
 /// Sets or clears the low-latency flag; whether that changed it. Not every driver has it.
 fn switch_low_latency(file: &File, on: bool) -> bool {
-    let mut serial = SerialStruct { type_line_port_irq: [0; 4], flags: 0, rest: [0; 13] };
     // SAFETY: TIOCGSERIAL writes one `serial_struct`.
-    if unsafe { ioctl(file, libc::TIOCGSERIAL, &raw mut serial) }.is_err() {
-        return false;
-    }
+    let Ok(mut serial) = (unsafe { ioctl(file, libc::TIOCGSERIAL, SerialStruct::default()) }) else { return false };
     let is_on = serial.flags & ASYNC_LOW_LATENCY != 0;
     serial.flags ^= ASYNC_LOW_LATENCY;
     // SAFETY: TIOCSSERIAL reads one `serial_struct`.
-    is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, &raw mut serial) }.is_ok()
+    is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, serial) }.is_ok()
 }
 
 #[cfg(test)]

@@ -52,7 +52,11 @@ impl Machine {
             now: NOW,
             sources: |system| system.text(SOURCES).map_err(|_| "chronyc: 506 Cannot talk to daemon".into()),
             status: |_| Ok(snapshot()),
-            phc_index: |_| Err(std::io::ErrorKind::NotFound.into()),
+            phc_index: |interface| match interface {
+                "eth0" => Ok(Some(0)),
+                "lo" => Ok(None),
+                _ => Err(std::io::Error::from_raw_os_error(libc::ENODEV)),
+            },
         };
         let machine = Self { dir, system };
         machine.install();
@@ -81,7 +85,9 @@ impl Machine {
         self.write("/sys/class/tty/ttyS0/type", "4\n");
         self.write("/sys/class/tty/console/active", "tty0\n");
         self.node("/dev/ptp0");
+        self.write("/sys/class/ptp/ptp0/dev", "0:0\n"); // the number of every file that is no device
         self.write("/sys/class/ptp/ptp0/clock_name", "igb\n");
+        self.write("/sys/class/ptp/ptp0/device/net/eth0/flags", "0x1003\n");
         self.write("/sys/class/ptp/ptp0/n_external_timestamps", "2\n");
         self.write("/sys/class/ptp/ptp0/n_programmable_pins", "4\n");
         self.write("/sys/class/ptp/ptp0/pins/SDP0", "1 0\n");
@@ -164,6 +170,7 @@ impl Machine {
     fn with_pps(&mut self) {
         self.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
         self.node("/dev/pps0");
+        self.write("/sys/class/pps/pps0/dev", "0:0\n");
         self.write("/sys/class/pps/pps0/name", "serial0");
     }
 
@@ -428,7 +435,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-interface",
         |machine| machine.config("eth0", "eth7"),
-        &[("pulse", Failure, "no network interface or PCI device eth7", "ip -br link")],
+        &[("pulse", Failure, "no network interface eth7", "ip -br link")],
     );
     planted(
         "no-phc",
@@ -436,9 +443,18 @@ fn faults_of_the_pulse_are_found() {
         &[("pulse", Failure, "lo has no PTP hardware clock", "name the NIC")],
     );
     planted(
+        "several-phcs",
+        |machine| {
+            machine.config("\"eth0\"", "\"03:00.0\"");
+            machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp0/dev", "0:0");
+            machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp1/dev", "248:1");
+        },
+        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "name one of /dev/ptp0, /dev/ptp1")],
+    );
+    planted(
         "no-extts",
         |machine| machine.write("/sys/class/ptp/ptp0/n_external_timestamps", "0\n"),
-        &[("pulse", Failure, "ptp0 has no external timestamps", "[pps]")],
+        &[("pulse", Failure, "/dev/ptp0 (igb) has no external timestamps", "[pps]")],
     );
     planted(
         "no-channel",
@@ -448,12 +464,12 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-pin",
         |machine| machine.config("SDP0", "SDP9"),
-        &[("pulse", Failure, "ptp0 has no pin SDP9", "it has SDP0, SDP1")],
+        &[("pulse", Failure, "/dev/ptp0 (igb) has no pin SDP9", "it has SDP0, SDP1")],
     );
     planted(
         "pin-is-output",
         |machine| machine.write("/sys/class/ptp/ptp0/pins/SDP0", "2 0\n"),
-        &[("pulse", Warning, "pin SDP0 of ptp0 is an output", "restart gnss2shm")],
+        &[("pulse", Warning, "pin SDP0 of /dev/ptp0 (igb) is an output", "restart gnss2shm")],
     );
     planted(
         "phc-closed",
@@ -465,6 +481,8 @@ fn faults_of_the_pulse_are_found() {
         |machine| {
             machine.config("eth0", "/dev/ptp1");
             machine.node("/dev/ptp1");
+            machine.write("/sys/class/ptp/ptp0/dev", "248:0\n");
+            machine.write("/sys/class/ptp/ptp1/dev", "0:0\n");
             machine.write("/sys/class/ptp/ptp1/n_external_timestamps", "0\n");
             symlink("../ptp0", machine.system.at("/sys/class/ptp/ptp1/device")).unwrap();
         },
@@ -792,9 +810,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "pps-line",
         |machine| {
-            machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
-            machine.node("/dev/pps0");
-            machine.write("/sys/class/pps/pps0/name", "serial0");
+            machine.with_pps();
             machine.refclock("refclock SHM 0 refid GNSS\nrefclock PPS /dev/pps0 lock GNSS");
         },
         &[("chrony.conf", Warning, "gnss2shm.conf:2: chronyd reads the same pulse", "remove that line")],

@@ -16,7 +16,6 @@ mod account;
 mod chrony;
 mod chrony_conf;
 mod instance;
-mod link;
 mod machine;
 mod processes;
 mod pulse;
