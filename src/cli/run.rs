@@ -24,10 +24,9 @@ use crate::recording::recorder::{OpenError, Place, Recorder};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::{SockError, SockSink};
-use crate::source::error::SourceError;
-use crate::source::phc::{PhcError, PhcErrorKind};
-use crate::source::pulse::{Pulse, PulseError};
+use crate::source::pulse::Pulse;
 use crate::source::receiver::{Receiver, ReceiverConfig};
+use crate::source::thread::PulseThread;
 use crate::source::witness;
 use crate::sys::limits;
 use crate::sys::signal::is_ignored;
@@ -89,7 +88,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let shm = settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?;
     let mut sinks = Sinks::new(shm, settings.sock.as_deref().map(SockSink::open).transpose()?);
     let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
-    let pulse = Pulse::open(settings.pulse)?;
+    let pulse = Pulse::open_or_wait(&settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
     let header = Header::new(settings.engine);
     let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
@@ -97,8 +96,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let ((sender, others), (of_pulse, events)) = (mpsc::channel(EVENTS_QUEUED), mpsc::channel(EVENTS_QUEUED));
     let inbox = Inbox { pulse: Some(events), others };
-    let pulse = pulse
-        .start(of_pulse)
+    let pulse = PulseThread::spawn(settings.pulse, pulse, of_pulse)
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
     let receiver = tokio::spawn(receiver.run(sender));
@@ -164,7 +162,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     sinks.invalidate();
     receiving.abort();
     witness.abort();
-    pulse.stop();
+    drop(pulse);
     recorder.into_iter().for_each(Recorder::finish);
     ended
 }
@@ -232,35 +230,12 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<PulseError> for Failure {
-    fn from(error: PulseError) -> Self {
-        match error {
-            PulseError::Phc(error) => error.into(),
-            PulseError::Pps(error) => error.into(),
-        }
-    }
-}
-
 impl From<SockError> for Failure {
     fn from(error: SockError) -> Self {
         let code = match &error {
             SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
             SockError::Taken { .. } => ExitCode::Unavailable,
             SockError::Os { .. } => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<PhcError> for Failure {
-    fn from(error: PhcError) -> Self {
-        use PhcErrorKind as Kind;
-        let code = match error.kind() {
-            Kind::NotAClock | Kind::NoSuchChannel | Kind::NoSuchPin | Kind::PinInUse => ExitCode::Config,
-            Kind::NoClock | Kind::NoTimeStamps | Kind::Refused | Kind::Taken => ExitCode::Unavailable,
-            Kind::Permission => ExitCode::NoPermission,
-            Kind::NotThere => ExitCode::NoInput,
-            Kind::Failed => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }
@@ -273,18 +248,6 @@ impl From<StatusError> for Failure {
             StatusError::NoName(_) | StatusError::NotASocket(_) => ExitCode::Config,
             StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
             StatusError::Io(..) => ExitCode::CannotCreate,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        let code = match error {
-            SourceError::Wrong(_) => ExitCode::Config,
-            SourceError::Denied(_) => ExitCode::NoPermission,
-            SourceError::NotThere(_) | SourceError::Busy(_) => ExitCode::NoInput,
-            SourceError::Other(_) => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }

@@ -1,7 +1,6 @@
 //! `gnss2shm shm UNIT`: what is in a segment, whose it is, and what chronyd would make of it. It only looks: nothing it
 //! does can take a sample away from chronyd.
 
-use std::fs;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::config::Unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
-use crate::sys::processes;
+use crate::sys::processes::Process;
 use crate::sys::reader::{self, Reader};
 
 /// Between two looks of `--watch`; writers publish once a second.
@@ -163,32 +162,23 @@ fn line(out: &mut impl Write, c: &Contents, poll: i8) -> io::Result<()> {
     out.flush()
 }
 
-/// `pid 812 (chronyd)`. Pid 0 stands for a process of another PID namespace.
+/// `chronyd (pid 812)`. PID 0 stands for a process of another PID namespace.
 fn process(pid: i32) -> String {
-    match u32::try_from(pid).ok().and_then(processes::program) {
-        Some(name) => format!("pid {pid} ({name})"),
+    match u32::try_from(pid).ok().and_then(Process::read) {
+        Some(process) => process.to_string(),
         None if pid == 0 => "nobody, or a process outside this container".to_owned(),
         None => format!("pid {pid} (gone)"),
     }
 }
 
-/// The processes that have the segment mapped, as far as this user may see it: `: chronyd 812, gnss2shm 900`.
-/// With nobody there, says that.
-/// `proc_pid_maps(5)`: the inode of such a mapping is the segment's number, its name starts with /SYSV.
+/// The processes that have the segment mapped, as far as this user may see it: `: chronyd (pid 812), gnss2shm (pid
+/// 900)`.
 fn attached(status: &Status) -> String {
     if status.nattch == 0 {
         return ": neither chronyd nor a writer is there".to_owned();
     }
-    let id = status.id.to_string();
-    let maps = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let is_it = |map: &str| {
-        let mut column = map.split_whitespace().skip(4);
-        column.next() == Some(&id) && column.next().is_some_and(|name| name.starts_with("/SYSV"))
-    };
-    let users: Vec<_> = processes::others()
-        .filter(|&pid| maps(pid).lines().any(is_it))
-        .map(|pid| format!("{} {pid}", processes::program(pid).unwrap_or_default()))
-        .collect();
+    let users = Process::others().filter(|process| process.has_attached(status.id) == Some(true));
+    let users: Vec<_> = users.map(|process| process.to_string()).collect();
     if users.is_empty() { String::new() } else { format!(": {}", users.join(", ")) }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sd_notify::NotifyState;
 use tracing::debug;
 
-use crate::source::heartbeat::Heartbeat;
+use crate::source::thread::Heartbeat;
 
 /// The watchdog is fed this many times within its patience.
 const MEALS: u32 = 4;

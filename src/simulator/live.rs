@@ -2,13 +2,16 @@
 //! stamps into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is invented.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use serialport::{SerialPort, TTYPort};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
@@ -42,9 +45,8 @@ struct Truth {
 
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
-    pub fn start(scenario: Scenario, events: Sender<Event>) -> std::io::Result<Self> {
-        let (master, slave) = TTYPort::pair()?;
-        let device = slave.name().unwrap_or_default();
+    pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
+        let (master, device, slave) = pseudo_terminal()?;
         let (raw, sys, _) = raw_sys_pair();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
@@ -84,10 +86,26 @@ impl Drop for Live {
     }
 }
 
+/// A raw pseudo terminal, pty(7): the receiver's end, and the machine's with its path. Bytes that do not fit into its
+/// buffer, because they are not read, are an error.
+fn pseudo_terminal() -> io::Result<(File, String, File)> {
+    let receiver = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&receiver)?;
+    unlockpt(&receiver)?;
+    rustix::io::ioctl_fionbio(&receiver, true)?;
+    let device = ptsname(&receiver, Vec::new())?.to_string_lossy().into_owned();
+    let mut options = File::options();
+    let machine = options.read(true).write(true).custom_flags(libc::O_NOCTTY).open(&device)?;
+    let mut termios = tcgetattr(&machine)?;
+    termios.make_raw();
+    tcsetattr(&machine, OptionalActions::Now, &termios)?;
+    Ok((receiver.into(), device, machine))
+}
+
 struct Player {
     world: World,
-    line: TTYPort,
-    _keeps_it_open: TTYPort,
+    line: File,
+    _keeps_it_open: File,
     events: Sender<Event>,
     truth: Arc<Mutex<Truth>>,
 }

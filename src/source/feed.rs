@@ -1,33 +1,38 @@
-//! What every source of bytes does with them: dates them and hands them on, in few reads.
+//! What all sources of bytes have in common: they timestamp bytes and pass them on in few reads, and tell the engine and
+//! the log when they come and go.
 
+mod pauses;
+
+use std::convert::Infallible;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
+use tracing::{debug, info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
 use crate::core::time::Span;
 use crate::sys::alarm::Alarm;
 use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
+use pauses::Pauses;
 
-/// How long something missing is left alone before it is tried again.
+/// How often something that is missing is looked for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// Start bit, eight data bits, stop bit.
 pub(crate) const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what a terminal's buffer holds.
 pub(super) const READ_MAX: usize = 4096;
-/// The pause after a read of a source that nothing paces: well below the silence between bursts that the framer looks
-/// for. The first bytes of a burst are read when they arrive, which is what its time depends on; each read saved after
-/// that is a wake-up saved.
-pub(super) const GATHER: Duration = Duration::from_millis(20);
+/// This many changes an hour are logged of a source that comes and goes.
+const LINES: u32 = 20;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The engine is gone: nothing is left to do.
 pub(super) struct Closed;
 
 /// The way to the engine.
 #[derive(Debug)]
-pub(super) struct Feed(Sender<Event>);
+pub(super) struct Feed(pub(super) Sender<Event>);
 
 impl Feed {
     pub(super) fn new(events: Sender<Event>) -> Self {
@@ -35,15 +40,11 @@ impl Feed {
     }
 
     pub(super) async fn opened(&self) -> Result<(), Closed> {
-        self.changed(SourceChange::SentencesOpen).await
+        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesOpen }).await
     }
 
     pub(super) async fn lost(&self, lost: Lost) -> Result<(), Closed> {
-        self.changed(SourceChange::SentencesLost(lost)).await
-    }
-
-    async fn changed(&self, change: SourceChange) -> Result<(), Closed> {
-        self.send(Event::Source { raw: raw_now(), change }).await
+        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesLost(lost) }).await
     }
 
     pub(super) async fn send(&self, event: Event) -> Result<(), Closed> {
@@ -55,37 +56,114 @@ impl Feed {
         self.0.closed().await;
     }
 
-    /// A sender of one's own, for another thread.
-    pub(super) fn sender(&self) -> Sender<Event> {
-        self.0.clone()
+    /// Runs a source until the engine is gone.
+    pub(super) async fn until_closed(&self, source: impl Future<Output = Result<Infallible, Closed>>) {
+        tokio::select! {
+            Err(Closed) = source => {}
+            () = self.closed() => {}
+        }
     }
 }
 
-/// The bytes that a read has just returned; `byte_time` is zero where no line paces them.
+/// Tells the engine and the log of each change of a source that comes and goes, once.
+#[derive(Debug)]
+pub(super) struct Presence<'a> {
+    feed: &'a Feed,
+    /// Why the source is not there, as the engine knows.
+    lost: Option<Lost>,
+    /// The last sentence in the log.
+    last: String,
+    /// How many there were in the hour that began then.
+    lines: u32,
+    hour: Instant,
+}
+
+impl<'a> Presence<'a> {
+    pub(super) fn new(feed: &'a Feed) -> Self {
+        Self { feed, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
+    }
+
+    pub(super) async fn opened(&mut self, sentence: String) -> Result<(), Closed> {
+        if let Some(sentence) = self.news(sentence) {
+            info!("{sentence}");
+        }
+        self.lost = None;
+        self.feed.opened().await
+    }
+
+    pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {
+        if let Some(sentence) = self.news(sentence) {
+            warn!("{sentence}");
+        }
+        if self.lost.replace(lost) == Some(lost) { Ok(()) } else { self.feed.lost(lost).await }
+    }
+
+    /// The line for the log: nothing if it is the last one again, or there were too many within the hour.
+    fn news(&mut self, sentence: String) -> Option<String> {
+        if sentence == self.last {
+            return None;
+        }
+        self.last.clone_from(&sentence);
+        if self.hour.elapsed() >= HOUR {
+            (self.lines, self.hour) = (0, Instant::now());
+        }
+        self.lines += 1;
+        if self.lines > LINES {
+            debug!("{sentence}");
+            return None;
+        }
+        let is_last = self.lines == LINES;
+        let note = if is_last { "; this changes often: for an hour only --debug shows more of it" } else { "" };
+        Some(sentence + note)
+    }
+}
+
+/// The bytes that a read has just returned; `byte_time` is zero if no line paces them.
 pub(super) fn bytes_now(read: &[u8], byte_time: Span) -> Bytes {
     Bytes { read_at: raw_now(), byte_time, data: read.into() }
 }
 
-/// How a source ended that nothing paces.
-pub(super) struct End {
-    /// Whether anything came of it.
-    pub(super) heard: bool,
-    /// What went wrong, unless the other side ended it.
-    pub(super) error: Option<io::Error>,
-}
-
-/// Hands on what is read of a source that nothing paces, until it ends.
-pub(super) async fn pump(feed: &Feed, file: &ByteFile) -> Result<End, Closed> {
-    let mut buffer = vec![0; READ_MAX];
-    let (mut heard, mut alarm) = (false, Alarm::new());
+/// Passes on what is read until the source ends, or the bytes of a read are the last that are wanted. An error if the
+/// other side did not end it.
+pub(super) async fn pump(
+    feed: &Feed,
+    file: &ByteFile,
+    byte_time: Span,
+    mut is_enough: impl FnMut(&Bytes) -> bool,
+) -> Result<io::Result<()>, Closed> {
+    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
     loop {
         let length = match file.read(&mut buffer).await {
-            Ok(0) => return Ok(End { heard, error: None }),
-            Ok(length) => length,
-            Err(error) => return Ok(End { heard, error: Some(error) }),
+            Ok(length @ 1..) => length,
+            ended => return Ok(ended.map(drop)),
         };
-        heard = true;
-        feed.send(Event::Bytes(bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO))).await?;
-        alarm.sleep(GATHER).await;
+        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let (pause, is_enough) = (pauses.after(&bytes), is_enough(&bytes));
+        feed.send(Event::Bytes(bytes)).await?;
+        if is_enough {
+            return Ok(Ok(()));
+        }
+        if pause > Span::ZERO {
+            alarm.sleep(Duration::from_nanos(pause.nanos().unsigned_abs())).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_is_logged_once_and_no_more_than_twenty_an_hour() {
+        let feed = Feed::new(tokio::sync::mpsc::channel(1).0);
+        let mut presence = Presence::new(&feed);
+        let mut says = |sentence: &str| presence.news(sentence.into());
+        assert!(says("refused").is_some() && says("refused").is_none(), "it is waited for");
+        assert!(says("connected").is_some() && says("refused").is_some(), "each change");
+        let lines: Vec<_> = (0..100).filter_map(|n| says(["closed", "connected"][n % 2])).collect();
+        assert_eq!(lines.len() + 3, LINES as usize);
+        assert!(lines.last().unwrap().contains("; this changes often"), "{lines:?}");
+        presence.hour -= HOUR;
+        assert!(presence.news("closed".into()).is_some(), "an hour later");
     }
 }

@@ -1,9 +1,7 @@
 //! Where events come from. A source makes events and knows nothing of what becomes of them.
 
-pub mod error;
 pub(crate) mod feed;
 pub mod gpsd;
-pub mod heartbeat;
 pub mod phc;
 pub mod pps;
 pub mod pulse;
@@ -11,5 +9,6 @@ pub mod receiver;
 pub mod serial;
 pub mod server;
 pub mod stream;
+pub(crate) mod sysfs;
 pub mod thread;
 pub mod witness;

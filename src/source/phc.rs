@@ -1,46 +1,36 @@
-//! The PHC as a source: edges of the pulse and cross timestamps. Knows the ways of drivers and kernels; never decides
-//! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
+//! The PHC as a source: edges of the pulse and cross timestamps. Handles the differences between drivers and kernels;
+//! never decides which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::core::event::{CrossTs, Edge, Edges};
-use crate::sys::claim::Claim;
-use crate::sys::clock::raw_now;
-use crate::sys::eventfd::EventFd;
-use crate::sys::ptp::{Caps, Function, PinState, Ptp, Request, Woken};
+use super::sysfs::{Class, Device, Finder, failed};
+use crate::core::event::Edges;
+use crate::sys::claim::{Claim, ClaimError};
+use crate::sys::error::{OpenError, Problem};
+use crate::sys::ptp::{Function, PinState, Ptp, Queue, Request};
 use cross::CrossReader;
-use drivers::Driver;
-use others::Others;
 
-mod claims;
-mod cross;
+pub(crate) mod cross;
 mod drivers;
-mod error;
-mod interface;
-mod others;
-mod pins;
-mod resolve;
+mod missing;
 pub mod schedule;
 mod serve;
 
 pub use cross::Method;
-pub use error::{PhcError, PhcErrorKind};
-pub use interface::{deaf, is_up};
-pub use resolve::resolve;
+pub(crate) use drivers::{deaf, is_up};
 
-/// Which PHC, and where the pulse is wired to.
+/// A PHC, and the pin and channel of the pulse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhcConfig {
-    /// A network interface, the address of a PCI device (whatever has a colon), or a path to a node (whatever has a
+    /// A network interface, the address of a PCI device (anything with a colon), or a path to a node (anything with a
     /// slash: `/dev/ptpN` or a link to it).
     pub device: String,
-    /// The pin; without one, the pin that has the channel already, else the first one, if it is free.
+    /// The pin; by default the pin that has the channel already, else the first one, if it is free.
     pub pin: Option<Pin>,
     /// The channel of external timestamps, from 0.
     pub channel: u32,
@@ -55,186 +45,192 @@ pub enum Pin {
     Index(u32),
 }
 
-/// An open PHC that timestamps edges. Dropped, timestamping is switched off and the pin gets back what it was set to.
+/// An open PHC that timestamps edges. Dropped, it switches timestamping off and restores the pin.
 #[derive(Debug)]
-pub struct Phc {
+pub(crate) struct Phc {
     ptp: Ptp,
-    clock: String,
+    clock: Device,
     channel: u32,
-    pin_before: Option<PinState>,
-    driver: Option<&'static Driver>,
+    /// The pin as it was found; none if the wiring is fixed.
+    pin: Option<PinState>,
     grant: Request,
     cross: CrossReader,
-    others: Others,
-    said_deaf: bool,
-    /// Held until pin and channel are given back.
+    watch: missing::Watch,
+    /// Not armed now, see [`deaf`].
+    deaf: bool,
+    /// Held until pin and channel are restored.
     _claims: Vec<Claim>,
 }
 
 impl Phc {
-    /// Opens the PHC and has it timestamp edges; says in the log what was found.
+    /// Opens the PHC, has it timestamp edges, and logs what was found.
     ///
     /// # Errors
-    /// Fatal ones are settings that waiting does not cure, see [`PhcErrorKind`].
-    pub fn open(config: &PhcConfig) -> Result<Self, PhcError> {
-        let path = resolve(&config.device)?;
-        let ptp = Ptp::open(&path).map_err(|error| PhcError::opening(&path, &error))?;
-        let clock = named(&path);
-        let failed = |what: &str, error: &io::Error| PhcError::failed(&clock, what, error);
+    /// [`Problem::NotThere`] and [`Problem::Failed`] may pass; anything else is a wrong setting.
+    pub(crate) fn open(config: &PhcConfig) -> Result<Self, OpenError> {
+        let clock = Finder::live().phc(&config.device)?;
+        let (node, channel) = (clock.node.as_path(), config.channel);
+        let ptp = Ptp::open(node).map_err(|error| Class::Ptp.cannot_open(node, &error))?;
         let caps = ptp.caps().map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOTTY | libc::EINVAL) => resolve::not_a_clock(&path),
-            _ => failed("cannot be asked what it can do", &error),
+            Some(libc::ENOTTY | libc::EINVAL) => Class::Ptp.not_one(node),
+            _ => failed(&clock, "cannot be asked what it can do", &error),
         })?;
-        pins::check_channel(&clock, config.channel, caps.n_ext_ts)?;
+        check_channel(&clock, channel, caps.n_ext_ts)?;
         let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<io::Result<Vec<_>>>();
-        let pins = pins.map_err(|error| failed("cannot be asked for its pins", &error))?;
-        let pin_before = pins::choose_pin(&clock, config, &pins)?;
-        let cross = CrossReader::detect(&ptp, &caps).map_err(|error| failed("cannot be read", &error))?;
-        let queue = ptp.only_channel(config.channel);
-        let queue = queue.map_err(|error| failed("cannot be told which channel to queue", &error))?;
+        let pins = pins.map_err(|error| failed(&clock, "cannot be asked for its pins", &error))?;
+        let pin = choose_pin(&clock, config, &pins)?;
+        let cross = CrossReader::detect(&ptp).map_err(|error| failed(&clock, "cannot be read", &error))?;
+        let queue = ptp.only_channel(channel);
+        let queue = queue.map_err(|error| failed(&clock, "cannot be told which channel to queue", &error))?;
         // Nothing that another process uses has been touched so far.
-        let claims = claims::take(&path, config.channel, pin_before.as_ref(), queue)?;
-        let driver = drivers::known(&resolve::driver_names(&path));
-        let (channel, others) = (config.channel, Others::new(path, queue));
+        let claims = claim(node, channel, pin.as_ref(), queue)?;
 
-        // From here on pin and channel are given back whatever happens.
-        let grant = Request::Loose;
-        let mut phc =
-            Self { ptp, clock, channel, pin_before, driver, grant, cross, others, said_deaf: false, _claims: claims };
+        // From here on pin and channel are restored in any case.
+        let (grant, watch) = (Request::Loose, missing::Watch::new(queue));
+        let mut phc = Self { ptp, clock, channel, pin, grant, cross, watch, deaf: false, _claims: claims };
         phc.arm()?;
-        // Edges of unknown age.
-        phc.ptp.drain().map_err(|error| PhcError::failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
-        phc.log(config, &caps);
+        phc.ptp.drain().map_err(|error| failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
+        info!(
+            device = config.device,
+            clock = %phc.clock,
+            pin = phc.pin.as_ref().map_or("fixed", |pin| &pin.name),
+            channel,
+            channels = caps.n_ext_ts,
+            grant = ?phc.grant,
+            edges = ?phc.edges(),
+            cross = %phc.cross.method,
+            "the PTP hardware clock timestamps the pulse"
+        );
         Ok(phc)
     }
 
-    /// Sets pin and channel once more, where no edges come: a reset of the NIC forgets them without a word. False where
-    /// that has to wait.
-    fn rearm(&mut self) -> Result<bool, PhcError> {
-        self.others.nothing();
-        self.arm()
-    }
-
-    /// False where the clock is [`deaf`].
-    fn arm(&mut self) -> Result<bool, PhcError> {
-        let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers mind
-        if let Some(pin) = &self.pin_before {
+    /// Sets pin and channel, unless the clock is [`deaf`] now.
+    fn arm(&mut self) -> Result<(), OpenError> {
+        let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
+        if let Some(pin) = &self.pin {
             let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
             set.map_err(|error| self.refused(&format!("set pin {} to channel", pin.name), &error))?;
         }
-        let deaf = deaf(self.others.node());
-        if let Some(sentence) = deaf.as_ref().filter(|_| !self.said_deaf) {
+        let sentence = deaf(&self.clock);
+        if let Some(sentence) = sentence.as_ref().filter(|_| !self.deaf) {
             warn!("{sentence}");
         }
-        self.said_deaf = deaf.is_some();
-        if deaf.is_some() {
-            return Ok(false);
+        self.deaf = sentence.is_some();
+        if self.deaf {
+            return Ok(());
         }
-        // Down to what the driver grants. Any error goes one down: drivers refuse in many ways, and one that is gone is
-        // gone for the last request too.
-        let mut granted = Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
-        for request in [Request::StrictRising, Request::StrictBoth, Request::Loose] {
-            granted = self.ptp.enable_extts(self.channel, request).map(|()| request);
-            if granted.is_ok() {
-                break;
-            }
-        }
-        self.grant = granted.map_err(|error| self.refused("timestamp edges on channel", &error))?;
-        Ok(true)
+        // After any error the next request: drivers refuse in many ways, and if the device is gone, the last one fails.
+        let ask = |request| self.ptp.enable_extts(self.channel, request).map(|()| request);
+        let grant = ask(Request::StrictRising).or_else(|_| ask(Request::StrictBoth)).or_else(|_| ask(Request::Loose));
+        self.grant = grant.map_err(|error| self.refused("timestamp edges on channel", &error))?;
+        Ok(())
     }
 
-    /// Which edges are timestamped, by what the driver granted and what is known of it.
+    /// Which edges are timestamped, by the driver's grant and the table of drivers.
     fn edges(&self) -> Edges {
-        drivers::granted(self.driver, self.grant)
+        drivers::granted(drivers::of(&self.clock), self.grant)
     }
 
-    /// Node and driver's name, for messages: `/dev/ptp0 (igb)`.
-    pub fn clock(&self) -> &str {
-        &self.clock
-    }
-
-    /// Sleeps until edges are queued, the bell is rung, or `time` is over.
-    ///
-    /// # Errors
-    /// The device is gone.
-    fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        self.ptp.wait(bell, time)
-    }
-
-    /// The queued edges of our channel, 30 at most; none where all were another channel's or taken by another program.
-    /// [`Self::wait`] first.
-    ///
-    /// # Errors
-    /// The device is gone.
-    fn read_edges(&mut self) -> io::Result<Vec<Edge>> {
-        let stamps = self.ptp.read()?;
-        let read_at = raw_now();
-        let ours = stamps.iter().filter(|stamp| stamp.channel == self.channel);
-        let edges: Vec<_> = ours.map(|stamp| Edge { phc: stamp.phc, read_at }).collect();
-        self.others.edges(&edges);
-        Ok(edges)
-    }
-
-    /// A cross timestamp, or none this time.
-    ///
-    /// # Errors
-    /// The device is gone.
-    fn cross_ts(&mut self) -> io::Result<Option<CrossTs>> {
-        let before = self.cross.method();
-        let cross = self.cross.read(&self.ptp);
-        if self.cross.method() != before {
-            info!("{} answers no more {before} cross timestamps: {} from now on", self.clock, self.cross.method());
-        }
-        cross
-    }
-
-    fn refused(&self, what: &str, error: &io::Error) -> PhcError {
+    fn refused(&self, what: &str, error: &io::Error) -> OpenError {
+        let (clock, channel) = (&self.clock, self.channel);
         match error.raw_os_error() {
-            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => PhcError::new(
-                PhcErrorKind::Refused,
-                format!("{} cannot {what} {} ({error}): choose another pin or channel", self.clock, self.channel),
+            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => OpenError::new(
+                Problem::Unsupported,
+                format!("{clock} cannot {what} {channel} ({error}): choose another pin or channel"),
             ),
-            _ => PhcError::failed(&self.clock, &format!("failed to {what} {}", self.channel), error),
+            _ => failed(clock, &format!("failed to {what} {channel}"), error),
         }
-    }
-
-    fn log(&self, config: &PhcConfig, caps: &Caps) {
-        info!(
-            device = config.device,
-            clock = self.clock,
-            pin = self.pin_before.as_ref().map_or("fixed", |pin| &pin.name),
-            channel = self.channel,
-            channels = caps.n_ext_ts,
-            grant = ?self.grant,
-            edges = ?self.edges(),
-            cross = %self.cross.method(),
-            "the PTP hardware clock timestamps the pulse"
-        );
     }
 }
 
 impl Drop for Phc {
     fn drop(&mut self) {
-        let _ignored = self.ptp.disable_extts(self.channel); // it may be gone
-        if let Some(pin) = &self.pin_before {
+        let _ignored = self.ptp.disable_extts(self.channel); // the device may be gone
+        if let Some(pin) = &self.pin {
             let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
         }
     }
 }
 
-/// The best way to compare this clock with the system's clocks, found out by trying.
-///
-/// # Errors
-/// The device is gone.
-pub fn best_method(ptp: &Ptp, caps: &Caps) -> io::Result<Method> {
-    CrossReader::detect(ptp, caps).map(|reader| reader.method())
+/// Checks that the clock has the channel.
+pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u32) -> Result<(), OpenError> {
+    let (problem, sentence) = match channels {
+        _ if channel < channels => return Ok(()),
+        0 => (
+            Problem::Unsupported,
+            format!(
+                "{clock} has no external timestamps: name the NIC that the pulse is wired to, or wire it to a serial port \
+                 ([pps])"
+            ),
+        ),
+        1 => (Problem::Wrong, format!("{clock} has no channel {channel}, only channel 0: leave channel out")),
+        _ => (
+            Problem::Wrong,
+            format!("{clock} has no channel {channel}, but {channels}, 0 to {}: correct channel", channels - 1),
+        ),
+    };
+    Err(OpenError::new(problem, sentence))
 }
 
-fn named(path: &Path) -> String {
-    match resolve::clock_name(path).as_str() {
-        "" => path.display().to_string(),
-        name => format!("{} ({name})", path.display()),
+/// The pin to set; none if the wiring is fixed.
+pub(crate) fn choose_pin(
+    clock: &impl fmt::Display,
+    config: &PhcConfig,
+    pins: &[PinState],
+) -> Result<Option<PinState>, OpenError> {
+    let wrong = |sentence| Err(OpenError::new(Problem::Wrong, sentence));
+    let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(", ");
+    let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
+    let found = match &config.pin {
+        Some(Pin::Name(name)) => pins.iter().find(|pin| pin.name == *name),
+        Some(Pin::Index(index)) => pins.iter().find(|pin| pin.index == *index),
+        None => set.or(pins.first()),
+    };
+    match (&config.pin, found) {
+        (Some(wanted), None) if pins.is_empty() => {
+            wrong(format!("{clock} has no pin {wanted}: its wiring is fixed, leave pin out"))
+        }
+        (Some(wanted), None) => {
+            wrong(format!("{clock} has no pin {wanted}: it has {names}, or 0 to {}", pins.len() - 1))
+        }
+        (None, Some(first)) if set.is_none() && first.function != Function::None => wrong(format!(
+            "no pin is named, and the first one of {clock}, {}, is in use for something else: name the pin that the pulse \
+             is wired to, one of {names}",
+            first.name
+        )),
+        _ => Ok(found.cloned()),
     }
+}
+
+/// Claims channel and pin, or the whole clock if all readers share one queue: another process that arms them takes them
+/// away without notice, and switches them off when it ends.
+fn claim(node: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Result<Vec<Claim>, OpenError> {
+    let shown = node.display();
+    let claim = |purpose: &str, what: String, cure: &str| {
+        Claim::take_path(purpose, node).map_err(|error| match error {
+            ClaimError::Taken(rival) => {
+                OpenError::new(Problem::Taken, format!("{what} is used by {rival}: stop that one, or {cure}"))
+            }
+            ClaimError::Os(error) => failed(what, "cannot be claimed", &error),
+        })
+    };
+    let mut claims = vec![match queue {
+        Queue::Own => claim(
+            &format!("phc-channel-{channel}"),
+            format!("{shown} channel {channel}"),
+            "give each a channel and a pin of its own",
+        )?,
+        Queue::Shared => claim(
+            "phc",
+            shown.to_string(),
+            "give each a clock of its own (before Linux 6.7 two take each other's timestamps away)",
+        )?,
+    }];
+    if let Some(PinState { index, name, .. }) = pin {
+        let cure = "give each a pin of its own";
+        claims.push(claim(&format!("phc-pin-{index}"), format!("{shown} pin {name}"), cure)?);
+    }
+    Ok(claims)
 }
 
 impl Pin {
@@ -247,7 +243,7 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(index) => Ok(Self::Index(index)),
-            // No driver names a pin by such a number, or not at all.
+            // No driver uses such a number, or an empty text, as a name.
             Err(_) if text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) => {
                 Err(format!("`{text}` is not a pin: allowed is {}", Self::ALLOWED))
             }
@@ -264,3 +260,6 @@ impl fmt::Display for Pin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,36 @@
 //! A kernel PPS device (`/dev/ppsN`) as the source of edges. The kernel reads the system clock in the interrupt that
-//! follows an edge: so the system clock is the PHC, and a cross timestamp carries one reading for both. Never decides
-//! which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
+//! follows an edge, so the system clock takes the place of the PHC, and a cross timestamp has one reading for both. Never
+//! decides which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
+use std::convert::Infallible;
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use libc::c_int;
 use tracing::{debug, info, warn};
 
-use super::error::SourceError;
-use crate::core::event::{CrossTs, Edge, Edges};
-use crate::core::time::{Instant, Sys};
+use super::sysfs::{Class, Device, Finder, failed};
+use super::thread::{End, Link};
+use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
+use crate::core::time::{Instant, Span, Sys};
 use crate::sys::clock::{raw_now, raw_sys_pair};
-use crate::sys::pps::{Fetched, Mode, Pps, abi};
-use node::Node;
+use crate::sys::error::{OpenError, Problem};
+use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, Pps};
 
-mod node;
-mod serve;
-mod setup;
+#[cfg(test)]
+mod tests;
 
-/// How long one wait for an edge lasts: the kernel's wait hears no bell. Each is followed by a cross timestamp.
+/// How long one wait for an edge lasts: the kernel's wait does not hear the bell. A cross timestamp follows each wait.
 const SLICE: Duration = Duration::from_millis(100);
+/// The shortest time between two cross timestamps: noise on the line gives thousands of edges a second.
+const CROSS_GAP: Span = Span::from_millis(10);
+/// After this time without an edge the device is opened anew: if its node stays, nothing else tells that it is gone.
+const WATCHDOG: Span = Span::from_secs(3);
+/// Both edges.
+const BOTH: c_int = CAPTURE_ASSERT | CAPTURE_CLEAR;
 
 /// Which device, and which of its edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,92 +55,163 @@ pub enum Capture {
 
 /// An open kernel PPS device.
 #[derive(Debug)]
-pub struct KernelPps {
+pub(crate) struct KernelPps {
     config: PpsConfig,
-    node: Node,
+    device: Device,
+    identity: Option<(u64, u64)>,
     pps: Pps,
-    /// The edges that we want and get.
-    edges: Mode,
-    seen: Fetched,
+    /// The edges that are captured and wanted.
+    edges: c_int,
+    seen: KInfo,
 }
 
 impl KernelPps {
-    /// Opens the device and has it capture edges; says in the log what was found.
+    /// Opens the device, has it capture edges, and logs what was found.
     ///
     /// # Errors
-    /// Whether waiting helps, [`SourceError::may_pass`] says.
-    pub fn open(config: &PpsConfig) -> Result<Self, SourceError> {
+    /// [`Problem::NotThere`] and [`Problem::Failed`] may pass.
+    pub(crate) fn open(config: &PpsConfig) -> Result<Self, OpenError> {
         let pps = Self::find(config)?;
-        pps.log();
+        let device = &pps.device;
+        let captures = match pps.edges {
+            CAPTURE_ASSERT => "assert edges",
+            CAPTURE_CLEAR => "clear edges",
+            _ => "both edges",
+        };
+        info!(%device, captures, "the kernel timestamps the pulse by the system clock");
+        if pps.edges != BOTH && config.capture == Capture::Both {
+            warn!("{device} captures only {captures}: they have to be the pulse's on-time edge, or set capture");
+        }
         Ok(pps)
     }
 
-    fn find(config: &PpsConfig) -> Result<Self, SourceError> {
-        let node = Node::find(&config.device)?;
-        let pps = Pps::open(&config.device).map_err(|error| node::opening(&config.device, &error))?;
+    fn find(config: &PpsConfig) -> Result<Self, OpenError> {
+        let (path, identity) = (config.device.as_path(), identity(&config.device));
+        let device = Finder::live().pps(path)?;
+        let pps = Pps::open(path).map_err(|error| Class::Pps.cannot_open(path, &error))?;
         let caps = pps.caps().map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOTTY | libc::EINVAL) => node::not_a_pps(&config.device),
-            _ => setup::failed(&node, &error),
+            Some(libc::ENOTTY | libc::EINVAL) => Class::Pps.not_one(path),
+            _ => failed(&device, "does not answer", &error),
         })?;
-        let edges = setup::choose(&node, config.capture, caps)?;
-        arm(&node, &pps, edges)?;
-        // What was captured before is of unknown age: only what comes after it counts.
-        let seen = pps.fetch(Duration::ZERO).map_err(|error| setup::failed(&node, &error))?;
-        let seen = seen.ok_or_else(|| setup::failed(&node, &io::Error::from_raw_os_error(libc::ETIMEDOUT)))?;
-        Ok(Self { config: config.clone(), node, pps, edges, seen })
+        let edges = choose(&device, config.capture, caps)?;
+        arm(&device, &pps, edges)?;
+        // Earlier edges are of unknown age: only those after them count.
+        let seen = pps.fetch(Duration::ZERO).and_then(|seen| seen.ok_or_else(|| io::ErrorKind::TimedOut.into()));
+        let seen = seen.map_err(|error| failed(&device, "does not answer", &error))?;
+        Ok(Self { config: config.clone(), device, identity, pps, edges, seen })
     }
 
-    /// What is known about the edges that come.
-    fn edges(&self) -> Edges {
-        if self.edges == setup::BOTH { Edges::Both } else { Edges::RisingOnly }
-    }
-
-    /// The edges since the last call; waits for one, but not for long.
-    fn next_edges(&mut self) -> io::Result<Vec<Edge>> {
-        let at_once = self.fetch(Duration::ZERO)?;
-        if !at_once.is_empty() {
-            return Ok(at_once);
+    /// Waits for edges ten times a second, and reads the clocks after each wait. That is cheap, so there is no schedule.
+    pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
+        let edges = if self.edges == BOTH { Edges::Both } else { Edges::RisingOnly };
+        link.change(SourceChange::PpsOpen(edges))?;
+        let mut watched = raw_now();
+        let mut crossed = watched - CROSS_GAP;
+        loop {
+            link.beat();
+            link.rest(Duration::ZERO)?;
+            let mut edges = self.fetch(Duration::ZERO)?;
+            if edges.is_empty() {
+                edges = self.fetch(SLICE)?;
+            }
+            if self.identity != identity(&self.config.device) {
+                return Err(End::Lost("its node is gone: check the driver of its port and its line discipline".into()));
+            }
+            if !edges.is_empty() {
+                // The settings are shared: another program may have changed them since the last edge.
+                arm(&self.device, &self.pps, self.edges)?;
+                watched = raw_now();
+            } else if raw_now() - watched >= WATCHDOG {
+                debug!("no edge for 3 s: opening {} anew", self.device);
+                *self = Self::find(&self.config)?;
+                watched = raw_now();
+            }
+            for edge in edges {
+                link.send(Event::Edge(edge))?;
+            }
+            let now = raw_now();
+            if now - crossed >= CROSS_GAP {
+                crossed = now;
+                link.send(Event::CrossTs(cross_ts()))?;
+            }
         }
-        self.fetch(SLICE)
     }
 
-    fn fetch(&mut self, timeout: Duration) -> io::Result<Vec<Edge>> {
+    /// The edges since the last call; if there are none after the timeout, none.
+    fn fetch(&mut self, timeout: Duration) -> Result<Vec<Edge>, OpenError> {
         let fetched = match self.pps.fetch(timeout) {
             Ok(Some(fetched)) => fetched,
             Ok(None) => return Ok(Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed(&self.device, "does not answer", &error)),
         };
         let read_at = raw_now();
-        let News { stamps, missed } = news(&self.seen, &fetched, self.edges);
+        let (stamps, missed) = news(&self.seen, &fetched, self.edges);
         self.seen = fetched;
         if missed > 0 {
-            debug!("{missed} edges of {} came and went before they were read", self.node);
+            debug!("{missed} edges of {} were overwritten before they were read", self.device);
         }
         Ok(stamps.into_iter().map(|sys| Edge { phc: Instant::from_nanos(sys.nanos()), read_at }).collect())
     }
+}
 
-    fn log(&self) {
-        let captures = match self.edges() {
-            Edges::Both | Edges::Unknown => "both edges",
-            Edges::RisingOnly if self.edges.0 == abi::CAPTURE_ASSERT => "assert edges",
-            Edges::RisingOnly => "clear edges",
-        };
-        info!(device = %self.node, captures, "the kernel timestamps the pulse by the system clock");
-        if self.edges() == Edges::RisingOnly && self.config.capture == Capture::Both {
-            warn!("{} captures only {captures}: they have to be the pulse's on-time edge, or set capture", self.node);
-        }
+/// Inode and device number of a node. A node made anew differs in them even at the same path. The kernel does not tell
+/// programs that have a device open that it is gone: they would wait for edges forever.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| (found.ino(), found.rdev()))
+}
+
+/// The edges to capture: those asked for; of both, those that the driver has.
+fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<c_int, OpenError> {
+    let able = caps & BOTH;
+    let (wanted, word) = match capture {
+        Capture::Both => (able, "both"),
+        Capture::Assert => (CAPTURE_ASSERT, "assert"),
+        Capture::Clear => (CAPTURE_CLEAR, "clear"),
+    };
+    let (problem, sentence) = match able {
+        0 => (Problem::Unsupported, format!("{device} captures no edges at all: choose another PPS device")),
+        _ if able & wanted == wanted => return Ok(wanted),
+        _ => (Problem::Wrong, format!("{device} cannot capture {word} edges: leave capture out")),
+    };
+    Err(OpenError::new(problem, sentence))
+}
+
+/// Has the device capture these edges, if it does not; only that requires a privilege.
+fn arm(device: &Device, pps: &Pps, edges: c_int) -> Result<(), OpenError> {
+    let mut params = pps.params().map_err(|error| failed(device, "does not answer", &error))?;
+    if params.mode & edges != edges {
+        params.mode |= edges;
+        pps.set_params(params).map_err(|error| cannot_set(device, &error))?;
+    }
+    check_offsets(device, &params)
+}
+
+fn cannot_set(device: &Device, error: &io::Error) -> OpenError {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => OpenError::new(
+            Problem::Denied,
+            format!(
+                "another program has {device} capture fewer edges than capture asks for, and changing that requires \
+                 CAP_SYS_TIME: set capture to what is left, or run as root"
+            ),
+        ),
+        _ => failed(device, "does not answer", error),
     }
 }
 
-/// Has the device capture these edges, where it does not; only that takes a privilege. Shifted stamps are refused.
-fn arm(node: &Node, pps: &Pps, edges: Mode) -> Result<(), SourceError> {
-    let mut params = pps.params().map_err(|error| setup::failed(node, &error))?;
-    if !params.mode().has(edges) {
-        params = params.also(edges);
-        pps.set_params(params).map_err(|error| setup::setting(node, &error))?;
+/// Refuses timestamps that another program has the kernel shift: they are not the times of the edges.
+fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
+    match params.offsets().into_iter().find(|offset| *offset != Span::ZERO) {
+        None => Ok(()),
+        Some(offset) => Err(OpenError::new(
+            Problem::Taken,
+            format!(
+                "{device} has its timestamps shifted by {offset}, which another program asked for: stop that program, set \
+                 its offset to 0 and have it run once more, or load the port's driver anew"
+            ),
+        )),
     }
-    setup::check_offsets(node, &params)
 }
 
 /// The system clock as its own PHC.
@@ -139,62 +220,19 @@ fn cross_ts() -> CrossTs {
     CrossTs { phc: Instant::from_nanos(sys.nanos()), sys, raw, window }
 }
 
-/// What came since a fetch.
-#[derive(Debug, PartialEq, Eq)]
-struct News {
-    /// In the order in which they were stamped.
-    stamps: Vec<Instant<Sys>>,
-    /// The kernel keeps the last edge of each kind only.
-    missed: u32,
-}
-
-fn news(seen: &Fetched, now: &Fetched, wanted: Mode) -> News {
-    let mut news = News { stamps: Vec::new(), missed: 0 };
-    for (edge, seen, now) in
-        [(abi::CAPTURE_ASSERT, seen.assert, now.assert), (abi::CAPTURE_CLEAR, seen.clear, now.clear)]
-    {
-        let came = now.sequence.wrapping_sub(seen.sequence);
-        if came > 0 && wanted.has(Mode(edge)) {
-            news.stamps.push(now.sys);
-            news.missed = news.missed.saturating_add(came - 1);
+/// The wanted edges since a fetch, in the order of their timestamps, and how many were missed: the kernel keeps the last
+/// edge of each kind only.
+fn news(seen: &KInfo, now: &KInfo, wanted: c_int) -> (Vec<Instant<Sys>>, u32) {
+    let (mut stamps, mut missed) = (Vec::new(), 0_u32);
+    for (edge, count, stamp) in [
+        (CAPTURE_ASSERT, now.assert_sequence.wrapping_sub(seen.assert_sequence), now.assert_tu),
+        (CAPTURE_CLEAR, now.clear_sequence.wrapping_sub(seen.clear_sequence), now.clear_tu),
+    ] {
+        if count > 0 && wanted & edge != 0 {
+            stamps.push(stamp.sys());
+            missed = missed.saturating_add(count - 1);
         }
     }
-    news.stamps.sort();
-    news
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::pps::Captured;
-
-    fn fetched(assert: (u32, i64), clear: (u32, i64)) -> Fetched {
-        let captured = |(sequence, ns)| Captured { sequence, sys: Instant::from_nanos(ns) };
-        Fetched { assert: captured(assert), clear: captured(clear) }
-    }
-
-    #[test]
-    fn sequence_numbers_tell_new_edges_from_old_ones_and_count_those_missed() {
-        let seen = fetched((7, 100), (6, 50));
-        for (now, wanted, stamps, missed) in [
-            (fetched((7, 100), (6, 50)), 3, vec![], 0),
-            (fetched((8, 200), (6, 50)), 3, vec![200], 0),
-            (fetched((8, 200), (7, 150)), 3, vec![150, 200], 0),
-            (fetched((10, 200), (6, 50)), 3, vec![200], 2),
-            (fetched((8, 200), (9, 250)), 1, vec![200], 0),
-            (fetched((8, 200), (9, 250)), 2, vec![250], 2),
-            (fetched((8, 100), (6, 50)), 3, vec![100], 0), // the same time again, after a step of the system clock
-        ] {
-            let stamps = stamps.into_iter().map(Instant::from_nanos).collect();
-            assert_eq!(news(&seen, &now, Mode(wanted)), News { stamps, missed }, "{now:?} {wanted}");
-        }
-        let (seen, now) = (fetched((u32::MAX, 1), (0, 0)), fetched((0, 2), (0, 0)));
-        assert_eq!(news(&seen, &now, Mode(3)).stamps, [Instant::from_nanos(2)], "past 2^32");
-    }
-
-    #[test]
-    fn a_cross_time_stamp_has_one_reading_for_phc_and_system_clock() {
-        let cross = cross_ts();
-        assert_eq!(cross.phc.nanos(), cross.sys.nanos());
-    }
+    stamps.sort();
+    (stamps, missed)
 }

@@ -1,15 +1,13 @@
-//! The pulse's half of the input: whichever clock its edges are stamped by.
+//! The pulse's half of the input: the device that timestamps its edges.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::io;
 
-use tokio::sync::mpsc::Sender;
-
-use super::error::SourceError;
-use super::phc::{Phc, PhcConfig, PhcError};
+use super::phc::{Phc, PhcConfig};
 use super::pps::{KernelPps, PpsConfig};
-use super::thread::PulseThread;
-use crate::core::event::Event;
+use super::thread::{End, Link};
+use crate::core::event::SourceChange;
+use crate::sys::error::{OpenError, Problem};
 
 /// Where the edges come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,57 +29,47 @@ impl fmt::Display for PulseConfig {
     }
 }
 
-/// A source of edges that can be started: an open device; without one, it is waited for.
+/// An open device that timestamps edges.
 #[derive(Debug)]
-pub enum Pulse {
+pub(crate) enum Pulse {
     /// A PTP hardware clock.
-    Phc(PhcConfig, Option<Phc>),
+    Phc(Phc),
     /// A kernel PPS device.
-    Pps(PpsConfig, Option<KernelPps>),
-}
-
-/// Why there is no source of edges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PulseError {
-    /// The PTP hardware clock cannot be used.
-    Phc(PhcError),
-    /// The kernel PPS device cannot be used.
-    Pps(SourceError),
+    Pps(KernelPps),
 }
 
 impl Pulse {
-    /// Tries once: what is wrong is an error, what is not there yet is waited for when it runs.
-    pub fn open(config: PulseConfig) -> Result<Self, PulseError> {
-        Ok(match config {
-            PulseConfig::Phc(config) => match Phc::open(&config) {
-                Ok(phc) => Self::Phc(config, Some(phc)),
-                Err(error) if !error.is_fatal() => Self::Phc(config, None),
-                Err(error) => return Err(PulseError::Phc(error)),
-            },
-            PulseConfig::Pps(config) => match KernelPps::open(&config) {
-                Ok(pps) => Self::Pps(config, Some(pps)),
-                Err(error) if error.may_pass() => Self::Pps(config, None),
-                Err(error) => return Err(PulseError::Pps(error)),
-            },
-        })
+    /// Opens the device, and logs what was found.
+    pub(crate) fn open(config: &PulseConfig) -> Result<Self, OpenError> {
+        match config {
+            PulseConfig::Phc(config) => Phc::open(config).map(Self::Phc),
+            PulseConfig::Pps(config) => KernelPps::open(config).map(Self::Pps),
+        }
     }
 
-    /// Starts the thread that owns it.
-    pub fn start(self, events: Sender<Event>) -> io::Result<PulseThread> {
+    /// Opens the device at the start: a wrong setting is an error, but a device that may come or recover is waited for.
+    pub(crate) fn open_or_wait(config: &PulseConfig) -> Result<Option<Self>, OpenError> {
+        match Self::open(config) {
+            Err(error) if matches!(error.problem, Problem::NotThere | Problem::Failed) => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Tells that it is open, then passes on edges and cross timestamps until the device is lost.
+    pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
         match self {
-            Self::Phc(config, phc) => PulseThread::spawn(config, phc, events),
-            Self::Pps(config, pps) => PulseThread::spawn(config, pps, events),
+            Self::Phc(phc) => phc.serve(link),
+            Self::Pps(pps) => pps.serve(link),
         }
     }
 }
 
-impl fmt::Display for PulseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl PulseConfig {
+    /// The change to report while the device is not there.
+    pub(super) fn lost(&self) -> SourceChange {
         match self {
-            Self::Phc(error) => error.fmt(f),
-            Self::Pps(error) => error.fmt(f),
+            Self::Phc(_) => SourceChange::PulseLost,
+            Self::Pps(_) => SourceChange::PpsLost,
         }
     }
 }
-
-impl std::error::Error for PulseError {}

@@ -1,14 +1,14 @@
-//! The receiver's half of the input: whichever source its sentences come from.
+//! The receiver's half of the input: a serial port, gpsd or a stream.
 
 use std::fmt;
 
 use tokio::sync::mpsc::Sender;
 
-use super::error::SourceError;
 use super::gpsd::{self, GpsdConfig};
 use super::serial::{self, Baud, Port, SerialConfig};
 use super::stream::{self, StreamConfig};
 use crate::core::event::Event;
+use crate::sys::error::{OpenError, Problem};
 
 /// Where the sentences come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum ReceiverConfig {
     Stream(StreamConfig),
 }
 
-/// As it is shown to the operator.
+/// The name that the operator sees.
 impl fmt::Display for ReceiverConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,23 +39,32 @@ impl fmt::Display for ReceiverConfig {
 #[derive(Debug)]
 pub struct Receiver {
     config: ReceiverConfig,
-    /// An open device; without it, it is waited for.
+    /// A serial port that is open already.
     port: Option<Port>,
 }
 
 impl Receiver {
-    /// Tries once: what is wrong is an error, what is not there yet is waited for when it runs.
-    pub fn open(config: ReceiverConfig) -> Result<Self, SourceError> {
-        let config = by_what_it_is(config);
-        let port = match &config {
-            ReceiverConfig::Serial(serial) => may_come(serial::open(serial))?,
-            ReceiverConfig::Gpsd(_) => None,
-            ReceiverConfig::Stream(stream) => {
-                may_come(stream::check(stream))?;
-                None
-            }
+    /// Tries once: what waiting cannot cure is an error, what is not there yet is waited for by [`Self::run`].
+    pub fn open(mut config: ReceiverConfig) -> Result<Self, OpenError> {
+        // A device of the kernel's GNSS subsystem comes and goes like a serial port, whichever option names it.
+        if let ReceiverConfig::Stream(StreamConfig::Fifo(path)) = &config
+            && serial::is_gnss(path)
+        {
+            let device = path.to_string_lossy().into_owned();
+            config = ReceiverConfig::Serial(SerialConfig { device, baud: Baud::default() });
+        }
+        let opened = match &config {
+            ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
+            ReceiverConfig::Gpsd(_) => Ok(None),
+            ReceiverConfig::Stream(stream) => stream::check(stream).map(|()| None),
         };
-        Ok(Self { config, port })
+        match opened {
+            Ok(port) => Ok(Self { config, port }),
+            Err(error) if matches!(error.problem, Problem::NotThere | Problem::Taken) => {
+                Ok(Self { config, port: None })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs until the events have nowhere to go.
@@ -65,25 +74,5 @@ impl Receiver {
             ReceiverConfig::Gpsd(gpsd) => gpsd::run(gpsd, events).await,
             ReceiverConfig::Stream(stream) => stream::run(stream, events).await,
         }
-    }
-}
-
-/// A device of the kernel's GNSS subsystem comes and goes like a serial port, whichever option names it.
-fn by_what_it_is(config: ReceiverConfig) -> ReceiverConfig {
-    match config {
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) if serial::is_gnss(&path) => {
-            let device = path.to_string_lossy().into_owned();
-            ReceiverConfig::Serial(SerialConfig { device, baud: Baud::default() })
-        }
-        ReceiverConfig::Serial(_) | ReceiverConfig::Gpsd(_) | ReceiverConfig::Stream(_) => config,
-    }
-}
-
-/// What is open, or nothing where waiting may help; anything else is an error.
-fn may_come<T>(opened: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
-    match opened {
-        Ok(opened) => Ok(Some(opened)),
-        Err(error) if error.may_pass() => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -20,15 +20,16 @@ impl Server {
 impl FromStr for Server {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED);
-        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let host = match host.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']').ok_or_else(wrong)?,
-            None if host.contains(':') => return Err(wrong()),
-            None => host,
+        let parse = || {
+            let (host, port) = text.rsplit_once(':')?;
+            let host = match host.strip_prefix('[') {
+                Some(rest) => rest.strip_suffix(']')?,
+                None => Some(host).filter(|host| !host.contains(':'))?,
+            };
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };
-        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
-        if host.is_empty() { Err(wrong()) } else { Ok(Self { host: host.to_owned(), port }) }
+        parse().ok_or_else(|| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED))
     }
 }
 

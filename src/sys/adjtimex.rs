@@ -1,20 +1,20 @@
-//! What the kernel says of the system clock: adjtimex(2).
+//! The kernel's claim about the system clock, adjtimex(2).
 
 use std::io;
 
 use crate::core::time::Span;
 
-/// What the ntpd of `NTPsec` claims at its start, before it has heard of any time: it hands the kernel 16 s as 16 us (1.2.2,
-/// in a virtual machine: tests/vm/scenarios/ntpsec.sh). The kernel lets the maximum error grow from there, not this one.
+/// Microseconds that `NTPsec`'s ntpd claims as its estimated error at its start, before it has any time: it passes 16 s
+/// to the kernel as 16 us (1.2.2, tests/vm/scenarios/ntpsec.sh).
 const NTPSEC_STARTS: libc::c_long = 16;
 
-/// How far the system clock may be off, or `None` where nobody synchronizes it: where the kernel says so (`STA_UNSYNC`,
-/// or the state `TIME_ERROR`), and where an ntpd has only just begun.
-pub fn max_error() -> io::Result<Option<Span>> {
+/// The system clock's maximum error, or `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
+/// `TIME_ERROR`), or an ntpd has only just started.
+pub(crate) fn max_error() -> io::Result<Option<Span>> {
     // SAFETY: a timex is plain integers, for which zero is a value; modes = 0 asks and sets nothing.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
-    // The C library's function would ask by clock_adjtime(2), which the unit forbids: that steps a PHC, too, without any
-    // capability.
+    // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
+    // a PHC, without any capability.
     // SAFETY: adjtimex(2) takes a pointer, and this is to a timex of our own.
     let state = unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) };
     if state < 0 {

@@ -1,45 +1,55 @@
-//! One wake-up at one time. tokio's timers sort what is more than 64 ms ahead into slots, and wake the thread at the
-//! beginning of each slot only to sort again: two or three wake-ups for one. An alarm is a timer of the kernel's.
+//! Wakes a task once at one time. tokio's timers sort what is more than 64 ms ahead into slots and wake the thread at
+//! the beginning of each slot only to sort again: two or three wake-ups instead of one. An alarm is a timerfd.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
-
-use crate::sys::timerfd::TimerFd;
 
 /// An alarm clock for one task. Must be made within a tokio runtime.
 #[derive(Debug)]
 pub struct Alarm {
-    /// None where no descriptor is left: then tokio's own timers do.
-    timer: Option<TimerFd>,
+    /// Expires at `due`. None if no descriptor is left: then tokio's own timers are used.
+    timer: Option<AsyncFd<OwnedFd>>,
     due: Instant,
 }
 
 impl Alarm {
     /// An alarm that is due at once.
-    pub fn new() -> Self {
-        let timer = TimerFd::new().and_then(|timer| timer.arm(Duration::ZERO).map(|()| timer));
-        Self { timer: timer.ok(), due: Instant::now() }
+    pub(crate) fn new() -> Self {
+        Self { timer: timer(TimerfdClockId::Monotonic).ok(), due: Instant::now() }
     }
 
-    /// Rings in `time`, and no more at the time that it was set to before.
-    pub fn set(&mut self, time: Duration) {
+    /// Rings in `time`, and not at the time that it was set to before.
+    pub(crate) fn set(&mut self, time: Duration) {
         self.due = Instant::now() + time;
-        self.timer = self.timer.take().filter(|timer| timer.arm(time).is_ok());
+        // All zero would disarm it.
+        let at = Timespec::try_from(time.max(Duration::from_nanos(1)));
+        self.timer = self
+            .timer
+            .take()
+            .filter(|timer| at.is_ok_and(|at| arm(timer.get_ref(), TimerfdTimerFlags::empty(), at).is_ok()));
     }
 
     /// Waits until it rings. Cancel safe.
-    pub async fn rung(&self) {
+    pub(crate) async fn rung(&self) {
         while Instant::now() < self.due {
             match &self.timer {
-                Some(timer) if timer.expired().await.is_ok() => {}
+                // The count of expiries is not read, which saves a system call. One of an earlier time may ring here.
+                Some(timer) if timer.readable().await.map(|mut ready| ready.clear_ready()).is_ok() => {}
                 _ => sleep_until(self.due).await,
             }
         }
     }
 
     /// Sleeps for `time`.
-    pub async fn sleep(&mut self, time: Duration) {
+    pub(crate) async fn sleep(&mut self, time: Duration) {
         self.set(time);
         self.rung().await;
     }
@@ -49,6 +59,19 @@ impl Default for Alarm {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A timer that is not armed yet. Must be called within a tokio runtime.
+pub(super) fn timer(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = timerfd_create(clock, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+    // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and `AsyncFd` owns it.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
+}
+
+/// Has it expire once.
+pub(super) fn arm(timer: &OwnedFd, flags: TimerfdTimerFlags, at: Timespec) -> rustix::io::Result<()> {
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    timerfd_settime(timer, flags, &Itimerspec { it_interval: never, it_value: at }).map(drop)
 }
 
 #[cfg(test)]

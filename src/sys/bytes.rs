@@ -1,61 +1,60 @@
-//! A descriptor that bytes are read from, asynchronously: a serial port, a FIFO, a character device, a
-//! connection.
+//! A file that bytes are read from asynchronously: a serial port, a FIFO, a character device, a connection.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// An open file that never blocks. It must be one that epoll(7) can watch: no regular file, no directory.
+/// An open file with `O_NONBLOCK` that epoll(7) can watch: not a regular file, not a directory.
 ///
-/// It is watched only while [`Self::read`] waits: bytes that arrive at any other time wake nobody.
+/// It is watched only while [`Self::read`] waits: bytes that arrive at any other time cause no wake-up.
 #[derive(Debug)]
-pub struct ByteFile(File);
+pub struct ByteFile(pub(super) File);
 
 impl ByteFile {
-    /// Opens `path` for reading only. A FIFO opens at once, whether anybody writes to it or not.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    /// Opens `path` for reading. Opening a FIFO does not wait for a writer.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).map(Self)
     }
 
-    /// Takes a connection that is non-blocking. A socket is read like a file.
-    pub fn from_socket(socket: TcpStream) -> Self {
-        Self(File::from(OwnedFd::from(socket)))
-    }
-
-    /// Takes a file that was opened with `O_NONBLOCK`.
-    pub(super) fn new(file: File) -> Self {
-        Self(file)
-    }
-
-    /// Waits for bytes and reads what is there. Zero is the end: the device is gone, the last writer has closed. Must be
+    /// Reads what is there, or waits for it. Zero is the end: the device is gone, the last writer has closed. Must be
     /// called within a tokio runtime.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
-        let watched = unsafe { AsyncFd::register_with_interest(self.0.as_fd(), Interest::READABLE) };
-        let watched = watched.map_err(io::Error::from)?;
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut ready = watched.readable().await?;
-            if let Ok(done) = ready.try_io(|_| self.try_read(buffer)) {
-                return done;
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable().await?,
+                read => return read,
             }
         }
     }
 
-    /// Reads what is there now. `WouldBlock` where nothing is; of a FIFO, zero means that nobody writes to it.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Waits until there is something to read, or the end. Must be called within a tokio runtime.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
+        let watched = unsafe { AsyncFd::register_with_interest(self.as_fd(), Interest::READABLE) };
+        watched.map_err(io::Error::from)?.readable().await.map(drop)
+    }
+
+    /// Reads what is there now. `WouldBlock` if there is nothing; zero from a FIFO if it has no writer.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.0).read(buffer)
     }
 }
 
-impl AsRawFd for ByteFile {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+/// Takes a file or a socket that has `O_NONBLOCK` set.
+impl From<OwnedFd> for ByteFile {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd.into())
+    }
+}
+
+impl AsFd for ByteFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
 
 use crate::sys::flock;
-use crate::sys::processes;
+use crate::sys::processes::Process;
 use crate::sys::trusted::Trusted;
 
 /// Where root and the service's user claim: what systemd makes for the service, and nobody else may write to.
@@ -157,7 +157,7 @@ impl Rival {
         let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
         Self {
             pid,
-            program: pid.and_then(processes::program),
+            program: pid.and_then(Process::read).map(|process| process.name),
             service: cgroup.as_deref().and_then(instance).map(str::to_owned),
         }
     }

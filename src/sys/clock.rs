@@ -1,49 +1,33 @@
-//! Reads the system's clocks (`clock_gettime(2)`). The sources stamp what they capture with them; the engine never
-//! does.
+//! Reads the system's clocks, `clock_gettime(2)`. The sources timestamp with them what they capture; the engine never
+//! reads a clock.
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::core::time::{Instant, Raw, Span, Sys};
 
-/// How many sandwiches [`raw_sys_pair`] takes: one that an interrupt fell into is wide, three in a row are not.
-const SANDWICHES: usize = 3;
-
 /// `CLOCK_MONOTONIC_RAW` now.
 pub fn raw_now() -> Instant<Raw> {
-    let (sec, nsec) = read(libc::CLOCK_MONOTONIC_RAW);
-    Instant::from_parts(sec, nsec)
+    let now = clock_gettime(ClockId::MonotonicRaw);
+    Instant::from_parts(now.tv_sec, now.tv_nsec)
 }
 
 /// `CLOCK_REALTIME` now.
 pub fn sys_now() -> Instant<Sys> {
-    let (sec, nsec) = read(libc::CLOCK_REALTIME);
-    Instant::from_parts(sec, nsec)
+    let now = clock_gettime(ClockId::Realtime);
+    Instant::from_parts(now.tv_sec, now.tv_nsec)
 }
 
-/// The same moment on both clocks, and the length of the bracket it lies in: the two readings agree to half of it. The
-/// system clock is read between two readings of the raw one; the narrowest of three such sandwiches counts.
+/// The same moment on both clocks, and the length of the bracket around it: the two readings agree to half of that. The
+/// system clock is read between two readings of the raw clock; the narrowest of three such brackets counts, because the
+/// one that an interrupt fell into is wide.
 pub fn raw_sys_pair() -> (Instant<Raw>, Instant<Sys>, Span) {
-    let sandwich = || {
+    let bracket = || {
         let (before, sys, after) = (raw_now(), sys_now(), raw_now());
         let window = after - before;
         (before + Span::from_nanos(window.nanos() / 2), sys, window)
     };
-    let mut narrowest = sandwich();
-    for _ in 1..SANDWICHES {
-        let next = sandwich();
-        if next.2 < narrowest.2 {
-            narrowest = next;
-        }
-    }
-    narrowest
-}
-
-/// Seconds and nanoseconds. The two clocks exist on every kernel that Rust supports, so there is no error to hand on.
-#[allow(clippy::unnecessary_cast)] // both are i64 on 64-bit machines only
-fn read(clock: libc::clockid_t) -> (i64, i64) {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec of our own, and clock_gettime writes nothing but that.
-    let failed = unsafe { libc::clock_gettime(clock, &raw mut now) };
-    debug_assert_eq!(failed, 0, "clock {clock} does not exist");
-    (now.tv_sec as i64, now.tv_nsec as i64)
+    let (first, second, third) = (bracket(), bracket(), bracket());
+    [second, third].into_iter().fold(first, |best, next| if next.2 < best.2 { next } else { best })
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@ use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
+use rustix::time::{TimerfdClockId, TimerfdTimerFlags, Timespec};
 use tokio::io::unix::AsyncFd;
 
-use super::timerfd;
+use super::alarm;
 
 /// A timer that expires at the end of time, and is canceled whenever the system clock is set.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
 impl ClockSet {
     /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
     pub fn new() -> Self {
-        Self(timer().and_then(timerfd::watched).ok())
+        Self(timer().ok())
     }
 
     /// Waits until the clock is set. Cancel safe.
@@ -24,7 +26,7 @@ impl ClockSet {
         let Some(timer) = &self.0 else { return pending().await };
         while let Ok(mut ready) = timer.readable().await {
             // An error, ECANCELED, is what is waited for.
-            if ready.try_io(|timer| timerfd::read(timer.get_ref())).is_ok() {
+            if ready.try_io(|timer| rustix::io::read(timer, &mut [0; 8]).map_err(io::Error::from)).is_ok() {
                 return;
             }
         }
@@ -38,12 +40,12 @@ impl Default for ClockSet {
     }
 }
 
-fn timer() -> io::Result<OwnedFd> {
-    let timer = timerfd::create(libc::CLOCK_REALTIME)?;
-    let end = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
-    match timerfd::set(&timer, libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET, end) {
+fn timer() -> io::Result<AsyncFd<OwnedFd>> {
+    let timer = alarm::timer(TimerfdClockId::Realtime)?;
+    let end = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+    match alarm::arm(timer.get_ref(), TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, end) {
         // ECANCELED: it was set just now, and the timer is armed.
-        Err(error) if error.raw_os_error() != Some(libc::ECANCELED) => Err(error),
-        _ => Ok(timer),
+        Ok(()) | Err(Errno::CANCELED) => Ok(timer),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,12 +1,15 @@
 //! Which PTP hardware clock belongs to a network interface: `ETHTOOL_GET_TS_INFO` (`<linux/ethtool.h>`, Linux 3.5).
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+use super::ioctl;
 
 /// `ETHTOOL_GET_TS_INFO` of `<linux/ethtool.h>`.
 pub const ETHTOOL_GET_TS_INFO: u32 = 0x41;
 
-/// `struct ethtool_ts_info` of `<linux/ethtool.h>`.
+/// `struct ethtool_ts_info` of `<linux/ethtool.h>`, checked by `tests/ptp_layout.rs`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TsInfo {
@@ -28,24 +31,17 @@ pub struct TsInfo {
 
 const _: () = assert!(size_of::<TsInfo>() == 44);
 
-/// N of the `/dev/ptpN` that belongs to the interface; `None` where it has none.
+/// N of the `/dev/ptpN` that belongs to the interface; `None` if it has none.
 ///
 /// # Errors
-/// `ENODEV` where no such interface exists (in our network namespace); `EINVAL` where none can have this name: it is
-/// empty, longer than 15 bytes, or has a NUL within.
+/// `ENODEV` if there is no such interface (in our network namespace); `EINVAL` if no interface can have this name: empty,
+/// longer than 15 bytes, or with a NUL.
 pub fn phc_index(interface: &str) -> io::Result<Option<u32>> {
     let name = interface.as_bytes();
     if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains(&0) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
-    // SAFETY: socket takes three numbers and touches no memory of ours.
-    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let mut info = TsInfo { cmd: ETHTOOL_GET_TS_INFO, phc_index: -1, ..TsInfo::default() };
     let mut request = libc::ifreq {
         ifr_name: [0; libc::IFNAMSIZ],
@@ -56,11 +52,11 @@ pub fn phc_index(interface: &str) -> io::Result<Option<u32>> {
     }
     // SAFETY: SIOCETHTOOL reads an ifreq whose name ends in NUL and, for this command, writes one ethtool_ts_info
     // through its data pointer; both are ours and outlive the call.
-    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) } < 0 {
-        let error = io::Error::last_os_error();
-        return if error.raw_os_error() == Some(libc::EOPNOTSUPP) { Ok(None) } else { Err(error) };
+    match unsafe { ioctl(socket, libc::SIOCETHTOOL as _, request) } {
+        Ok(_) => Ok(u32::try_from(info.phc_index).ok()),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(u32::try_from(info.phc_index).ok())
 }
 
 #[cfg(test)]

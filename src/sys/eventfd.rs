@@ -1,17 +1,20 @@
-//! A wake-up call for a thread that sleeps in `poll(2)`: an eventfd. Once rung it stays rung.
+//! Wakes a thread that sleeps in poll(2): an eventfd. Once rung it stays rung.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// An owned eventfd (`eventfd(2)`, Linux 2.6.27), shared by the thread that rings and the one that is woken.
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
+use rustix::io::Errno;
+
+/// An owned eventfd(2), shared by the thread that rings and the one that is woken.
 #[derive(Debug)]
 pub struct EventFd(OwnedFd);
 
 /// How a wait on an [`EventFd`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
-    /// The time is over; perhaps a little early, if a signal came.
+    /// The time is over; perhaps a little early, if a signal arrived.
     Over,
     /// It was rung.
     Rung,
@@ -19,51 +22,40 @@ pub enum Rest {
 
 impl EventFd {
     /// A silent one.
-    pub fn new() -> io::Result<Self> {
-        // SAFETY: eventfd takes two numbers and touches no memory of ours.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel just gave us this descriptor; nobody else knows it.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
     /// Rings. The only possible error is that it was rung 2^64 times already, and then it rings all the same.
-    pub fn ring(&self) {
-        let one = 1_u64.to_ne_bytes();
-        // SAFETY: write reads the eight bytes of `one`, which outlives the call.
-        let _full = unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    pub(crate) fn ring(&self) {
+        let _full = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     /// Sleeps until it is rung, or for `time`.
-    pub fn rest(&self, time: Duration) -> io::Result<Rest> {
+    pub(crate) fn rest(&self, time: Duration) -> io::Result<Rest> {
         let [rung] = poll([self.readable()], time)?;
-        Ok(if rung == 0 { Rest::Over } else { Rest::Rung })
+        Ok(if rung.is_empty() { Rest::Over } else { Rest::Rung })
     }
 
-    /// What `poll` is to watch.
-    pub(super) fn readable(&self) -> libc::pollfd {
-        readable(self.0.as_raw_fd())
+    /// For [`poll`].
+    pub(super) fn readable(&self) -> PollFd<'_> {
+        readable(&self.0)
     }
 }
 
-/// A request for `poll` to watch for input.
-pub(super) fn readable(fd: RawFd) -> libc::pollfd {
-    libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
+/// For [`poll`] to watch for input.
+pub(super) fn readable(fd: &impl AsFd) -> PollFd<'_> {
+    PollFd::new(fd, PollFlags::IN)
 }
 
-/// `poll(2)`: what was seen of each descriptor within `time` (rounded up to milliseconds). A signal ends it with
-/// nothing seen, as if the time were over.
-pub(super) fn poll<const N: usize>(mut fds: [libc::pollfd; N], time: Duration) -> io::Result<[libc::c_short; N]> {
-    let ms = i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
-    // SAFETY: the array is ours, N long, and poll writes only the `revents` within it.
-    let seen = unsafe { libc::poll(fds.as_mut_ptr(), N as libc::nfds_t, ms) };
-    if seen < 0 {
-        let error = io::Error::last_os_error();
-        return if error.kind() == io::ErrorKind::Interrupted { Ok([0; N]) } else { Err(error) };
+/// poll(2): what was seen of each descriptor within `time`. A signal ends it with nothing seen, as if the time were over.
+pub(super) fn poll<const N: usize>(mut fds: [PollFd<'_>; N], time: Duration) -> io::Result<[PollFlags; N]> {
+    let time = Timespec::try_from(time).ok(); // longer than an i64 has seconds is forever
+    match rustix::event::poll(&mut fds, time.as_ref()) {
+        Ok(_) => Ok(fds.map(|fd| fd.revents())),
+        Err(Errno::INTR) => Ok([PollFlags::empty(); N]),
+        Err(error) => Err(error.into()),
     }
-    Ok(fds.map(|fd| fd.revents))
 }
 
 #[cfg(test)]

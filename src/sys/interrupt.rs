@@ -1,16 +1,16 @@
-//! An end to a system call that blocks and knows no timeout: `timer_create(2)` with a signal to the thread that is in it.
+//! Ends a system call that blocks and has no timeout: `timer_create(2)` with a signal to the calling thread.
 
 use std::io;
 use std::mem::zeroed;
 use std::ptr;
 use std::time::Duration;
 
-/// Interrupts this thread's system calls (`EINTR`) after a time, and again each time it is over, until it is dropped.
+/// Interrupts this thread's system calls (`EINTR`) at every expiry of a timer, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Interrupt(libc::timer_t);
 
 impl Interrupt {
-    /// Begins now.
+    /// Starts the timer.
     pub(super) fn every(time: Duration) -> io::Result<Self> {
         let signal = libc::SIGRTMIN();
         // SAFETY: a sigaction is an address, flags and a set of bits, for which zero is a value.
@@ -22,8 +22,7 @@ impl Interrupt {
         let mut event: libc::sigevent = unsafe { zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
         event.sigev_signo = signal;
-        // SAFETY: gettid has no arguments and cannot fail.
-        event.sigev_notify_thread_id = unsafe { libc::gettid() };
+        event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
         let mut timer: libc::timer_t = ptr::null_mut();
         // SAFETY: both pointers are to values of our own.
         check(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) })?;
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_that_nothing_comes_to_ends() {
+    fn a_read_without_input_ends() {
         let (mut from, _to) = pipe().unwrap();
         let _interrupt = Interrupt::every(Duration::from_millis(20)).unwrap();
         for _ in 0..3 {

@@ -2,6 +2,9 @@
 //! sound per `unsafe` block. Nothing in here decides anything.
 #![allow(unsafe_code)] // the one place where it is lifted
 
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
 pub mod adjtimex;
 pub mod alarm;
 pub mod bytes;
@@ -13,7 +16,6 @@ pub mod ethtool;
 pub mod eventfd;
 pub mod flock;
 mod interrupt;
-mod ioctl;
 pub mod limits;
 pub mod listener;
 pub mod pps;
@@ -22,7 +24,15 @@ pub mod ptp;
 pub mod reader;
 pub mod signal;
 pub mod sysv_shm;
-pub mod tcp;
-pub mod timerfd;
 pub mod trusted;
 pub mod tty;
+
+/// ioctl(2) with one argument, returned as the kernel leaves it.
+///
+/// # Safety
+/// The request must access one `T` at most, and leave a valid `T`.
+unsafe fn ioctl<T>(fd: impl AsFd, request: libc::Ioctl, mut argument: T) -> io::Result<T> {
+    // SAFETY: the descriptor is open while it is borrowed; the caller vouches for the argument.
+    let answer: libc::c_int = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request, &raw mut argument) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(argument) }
+}

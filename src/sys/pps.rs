@@ -1,5 +1,6 @@
-//! A kernel PPS device: `/dev/ppsN` and the ioctls of `<linux/pps.h>` (RFC 2783). Only `source::pps` calls it; what an
-//! error means and which edges are wanted is decided there.
+//! A kernel PPS device: `/dev/ppsN` and the ioctls of `<linux/pps.h>` (RFC 2783), which the libc crate lacks. Called by
+//! `source::pps`, which decides what an error means and which edges are wanted. `tests/pps_layout.rs` checks every
+//! number and struct against the kernel's header.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,139 +8,139 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use libc::c_int;
+use libc::{Ioctl, c_int};
 
-use super::ioctl::ioctl;
+use super::ioctl;
 use crate::core::time::{Instant, Span, Sys};
-use abi::{FData, KParams, KTime};
 
-pub mod abi;
+/// `PPS_CAPTUREASSERT`: assert edges are captured.
+pub const CAPTURE_ASSERT: c_int = 0x01;
+/// `PPS_CAPTURECLEAR`: clear edges are captured.
+pub const CAPTURE_CLEAR: c_int = 0x02;
+/// `PPS_OFFSETASSERT`: the timestamps of assert edges are shifted.
+pub const OFFSET_ASSERT: c_int = 0x10;
+/// `PPS_OFFSETCLEAR`: the timestamps of clear edges are shifted.
+pub const OFFSET_CLEAR: c_int = 0x20;
 
-/// An open kernel PPS device. `PPS_FETCH` blocks, and polling says nothing before Linux 6.16: one thread owns it.
+// The header names pointers instead of the structs they point to, so the numbers carry a pointer's size.
+/// `PPS_GETPARAMS`.
+pub const GETPARAMS: Ioctl = libc::_IOR::<*mut KParams>(b'p' as u32, 0xa1);
+/// `PPS_SETPARAMS`.
+pub const SETPARAMS: Ioctl = libc::_IOW::<*mut KParams>(b'p' as u32, 0xa2);
+/// `PPS_GETCAP`.
+pub const GETCAP: Ioctl = libc::_IOR::<*mut c_int>(b'p' as u32, 0xa3);
+/// `PPS_FETCH`.
+pub const FETCH: Ioctl = libc::_IOWR::<*mut FData>(b'p' as u32, 0xa4);
+
+/// `struct pps_ktime`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KTime {
+    /// Seconds.
+    pub sec: i64,
+    /// Nanoseconds.
+    pub nsec: i32,
+    /// `PPS_TIME_INVALID`: not a time.
+    pub flags: u32,
+}
+
+/// `struct pps_kinfo`: the last edge of each kind, and how many there were, modulo 2^32.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KInfo {
+    /// Assert edges so far.
+    pub assert_sequence: u32,
+    /// Clear edges so far.
+    pub clear_sequence: u32,
+    /// The last assert edge.
+    pub assert_tu: KTime,
+    /// The last clear edge.
+    pub clear_tu: KTime,
+    /// What is captured.
+    pub current_mode: c_int,
+}
+
+/// `struct pps_kparams`: the settings, shared by all readers of the device.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KParams {
+    /// 1.
+    pub api_version: c_int,
+    /// What is captured, shifted and echoed.
+    pub mode: c_int,
+    /// By how much assert edges are shifted.
+    pub assert_off_tu: KTime,
+    /// By how much clear edges are shifted.
+    pub clear_off_tu: KTime,
+}
+
+/// `struct pps_fdata`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FData {
+    /// The last edges.
+    pub info: KInfo,
+    /// How long to wait for an edge.
+    pub timeout: KTime,
+}
+
+/// An open kernel PPS device. `PPS_FETCH` blocks, and polling is of no use before Linux 6.16: one thread owns it.
 #[derive(Debug)]
 pub struct Pps(File);
 
-/// A set of what a PPS device does, as bits of [`abi`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode(pub c_int);
-
-/// How a PPS device is set: for everybody who reads it, not for one descriptor.
-#[derive(Clone, Copy, Debug)]
-pub struct Params(KParams);
-
-/// The last edge of one kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Captured {
-    /// How many there were, modulo 2^32.
-    pub sequence: u32,
-    /// When, by `CLOCK_REALTIME`.
-    pub sys: Instant<Sys>,
-}
-
-/// The last edges of both kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// Of the edge that the driver calls assert.
-    pub assert: Captured,
-    /// Of the edge that the driver calls clear.
-    pub clear: Captured,
-}
-
 impl Pps {
-    /// Opens the node for reading, which is all that Linux asks for; setting parameters takes `CAP_SYS_TIME` instead of
-    /// a descriptor that may write.
+    /// Opens the node for reading, which is enough: setting parameters requires `CAP_SYS_TIME` instead of a writable
+    /// descriptor.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // The standard library adds O_CLOEXEC.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         OpenOptions::new().read(true).custom_flags(flags).open(path).map(Self)
     }
 
-    /// What the driver can do. `ENOTTY` where it is no PPS device.
-    pub fn caps(&self) -> io::Result<Mode> {
-        let mut mode: c_int = 0;
+    /// What the driver can do, as bits of `mode`. `ENOTTY` if this is not a PPS device.
+    pub fn caps(&self) -> io::Result<c_int> {
         // SAFETY: PPS_GETCAP writes an int.
-        unsafe { ioctl(&self.0, abi::GETCAP, &raw mut mode)? };
-        Ok(Mode(mode))
+        unsafe { ioctl(&self.0, GETCAP, 0) }
     }
 
-    /// How it is set.
-    pub fn params(&self) -> io::Result<Params> {
-        let mut params = KParams::default();
+    /// The settings.
+    pub fn params(&self) -> io::Result<KParams> {
         // SAFETY: PPS_GETPARAMS writes a pps_kparams.
-        unsafe { ioctl(&self.0, abi::GETPARAMS, &raw mut params)? };
-        Ok(Params(params))
+        unsafe { ioctl(&self.0, GETPARAMS, KParams::default()) }
     }
 
-    /// Sets it. `EPERM` without `CAP_SYS_TIME`, `EINVAL` where the driver cannot do it.
-    pub fn set_params(&self, params: Params) -> io::Result<()> {
-        let mut params = params.0;
+    /// Changes the settings. `EPERM` without `CAP_SYS_TIME`, `EINVAL` if the driver cannot do it.
+    pub fn set_params(&self, params: KParams) -> io::Result<()> {
         // SAFETY: PPS_SETPARAMS reads a pps_kparams.
-        unsafe { ioctl(&self.0, abi::SETPARAMS, &raw mut params) }
+        unsafe { ioctl(&self.0, SETPARAMS, params) }.map(drop)
     }
 
-    /// The last edges, after the next one has come; `None` where none came within `timeout`. An edge that came since
-    /// the last call does not end the wait: ask with a timeout of zero first, which answers at once. So does any
-    /// timeout below a tick of the kernel, at most 10 ms.
-    pub fn fetch(&self, timeout: Duration) -> io::Result<Option<Fetched>> {
+    /// Waits for the next edge, then returns the last edges; `None` if no edge came within `timeout`. An edge since the
+    /// last call does not end the wait: ask with a timeout of zero first, which returns at once. So does any timeout
+    /// below a tick of the kernel, at most 10 ms.
+    pub fn fetch(&self, timeout: Duration) -> io::Result<Option<KInfo>> {
         let sec = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let nsec = i32::try_from(timeout.subsec_nanos()).unwrap_or(0);
-        let mut data = FData { timeout: KTime { sec, nsec, flags: 0 }, ..FData::default() };
+        let data = FData { timeout: KTime { sec, nsec, flags: 0 }, ..FData::default() };
         // SAFETY: PPS_FETCH reads and writes a pps_fdata.
-        match unsafe { ioctl(&self.0, abi::FETCH, &raw mut data) } {
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(libc::ETIMEDOUT) => return Ok(None),
-            Err(error) => return Err(error),
+        match unsafe { ioctl(&self.0, FETCH, data) } {
+            Ok(data) => Ok(Some(data.info)),
+            Err(error) if error.raw_os_error() == Some(libc::ETIMEDOUT) => Ok(None),
+            Err(error) => Err(error),
         }
-        let captured =
-            |sequence, time: KTime| Captured { sequence, sys: Instant::from_parts(time.sec, i64::from(time.nsec)) };
-        let info = data.info;
-        Ok(Some(Fetched {
-            assert: captured(info.assert_sequence, info.assert_tu),
-            clear: captured(info.clear_sequence, info.clear_tu),
-        }))
     }
 }
 
-impl Mode {
-    /// What both have.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether it has all of the other.
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+impl KTime {
+    /// As a time of `CLOCK_REALTIME`.
+    pub fn sys(self) -> Instant<Sys> {
+        Instant::from_parts(self.sec, i64::from(self.nsec))
     }
 }
 
-impl Params {
-    /// Parameters with this mode and these offsets of assert and clear edges.
-    pub fn new(mode: Mode, [assert, clear]: [Span; 2]) -> Self {
-        let time = |span: Span| {
-            let (sec, nsec) = Instant::<Sys>::from_nanos(span.nanos()).parts();
-            KTime { sec, nsec: i32::try_from(nsec).unwrap_or(0), flags: 0 }
-        };
-        Self(KParams { api_version: 1, mode: mode.0, assert_off_tu: time(assert), clear_off_tu: time(clear) })
-    }
-
-    /// What is captured, shifted and echoed.
-    pub fn mode(&self) -> Mode {
-        Mode(self.0.mode)
-    }
-
-    /// By how much the stamps of assert and clear edges are shifted.
+impl KParams {
+    /// By how much the timestamps of assert and clear edges are shifted.
     pub fn offsets(&self) -> [Span; 2] {
-        let span = |bit: c_int, time: KTime| match self.0.mode & bit {
-            0 => Span::ZERO,
-            _ => Instant::<Sys>::from_parts(time.sec, i64::from(time.nsec)) - Instant::default(),
-        };
-        [span(abi::OFFSET_ASSERT, self.0.assert_off_tu), span(abi::OFFSET_CLEAR, self.0.clear_off_tu)]
-    }
-
-    /// The same, but capturing also these edges.
-    #[must_use]
-    pub fn also(self, edges: Mode) -> Self {
-        Self(KParams { mode: self.0.mode | edges.0, ..self.0 })
+        let offset = |bit, time: KTime| if self.mode & bit == 0 { Span::ZERO } else { time.sys() - Instant::default() };
+        [offset(OFFSET_ASSERT, self.assert_off_tu), offset(OFFSET_CLEAR, self.clear_off_tu)]
     }
 }

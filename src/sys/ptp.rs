@@ -1,104 +1,194 @@
-//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Only `source::phc` and `probe` call it;
-//! what an error means and which reading is the best is decided there.
+//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Called by `source::phc` and `probe`, which
+//! decide what an error means and which reading is best. `tests/ptp_layout.rs` checks every number and struct against
+//! the kernel's header.
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::mem::zeroed;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use libc::{c_uint, ptp_clock_time};
+use libc::{Ioctl, c_uint, ptp_clock_time};
+use rustix::event::PollFlags;
 
 use super::eventfd::{EventFd, poll, readable};
 use super::interrupt::Interrupt;
-use super::ioctl::ioctl;
-use crate::core::time::{Instant, Phc, Sys};
-use abi::{ENABLE, EVENTS_PER_READ, ExttsEvent, FALLING, OFFSET, RISING};
+use super::ioctl;
+use crate::core::time::{Instant, Phc, Raw, Sys};
 
-pub mod abi;
-mod types;
+// What the libc crate lacks or keeps private.
+/// `PTP_ENABLE_FEATURE`: the request switches on.
+pub const ENABLE: c_uint = 1 << 0;
+/// `PTP_RISING_EDGE`.
+pub const RISING: c_uint = 1 << 1;
+/// `PTP_FALLING_EDGE`.
+pub const FALLING: c_uint = 1 << 2;
+/// `PTP_EXT_OFFSET` (Linux 6.8): the event carries an offset, not a timestamp.
+pub const OFFSET: c_uint = 1 << 4;
+/// `PTP_MASK_CLEAR_ALL` (Linux 6.7): this descriptor's queue takes no channel's events.
+pub const MASK_CLEAR_ALL: Ioctl = libc::_IO(b'=' as u32, 19);
+/// `PTP_MASK_EN_SINGLE` (Linux 6.7): this descriptor's queue takes this channel's events too.
+pub const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
 
-pub use types::{Bracket, Caps, Crosststamp, Function, PinState, Precise, Queue, Request, Stamp, Woken};
-
-/// Reads that empty a queue: the kernel keeps 128 events and gives 30 at a time.
+/// Events returned by one `read(2)` at most (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
+const EVENTS_PER_READ: usize = 30;
+/// Reads that empty a queue: the kernel keeps 128 events.
 const DRAIN_READS: usize = 6;
-
-/// How long a read waits for events that somebody else has taken meanwhile.
+/// How long a read waits for events that another program has taken since [`Ptp::wait`] saw them.
 const TAKEN: Duration = Duration::from_millis(500);
 
-/// An open PTP hardware clock. One thread owns it: its `read` blocks even where it was told not to.
+/// `struct ptp_extts_event`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ExttsEvent {
+    /// When, on the PHC.
+    pub t: ptp_clock_time,
+    /// The channel.
+    pub index: c_uint,
+    /// `PTP_EXTTS_EVENT_VALID` and [`OFFSET`]; zero before Linux 6.8.
+    pub flags: c_uint,
+    /// Zero.
+    pub rsv: [c_uint; 2],
+}
+
+const _: () = assert!(size_of::<ExttsEvent>() == 32);
+
+/// What a PHC can do (`PTP_CLOCK_GETCAPS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Channels of external timestamps.
+    pub n_ext_ts: u32,
+    /// Pins with a selectable function; none where the wiring is fixed.
+    pub n_pins: u32,
+}
+
+/// A pin and its setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinState {
+    /// The driver's name for it.
+    pub name: String,
+    /// Its number, from 0.
+    pub index: u32,
+    /// What it does.
+    pub function: Function,
+    /// The channel of that function.
+    pub channel: u32,
+}
+
+/// What a pin does (`enum ptp_pin_function`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Nothing.
+    None,
+    /// Timestamps incoming edges.
+    ExtTs,
+    /// Another function, by its number: a periodic output, mostly.
+    Other(u32),
+}
+
+/// A request for external timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `PTP_EXTTS_REQUEST2`: rising edges only, or an error.
+    StrictRising,
+    /// `PTP_EXTTS_REQUEST2`: both edges, or an error. The only strict request that igb and igc grant.
+    StrictBoth,
+    /// `PTP_EXTTS_REQUEST`: rising edges, and the driver may do as it likes. The only request before Linux 5.4.
+    Loose,
+}
+
+/// Whose queue a descriptor's events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// Its own: it gets every event.
+    Own,
+    /// One queue for all descriptors: each event goes to one reader (before Linux 6.7).
+    Shared,
+}
+
+/// Why [`Ptp::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// The time is over; perhaps a little early, after a signal.
+    Timeout,
+    /// Events are queued: [`Ptp::read`] will not block.
+    Events,
+    /// The bell was rung.
+    Rung,
+    /// The device is gone.
+    Gone,
+}
+
+/// A queued event: an edge on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The hardware's timestamp.
+    pub phc: Instant<Phc>,
+    /// The channel.
+    pub channel: u32,
+}
+
+/// A reading of the PHC between two readings of the system clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bracket {
+    /// System clock before.
+    pub before: Instant<Sys>,
+    /// PHC.
+    pub phc: Instant<Phc>,
+    /// System clock after.
+    pub after: Instant<Sys>,
+}
+
+/// An open PTP hardware clock. One thread owns it: its `read` ignores `O_NONBLOCK`.
 #[derive(Debug)]
 pub struct Ptp(File);
 
 impl Ptp {
-    /// Opens the node for reading and writing: pins and channels cannot be set on a descriptor that only reads
-    /// (`EACCES`, Linux 6.15 and stable kernels). A node of another kind is opened without side effects as far as that
-    /// is possible; [`Self::caps`] answers `ENOTTY` there.
+    /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
+    /// Linux 6.15 and stable kernels). On a node of another kind [`Self::caps`] fails with `ENOTTY`.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // The standard library adds O_CLOEXEC.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).map(Self)
     }
 
     /// What it can do.
     pub fn caps(&self) -> io::Result<Caps> {
-        let mut caps = libc::ptp_clock_caps {
-            max_adj: 0,
-            n_alarm: 0,
-            n_ext_ts: 0,
-            n_per_out: 0,
-            pps: 0,
-            n_pins: 0,
-            cross_timestamping: 0,
-            adjust_phase: 0,
-            max_phase_adj: 0,
-            rsv: [0; 11],
-        };
-        // SAFETY: PTP_CLOCK_GETCAPS writes a ptp_clock_caps.
-        unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, &raw mut caps)? };
-        let missing = caps.cross_timestamping == 0;
-        Ok(Caps {
-            n_ext_ts: u32::try_from(caps.n_ext_ts).unwrap_or(0),
-            n_pins: u32::try_from(caps.n_pins).unwrap_or(0),
-            cross_timestamping: if missing { Crosststamp::Missing } else { Crosststamp::Offered },
-            max_adj: caps.max_adj,
-        })
+        // SAFETY: a ptp_clock_caps is integers, so zeros are valid; PTP_CLOCK_GETCAPS writes one.
+        let caps = unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed::<libc::ptp_clock_caps>())? };
+        let count = |n| u32::try_from(n).unwrap_or(0);
+        Ok(Caps { n_ext_ts: count(caps.n_ext_ts), n_pins: count(caps.n_pins) })
     }
 
-    /// A pin, by its number. `EINVAL` where there is none of this number.
+    /// The state of a pin. `EINVAL` if there is none with this number.
     pub fn pin(&self, index: u32) -> io::Result<PinState> {
-        let mut pin = pin_desc(index, libc::PTP_PF_NONE, 0);
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
-        unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, &raw mut pin)? };
-        let name = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect::<Vec<_>>();
-        Ok(PinState {
-            name: String::from_utf8_lossy(&name).into_owned(),
-            index: pin.index,
-            function: match pin.func {
-                libc::PTP_PF_NONE => Function::None,
-                libc::PTP_PF_EXTTS => Function::ExtTs,
-                other => Function::Other(other),
-            },
-            channel: pin.chan,
-        })
+        let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, libc::PTP_PF_NONE, 0))? };
+        let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
+        let function = match pin.func {
+            libc::PTP_PF_NONE => Function::None,
+            libc::PTP_PF_EXTTS => Function::ExtTs,
+            other => Function::Other(other),
+        };
+        let name = String::from_utf8_lossy(&name).into_owned();
+        Ok(PinState { name, index: pin.index, function, channel: pin.chan })
     }
 
-    /// Gives a pin a function. Another pin that has this function for this channel loses it. `EOPNOTSUPP` where the pin
-    /// cannot do it.
+    /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do
+    /// it.
     pub fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
         let number = match function {
             Function::None => libc::PTP_PF_NONE,
             Function::ExtTs => libc::PTP_PF_EXTTS,
             Function::Other(number) => number,
         };
-        let mut pin = pin_desc(index, number, channel);
         // SAFETY: PTP_PIN_SETFUNC reads a ptp_pin_desc.
-        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, &raw mut pin) }
+        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, number, channel)) }.map(drop)
     }
 
-    /// Asks for external timestamps on a channel. A driver that cannot do what is asked answers `EOPNOTSUPP` or
-    /// `EINVAL`, a kernel without the strict request `ENOTTY`.
+    /// Requests external timestamps on a channel. A driver that cannot do it answers `EOPNOTSUPP` or `EINVAL`, a kernel
+    /// without the strict request `ENOTTY`.
     pub fn enable_extts(&self, channel: u32, request: Request) -> io::Result<()> {
         match request {
             Request::StrictRising => self.extts(libc::PTP_EXTTS_REQUEST2, channel, ENABLE | RISING),
@@ -107,41 +197,45 @@ impl Ptp {
         }
     }
 
-    /// Switches external timestamps of a channel off, by the request that every kernel has and no driver is strict at.
+    /// Switches external timestamps of a channel off, by the request that every kernel knows and no driver rejects.
     pub fn disable_extts(&self, channel: u32) -> io::Result<()> {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }
 
-    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its
-    /// own.
-    pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
-        let mut channel: c_uint = channel;
-        // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
-        match unsafe { ioctl(&self.0, abi::MASK_CLEAR_ALL, &raw mut channel) } {
-            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(Queue::Shared),
-            cleared => cleared?,
-        }
-        // SAFETY: PTP_MASK_EN_SINGLE reads an unsigned int.
-        unsafe { ioctl(&self.0, abi::MASK_EN_SINGLE, &raw mut channel) }.map(|()| Queue::Own)
+    fn extts(&self, number: Ioctl, channel: u32, flags: c_uint) -> io::Result<()> {
+        let request = libc::ptp_extts_request { index: channel, flags, rsv: [0; 2] };
+        // SAFETY: the strict and the loose request read a ptp_extts_request.
+        unsafe { ioctl(&self.0, number, request) }.map(drop)
     }
 
-    /// Sleeps until events are queued, the bell is rung, or `time` (rounded up to milliseconds) is over. The bell wins.
+    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its own.
+    pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
+        // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
+        match unsafe { ioctl(&self.0, MASK_CLEAR_ALL, channel) } {
+            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(Queue::Shared),
+            cleared => cleared?,
+        };
+        // SAFETY: PTP_MASK_EN_SINGLE reads an unsigned int.
+        unsafe { ioctl(&self.0, MASK_EN_SINGLE, channel) }.map(|_| Queue::Own)
+    }
+
+    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins.
     pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        let [events, rung] = poll([readable(self.0.as_raw_fd()), bell.readable()], time)?;
-        Ok(match (rung, events) {
-            (0, 0) => Woken::Timeout,
-            (0, libc::POLLIN) => Woken::Events,
-            (0, _) => Woken::Gone,
-            (_, _) => Woken::Rung,
+        let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
+        Ok(match events {
+            _ if !rung.is_empty() => Woken::Rung,
+            PollFlags::IN => Woken::Events,
+            _ if events.is_empty() => Woken::Timeout,
+            _ => Woken::Gone,
         })
     }
 
-    /// Reads queued events of all channels, 30 at most. Blocks where none is queued: [`Self::wait`] first. Where another
-    /// program took them in between, there are none after half a second.
+    /// Reads queued events of all channels, 30 at most; none half a second later if another program took them. Call
+    /// [`Self::wait`] first: with an empty queue it blocks.
     pub fn read(&self) -> io::Result<Vec<Stamp>> {
-        let _in_time = Interrupt::every(TAKEN)?;
-        let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
-        let mut events = [ExttsEvent { t: zero, index: 0, flags: 0, rsv: [0; 2] }; EVENTS_PER_READ];
+        let _interrupt = Interrupt::every(TAKEN)?;
+        // SAFETY: an ExttsEvent is integers, so zeros are valid.
+        let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
         let room = size_of_val(&events);
         // SAFETY: the array is ours and `room` bytes long, and any bytes are a valid ExttsEvent.
         let got = unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) };
@@ -149,12 +243,11 @@ impl Ptp {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             got => got?,
         };
-        let whole = events.iter().take(got / size_of::<ExttsEvent>());
-        let edges = whole.filter(|event| event.flags & OFFSET == 0);
-        Ok(edges.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())
+        let events = events.iter().take(got / size_of::<ExttsEvent>()).filter(|event| event.flags & OFFSET == 0);
+        Ok(events.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())
     }
 
-    /// Throws away what is queued.
+    /// Discards queued events.
     pub fn drain(&self) -> io::Result<()> {
         let silent = EventFd::new()?;
         for _ in 0..DRAIN_READS {
@@ -166,53 +259,35 @@ impl Ptp {
         Ok(())
     }
 
-    /// All three clocks at once (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` where the driver has it not, `ENODEV` also
-    /// where the kernel's clock source is not the counter that the hardware latches.
-    pub fn sys_offset_precise(&self) -> io::Result<Precise> {
-        let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
-        let mut offset =
-            libc::ptp_sys_offset_precise { device: zero, sys_realtime: zero, sys_monoraw: zero, rsv: [0; 4] };
-        // SAFETY: PTP_SYS_OFFSET_PRECISE reads and writes a ptp_sys_offset_precise.
-        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, &raw mut offset)? };
-        Ok(Precise {
-            phc: phc_time(offset.device),
-            sys: sys_time(offset.sys_realtime),
-            raw: Instant::from_parts(offset.sys_monoraw.sec, i64::from(offset.sys_monoraw.nsec)),
-        })
+    /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks
+    /// it, `ENODEV` also while the kernel's clock source is not the counter that the hardware latches.
+    pub fn sys_offset_precise(&self) -> io::Result<(Instant<Phc>, Instant<Sys>, Instant<Raw>)> {
+        // SAFETY: the struct is integers, so zeros are valid; PTP_SYS_OFFSET_PRECISE reads and writes one.
+        let at = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, zeroed::<libc::ptp_sys_offset_precise>())? };
+        let raw = Instant::from_parts(at.sys_monoraw.sec, i64::from(at.sys_monoraw.nsec));
+        Ok((phc_time(at.device), sys_time(at.sys_realtime), raw))
     }
 
     /// `count` (1 to 25) readings of the PHC, each closely between two of the system clock (`PTP_SYS_OFFSET_EXTENDED`,
-    /// Linux 5.0). `EOPNOTSUPP` or `ENOTTY` where driver or kernel have it not.
+    /// Linux 5.0). `EOPNOTSUPP` or `ENOTTY` if driver or kernel lack it.
     pub fn sys_offset_extended(&self, count: u32) -> io::Result<Vec<Bracket>> {
-        let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
-        let mut offset = libc::ptp_sys_offset_extended {
-            n_samples: count,
-            clockid: libc::CLOCK_REALTIME,
-            rsv: [0; 2],
-            ts: [[zero; 3]; libc::PTP_MAX_SAMPLES as usize],
-        };
+        // SAFETY: a ptp_sys_offset_extended is integers, so zeros are valid.
+        let mut offset: libc::ptp_sys_offset_extended = unsafe { zeroed() };
+        (offset.n_samples, offset.clockid) = (count, libc::CLOCK_REALTIME);
         // SAFETY: PTP_SYS_OFFSET_EXTENDED reads and writes a ptp_sys_offset_extended; it refuses a count above 25.
-        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_EXTENDED, &raw mut offset)? };
-        Ok(offset.ts.iter().take(count as usize).map(|[before, phc, after]| bracket(before, phc, after)).collect())
+        let offset = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_EXTENDED, offset)? };
+        Ok(offset.ts.iter().take(count as usize).filter_map(|times| bracket(times)).collect())
     }
 
-    /// `count` (1 to 25) readings of the PHC, with readings of the system clock between them (`PTP_SYS_OFFSET`). Every
-    /// driver has this one.
+    /// `count` (1 to 25) readings of the PHC with readings of the system clock between them (`PTP_SYS_OFFSET`), which
+    /// every driver supports.
     pub fn sys_offset(&self, count: u32) -> io::Result<Vec<Bracket>> {
-        let zero = ptp_clock_time { sec: 0, nsec: 0, reserved: 0 };
-        let mut offset = libc::ptp_sys_offset { n_samples: count, rsv: [0; 3], ts: [zero; 51] };
+        // SAFETY: a ptp_sys_offset is integers, so zeros are valid.
+        let mut offset: libc::ptp_sys_offset = unsafe { zeroed() };
+        offset.n_samples = count;
         // SAFETY: PTP_SYS_OFFSET reads and writes a ptp_sys_offset; it refuses a count above 25.
-        unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET, &raw mut offset)? };
-        let brackets = offset.ts.windows(3).step_by(2).take(count as usize);
-        Ok(brackets
-            .filter_map(|of| if let [before, phc, after] = of { Some(bracket(before, phc, after)) } else { None })
-            .collect())
-    }
-
-    fn extts(&self, number: libc::Ioctl, channel: u32, flags: c_uint) -> io::Result<()> {
-        let mut request = libc::ptp_extts_request { index: channel, flags, rsv: [0; 2] };
-        // SAFETY: both requests, the strict and the loose, read a ptp_extts_request.
-        unsafe { ioctl(&self.0, number, &raw mut request) }
+        let offset = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET, offset)? };
+        Ok(offset.ts.windows(3).step_by(2).take(count as usize).filter_map(bracket).collect())
     }
 }
 
@@ -220,8 +295,9 @@ fn pin_desc(index: u32, func: c_uint, chan: u32) -> libc::ptp_pin_desc {
     libc::ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
 }
 
-fn bracket(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Bracket {
-    Bracket { before: sys_time(*before), phc: phc_time(*phc), after: sys_time(*after) }
+fn bracket(times: &[ptp_clock_time]) -> Option<Bracket> {
+    let [before, phc, after] = times else { return None };
+    Some(Bracket { before: sys_time(*before), phc: phc_time(*phc), after: sys_time(*after) })
 }
 
 fn phc_time(t: ptp_clock_time) -> Instant<Phc> {

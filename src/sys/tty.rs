@@ -1,210 +1,162 @@
-//! A serial port as an asynchronous byte source: raw, eight data bits, no parity, one stop bit, ours alone, at any
-//! rate.
+//! A serial port as an asynchronous source of bytes: raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate.
 
-use std::ffi::{c_char, c_int, c_uint, c_ulong, c_ushort};
-use std::fs::OpenOptions;
+use std::ffi::c_int;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::ptr;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::termios::{
+    ControlModes, InputModes, OptionalActions, QueueSelector, ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr,
+    tcsetattr,
+};
 
 use super::bytes::ByteFile;
-use super::flock;
+use super::ioctl;
 
-/// An open serial port. Dropping it leaves it as it was found: the exclusive flag (which outlives the last close on a
-/// pseudo terminal) and the low-latency flag are cleared again.
+/// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
+/// the last close) and the low-latency flag, if [`Tty::open`] set it.
 #[derive(Debug)]
 pub struct Tty {
-    file: ByteFile,
-    /// The driver's flags before ours, where ours was set.
-    flags: Option<c_int>,
-}
-
-/// Why a serial port cannot be had.
-#[derive(Debug)]
-pub enum TtyError {
-    /// Another process has it locked.
-    Locked,
-    /// It is no terminal.
-    NotATty,
-    /// Anything else that the kernel says.
-    Os(io::Error),
-}
-
-/// Whom an exclusive flag that is already set belongs to. Only root gets as far as to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exclusive {
-    /// A process that still has the port open.
-    Held,
-    /// Nobody any more: a pseudo terminal keeps the flag of a process that was killed.
-    Stale,
+    bytes: ByteFile,
+    sets_low_latency: bool,
 }
 
 impl Tty {
-    /// Opens `path` at `baud` bits a second and drops what was received before. `exclusive` is asked where the port has
-    /// the exclusive flag and may be opened all the same.
-    pub fn open(path: &str, baud: u32, exclusive: impl FnOnce() -> Exclusive) -> Result<Self, TtyError> {
+    /// Opens `path` at `baud` bits per second and discards what was received before.
+    ///
+    /// `is_held` is asked if the port has the exclusive flag already and can be opened all the same, as root can: a
+    /// pseudo terminal keeps the flag of a process that was killed. A port that is held is left as it is.
+    ///
+    /// # Errors
+    /// `ResourceBusy`: another process has it locked. `ENOTTY`: not a terminal. `EIO`: a name without hardware, which
+    /// root can open. Else those of open(2).
+    pub(crate) fn open(path: &str, baud: u32, is_held: impl FnOnce() -> bool) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-        let file = options.open(path).map_err(|error| match error.raw_os_error() {
-            Some(libc::EBUSY) => TtyError::Locked,
-            _ => TtyError::Os(error),
-        })?;
-        let fd = file.as_raw_fd();
-        // A port that has a name but no hardware opens for root, and fails here with EIO.
-        termios(fd).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOTTY) => TtyError::NotATty,
-            _ => TtyError::Os(error),
-        })?;
-        if has_exclusive_flag(fd) && exclusive() == Exclusive::Held {
-            return Err(TtyError::Locked);
+        let file = options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+        tcgetattr(&file)?;
+        if has_exclusive_flag(&file) && is_held() {
+            return Err(Errno::BUSY.into());
         }
-        lock(fd)?;
-        let tty = Self { file: ByteFile::new(file), flags: low_latency(fd) };
-        tty.set_baud(baud).map_err(TtyError::Os)?;
+        // The lock that programs agree on, and the flag that keeps all others out.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            Errno::WOULDBLOCK => Errno::BUSY,
+            _ => error,
+        })?;
+        ioctl_tiocexcl(&file)?;
+        let tty = Self { sets_low_latency: switch_low_latency(&file, true), bytes: ByteFile(file) };
+        tty.set_baud(baud)?;
         Ok(tty)
     }
 
-    /// Reads what is there, or waits for it. Zero means that the device is gone. Bytes that arrive while nobody waits
-    /// wake nobody. Must be called within a tokio runtime.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.file.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.file.read(buffer).await,
-            read => read,
-        }
+    /// What is received.
+    pub(crate) fn bytes(&self) -> &ByteFile {
+        &self.bytes
     }
 
-    /// Sets the rate, and everything else along with it, and drops what was received before. Returns the rate that the
-    /// driver chose: the nearest that it can do, or the one before.
-    pub fn set_baud(&self, baud: u32) -> io::Result<u32> {
-        let fd = self.file.as_raw_fd();
-        let mut termios = termios(fd)?;
-        termios.c_iflag = 0;
-        termios.c_oflag = 0;
-        termios.c_lflag = 0;
-        // What it does with its modem lines at the last close (HUPCL) is its owner's affair.
-        termios.c_cflag = (termios.c_cflag & libc::HUPCL) | libc::CS8 | libc::CREAD | libc::CLOCAL | libc::BOTHER;
-        // Without at least one byte to wait for, a read of nothing would look like the end.
-        for (index, value) in [(libc::VMIN, 1), (libc::VTIME, 0)] {
-            if let Some(slot) = termios.c_cc.get_mut(index) {
-                *slot = value;
-            }
-        }
-        (termios.c_ispeed, termios.c_ospeed) = (baud, baud);
-        // SAFETY: TCSETS2 reads one `termios2`, which outlives the call.
-        done(unsafe { libc::ioctl(fd, libc::TCSETS2, ptr::from_ref(&termios)) })?;
-        self.drop_received()?;
+    /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:
+    /// the nearest that it can do, or the one before.
+    pub(crate) fn set_baud(&self, baud: u32) -> io::Result<u32> {
+        let mut termios = tcgetattr(&self.bytes)?;
+        termios.make_raw();
+        termios.input_modes = InputModes::empty();
+        // HUPCL, which lowers DTR at the last close, is left as it was set up.
+        termios.control_modes &= ControlModes::HUPCL;
+        termios.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
+        termios.set_speed(baud)?;
+        tcsetattr(&self.bytes, OptionalActions::Now, &termios)?;
+        self.discard_received()?;
         self.baud()
     }
 
     /// The rate that the port is set to.
-    pub fn baud(&self) -> io::Result<u32> {
-        termios(self.file.as_raw_fd()).map(|termios| termios.c_ospeed)
+    pub(crate) fn baud(&self) -> io::Result<u32> {
+        Ok(tcgetattr(&self.bytes)?.output_speed())
     }
 
-    /// Drops what was received and not read yet.
-    pub fn drop_received(&self) -> io::Result<()> {
-        // SAFETY: TCFLSH takes a number.
-        done(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TCFLSH, libc::TCIFLUSH) })
+    /// Discards what was received and not read yet.
+    pub(crate) fn discard_received(&self) -> io::Result<()> {
+        Ok(tcflush(&self.bytes, QueueSelector::IFlush)?)
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        let fd = self.file.as_raw_fd();
-        if let (Some(flags), Some(serial)) = (self.flags, serial(fd)) {
-            set_serial(fd, &SerialStruct { flags, ..serial });
+        if self.sets_low_latency {
+            switch_low_latency(&self.bytes.0, false);
         }
-        // SAFETY: TIOCNXCL takes no argument and the descriptor is open. It fails only where the device is gone.
-        unsafe { libc::ioctl(fd, libc::TIOCNXCL) };
+        let _device_is_gone = ioctl_tiocnxcl(&self.bytes);
     }
 }
 
-fn done(returned: c_int) -> io::Result<()> {
-    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+fn has_exclusive_flag(file: &File) -> bool {
+    // SAFETY: TIOCGEXCL (Linux 3.8) writes one int.
+    unsafe { ioctl(file, libc::TIOCGEXCL, c_int::default()) }.is_ok_and(|is_set| is_set != 0)
 }
 
-fn has_exclusive_flag(fd: RawFd) -> bool {
-    let mut set: c_int = 0;
-    // SAFETY: TIOCGEXCL (Linux 3.8) writes one int. Where it fails, `set` stays as it is.
-    unsafe { libc::ioctl(fd, libc::TIOCGEXCL, &raw mut set) };
-    set != 0
-}
-
-/// The lock that programs agree on (flock), and the flag that keeps everybody else out (TIOCEXCL).
-fn lock(fd: RawFd) -> Result<(), TtyError> {
-    flock::try_lock(&fd).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => TtyError::Locked,
-        _ => TtyError::Os(error),
-    })?;
-    // SAFETY: TIOCEXCL takes no argument.
-    done(unsafe { libc::ioctl(fd, libc::TIOCEXCL) }).map_err(TtyError::Os)
-}
-
-fn termios(fd: RawFd) -> io::Result<libc::termios2> {
-    let mut termios = MaybeUninit::<libc::termios2>::uninit();
-    // SAFETY: TCGETS2 (Linux 2.6.20) writes one `termios2`.
-    done(unsafe { libc::ioctl(fd, libc::TCGETS2, termios.as_mut_ptr()) })?;
-    // SAFETY: the kernel has filled it, for the call succeeded.
-    Ok(unsafe { termios.assume_init() })
-}
-
-/// `struct serial_struct` of linux/serial.h.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct SerialStruct {
-    kind: c_int,
-    line: c_int,
-    port: c_uint,
-    irq: c_int,
-    flags: c_int,
-    xmit_fifo_size: c_int,
-    custom_divisor: c_int,
-    baud_base: c_int,
-    close_delay: c_ushort,
-    io_type: c_char,
-    reserved_char: [c_char; 1],
-    hub6: c_int,
-    closing_wait: c_ushort,
-    closing_wait2: c_ushort,
-    iomem_base: *mut u8,
-    iomem_reg_shift: c_ushort,
-    port_high: c_uint,
-    iomap_base: c_ulong,
-}
-
-/// The driver hands bytes on at once instead of gathering them, a USB adapter's 16 ms for one.
+/// The driver passes bytes on at once. Without it a USB adapter gathers them, FTDI's for 16 ms.
 const ASYNC_LOW_LATENCY: c_int = 1 << 13;
 
-fn serial(fd: RawFd) -> Option<SerialStruct> {
-    let mut serial = MaybeUninit::<SerialStruct>::uninit();
-    // SAFETY: TIOCGSERIAL writes one `serial_struct`, and drivers that know it clear it first.
-    done(unsafe { libc::ioctl(fd, libc::TIOCGSERIAL, serial.as_mut_ptr()) }).ok()?;
-    // SAFETY: the kernel has filled it, for the call succeeded.
-    Some(unsafe { serial.assume_init() })
+/// `struct serial_struct` of linux/serial.h: 72 bytes on 64-bit machines, fewer on 32-bit ones.
+#[derive(Default)]
+#[repr(C)]
+struct SerialStruct {
+    type_line_port_irq: [c_int; 4],
+    flags: c_int,
+    rest: [c_int; 13],
 }
 
-fn set_serial(fd: RawFd, serial: &SerialStruct) -> bool {
-    // SAFETY: TIOCSSERIAL reads one `serial_struct`, which outlives the call.
-    unsafe { libc::ioctl(fd, libc::TIOCSSERIAL, ptr::from_ref(serial)) == 0 }
-}
-
-/// Sets the flag where the driver has it; returns the flags before, if that changed them.
-fn low_latency(fd: RawFd) -> Option<c_int> {
-    let before = serial(fd)?;
-    let flags = before.flags | ASYNC_LOW_LATENCY;
-    (flags != before.flags && set_serial(fd, &SerialStruct { flags, ..before })).then_some(before.flags)
+/// Sets or clears the low-latency flag; whether that changed it. Not every driver has it.
+fn switch_low_latency(file: &File, on: bool) -> bool {
+    // SAFETY: TIOCGSERIAL writes one `serial_struct`.
+    let Ok(mut serial) = (unsafe { ioctl(file, libc::TIOCGSERIAL, SerialStruct::default()) }) else { return false };
+    let is_on = serial.flags & ASYNC_LOW_LATENCY != 0;
+    serial.flags ^= ASYNC_LOW_LATENCY;
+    // SAFETY: TIOCSSERIAL reads one `serial_struct`.
+    is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, serial) }.is_ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use serialport::{SerialPort, TTYPort};
+
     use super::*;
 
+    /// Why the real port is not opened by the serialport crate.
     #[test]
-    fn serial_struct_is_as_the_kernel_has_it() {
-        #[cfg(target_pointer_width = "64")]
-        assert_eq!(size_of::<SerialStruct>(), 72);
-        assert_eq!(std::mem::offset_of!(SerialStruct, flags), 16);
+    fn a_port_that_is_held_is_left_as_it_is_which_serialport_does_not_do() {
+        let (_receiver, machine) = TTYPort::pair().unwrap();
+        let device = machine.name().unwrap();
+        let holder = File::options().read(true).write(true).open(&device).unwrap();
+        let mut termios = tcgetattr(&holder).unwrap();
+        termios.set_speed(4_800).unwrap();
+        tcsetattr(&holder, OptionalActions::Now, &termios).unwrap();
+        ioctl_tiocexcl(&holder).unwrap();
+        let has_rate_and_flag = || (tcgetattr(&holder).unwrap().output_speed(), has_exclusive_flag(&holder));
+
+        let refused = Tty::open(&device, 9_600, || true).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        assert_eq!(has_rate_and_flag(), (4_800, true));
+        if rustix::process::geteuid().is_root() {
+            drop(serialport::new(&device, 9_600).open_native().unwrap());
+            assert_eq!(has_rate_and_flag(), (9_600, false), "the holder reads garbage, and anyone may open the port");
+        }
+    }
+
+    #[test]
+    fn any_rate_can_be_set_and_a_stale_flag_keeps_nobody_out() {
+        let (_receiver, machine) = TTYPort::pair().unwrap();
+        let device = machine.name().unwrap();
+        ioctl_tiocexcl(File::options().read(true).open(&device).unwrap()).unwrap();
+        if rustix::process::geteuid().is_root() {
+            let tty = Tty::open(&device, 123_456, || false).unwrap();
+            assert_eq!(tty.baud().unwrap(), 123_456);
+            drop(tty);
+            let after = File::options().read(true).open(&device).unwrap();
+            assert!(
+                !has_exclusive_flag(&after) && tcgetattr(&after).unwrap().control_modes.contains(ControlModes::CS8)
+            );
+        }
     }
 }

@@ -50,12 +50,13 @@ impl Machine {
         let system = System {
             root: dir.path().to_owned(),
             now: NOW,
-            chronyc: |system, command| {
-                assert_eq!(command, "sources");
-                system.text(SOURCES).map_err(|_| "chronyc: 506 Cannot talk to daemon".into())
-            },
+            sources: |system| system.text(SOURCES).map_err(|_| "chronyc: 506 Cannot talk to daemon".into()),
             status: |_| Ok(snapshot()),
-            phc_index: |_| Err(std::io::ErrorKind::NotFound.into()),
+            phc_index: |interface| match interface {
+                "eth0" => Ok(Some(0)),
+                "lo" => Ok(None),
+                _ => Err(std::io::Error::from_raw_os_error(libc::ENODEV)),
+            },
         };
         let machine = Self { dir, system };
         machine.install();
@@ -84,7 +85,9 @@ impl Machine {
         self.write("/sys/class/tty/ttyS0/type", "4\n");
         self.write("/sys/class/tty/console/active", "tty0\n");
         self.node("/dev/ptp0");
+        self.write("/sys/class/ptp/ptp0/dev", "0:0\n"); // the number of every file that is no device
         self.write("/sys/class/ptp/ptp0/clock_name", "igb\n");
+        self.write("/sys/class/ptp/ptp0/device/net/eth0/flags", "0x1003\n");
         self.write("/sys/class/ptp/ptp0/n_external_timestamps", "2\n");
         self.write("/sys/class/ptp/ptp0/n_programmable_pins", "4\n");
         self.write("/sys/class/ptp/ptp0/pins/SDP0", "1 0\n");
@@ -167,6 +170,7 @@ impl Machine {
     fn with_pps(&mut self) {
         self.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
         self.node("/dev/pps0");
+        self.write("/sys/class/pps/pps0/dev", "0:0\n");
         self.write("/sys/class/pps/pps0/name", "serial0");
     }
 
@@ -304,7 +308,7 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-config",
         |machine| machine.remove("/etc/gnss2shm"),
-        &[("configuration", Failure, "there is none in /etc/gnss2shm", "`gnss2shm probe --write FILE`")],
+        &[("configuration", Failure, "/etc/gnss2shm/default.toml cannot be read", "`gnss2shm probe --write FILE`")],
     );
     planted(
         "checkout",
@@ -316,8 +320,8 @@ fn faults_of_configuration_and_user_are_found() {
             machine.process(700, 1, "ntpd", "ntpd -n");
         },
         &[
-            ("configuration", Failure, "there is none in /etc/gnss2shm", "install the package"),
-            ("service user", Warning, "neither gnss2shm@.service nor a user gnss2shm", "as root"),
+            ("configuration", Failure, "/etc/gnss2shm/default.toml cannot be read", "install the package"),
+            ("service user", Warning, "gnss2shm@.service is not installed", "as root"),
             ("rivals", Failure, "ntpd", "systemctl disable --now ntp"),
         ],
     );
@@ -327,12 +331,7 @@ fn faults_of_configuration_and_user_are_found() {
             machine.remove("/etc/gnss2shm/default.toml");
             machine.write("/etc/gnss2shm/roof.toml", CONFIG);
         },
-        &[(
-            "configuration",
-            Failure,
-            "/etc/gnss2shm/default.toml is not there",
-            "ask for an instance that there is: roof",
-        )],
+        &[("configuration", Failure, "/etc/gnss2shm/default.toml cannot be read", "instances that have one: roof")],
     );
     planted(
         "typo",
@@ -343,15 +342,6 @@ fn faults_of_configuration_and_user_are_found() {
         "no-clock",
         |machine| machine.write("/etc/gnss2shm/default.toml", "[serial]\ndevice = \"/dev/ttyS0\"\n"),
         &[("configuration", Failure, "default.toml: no pulse is given: name it in [phc] or [pps]", "ask again")],
-    );
-    planted(
-        "two-instances",
-        |machine| {
-            let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1");
-            machine.write("/etc/gnss2shm/second.toml", &other);
-            machine.write("/etc/systemd/system/multi-user.target.wants/gnss2shm@second.service", "");
-        },
-        &[("configuration", Failure, "/etc/gnss2shm/second.toml wants SHM unit 0, too", "each instance its own")],
     );
     planted(
         "no-user",
@@ -392,7 +382,7 @@ fn faults_of_the_receiver_are_found() {
             machine.remove("/dev/ttyS0");
             machine.write("/dev/serial/by-id/usb-u-blox", "");
         },
-        &[("receiver", Failure, "/dev/ttyS0 is not there", "there is /dev/serial/by-id/usb-u-blox")],
+        &[("receiver", Failure, "/dev/ttyS0 is not there", "/dev/serial/by-id has [usb-u-blox]")],
     );
     planted(
         "no-tty",
@@ -417,7 +407,7 @@ fn faults_of_the_receiver_are_found() {
     planted(
         "console",
         |machine| machine.write("/sys/class/tty/console/active", "tty0 ttyS0\n"),
-        &[("receiver", Failure, "kernel's console", "take console=ttyS0")],
+        &[("receiver", Failure, "kernel's console", "remove console=ttyS0")],
     );
     let free = crate::common::free_address();
     planted(
@@ -435,7 +425,7 @@ fn faults_of_the_receiver_are_found() {
             machine.write("/sys/class/tty/ttyACM0/dev", "166:0");
             machine.process(700, 1, "ModemManager", "/usr/sbin/ModemManager");
         },
-        &[("rivals", Warning, "ModemManager (process 700)", "ID_MM_PORT_IGNORE")],
+        &[("rivals", Warning, "ModemManager (pid 700)", "ID_MM_DEVICE_IGNORE")],
     );
 }
 
@@ -445,7 +435,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-interface",
         |machine| machine.config("eth0", "eth7"),
-        &[("pulse", Failure, "no network interface or PCI device eth7", "ip -br link")],
+        &[("pulse", Failure, "no network interface eth7", "ip -br link")],
     );
     planted(
         "no-phc",
@@ -453,9 +443,18 @@ fn faults_of_the_pulse_are_found() {
         &[("pulse", Failure, "lo has no PTP hardware clock", "name the NIC")],
     );
     planted(
+        "several-phcs",
+        |machine| {
+            machine.config("\"eth0\"", "\"03:00.0\"");
+            machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp0/dev", "0:0");
+            machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp1/dev", "248:1");
+        },
+        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "name one of /dev/ptp0, /dev/ptp1")],
+    );
+    planted(
         "no-extts",
         |machine| machine.write("/sys/class/ptp/ptp0/n_external_timestamps", "0\n"),
-        &[("pulse", Failure, "ptp0 has no external timestamps", "[pps]")],
+        &[("pulse", Failure, "/dev/ptp0 (igb) has no external timestamps", "[pps]")],
     );
     planted(
         "no-channel",
@@ -465,12 +464,12 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-pin",
         |machine| machine.config("SDP0", "SDP9"),
-        &[("pulse", Failure, "ptp0 has no pin SDP9", "it has SDP0, SDP1")],
+        &[("pulse", Failure, "/dev/ptp0 (igb) has no pin SDP9", "it has SDP0, SDP1")],
     );
     planted(
         "pin-is-output",
         |machine| machine.write("/sys/class/ptp/ptp0/pins/SDP0", "2 0\n"),
-        &[("pulse", Warning, "pin SDP0 of ptp0 is an output", "restart gnss2shm")],
+        &[("pulse", Warning, "pin SDP0 of /dev/ptp0 (igb) is an output", "restart gnss2shm")],
     );
     planted(
         "phc-closed",
@@ -482,6 +481,8 @@ fn faults_of_the_pulse_are_found() {
         |machine| {
             machine.config("eth0", "/dev/ptp1");
             machine.node("/dev/ptp1");
+            machine.write("/sys/class/ptp/ptp0/dev", "248:0\n");
+            machine.write("/sys/class/ptp/ptp1/dev", "0:0\n");
             machine.write("/sys/class/ptp/ptp1/n_external_timestamps", "0\n");
             symlink("../ptp0", machine.system.at("/sys/class/ptp/ptp1/device")).unwrap();
         },
@@ -518,31 +519,27 @@ fn rivals_are_found() {
     for (name, line, cure) in [
         ("systemd-timesyn", "/lib/systemd/systemd-timesyncd", "systemctl disable --now systemd-timesyncd"),
         ("ntpd", "/usr/sbin/ntpd -u ntp", "systemctl disable --now ntp"),
+        ("ntp-daemon", "/usr/bin/ntp-daemon", "systemctl disable --now ntpd-rs"),
         ("phc2sys", "phc2sys -s eth0 -O -37", "systemctl disable --now phc2sys"),
     ] {
-        let says = "(process 700) sets the system clock";
+        let says = "(pid 700) sets the system clock";
         planted(name, |machine| machine.process(700, 1, name, line), &[("rivals", Failure, says, cure)]);
     }
     planted(
         "second-chronyd",
         |machine| machine.process(700, 1, "chronyd", "chronyd -f /tmp/x"),
-        &[(
-            "rivals",
-            Failure,
-            "chronyd (process 700) sets the system clock, as the chronyd with process 500",
-            "kill 700",
-        )],
+        &[("rivals", Failure, "chronyd (pid 700) sets the system clock, as chronyd (pid 500)", "stop the one")],
     );
     for (name, cure) in [
-        ("agetty", "systemctl disable --now serial-getty@ttyS0.service"),
-        ("ModemManager", "ID_MM_PORT_IGNORE"),
-        ("minicom", "kill 700"),
+        ("agetty", "systemctl disable --now serial-getty@ttyS0"),
+        ("ModemManager", "ID_MM_DEVICE_IGNORE"),
+        ("minicom", "stop it"),
     ] {
         let plant = |machine: &mut Machine| {
             machine.process(700, 1, name, name);
             machine.open(700, 0, "/dev/ttyS0");
         };
-        planted(name, plant, &[("rivals", Failure, "(process 700) has /dev/ttyS0 open", cure)]);
+        planted(name, plant, &[("rivals", Failure, "/dev/ttyS0 is held by", cure)]);
     }
     // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
     planted(
@@ -551,7 +548,7 @@ fn rivals_are_found() {
             machine.process(700, 1, "ldattach", "ldattach slip /dev/ttyS0");
             machine.open(700, 3, "/dev/ttyS0");
         },
-        &[("rivals", Failure, "ldattach (process 700) has /dev/ttyS0 open", "kill 700")],
+        &[("rivals", Failure, "/dev/ttyS0 is held by ldattach (pid 700)", "stop it")],
     );
     let gpsd = |machine: &mut Machine| {
         machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -F /run/gpsd.sock /dev/ttyS0");
@@ -561,8 +558,8 @@ fn rivals_are_found() {
         "gpsd",
         gpsd,
         &[
-            ("rivals", Failure, "gpsd (process 700) has /dev/ttyS0 open", "gpsd.socket"),
-            ("SHM segment", Failure, "gpsd (process 700) may write to unit 0", "a unit from 12 up"),
+            ("rivals", Failure, "/dev/ttyS0 is held by gpsd (pid 700)", "gpsd.socket"),
+            ("SHM segment", Failure, "gpsd (pid 700) may write to unit 0", "a unit from 12 up"),
         ],
     );
     for (release, level) in [("6.1.0", Failure), ("6.18.0", Warning)] {
@@ -571,8 +568,8 @@ fn rivals_are_found() {
             machine.process(700, 1, "ts2phc", "ts2phc -c eth0 -s nmea");
             machine.open(700, 5, "/dev/ptp0");
         };
-        let says = "ts2phc (process 700) has /dev/ptp0 open";
-        planted(&format!("ts2phc-{release}"), plant, &[("rivals", level, says, "systemctl disable --now ts2phc")]);
+        let says = "ts2phc (pid 700) has /dev/ptp0 open";
+        planted(&format!("ts2phc-{release}"), plant, &[("rivals", level, says, "stop it")]);
     }
 }
 
@@ -589,8 +586,7 @@ fn a_unit_that_gpsd_may_write_to_is_found() {
         };
         let name = format!("gpsd-unit-{unit}-{}", maps.len());
         if is_gpsds {
-            let says =
-                format!("gpsd (process 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
+            let says = format!("gpsd (pid 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
             let cure = "a unit from 12 up, in [shm] and in chrony.conf";
             planted(&name, plant, &[("SHM segment", Level::Failure, says.leak(), cure)]);
         } else {
@@ -611,12 +607,12 @@ fn faults_of_kernel_and_leap_tables_are_found() {
     planted(
         "leap-expired",
         |machine| machine.write(LIST, "#@ 3991593600\n3692217600 37\n"),
-        &[("leap seconds", Warning, "expired on 2026-06-28", "update the package tzdata")],
+        &[("leap seconds", Warning, "expired on 2026-06-28", "install or update the package tzdata")],
     );
     planted(
         "leap-missing",
         |machine| machine.remove(LIST),
-        &[("leap seconds", Warning, "cannot be read", "install the package tzdata")],
+        &[("leap seconds", Warning, "cannot be read", "install or update the package tzdata")],
     );
     planted(
         "leapsectz",
@@ -629,7 +625,7 @@ fn faults_of_kernel_and_leap_tables_are_found() {
             machine.write("/etc/leap.list", "#@ 3991593600\n");
             machine.refclock("refclock SHM 0 refid GNSS\nleapseclist /etc/leap.list");
         },
-        &[("leap seconds", Warning, "/etc/leap.list expired", "update")],
+        &[("leap seconds", Warning, "/etc/leap.list expired", "update the package tzdata")],
     );
 }
 
@@ -659,12 +655,12 @@ fn faults_of_segment_and_socket_are_found() {
     planted(
         "open-to-all",
         |machine| machine.segment(96, 0o666, 0, 4242),
-        &[("SHM segment", Failure, "local users can write to it", "take `:perm=` out")],
+        &[("SHM segment", Failure, "local users can write to it", "remove `:perm=`")],
     );
     planted(
         "no-segment",
         |machine| machine.write("/proc/sysvipc/shm", "key shmid\n"),
-        &[("SHM segment", Warning, "no segment yet", "start gnss2shm, and after it chronyd")],
+        &[("SHM segment", Warning, "no segment yet", "start gnss2shm, then chronyd")],
     );
     planted(
         "another-writer",
@@ -672,7 +668,7 @@ fn faults_of_segment_and_socket_are_found() {
             machine.process(700, 1, "ntpsec-refclock", "x");
             machine.write("/proc/700/maps", MAPS);
         },
-        &[("SHM segment", Failure, "has unit 0 attached, too", "kill 700")],
+        &[("SHM segment", Failure, "has unit 0 attached, too", "stop it")],
     );
     planted(
         "another-reader",
@@ -683,14 +679,14 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "chronyd (process 700) has unit 0 attached, too, and chronyd loses samples",
-            "kill 700",
+            "chronyd (pid 700) has unit 0 attached, too: it takes samples from chronyd",
+            "stop it",
         )],
     );
     planted(
         "orphan",
         |machine| machine.write("/proc/500/maps", &MAPS.replace("32769", "7")),
-        &[("SHM segment", Failure, "chronyd (process 500) does not have unit 0 attached", "systemctl restart chrony")],
+        &[("SHM segment", Failure, "chronyd (pid 500) does not have unit 0 attached", "systemctl restart chrony")],
     );
     let sock = |machine: &mut Machine, path: &str| {
         machine.config("[shm]\nunit = 0", &format!("[sock]\npath = \"{path}\""));
@@ -705,14 +701,18 @@ fn faults_of_segment_and_socket_are_found() {
         "sock-closed",
         |machine| {
             sock(machine, "/run/gnss.sock");
-            machine.write("/etc/apparmor.d/usr.sbin.chronyd", "");
             drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/gnss.sock")).unwrap());
             machine.mode("/run/gnss.sock", 0o700);
         },
-        &[
-            ("SOCK socket", Failure, "AppArmor", "/run/chrony.NAME.sock"),
-            ("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666"),
-        ],
+        &[("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666")],
+    );
+    planted(
+        "sock-forbidden",
+        |machine| {
+            sock(machine, "/run/gnss.sock");
+            machine.write("/etc/apparmor.d/usr.sbin.chronyd", "");
+        },
+        &[("SOCK socket", Failure, "AppArmor", "/run/chrony.NAME.sock")],
     );
 }
 
@@ -768,7 +768,12 @@ fn faults_of_chrony_are_found() {
     planted(
         "other-unit",
         |machine| machine.refclock("refclock SHM 2 refid GNSS"),
-        &[("chrony.conf", Failure, "reads SHM unit 2, but gnss2shm writes to unit 0", "unit = 2 in [shm]")],
+        &[(
+            "chrony.conf",
+            Failure,
+            "no line `refclock SHM 0`; /etc/chrony/conf.d/gnss2shm.conf:1 reads SHM 2",
+            "refclock SHM 0",
+        )],
     );
     planted(
         "other-unit-is-another-instance's",
@@ -783,34 +788,32 @@ fn faults_of_chrony_are_found() {
     planted(
         "two-lines",
         |machine| machine.refclock("refclock SHM 0 refid GNSS\nrefclock SHM 0:perm=0666 refid GPS"),
-        &[("chrony.conf", Failure, "gnss2shm.conf:2 both read SHM unit 0", "remove one of them")],
+        &[("chrony.conf", Failure, "gnss2shm.conf:2 both read SHM 0", "remove one of them")],
     );
     for (option, level) in
         [("offset 0.135", Failure), ("tai", Failure), ("pps", Failure), ("lock NMEA", Failure), ("noselect", Warning)]
     {
-        let cure = format!("take `{}` out", option.split(' ').next().unwrap());
+        let cure = format!("remove `{}`", option.split(' ').next().unwrap());
         let fault = [("chrony.conf", level, at, &*cure.leak())];
         planted(option, |machine| machine.refclock(&format!("refclock SHM 0 refid GNSS {option}")), &fault);
     }
     planted(
         "slow-poll",
         |machine| machine.refclock("refclock SHM 0 dpoll 2 refid GNSS"),
-        &[("chrony.conf", Warning, "`dpoll 2` chronyd looks too rarely", "write `dpoll -1`")],
+        &[("chrony.conf", Warning, "`dpoll` has chronyd read the segment too rarely", "remove `dpoll`")],
     );
     planted(
         "extpps",
         |machine| machine.refclock("refclock SHM 0 refid GNSS\nrefclock PHC /dev/ptp0:extpps:pin=0 width 0.1"),
-        &[("chrony.conf", Failure, "gnss2shm.conf:2: chronyd takes the same pulse", "take that line out")],
+        &[("chrony.conf", Failure, "gnss2shm.conf:2: chronyd reads the same pulse", "remove that line")],
     );
     planted(
         "pps-line",
         |machine| {
-            machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
-            machine.node("/dev/pps0");
-            machine.write("/sys/class/pps/pps0/name", "serial0");
+            machine.with_pps();
             machine.refclock("refclock SHM 0 refid GNSS\nrefclock PPS /dev/pps0 lock GNSS");
         },
-        &[("chrony.conf", Warning, "gnss2shm.conf:2: chronyd takes the same pulse", "take that line out")],
+        &[("chrony.conf", Warning, "gnss2shm.conf:2: chronyd reads the same pulse", "remove that line")],
     );
     planted(
         "not-restarted",
@@ -819,10 +822,10 @@ fn faults_of_chrony_are_found() {
     );
     for (state, reach, level, says, cure) in [
         ('?', 0, Failure, "reach 0", "restart chronyd"),
-        ('?', 7, Warning, "cannot select it yet, and follows 192.0.2.1", "wait"),
+        ('?', 7, Warning, "cannot be selected yet (reach 7); chronyd follows 192.0.2.1", "wait"),
         ('x', 377, Failure, "falseticker", "set width or delay"),
         ('~', 377, Warning, "varies too much", "level"),
-        ('-', 377, Warning, "does not use it, and follows 192.0.2.1", "prefer"),
+        ('-', 377, Warning, "is not used (reach 377); chronyd follows 192.0.2.1", "prefer"),
     ] {
         let name = format!("source-{}-{reach}", state as u32);
         planted(&name, |machine| machine.source(state, reach), &[("chrony source", level, says, cure)]);
@@ -841,8 +844,8 @@ fn faults_of_the_service_are_found() {
         "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
         &[
-            ("rivals", Failure, "gnss2shm (process 600) has /dev/ttyS0 open", "kill 600"),
-            ("rivals", Warning, "gnss2shm (process 600) has /dev/ptp0 open", "kill 600"),
+            ("rivals", Failure, "/dev/ttyS0 is held by gnss2shm (pid 600)", "stop it"),
+            ("rivals", Warning, "gnss2shm (pid 600) has /dev/ptp0 open", "stop it"),
             ("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default"),
         ],
     );
@@ -853,6 +856,18 @@ fn faults_of_the_service_are_found() {
             machine.remove("/proc/600");
         },
         &[("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default")],
+    );
+    planted(
+        "not-running-and-no-unit",
+        |machine| {
+            machine.remove("/run/gnss2shm");
+            machine.remove("/proc/600");
+            machine.remove("/usr/lib/systemd/system/gnss2shm@.service");
+        },
+        &[
+            ("service user", Warning, "not installed", "install the package"),
+            ("service", Failure, "gnss2shm does not run", "`gnss2shm run --config /etc/gnss2shm/default.toml --status"),
+        ],
     );
     planted(
         "deaf",
@@ -929,7 +944,7 @@ fn what_only_root_may_see_is_said_to_be_not_looked_at() {
 #[test]
 #[ignore = "run by what_only_root_may_see_is_said_to_be_not_looked_at"]
 fn as_nobody() {
-    use Level::{Failure, Warning};
+    use Level::Warning;
     planted(
         "closed-files",
         |machine| {
@@ -939,7 +954,7 @@ fn as_nobody() {
             }
         },
         &[
-            ("rivals", Warning, "not looked at: who else has /dev/ttyS0 open", "run as root"),
+            ("rivals", Warning, "not looked at: the processes of other users", "run as root"),
             ("SHM segment", Warning, "not looked at: who has unit 0 attached", "run as root"),
         ],
     );
@@ -952,18 +967,10 @@ fn as_nobody() {
         &[("chrony.conf", Warning, "not looked at: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
     );
     planted(
-        "getty-by-its-command-line",
-        |machine| {
-            machine.process(700, 1, "agetty", "/sbin/agetty -o -p ttyS0 115200");
-            machine.mode("/proc/700/fd", 0o000);
-        },
-        &[("rivals", Failure, "agetty (process 700) has /dev/ttyS0 open", "serial-getty@ttyS0")],
-    );
-    planted(
         "hidden",
         |machine| [1, 500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
         &[
-            ("rivals", Warning, "not looked at: the processes of others", "run as root"),
+            ("rivals", Warning, "not looked at: the processes of other users", "run as root"),
             ("chronyd", Warning, "not looked at: whether it runs", "run as root"),
         ],
     );

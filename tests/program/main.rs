@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
+    clippy::unnecessary_cast, // an ioctl's number has another type in musl's libc
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::mem::offset_of;
 
 use crate::common::told_by_c;
-use gnss2shm::sys::pps::abi::{self, FData, KInfo, KParams, KTime};
+use gnss2shm::sys::pps::{self, FData, KInfo, KParams, KTime};
 
 fn ours() -> BTreeMap<String, u64> {
     let layout = [
@@ -29,14 +29,14 @@ fn ours() -> BTreeMap<String, u64> {
         ("pps_fdata.timeout", offset_of!(FData, timeout)),
     ];
     let numbers = [
-        ("PPS_CAPTUREASSERT", abi::CAPTURE_ASSERT as u64),
-        ("PPS_CAPTURECLEAR", abi::CAPTURE_CLEAR as u64),
-        ("PPS_OFFSETASSERT", abi::OFFSET_ASSERT as u64),
-        ("PPS_OFFSETCLEAR", abi::OFFSET_CLEAR as u64),
-        ("PPS_GETPARAMS", abi::GETPARAMS as u64),
-        ("PPS_SETPARAMS", abi::SETPARAMS as u64),
-        ("PPS_GETCAP", abi::GETCAP as u64),
-        ("PPS_FETCH", abi::FETCH as u64),
+        ("PPS_CAPTUREASSERT", pps::CAPTURE_ASSERT as u64),
+        ("PPS_CAPTURECLEAR", pps::CAPTURE_CLEAR as u64),
+        ("PPS_OFFSETASSERT", pps::OFFSET_ASSERT as u64),
+        ("PPS_OFFSETCLEAR", pps::OFFSET_CLEAR as u64),
+        ("PPS_GETPARAMS", pps::GETPARAMS as u64),
+        ("PPS_SETPARAMS", pps::SETPARAMS as u64),
+        ("PPS_GETCAP", pps::GETCAP as u64),
+        ("PPS_FETCH", pps::FETCH as u64),
     ];
     let layout = layout.map(|(name, n)| (name, n as u64));
     layout.into_iter().chain(numbers).map(|(name, n)| (name.to_owned(), n)).collect()

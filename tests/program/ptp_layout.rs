@@ -7,13 +7,13 @@ use std::mem::offset_of;
 
 use crate::common::told_by_c;
 use gnss2shm::sys::ethtool::{ETHTOOL_GET_TS_INFO, TsInfo};
-use gnss2shm::sys::ptp::abi::{self, ExttsEvent};
+use gnss2shm::sys::ptp::{self, ExttsEvent};
 
 /// The newest headers have them, those of Linux 6.1 do not.
 const NEWER: [(&str, u64); 3] = [
-    ("PTP_MASK_CLEAR_ALL", abi::MASK_CLEAR_ALL as u64),
-    ("PTP_MASK_EN_SINGLE", abi::MASK_EN_SINGLE as u64),
-    ("PTP_EXT_OFFSET", abi::OFFSET as u64),
+    ("PTP_MASK_CLEAR_ALL", ptp::MASK_CLEAR_ALL as u64),
+    ("PTP_MASK_EN_SINGLE", ptp::MASK_EN_SINGLE as u64),
+    ("PTP_EXT_OFFSET", ptp::OFFSET as u64),
 ];
 
 fn ours() -> BTreeMap<String, u64> {
@@ -57,9 +57,9 @@ fn ours() -> BTreeMap<String, u64> {
     let numbers = [
         ("ETHTOOL_GET_TS_INFO", u64::from(ETHTOOL_GET_TS_INFO)),
         ("PTP_MAX_SAMPLES", u64::from(libc::PTP_MAX_SAMPLES)),
-        ("PTP_ENABLE_FEATURE", u64::from(abi::ENABLE)),
-        ("PTP_RISING_EDGE", u64::from(abi::RISING)),
-        ("PTP_FALLING_EDGE", u64::from(abi::FALLING)),
+        ("PTP_ENABLE_FEATURE", u64::from(ptp::ENABLE)),
+        ("PTP_RISING_EDGE", u64::from(ptp::RISING)),
+        ("PTP_FALLING_EDGE", u64::from(ptp::FALLING)),
         ("PTP_PF_NONE", u64::from(libc::PTP_PF_NONE)),
         ("PTP_PF_EXTTS", u64::from(libc::PTP_PF_EXTTS)),
         ("PTP_CLOCK_GETCAPS", libc::PTP_CLOCK_GETCAPS as u64),

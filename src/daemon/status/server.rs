@@ -118,7 +118,7 @@ impl StatusServer {
         let cannot = |error| StatusError::Io(path.to_owned(), error);
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => return Err(StatusError::NotASocket(path.to_owned())),
-            Ok(_) => match SocketAddr::from_pathname(path).and_then(|address| listener::pid(&address)) {
+            Ok(_) => match listener::pid(path) {
                 Ok(pid) => return Err(StatusError::InUse(path.to_owned(), Rival::new(pid))),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Err(StatusError::InUse(path.to_owned(), Rival::default()));

@@ -1,5 +1,5 @@
-//! Cross timestamps: the same moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that
-//! driver and machine have.
+//! Cross timestamps: one moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that driver
+//! and machine support.
 
 use std::fmt;
 use std::io;
@@ -7,15 +7,13 @@ use std::io;
 use crate::core::event::CrossTs;
 use crate::core::time::{Instant, Phc, Raw, Span, Sys};
 use crate::sys::clock::raw_sys_pair;
-use crate::sys::ptp::{Bracket, Caps, Crosststamp, Ptp};
+use crate::sys::ptp::{Bracket, Ptp};
 
-/// Readings of which the narrowest counts.
+/// Readings of which the narrowest is taken.
 const READINGS: u32 = 3;
-
-/// The window of a precise cross timestamp. The hardware latches both ends of the `PCIe` link and takes its delay out;
-/// what is left are tens of nanoseconds, of which no driver tells us.
+/// The window of a precise cross timestamp. The hardware timestamps both ends of the `PCIe` link and removes its delay;
+/// tens of nanoseconds remain, which no driver reports.
 const PRECISE_WINDOW: Span = Span::from_nanos(100);
-
 /// Failures in a row after which precise cross timestamps are given up: some machines' `PCIe` roots offer them and
 /// then answer none.
 const PRECISE_PATIENCE: u32 = 5;
@@ -23,22 +21,22 @@ const PRECISE_PATIENCE: u32 = 5;
 /// How the PHC is compared with the system's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By hardware, all three clocks at once.
+    /// By hardware, all three clocks at once (PTM).
     Precise,
     /// Closely between two readings of the system clock, by the driver.
     Extended,
-    /// Between two readings of the system clock, by the kernel's core.
+    /// Between two readings of the system clock, by the kernel's PTP core.
     Standard,
 }
 
-/// Takes cross timestamps by a method that was found out once.
+/// Takes cross timestamps by a method that was detected once.
 #[derive(Debug)]
-pub(super) struct CrossReader {
-    method: Method,
+pub(crate) struct CrossReader {
+    pub(crate) method: Method,
     failures: u32,
 }
 
-/// The same moment on two clocks, and the length of the bracket it lies in.
+/// One moment on two clocks, and the length of the bracket around it.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
     raw: Instant<Raw>,
@@ -47,13 +45,12 @@ struct Pair {
 }
 
 impl CrossReader {
-    /// Finds out the best method by trying.
-    pub(super) fn detect(ptp: &Ptp, caps: &Caps) -> io::Result<Self> {
-        let method = match caps.cross_timestamping {
-            Crosststamp::Offered => Method::Precise,
-            Crosststamp::Missing => Method::Extended,
-        };
-        let mut reader = Self { method, failures: 0 };
+    /// Detects the best method by trying: only that shows whether the machine supports what the driver offers.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub(crate) fn detect(ptp: &Ptp) -> io::Result<Self> {
+        let mut reader = Self { method: Method::Precise, failures: 0 };
         for _ in 0..PRECISE_PATIENCE {
             if reader.read(ptp)?.is_some() {
                 break;
@@ -62,11 +59,7 @@ impl CrossReader {
         Ok(reader)
     }
 
-    pub(super) fn method(&self) -> Method {
-        self.method
-    }
-
-    /// A cross timestamp, or none this time: the hardware was busy or the system clock was stepped meanwhile.
+    /// A cross timestamp, or none this time: the hardware was busy, or the system clock was stepped meanwhile.
     ///
     /// # Errors
     /// The device is gone.
@@ -80,10 +73,10 @@ impl CrossReader {
                 Err(error) => error,
             };
             self.failures = self.failures.saturating_add(1);
-            match after(self.method, Failure::of(&error), self.failures) {
-                After::Skip => return Ok(None),
-                After::Try(method) => *self = Self { method, failures: 0 },
-                After::Gone => return Err(error),
+            match after(self.method, &error, self.failures) {
+                Some(method) if method == self.method => return Ok(None),
+                Some(method) => *self = Self { method, failures: 0 },
+                None => return Err(error),
             }
         }
     }
@@ -99,59 +92,29 @@ impl fmt::Display for Method {
     }
 }
 
-/// What a failed reading says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// Not now.
-    Busy,
-    /// Driver or kernel do not have this method.
-    Unsupported,
-    /// Anything else.
-    Broken,
-}
-
-impl Failure {
-    fn of(error: &io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR) => Self::Busy,
-            Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL) => Self::Unsupported,
-            _ => Self::Broken,
-        }
-    }
-}
-
-/// What follows from a failed reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum After {
-    /// No cross timestamp this time.
-    Skip,
-    /// This method, at once and from now on.
-    Try(Method),
-    /// The device is gone.
-    Gone,
-}
-
-/// Precise is given up for any lasting error: `ENODEV` may only mean that the kernel left the clock source that the
-/// hardware latches. If the device is gone, the next method says so.
-fn after(method: Method, failure: Failure, in_a_row: u32) -> After {
-    match (method, failure) {
-        (Method::Precise, Failure::Busy) if in_a_row < PRECISE_PATIENCE => After::Skip,
-        (Method::Precise, Failure::Busy | Failure::Unsupported | Failure::Broken) => After::Try(Method::Extended),
-        (Method::Extended, Failure::Unsupported) => After::Try(Method::Standard),
-        (Method::Extended | Method::Standard, Failure::Busy) => After::Skip,
-        (Method::Extended, Failure::Broken) | (Method::Standard, Failure::Unsupported | Failure::Broken) => After::Gone,
+/// The method to use after a failed reading: the same one if the failure passes; none if the device is gone. Precise is
+/// given up for any lasting error: `ENODEV` may only mean that the kernel left the clock source that the hardware
+/// latches. If the device is gone, the next method fails too.
+fn after(method: Method, error: &io::Error, in_a_row: u32) -> Option<Method> {
+    let busy = matches!(error.raw_os_error(), Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR));
+    let unsupported = matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL));
+    match method {
+        Method::Precise if busy && in_a_row < PRECISE_PATIENCE => Some(Method::Precise),
+        Method::Precise => Some(Method::Extended),
+        Method::Extended if unsupported => Some(Method::Standard),
+        Method::Extended | Method::Standard => busy.then_some(method),
     }
 }
 
 fn take(ptp: &Ptp, method: Method) -> io::Result<Option<CrossTs>> {
-    if method == Method::Precise {
-        let all = ptp.sys_offset_precise()?;
-        return Ok(Some(CrossTs { phc: all.phc, sys: all.sys, raw: all.raw, window: PRECISE_WINDOW }));
-    }
     let before = Pair::now();
     let brackets = match method {
+        Method::Precise => {
+            let (phc, sys, raw) = ptp.sys_offset_precise()?;
+            return Ok(Some(CrossTs { phc, sys, raw, window: PRECISE_WINDOW }));
+        }
+        Method::Extended => ptp.sys_offset_extended(READINGS)?,
         Method::Standard => ptp.sys_offset(READINGS)?,
-        Method::Precise | Method::Extended => ptp.sys_offset_extended(READINGS)?,
     };
     Ok(combine(before, &brackets, Pair::now()))
 }
@@ -170,17 +133,17 @@ fn combine(before: Pair, brackets: &[Bracket], after: Pair) -> Option<CrossTs> {
     Some(CrossTs { phc, sys, raw, window: bracket + before.window.max(after.window) })
 }
 
-/// The reading with the shortest bracket, the bracket's middle, and its length. One that ends before it begins was torn
-/// by a step of the system clock.
+/// The reading with the shortest bracket, the bracket's middle, and its length. A bracket that ends before it begins was
+/// torn by a step of the system clock.
 fn narrowest(brackets: &[Bracket]) -> Option<(Instant<Phc>, Instant<Sys>, Span)> {
     let windows = brackets.iter().map(|bracket| (bracket, bracket.after - bracket.before));
     let (bracket, window) = windows.filter(|(_, window)| *window >= Span::ZERO).min_by_key(|(_, window)| *window)?;
     Some((bracket.phc, bracket.before + Span::from_nanos(window.nanos() / 2), window))
 }
 
-/// The raw clock at a moment of the system clock, on the straight line through two pairs around it: exact while the
-/// system clock is slewed, however fast. `None` where the system clock was stepped between the pairs: it may be slewed
-/// by up to 10 % (chronyd's and the kernel's limit), so that more than an eighth is no slew.
+/// The raw clock at a moment of the system clock, interpolated between two pairs around it: exact while the system clock
+/// is slewed, however fast. `None` if the system clock was stepped between the pairs: a slew is at most 10 % (the limit
+/// of chronyd and of the kernel), so more than an eighth is none.
 fn raw_at(sys: Instant<Sys>, before: Pair, after: Pair) -> Option<Instant<Raw>> {
     let (raw_span, sys_span) = (after.raw - before.raw, after.sys - before.sys);
     let slack = before.window + after.window;
@@ -209,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_bracket_counts_and_its_middle_is_the_moment() {
+    fn the_middle_of_the_narrowest_bracket_is_the_moment() {
         for (brackets, expected) in [
             (vec![], None),
             (vec![bracket(100, 7, 300)], Some((7, 200, 200))),
@@ -235,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_system_clock_gives_no_cross_time_stamp() {
+    fn a_step_of_the_system_clock_gives_no_cross_timestamp() {
         for (sys, after) in [
             (50_000, pair(40_000, 1_040_000)),  // forward by a millisecond
             (20_000, pair(40_000, -1_000_000)), // backward
@@ -255,22 +218,22 @@ mod tests {
 
     #[test]
     fn a_failed_reading_is_skipped_or_another_method_is_taken_or_the_device_is_gone() {
-        use {After::*, Method::*};
+        use Method::*;
         for (method, errno, in_a_row, expected) in [
-            (Precise, libc::ETIMEDOUT, 1, Skip),
-            (Precise, libc::ETIMEDOUT, 5, Try(Extended)),
-            (Precise, libc::ENODEV, 1, Try(Extended)),
-            (Precise, libc::EOPNOTSUPP, 1, Try(Extended)),
-            (Extended, libc::EBUSY, 100, Skip),
-            (Extended, libc::EOPNOTSUPP, 1, Try(Standard)),
-            (Extended, libc::ENOTTY, 1, Try(Standard)),
-            (Extended, libc::ENODEV, 1, Gone),
-            (Standard, libc::EINTR, 1, Skip),
-            (Standard, libc::EIO, 1, Gone),
-            (Standard, libc::EOPNOTSUPP, 1, Gone),
+            (Precise, libc::ETIMEDOUT, 1, Some(Precise)),
+            (Precise, libc::ETIMEDOUT, 5, Some(Extended)),
+            (Precise, libc::ENODEV, 1, Some(Extended)),
+            (Precise, libc::EOPNOTSUPP, 1, Some(Extended)),
+            (Extended, libc::EBUSY, 100, Some(Extended)),
+            (Extended, libc::EOPNOTSUPP, 1, Some(Standard)),
+            (Extended, libc::ENOTTY, 1, Some(Standard)),
+            (Extended, libc::ENODEV, 1, None),
+            (Standard, libc::EINTR, 1, Some(Standard)),
+            (Standard, libc::EIO, 1, None),
+            (Standard, libc::EOPNOTSUPP, 1, None),
         ] {
-            let failure = Failure::of(&io::Error::from_raw_os_error(errno));
-            assert_eq!(after(method, failure, in_a_row), expected, "{method} {errno} {in_a_row}");
+            let error = io::Error::from_raw_os_error(errno);
+            assert_eq!(after(method, &error, in_a_row), expected, "{method} {errno} {in_a_row}");
         }
     }
 }

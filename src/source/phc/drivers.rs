@@ -5,6 +5,7 @@
 //! since then the core refuses strict requests for drivers that do not list what they support.
 
 use crate::core::event::Edges;
+use crate::source::sysfs::Device;
 use crate::sys::ptp::Request;
 
 /// What is known of a driver.
@@ -87,9 +88,13 @@ static DRIVERS: &[Driver] = &[
     Driver { names: &["rvu_nicpf", "OcteonTX2 PTP"], stamps: Unknown, strict: Unread },
 ];
 
-/// The driver that has one of these names. The earlier name counts.
-pub(super) fn known(names: &[String]) -> Option<&'static Driver> {
-    names.iter().find_map(|name| DRIVERS.iter().find(|driver| driver.names.contains(&name.as_str())))
+/// The driver of a clock: by the kernel's name for it, else by the clock's.
+pub(super) fn of(clock: &Device) -> Option<&'static Driver> {
+    known(clock.driver().as_deref().unwrap_or_default()).or_else(|| known(&clock.name))
+}
+
+fn known(name: &str) -> Option<&'static Driver> {
+    DRIVERS.iter().find(|driver| driver.names.contains(&name))
 }
 
 /// Which edges are timestamped after a grant, as far as that is certain.
@@ -105,19 +110,32 @@ pub(super) fn granted(driver: Option<&Driver>, grant: Request) -> Edges {
     }
 }
 
-/// Whether it delivers no timestamps while its network interface is down: the interrupt is off then.
-pub(super) fn is_deaf_while_down(driver: Option<&Driver>) -> bool {
-    driver.is_some_and(|driver| driver.names.iter().any(|name| ["igb", "igc"].contains(name)))
+/// Why this clock must not be armed now: igb and igc deliver no timestamps while the interface is down, as the interrupt
+/// is off then. An edge that is captured meanwhile stays in the channel's register, unread, and keeps others out of it:
+/// for good, if the driver does not reset the NIC.
+pub(crate) fn deaf(clock: &Device) -> Option<String> {
+    let is_deaf = of(clock).is_some_and(|driver| driver.names.iter().any(|name| ["igb", "igc"].contains(name)));
+    let interfaces = clock.interfaces();
+    let is_down = |name: &String| clock.value(&format!("device/net/{name}/flags")).is_some_and(|flags| !is_up(&flags));
+    let name = interfaces.first().filter(|_| is_deaf && interfaces.iter().all(is_down))?;
+    Some(format!("{name} is down, and {clock} timestamps nothing while it is: run `ip link set {name} up`"))
+}
+
+/// Whether an interface is up, by its `flags` in sysfs: `IFF_UP` of `<linux/if.h>`. Unreadable flags count as up.
+pub(crate) fn is_up(flags: &str) -> bool {
+    u32::from_str_radix(flags.trim_start_matches("0x"), 16).map_or(true, |flags| flags & 1 != 0)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
 
     use super::*;
+    use crate::source::sysfs::Finder;
 
-    fn of(name: &str, grant: Request) -> Edges {
-        granted(known(&[name.to_owned()]), grant)
+    fn grants(name: &str, grant: Request) -> Edges {
+        granted(known(name), grant)
     }
 
     #[test]
@@ -143,19 +161,46 @@ mod tests {
             ("of tomorrow", RisingOnly, Both, Unknown),
             ("", RisingOnly, Both, Unknown),
         ] {
-            let all = [Request::StrictRising, Request::StrictBoth, Request::Loose].map(|grant| of(name, grant));
+            let all = [Request::StrictRising, Request::StrictBoth, Request::Loose].map(|grant| grants(name, grant));
             assert_eq!(all, [rising, both, loose], "{name}");
         }
         assert_eq!(granted(None, Request::Loose), Unknown);
     }
 
+    /// A clock in a tree of files: its name, its driver's, and its interfaces with their flags.
+    fn clock<T>(name: &str, driver: &str, interfaces: &[(&str, &str)], look: impl Fn(&Device) -> T) -> T {
+        let root = std::env::temp_dir().join(format!("gnss2shm-drivers-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let sysfs = root.join("sys/class/ptp/ptp0");
+        fs::create_dir_all(sysfs.join("device/net")).unwrap();
+        fs::write(sysfs.join("clock_name"), format!("{name}\n")).unwrap();
+        std::os::unix::fs::symlink(format!("../../{driver}"), sysfs.join("device/driver")).unwrap();
+        for (name, flags) in interfaces {
+            fs::create_dir_all(sysfs.join("device/net").join(name)).unwrap();
+            fs::write(sysfs.join("device/net").join(name).join("flags"), flags).unwrap();
+        }
+        let looked = look(&Finder { root: &root, phc_index: |_| Ok(Some(0)) }.phc("eth0").unwrap());
+        fs::remove_dir_all(&root).unwrap();
+        looked
+    }
+
     #[test]
     fn the_kernels_name_of_the_driver_comes_before_the_clocks() {
-        let names = |names: [&str; 2]| names.map(str::to_owned);
+        let names = |name: &str, driver: &str| clock(name, driver, &[], |clock| of(clock).map(|driver| driver.names));
         // igb names its clock after the port's MAC address, a PHY's clock has the driver of an MDIO device above it.
-        let igb = known(&names(["igb", "a0:36:9f:00:00:01"])).unwrap();
-        let phy = known(&names(["Broadcom BCM54210E", "bcm_phy_ptp"])).unwrap();
-        assert_eq!((igb.names, phy.names), (&["igb"][..], &["bcm_phy_ptp"][..]));
-        assert!(known(&names(["IGB", "igb2"])).is_none());
+        assert_eq!(names("a0:36:9f:00:00:01", "igb"), Some(&["igb"][..]));
+        assert_eq!(names("bcm_phy_ptp", "Broadcom BCM54210E"), Some(&["bcm_phy_ptp"][..]));
+        assert_eq!(names("igb2", "IGB"), None);
+    }
+
+    #[test]
+    fn igb_is_deaf_while_all_interfaces_of_the_clock_are_down() {
+        let down = |driver: &str, interfaces: &[(&str, &str)]| clock("down", driver, interfaces, deaf);
+        assert_eq!(down("igb", &[]), None);
+        assert_eq!(down("igb", &[("eth0", "0x1003\n")]), None);
+        assert!(down("igb", &[("eth0", "0x1002\n")]).unwrap().contains("`ip link set eth0 up`"));
+        assert_eq!(down("igb", &[("eth0", "0x1002\n"), ("eth1", "0x1003\n")]), None);
+        assert_eq!(down("igb", &[("eth0", "what\n")]), None);
+        assert_eq!(down("ice", &[("eth0", "0x1002\n")]), None);
     }
 }

@@ -1,66 +1,25 @@
-//! What the thread does with an open PHC: waits for edges, reads them, takes cross timestamps.
+//! The loop of the thread that owns an open PHC: waits for edges, reads them, takes cross timestamps.
 
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, info};
 
+use super::Phc;
+use super::missing::Share;
 use super::schedule::{Delivery, Schedule, Step};
-use super::{Phc, PhcConfig, PhcError, PhcErrorKind};
-use crate::core::event::{Event, SourceChange};
-use crate::source::thread::{Device, Link, Served, Stop};
+use crate::core::event::{Edge, Event, SourceChange};
+use crate::source::thread::{End, Link, Stop};
 use crate::sys::clock::raw_now;
 use crate::sys::ptp::Woken;
 
-impl Device for Phc {
-    type Config = PhcConfig;
-    type Error = PhcError;
-    const LOST: SourceChange = SourceChange::PulseLost;
-
-    fn open(config: &PhcConfig) -> Result<Self, PhcError> {
-        Self::open(config)
-    }
-
-    fn is_absent(error: &PhcError) -> bool {
-        error.kind() == PhcErrorKind::NotThere
-    }
-
-    fn serve(&mut self, link: &Link) -> Result<Infallible, Served> {
-        let Err(end) = self.pass_on(link);
-        Err(match end {
-            End::Stopped(stop) => Served::Stopped(stop),
-            End::Gone(error) => Served::Lost(format!(
-                "{} is gone ({error}): check the NIC and its driver; it is waited for",
-                self.clock()
-            )),
-        })
-    }
-}
-
-/// Why a PHC is served no more.
-enum End {
-    Stopped(Stop),
-    Gone(io::Error),
-}
-
-impl From<Stop> for End {
-    fn from(stop: Stop) -> Self {
-        Self::Stopped(stop)
-    }
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self::Gone(error)
-    }
-}
-
 impl Phc {
-    fn pass_on(&mut self, link: &Link) -> Result<Infallible, End> {
+    /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
+    pub(in crate::source) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
         link.change(SourceChange::PulseOpen(self.edges()))?;
         let mut schedule = Schedule::new(raw_now());
-        if self.said_deaf {
+        if self.deaf {
             schedule.rearm_soon(raw_now());
         }
         let mut batch = Batch::default();
@@ -70,19 +29,25 @@ impl Phc {
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
                     schedule.cross_taken(now);
-                    if let Some(cross) = self.cross_ts()? {
+                    let method = self.cross.method;
+                    if let Some(cross) = self.cross.read(&self.ptp)? {
                         batch.add(Event::CrossTs(cross), delivery);
+                    }
+                    let (clock, new) = (&self.clock, self.cross.method);
+                    if new != method {
+                        info!("{clock} no longer answers {method} cross timestamps: {new} from now on");
                     }
                 }
                 Step::Rearm => {
                     schedule.rearmed(now);
-                    match self.rearm() {
-                        Ok(true) => {
-                            debug!("no edge for 3 s: pin and channel of {} were set again", self.clock());
+                    self.watch.judge(&self.clock.node, Share::Nothing);
+                    match self.arm() {
+                        Ok(()) if self.deaf => schedule.rearm_soon(now),
+                        Ok(()) => {
+                            debug!("no edge for 3 s: pin and channel of {} were set again", self.clock);
                             link.change(SourceChange::PulseRearmed)?;
                         }
-                        Ok(false) => schedule.rearm_soon(now),
-                        Err(error) => debug!("{error}"), // if it is gone, the next cross timestamp says so
+                        Err(error) => debug!("{error}"), // if the device is gone, the next cross timestamp fails
                     }
                 }
                 Step::Wait(span) => {
@@ -90,9 +55,9 @@ impl Phc {
                         link.send(event)?;
                     }
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
-                    match self.wait(link.bell(), time)? {
+                    match self.ptp.wait(link.bell(), time)? {
                         Woken::Timeout => {}
-                        Woken::Events => self.take_edges(&mut schedule, &mut batch)?,
+                        Woken::Events => self.read_edges(&mut schedule, &mut batch)?,
                         Woken::Rung => return Err(Stop.into()),
                         Woken::Gone => return Err(io::Error::from_raw_os_error(libc::ENODEV).into()),
                     }
@@ -101,20 +66,24 @@ impl Phc {
         }
     }
 
-    fn take_edges(&mut self, schedule: &mut Schedule, batch: &mut Batch) -> io::Result<()> {
-        let edges = self.read_edges()?;
-        if let Some(edge) = edges.first() {
-            schedule.edges_read(edge.read_at);
-        }
-        for edge in edges {
+    /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
+    fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Batch) -> io::Result<()> {
+        let stamps = self.ptp.read()?;
+        let read_at = raw_now();
+        for stamp in stamps.iter().filter(|stamp| stamp.channel == self.channel) {
+            let edge = Edge { phc: stamp.phc, read_at };
+            if let Some(share) = self.watch.edge(edge) {
+                self.watch.judge(&self.clock.node, share);
+            }
             batch.add(Event::Edge(edge), Delivery::Now);
+            schedule.edges_read(read_at);
         }
         Ok(())
     }
 }
 
-/// Events that are sent one right after the other, so that they wake the engine's thread once: the cross timestamp
-/// before an edge, the edge, and the cross timestamp after it.
+/// Events that are sent back to back, so that they wake the engine's thread once: the cross timestamp before an edge,
+/// the edge, and the cross timestamp after it.
 #[derive(Debug, Default)]
 struct Batch {
     events: Vec<Event>,
@@ -127,7 +96,7 @@ impl Batch {
         self.is_due |= delivery == Delivery::Now;
     }
 
-    /// What is to be sent now, in the order in which it was taken: everything, or nothing yet.
+    /// The events to send now, in the order in which they were captured: all of them, or none yet.
     fn due(&mut self) -> Vec<Event> {
         if std::mem::take(&mut self.is_due) { std::mem::take(&mut self.events) } else { Vec::new() }
     }
@@ -139,7 +108,7 @@ mod tests {
     use crate::core::time::Instant;
 
     #[test]
-    fn what_waits_for_an_edge_is_sent_with_it_in_order() {
+    fn a_cross_timestamp_that_waits_for_an_edge_is_sent_with_it_in_order() {
         let event = |ms: i64| Event::Tick { raw: Instant::from_nanos(ms * 1_000_000) };
         let mut batch = Batch::default();
         batch.add(event(990), Delivery::WithEdge);

@@ -1,88 +1,131 @@
-//! Opening the receiver's device: a serial port, or one of the kernel's GNSS subsystem. What is wrong is said in the
-//! operator's words.
+//! Opens the receiver's device: a serial port, or a device of the kernel's GNSS subsystem. Says in the operator's words
+//! what is wrong with it.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::class::{Class, class_of, is_gnss};
-use super::holder::{console, holders, list, sentence};
-use crate::source::error::SourceError;
+use super::holder::{console, holders, sentence, warn_of};
 use crate::sys::bytes::ByteFile;
-use crate::sys::tty::{Exclusive, Tty, TtyError};
+use crate::sys::error::{OpenError, Problem};
+use crate::sys::tty::Tty;
 
 /// The receiver's device, open.
 #[derive(Debug)]
 pub enum Port {
     /// A serial port.
     Tty(Tty),
-    /// A device that hands out bytes without a rate.
+    /// A device without a rate, `/dev/gnssN`.
     Gnss(ByteFile),
 }
 
 /// Opens the device once; a serial port at this rate.
-pub(super) fn open(device: &str, baud: u32) -> Result<Port, SourceError> {
+pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
     let path = Path::new(device);
-    match class_of(path) {
-        // What the name cannot be followed for (a directory that may not be searched) is no absence.
-        Class::Absent => match std::fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(denied(device)),
-            Ok(_) | Err(_) => Err(not_there(device)),
-        },
-        Class::Other => Err(no_port(device)),
-        Class::Gnss => ByteFile::open(path).map(Port::Gnss).map_err(|error| os(device, &error)),
-        Class::Device => tty(device, baud).map(Port::Tty),
+    let opened = fs::metadata(path).and_then(|found| match found.file_type().is_char_device() {
+        false => Err(io::Error::from_raw_os_error(libc::ENOTTY)),
+        true if is_gnss(path) => ByteFile::open(path).map(Port::Gnss),
+        true => Tty::open(device, baud, || !holders(device).is_empty()).map(Port::Tty),
+    });
+    let port = opened.map_err(|error| refusal(device, &error))?;
+    if let Port::Tty(tty) = &port {
+        warn_of(&holders(device), device);
+        if let Some(why) = console(device) {
+            warn!("{why}");
+        }
+        if let Ok(set) = tty.baud()
+            && !is_near(set, baud)
+        {
+            warn!("{device} cannot do {baud} baud and is set to {set}");
+        }
     }
+    Ok(port)
 }
 
-fn tty(device: &str, baud: u32) -> Result<Tty, SourceError> {
-    let exclusive = || if holders(device).is_empty() { Exclusive::Stale } else { Exclusive::Held };
-    let tty = Tty::open(device, baud, exclusive).map_err(|error| match error {
-        TtyError::Locked => SourceError::Busy(sentence(device, &holders(device))),
-        TtyError::NotATty => no_port(device),
-        TtyError::Os(error) => os(device, &error),
-    })?;
-    // Those who neither lock nor ask take away what they read.
-    let others = holders(device);
-    if !others.is_empty() {
-        warn!("{device} is also open in {}: what they read of it is lost here; stop them", list(&others));
-    }
-    if let Some(why) = console(device) {
-        warn!("{why}");
-    }
-    if let Ok(set) = tty.baud()
-        && !is_near(set, baud)
-    {
-        warn!("{device} cannot do {baud} baud and is set to {set}");
-    }
-    Ok(tty)
+fn refusal(device: &str, error: &io::Error) -> OpenError {
+    let (problem, sentence) = match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => return not_there(device),
+        Some(libc::EACCES | libc::EPERM) => (
+            Problem::Denied,
+            format!(
+                "{device} may not be opened: run as root or join the group that owns it (a tty's is often dialout)"
+            ),
+        ),
+        Some(libc::EBUSY) => (Problem::Taken, sentence(device, &holders(device))),
+        Some(libc::ENOTTY) => (Problem::Wrong, format!("{device} is not a serial port: give the name of a tty device")),
+        _ => (Problem::Failed, format!("{device} cannot be opened: {error}")),
+    };
+    OpenError::new(problem, sentence)
 }
 
-/// Whether two rates are the same for a receiver and a sender: ten bits apart by less than half of one.
+pub(super) fn not_there(device: &str) -> OpenError {
+    OpenError::new(Problem::NotThere, format!("{device} is not there: check the receiver's cable and the name"))
+}
+
+/// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.
 pub(super) fn is_near(one: u32, other: u32) -> bool {
     u64::from(one.abs_diff(other)) * 33 <= u64::from(other)
 }
 
-fn os(device: &str, error: &io::Error) -> SourceError {
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV | libc::EIO) => not_there(device),
-        Some(libc::EACCES | libc::EPERM) => denied(device),
-        Some(libc::EBUSY) => SourceError::Busy(sentence(device, &holders(device))),
-        Some(libc::ENOTTY) => no_port(device),
-        _ => SourceError::Other(format!("{device} cannot be opened: {error}")),
+/// Whether this is a device of the kernel's GNSS subsystem, or will be one as soon as it is there.
+pub(crate) fn is_gnss(device: &Path) -> bool {
+    let Ok(found) = fs::metadata(device) else {
+        return device.parent() == Some(Path::new("/dev")) && name_of(device).starts_with("gnss");
+    };
+    let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
+    let subsystem = fs::read_link(format!("/sys/dev/char/{major}:{minor}/subsystem"));
+    found.file_type().is_char_device() && subsystem.is_ok_and(|subsystem| subsystem.ends_with("gnss"))
+}
+
+/// The last part of the name that the device has in /dev.
+pub(super) fn name_of(device: &Path) -> String {
+    let resolved = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
+    resolved.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A name that stays with the adapter, if `device` is one that depends on the order of plugging.
+pub(crate) fn stable_name(device: &Path) -> Option<PathBuf> {
+    let name = device.strip_prefix("/dev").ok()?.to_str()?;
+    let is_numbered = name.starts_with("ttyUSB") || name.starts_with("ttyACM");
+    if is_numbered { link_to(Path::new("/dev/serial/by-id"), device) } else { None }
+}
+
+/// The link in this directory that leads to this device.
+fn link_to(directory: &Path, device: &Path) -> Option<PathBuf> {
+    let target = fs::canonicalize(device).ok()?;
+    let mut links = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
+    links.find(|link| fs::canonicalize(link).is_ok_and(|leads_to| leads_to == target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_stay_are_found() {
+        let dir = std::env::temp_dir().join(format!("gnss2shm-by-id-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let link = dir.join("usb-u-blox_7-if00");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        assert_eq!(link_to(&dir, Path::new("/dev/null")), Some(link));
+        assert_eq!(link_to(&dir, Path::new("/dev/zero")), None);
+        fs::remove_dir_all(&dir).unwrap();
     }
-}
 
-fn no_port(device: &str) -> SourceError {
-    SourceError::Wrong(format!("{device} is not a serial port: give the name of a tty device"))
-}
-
-pub(super) fn not_there(device: &str) -> SourceError {
-    SourceError::NotThere(format!("{device} is not there: check the receiver's cable and the name"))
-}
-
-fn denied(device: &str) -> SourceError {
-    let group = if is_gnss(Path::new(device)) { "" } else { " (often dialout)" };
-    SourceError::Denied(format!("{device} may not be opened: run as root or join the group that owns it{group}"))
+    #[test]
+    fn devices_are_told_from_what_is_none() {
+        for (device, problem) in [
+            ("/dev/null", Problem::Wrong),
+            ("/nowhere", Problem::NotThere),
+            ("/proc/version/tty", Problem::NotThere),
+            ("/proc/version", Problem::Wrong),
+        ] {
+            assert_eq!(open(device, 9_600).unwrap_err().problem, problem, "{device}");
+        }
+        assert!(is_gnss(Path::new("/dev/gnss9")) && !is_gnss(Path::new("/dev/null")));
+    }
 }

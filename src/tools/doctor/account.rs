@@ -1,61 +1,58 @@
-//! Whom the service runs as, and what he may use: the unit's files, /etc/passwd, /etc/group.
+//! Service account and its permissions: the unit's files, /etc/passwd, /etc/group.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::system::{Node, System, fits};
 use super::{Finding, Instance};
 use crate::sys::trusted::{SERVICE, user};
 
-/// The unit of the service.
-const UNIT: &str = "gnss2shm@.service";
-/// Where systemd looks for units, the first before the others.
-const UNIT_DIRS: [&str; 5] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
 const ITEM: &str = "service user";
-const USER_CURE: &str = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
-/// To read a file.
+const UNIT: &str = "gnss2shm@.service";
+/// Directories of units in systemd's order of precedence, systemd.unit(5).
+const UNIT_DIRS: [&str; 3] = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"];
+/// Settings that no unit of ours may have.
+const TRAPS: [(&str, &str); 3] = [
+    ("DynamicUser", "removes the segment at every stop, while chronyd has it attached"),
+    ("RemoveIPC", "removes the segment at every stop, while chronyd has it attached"),
+    ("PrivateIPC", "gives the service a segment that chronyd never sees"),
+];
+/// Permission to read a file.
 pub(super) const READ: u32 = 0o4;
-/// To read and write it.
+/// Permission to read and write it.
 pub(super) const READ_WRITE: u32 = 0o6;
 
-/// What the unit says, its drop-ins included: key and value, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unit {
-    is_installed: bool,
-    lines: Vec<(String, String)>,
-}
+/// Text of the unit and of its drop-ins; empty where it is not installed.
+#[derive(Debug)]
+pub(super) struct Unit(String);
 
 impl Unit {
-    /// Reads the unit of this instance and its drop-ins.
-    pub fn read(system: &System, instance: &Instance) -> Self {
-        let unit = UNIT_DIRS.iter().find_map(|dir| system.text(PathBuf::from(dir).join(UNIT)).ok());
-        let mut texts: Vec<_> = unit.iter().cloned().collect();
-        for dir in UNIT_DIRS {
-            for of in [UNIT.to_owned(), format!("gnss2shm@{}.service", instance.name)] {
-                let dir = PathBuf::from(dir).join(of + ".d");
-                let drop_ins = system.names(&dir).into_iter().filter(|name| fits("*.conf", name));
-                texts.extend(drop_ins.filter_map(|name| system.text(dir.join(name)).ok()));
-            }
+    pub(super) fn read(system: &System, instance: &Instance) -> Self {
+        let installed = UNIT_DIRS.iter().find_map(|dir| system.text(Path::new(dir).join(UNIT)).ok());
+        let Some(mut text) = installed else { return Self(String::new()) };
+        let drop_ins = [format!("{UNIT}.d"), format!("gnss2shm@{}.service.d", instance.name)];
+        for dir in UNIT_DIRS.iter().flat_map(|dir| drop_ins.iter().map(|name| Path::new(*dir).join(name))) {
+            let files = system.names(&dir).into_iter().filter(|name| fits("*.conf", name));
+            text.extend(
+                files.filter_map(|name| system.text(dir.join(name)).ok()).map(|drop_in| format!("\n{drop_in}")),
+            );
         }
-        let lines = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once('='));
-        let lines = lines.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
-        Self { is_installed: unit.is_some(), lines: lines.filter(|(key, _)| !key.starts_with(['#', ';'])).collect() }
+        Self(text)
     }
 
-    /// The last value of a key.
-    fn last(&self, key: &str) -> Option<&str> {
-        self.lines.iter().rev().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
+    pub(super) const fn is_installed(&self) -> bool {
+        !self.0.is_empty()
     }
 
-    /// The words of a key that gathers them; an empty value begins anew.
+    /// The values of a key, in order.
+    fn values(&self, key: &str) -> impl Iterator<Item = &str> {
+        let lines = self.0.lines().filter_map(|line| line.split_once('='));
+        lines.filter(move |(found, _)| found.trim() == key).map(|(_, value)| value.trim())
+    }
+
+    /// The words of a key that is a list; an empty value clears it.
     fn words(&self, key: &str) -> Vec<&str> {
         let mut words = vec![];
-        for (_, value) in self.lines.iter().filter(|(found, _)| found == key) {
+        for value in self.values(key) {
             if value.is_empty() {
                 words.clear();
             }
@@ -64,109 +61,74 @@ impl Unit {
         words
     }
 
-    /// Whether the unit lets the service use a device that /proc/devices knows by one of these names.
-    pub fn allows(&self, drivers: &[String]) -> bool {
-        let is_closed = matches!(self.last("DevicePolicy"), Some("closed" | "strict"));
+    /// Whether it allows devices that have one of these names in /proc/devices.
+    pub(super) fn allows(&self, drivers: &[String]) -> bool {
+        let is_closed = matches!(self.values("DevicePolicy").last(), Some("closed" | "strict"));
         let allowed = self.words("DeviceAllow");
         let is_listed = |driver: &String| allowed.iter().any(|allow| fits(allow, &format!("char-{driver}")));
         !is_closed || drivers.is_empty() || drivers.iter().any(is_listed)
     }
 }
 
-/// A user with the groups that the service has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// His name.
-    pub name: String,
-    /// His number.
-    pub uid: u32,
-    /// Number and name of his groups.
-    pub groups: Vec<(u32, String)>,
+/// The user that the service runs as.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) uid: u32,
+    /// Its groups, those of the unit included.
+    pub(super) gids: Vec<u32>,
 }
 
-/// The user whom the service runs as, if there is such a user, and what is wrong with him.
-pub fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
-    let name = unit.last("User").unwrap_or(SERVICE);
-    let mut found = traps(unit);
-    let user = user(&system.text("/etc/passwd").unwrap_or_default(), name);
-    match (unit.is_installed, user) {
-        (true, _) => {}
-        (false, Some(_)) => found.push(Finding::warning(
-            ITEM,
-            format!("{UNIT} is not installed"),
-            "install the package, or copy the unit to /etc/systemd/system",
-        )),
-        // As in a checkout: one thing is missing, not two.
-        (false, None) => {
-            found.push(Finding::warning(
-                ITEM,
-                format!(
-                    "there is neither {UNIT} nor a user {name}, so whether a service may use the devices is not \
-                     looked at"
-                ),
-                "install the package, or start `gnss2shm run` yourself as root",
-            ));
-            return (None, found);
-        }
+/// The service's user, if it exists, and what is wrong with it.
+pub(super) fn check(system: &System, unit: &Unit) -> (Option<Account>, Vec<Finding>) {
+    let name = unit.values("User").last().unwrap_or(SERVICE);
+    let is_set = |key| matches!(unit.values(key).last(), Some("yes" | "true" | "on" | "1"));
+    let trap = |(key, does)| {
+        let cure = format!("remove it with `systemctl edit {UNIT}`, then restart the service");
+        Finding::failure(ITEM, format!("{key}= of {UNIT} {does}"), cure)
+    };
+    let mut found: Vec<_> = TRAPS.into_iter().filter(|(key, _)| is_set(key)).map(trap).collect();
+    if !unit.is_installed() {
+        let cure = "install the package, or start `gnss2shm run` yourself as root";
+        found.push(Finding::warning(ITEM, format!("{UNIT} is not installed"), cure));
     }
-    let Some((uid, own)) = user else {
-        found.push(Finding::failure(ITEM, format!("there is no user {name}"), USER_CURE));
+    let Some((uid, own)) = user(&system.text("/etc/passwd").unwrap_or_default(), name) else {
+        if unit.is_installed() {
+            let cure = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
+            found.push(Finding::failure(ITEM, format!("there is no user {name}"), cure));
+        }
         return (None, found);
     };
-    let wanted = if unit.is_installed { unit.words("SupplementaryGroups") } else { vec!["dialout", "clock"] };
-    let all = groups(system);
-    for group in wanted.iter().filter(|wanted| !all.iter().any(|group| group.name == **wanted)) {
+    let wanted = if unit.is_installed() { unit.words("SupplementaryGroups") } else { vec!["dialout", "clock"] };
+    let groups = groups(system);
+    for group in wanted.iter().filter(|wanted| !groups.iter().any(|(name, ..)| name == *wanted)) {
         found.push(Finding::failure(
             ITEM,
             format!("there is no group {group}, without which the service does not start"),
             format!("run `systemd-sysusers gnss2shm.conf`, or `groupadd --system {group}`"),
         ));
     }
-    let is_his = |group: &Group| {
-        group.gid == own || group.members.iter().any(|m| m == name) || wanted.contains(&group.name.as_str())
+    let has = |(group, gid, members): &&(String, u32, Vec<String>)| {
+        *gid == own || members.iter().any(|member| member == name) || wanted.contains(&group.as_str())
     };
-    let groups: Vec<_> = all.iter().filter(|group| is_his(group)).map(|g| (g.gid, g.name.clone())).collect();
-    let account = Account { name: name.to_owned(), uid, groups };
-    if found.is_empty() {
-        let names: Vec<_> = account.groups.iter().map(|(_, name)| name.as_str()).collect();
-        found.push(Finding::ok(ITEM, format!("{name} (uid {uid}), groups {}", names.join(", "))));
-    }
-    (Some(account), found)
-}
-
-/// Settings of a unit that take the segment away.
-fn traps(unit: &Unit) -> Vec<Finding> {
-    let is_set = |key| matches!(unit.last(key), Some("yes" | "true" | "on" | "1"));
-    [
-        ("DynamicUser", "removes the segment from under chronyd at every stop"),
-        ("RemoveIPC", "removes the segment from under chronyd at every stop"),
-        ("PrivateIPC", "gives the service a segment that chronyd never sees"),
-    ]
-    .into_iter()
-    .filter(|(key, _)| is_set(key))
-    .map(|(key, does)| {
-        let cure = format!("take it out with `systemctl edit {UNIT}`, then restart the service");
-        Finding::failure(ITEM, format!("{key}= of {UNIT} {does}"), cure)
-    })
-    .collect()
+    let (gids, names): (_, Vec<_>) = groups.iter().filter(has).map(|(name, gid, _)| (*gid, name.as_str())).unzip();
+    let found = super::or_ok(found, ITEM, format!("{name} (uid {uid}), groups {}", names.join(", ")));
+    (Some(Account { name: name.to_owned(), uid, gids }), found)
 }
 
 impl Account {
-    /// Whether he may do this (4 read, 2 write) with a file.
-    pub fn may(&self, what: u32, uid: u32, gid: u32, mode: u32) -> bool {
-        let bits = if self.uid == 0 {
-            0o7
-        } else if self.uid == uid {
-            mode >> 6
-        } else if self.groups.iter().any(|(his, _)| *his == gid) {
-            mode >> 3
-        } else {
-            mode
+    /// Whether it may do this (4 read, 2 write) with a file.
+    pub(super) fn may(&self, what: u32, uid: u32, gid: u32, mode: u32) -> bool {
+        let bits = match () {
+            () if self.uid == 0 => 0o7,
+            () if self.uid == uid => mode >> 6,
+            () if self.gids.contains(&gid) => mode >> 3,
+            () => mode,
         };
         bits & what == what
     }
 
-    /// What is wrong where he may not read (and write, where `what` is 6) a node; `cure` is what makes it his group's.
+    /// A failure where it may not do this with a file, with `cure` to give its group the permission.
     pub(super) fn check(
         &self,
         system: &System,
@@ -179,36 +141,24 @@ impl Account {
         if self.may(what, *uid, *gid, *mode) {
             return None;
         }
-        let group = groups(system).into_iter().find(|group| group.gid == *gid);
-        let group = group.map_or_else(|| gid.to_string(), |group| group.name);
+        let group = groups(system).into_iter().find(|group| group.1 == *gid).map_or(gid.to_string(), |group| group.0);
         let does = if what == READ { "read" } else { "read and write" };
-        let says = format!(
-            "{} may not {does} {} (owner uid {uid}, group {group}, mode {mode:04o})",
-            self.name,
-            path.display()
-        );
-        let cure = if (mode >> 3) & what == what && *gid != 0 {
-            format!("add SupplementaryGroups={group} with `systemctl edit {UNIT}`")
-        } else {
-            cure.to_owned()
-        };
-        Some(Finding::failure(item, says, cure))
+        let (name, path) = (&self.name, path.display());
+        let says = format!("{name} may not {does} {path} (owner uid {uid}, group {group}, mode {mode:04o})");
+        let is_open_to_group = (mode >> 3) & what == what && *gid != 0;
+        let join = format!("add SupplementaryGroups={group} with `systemctl edit {UNIT}`");
+        Some(Finding::failure(item, says, if is_open_to_group { &join } else { cure }))
     }
 }
 
-struct Group {
-    name: String,
-    gid: u32,
-    members: Vec<String>,
-}
-
-fn groups(system: &System) -> Vec<Group> {
+/// Name, number and members of each group.
+fn groups(system: &System) -> Vec<(String, u32, Vec<String>)> {
     let text = system.text("/etc/group").unwrap_or_default();
     let group = |line: &str| {
         let mut field = line.split(':');
         let (name, gid) = (field.next()?.to_owned(), field.nth(1)?.parse().ok()?);
         let members = field.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-        Some(Group { name, gid, members })
+        Some((name, gid, members))
     };
     text.lines().filter_map(group).collect()
 }
@@ -218,8 +168,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_judged_by_the_first_class_that_fits() {
-        let account = |uid| Account { name: "x".into(), uid, groups: vec![(20, "dialout".into())] };
+    fn permissions_are_those_of_the_first_matching_class() {
+        let account = |uid| Account { name: "x".into(), uid, gids: vec![20] };
         for (me, uid, gid, mode, may) in [
             (997, 0, 20, 0o660, true),
             (997, 0, 20, 0o640, false),
@@ -234,19 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn a_later_drop_in_goes_before_and_an_empty_list_begins_anew() {
-        let lines = [
-            ("User", "a"),
-            ("DeviceAllow", "char-ptp rw"),
-            ("DeviceAllow", ""),
-            ("DeviceAllow", "char-ttyS* rw"),
-            ("DevicePolicy", "closed"),
-            ("User", "b"),
-        ];
-        let lines = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-        let unit = Unit { is_installed: true, lines };
-        assert_eq!(unit.last("User"), Some("b"));
+    fn a_later_drop_in_overrides_and_an_empty_value_clears_a_list() {
+        let unit = "User=a\nDeviceAllow=char-ptp rw\nDeviceAllow=\nDeviceAllow = char-ttyS* rw\nDevicePolicy=closed\n\
+                    User=b\n#User=c";
+        let unit = Unit(unit.into());
+        assert_eq!(unit.values("User").last(), Some("b"));
         assert!(unit.allows(&["tty".into(), "ttyS".into()]) && !unit.allows(&["ptp".into()]));
-        assert!(Unit::default().allows(&["ptp".into()]));
+        assert!(Unit(String::new()).allows(&["ptp".into()]));
     }
 }

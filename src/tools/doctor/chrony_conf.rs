@@ -1,80 +1,72 @@
-//! What chronyd's configuration says of refclocks and leap seconds, its included files read as well. Source:
-//! chrony.conf(5). Comments and lines that are about something else are passed over; whether they are right is
-//! chronyd's to say.
+//! The refclock and leap second directives of chronyd's configuration, included files as well: chrony.conf(5). Other
+//! lines are ignored; chronyd itself reports its syntax errors.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::processes::Processes;
+use super::processes::{Processes, option};
 use super::system::{System, fits};
 
 /// Where distributions have it.
 const PATHS: [&str; 2] = ["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
-/// Files within files, as far as chronyd goes.
+/// chronyd's own limit for nested files, `MAX_INCLUDE_LEVEL` in chrony's conf.c.
 const DEPTH: u32 = 10;
 
-/// What was found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChronyConf {
-    /// The file that chronyd starts with; none where there is none.
-    pub path: Option<PathBuf>,
-    /// The refclocks, in order.
-    pub refclocks: Vec<Refclock>,
-    /// The file of `leapseclist`.
-    pub leap_list: Option<String>,
-    /// The time zone of `leapsectz`.
-    pub leap_zone: Option<String>,
+#[derive(Debug, Default)]
+pub(super) struct ChronyConf {
+    /// The file that chronyd starts with, if there is one.
+    pub(super) path: Option<PathBuf>,
+    /// In order.
+    pub(super) refclocks: Vec<Refclock>,
+    /// File of `leapseclist`.
+    pub(super) leap_list: Option<String>,
+    /// Time zone of `leapsectz`.
+    pub(super) leap_zone: Option<String>,
     /// Directories of `confdir`.
-    pub directories: Vec<String>,
+    pub(super) directories: Vec<String>,
     /// Files that this user may not read.
-    pub unseen: Vec<PathBuf>,
+    pub(super) unseen: Vec<PathBuf>,
 }
 
 /// A refclock line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refclock {
+#[derive(Debug)]
+pub(super) struct Refclock {
     /// `SHM`, `SOCK`, `PHC`, `PPS`.
-    pub driver: String,
-    /// What it reads: a unit, a path.
-    pub parameter: String,
-    /// The driver's options, which come after colons.
-    pub driver_options: Vec<String>,
-    /// The options, as words.
-    pub options: Vec<String>,
+    pub(super) driver: String,
+    /// A unit or a path, without the driver's options.
+    pub(super) parameter: String,
+    /// The driver's options, then those of the refclock, as words.
+    options: Vec<String>,
     /// File and line.
-    pub at: String,
-    /// How chronyc calls it.
-    pub refid: String,
+    pub(super) at: String,
+    /// Its name in chronyc.
+    pub(super) refid: String,
 }
 
 impl Refclock {
     /// The value of an option, as of `poll`.
-    pub fn option(&self, name: &str) -> Option<&str> {
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
         let at = self.options.iter().position(|option| option.eq_ignore_ascii_case(name))?;
         self.options.get(at + 1).map(String::as_str)
     }
 
-    /// Whether it reads this unit's segment.
-    pub fn reads_unit(&self, unit: u8) -> bool {
-        self.driver == "SHM" && self.parameter.parse() == Ok(unit)
-    }
-
-    /// Whether an option that has no value is given.
-    pub fn is(&self, name: &str) -> bool {
+    /// Whether this option is given.
+    pub(super) fn has(&self, name: &str) -> bool {
         self.options.iter().any(|option| option.eq_ignore_ascii_case(name))
     }
 }
 
 impl ChronyConf {
-    /// Reads the configuration of the chronyd that runs, or else of one that would.
-    pub fn read(system: &System, processes: &Processes) -> Self {
-        let named = processes.chronyd().and_then(|chronyd| chronyd.option("-f")).map(PathBuf::from);
-        let path = named.or_else(|| PATHS.iter().find(|path| system.has(path)).map(PathBuf::from));
-        let mut conf = Self { path, ..Self::default() };
-        if let Some(path) = conf.path.clone() {
-            conf.file(system, &path, DEPTH);
+    /// Reads the configuration of the chronyd that runs, or else the default one.
+    pub(super) fn read(system: &System, processes: &Processes) -> Self {
+        let given = processes.chronyd().and_then(|chronyd| option(&chronyd.args(), "-f").map(PathBuf::from));
+        let path = given.or_else(|| PATHS.iter().find(|path| system.has(path)).map(PathBuf::from));
+        let mut conf = Self::default();
+        if let Some(path) = &path {
+            conf.file(system, path, DEPTH);
         }
-        conf
+        Self { path, ..conf }
     }
 
     fn file(&mut self, system: &System, path: &Path, depth: u32) {
@@ -84,24 +76,33 @@ impl ChronyConf {
             Err(_) => return,
         };
         for (number, line) in (1..).zip(text.lines()) {
-            let mut words = line.split_ascii_whitespace();
-            let directive = words.next().unwrap_or_default();
-            let words: Vec<_> = words.map(str::to_owned).collect();
-            match (directive.to_ascii_lowercase().as_str(), words.as_slice()) {
+            let words: Vec<_> = line.split_ascii_whitespace().collect();
+            let Some((directive, words)) = words.split_first() else { continue };
+            match (directive.to_ascii_lowercase().as_str(), words) {
                 ("refclock", [driver, parameter, options @ ..]) => {
                     self.refclock(driver, parameter, options, format!("{}:{number}", path.display()));
                 }
-                ("leapseclist", [list, ..]) => self.leap_list = Some(list.clone()),
-                ("leapsectz", [zone, ..]) => self.leap_zone = Some(zone.clone()),
+                ("leapseclist", [list, ..]) => self.leap_list = Some((*list).to_owned()),
+                ("leapsectz", [zone, ..]) => self.leap_zone = Some((*zone).to_owned()),
                 ("include", [pattern, ..]) if depth > 0 => {
-                    for path in matching(system, Path::new(pattern)) {
-                        self.file(system, &path, depth - 1);
+                    let pattern = Path::new(pattern);
+                    let name = pattern.file_name().unwrap_or_default().to_string_lossy();
+                    let directory = pattern.parent().unwrap_or(pattern);
+                    for file in system.names(directory).iter().filter(|file| fits(&name, file)) {
+                        self.file(system, &directory.join(file), depth - 1);
                     }
                 }
                 ("confdir", directories) if depth > 0 => {
-                    self.directories.extend(directories.iter().cloned());
-                    for path in configurations(system, directories) {
-                        self.file(system, &path, depth - 1);
+                    self.directories.extend(directories.iter().map(|&directory| directory.to_owned()));
+                    // In order of the names; a file hides those of its name in later directories.
+                    let mut files = BTreeMap::new();
+                    for directory in directories {
+                        for name in system.names(directory).into_iter().filter(|name| fits("*.conf", name)) {
+                            files.entry(name.clone()).or_insert(Path::new(directory).join(name));
+                        }
+                    }
+                    for file in files.values() {
+                        self.file(system, file, depth - 1);
                     }
                 }
                 _ => {}
@@ -109,40 +110,14 @@ impl ChronyConf {
         }
     }
 
-    fn refclock(&mut self, driver: &str, parameter: &str, options: &[String], at: String) {
-        let mut parts = parameter.split(':').map(str::to_owned);
-        let mut refclock = Refclock {
-            driver: driver.to_owned(),
-            parameter: parts.next().unwrap_or_default(),
-            driver_options: parts.collect(),
-            options: options.to_vec(),
-            at,
-            refid: String::new(),
-        };
-        // Without a name it is the driver's first three letters and its place among the refclocks.
-        let default = || format!("{}{}", driver.chars().take(3).collect::<String>(), self.refclocks.len());
-        refclock.refid = refclock.option("refid").map_or_else(default, str::to_owned);
+    fn refclock(&mut self, driver: &str, parameter: &str, options: &[&str], at: String) {
+        let mut parts = parameter.split(':');
+        let parameter = parts.next().unwrap_or_default().to_owned();
+        let options = parts.chain(options.iter().copied()).map(str::to_owned).collect();
+        // The default name is the driver's first three letters and the place among the refclocks.
+        let default = format!("{driver:.3}{}", self.refclocks.len());
+        let mut refclock = Refclock { driver: driver.to_owned(), parameter, options, at, refid: String::new() };
+        refclock.refid = refclock.option("refid").map_or(default, str::to_owned);
         self.refclocks.push(refclock);
     }
-}
-
-/// Files that fit a pattern, whose last name may have `*` and `?`.
-fn matching(system: &System, pattern: &Path) -> Vec<PathBuf> {
-    let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else { return vec![] };
-    let names = system.names(directory).into_iter().filter(|found| fits(&name.to_string_lossy(), found));
-    names.map(|name| directory.join(name)).collect()
-}
-
-/// Files of `confdir`, by name; one in an earlier directory stands for those of its name in later ones.
-fn configurations(system: &System, directories: &[String]) -> Vec<PathBuf> {
-    let mut files: Vec<(String, PathBuf)> = vec![];
-    for directory in directories.iter().map(Path::new) {
-        for name in system.names(directory).into_iter().filter(|name| fits("*.conf", name)) {
-            if !files.iter().any(|(found, _)| *found == name) {
-                files.push((name.clone(), directory.join(name)));
-            }
-        }
-    }
-    files.sort();
-    files.into_iter().map(|(_, path)| path).collect()
 }

@@ -2,70 +2,56 @@
 
 use std::path::PathBuf;
 
-use super::{Finding, Instance, Patient};
+use super::{Finding, Patient};
 use crate::config::Settings;
 use crate::core::event::Reason;
 
 const ITEM: &str = "service";
-/// A start takes no longer than this to be worth waiting for.
+/// A start takes less than this.
 const STARTS_WITHIN_MS: i64 = 60_000;
 
-/// Where the instance answers, if it runs.
+/// The status socket.
 pub(super) fn socket(patient: &Patient<'_>, settings: &Settings) -> PathBuf {
     let of_unit = patient.instance.socket();
-    // The unit gives a socket on its command line, which goes before the configuration.
-    match &settings.status {
-        Some(own) if !patient.system.has(&of_unit) => own.clone(),
-        Some(_) | None => of_unit,
-    }
+    // That on the unit's command line overrides that of the configuration.
+    settings.status.clone().filter(|_| !patient.system.has(&of_unit)).unwrap_or(of_unit)
 }
 
 pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
     let (name, socket) = (&patient.instance.name, socket(patient, settings));
+    let (service, start, restart) = if patient.unit.is_installed() && patient.instance.is_of_unit() {
+        let service = format!("gnss2shm@{name}");
+        let start = format!("run `systemctl enable --now {service}`; if it ends, `journalctl -u {service}` says why");
+        let restart = format!("run `systemctl restart {service}`; `journalctl -u {service}` says what happened");
+        (service, start, restart)
+    } else {
+        let config = patient.instance.config.display();
+        let start = format!("start `gnss2shm run --config {config} --status {}`", socket.display());
+        ("gnss2shm".into(), start, "restart gnss2shm".into())
+    };
     if !patient.system.has(&socket) {
-        let (own, config) = (Instance::configured(name), patient.instance.config.display());
-        let copy = if own == patient.instance.config {
-            String::new()
-        } else {
-            format!("copy {config} to {}, ", own.display())
-        };
-        return vec![Finding::failure(
-            ITEM,
-            format!("gnss2shm@{name} does not run: there is no {}", socket.display()),
-            format!(
-                "{copy}run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why"
-            ),
-        )];
+        let says = format!("{service} does not run: there is no {}", socket.display());
+        return vec![Finding::failure(ITEM, says, start)];
     }
     let now = match (patient.system.status)(&patient.system.at(&socket)) {
         Ok(now) => now,
-        Err(why) => {
-            let cure =
-                format!("run `systemctl restart gnss2shm@{name}`; `journalctl -u gnss2shm@{name}` says what happened");
-            return vec![Finding::failure(ITEM, why, cure)];
-        }
+        Err(why) => return vec![Finding::failure(ITEM, why, restart)],
     };
     let mut found = vec![];
     let installed = env!("CARGO_PKG_VERSION");
     if now.version != installed {
-        found.push(Finding::warning(
-            ITEM,
-            format!("version {} runs, and {installed} is installed", now.version),
-            format!("run `systemctl restart gnss2shm@{name}`"),
-        ));
+        let says = format!("version {} runs, and {installed} is installed", now.version);
+        found.push(Finding::warning(ITEM, says, restart));
     }
-    let state = match &now.sentence {
-        Some(sentence) => format!("{}: {sentence}", now.state),
-        None => now.state.clone(),
-    };
+    let state = now.sentence.as_ref().map_or(now.state.clone(), |sentence| format!("{}: {sentence}", now.state));
     let follow = format!("`gnss2shm status {name} --follow` shows when it is over");
-    let is_early = now.for_ms < STARTS_WITHIN_MS && now.samples == 0 && now.sync != "LOCKED";
+    let is_starting = now.for_ms < STARTS_WITHIN_MS
+        && now.samples == 0
+        && now.reason.as_deref().is_none_or(|reason| reason == Reason::Starting.key());
     match now.sync.as_str() {
         "LOCKED" => {}
         "HOLDOVER" => found.push(Finding::warning(ITEM, state, follow)),
-        _ if is_early && now.reason.as_deref().is_none_or(|reason| reason == Reason::Starting.key()) => {
-            found.push(Finding::warning(ITEM, state, "it has just started: ask again in a minute"));
-        }
+        _ if is_starting => found.push(Finding::warning(ITEM, state, "it has just started: ask again in a minute")),
         _ => found.push(Finding::failure(ITEM, state, follow)),
     }
     let second = now.sample.map_or_else(String::new, |sample| format!(", last {}", sample.second));

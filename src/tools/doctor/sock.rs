@@ -1,60 +1,42 @@
-//! The SOCK refclock's socket: chronyd makes it, where it may.
+//! The socket of the SOCK refclock, which chronyd creates.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::account::READ_WRITE;
-use super::system::{Kind, fits};
+use super::system::fits;
 use super::{Finding, Patient};
 
 const ITEM: &str = "SOCK socket";
-/// Debian's profile, by which chronyd may make sockets in few places.
+/// Debian's profile, by which chronyd may create sockets in few places.
 const PROFILE: &str = "/etc/apparmor.d/usr.sbin.chronyd";
+const ALLOWED: [&str; 2] = ["/run/chrony.*.sock", "/run/chrony/*"];
 
-pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Vec<Finding> {
-    let (system, shown) = (patient.system, path.display());
-    let mut found = vec![];
-    if system.has(PROFILE) && !is_allowed(path) {
-        found.push(Finding::failure(
-            ITEM,
-            format!("AppArmor does not let chronyd make {shown}"),
-            "name it /run/chrony.NAME.sock, in [sock] and in chrony.conf",
-        ));
+pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Finding {
+    let (system, shown) = (patient.system, path.display().to_string());
+    if system.has(PROFILE) && !is_allowed(&shown) {
+        let says = format!("AppArmor does not allow chronyd to create {shown}");
+        return Finding::failure(ITEM, says, "name it /run/chrony.NAME.sock, in [sock] and in chrony.conf");
     }
+    let missing = format!("write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which creates it");
     match system.node(path) {
-        Ok(node) if node.kind != Kind::Socket => {
-            found.push(Finding::failure(
-                ITEM,
-                format!("{shown} is not a socket"),
-                "remove it, and restart chronyd, which makes it",
-            ));
-        }
+        Ok(node) if !node.kind.is_socket() => Finding::failure(ITEM, format!("{shown} is not a socket"), missing),
         Ok(node) => {
-            let cure = "chronyd makes it root's: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
+            let cure = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
                         `systemctl edit chrony`, and restart chrony";
-            found.extend(
-                patient.account.as_ref().and_then(|account| account.check(system, ITEM, READ_WRITE, &node, cure)),
-            );
+            let account = patient.account.as_ref();
+            let denied = account.and_then(|account| account.check(system, ITEM, READ_WRITE, &node, cure));
+            denied.unwrap_or_else(|| Finding::ok(ITEM, shown))
         }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => found.push(Finding::unseen(ITEM, &shown)),
-        Err(_) => found.push(Finding::failure(
-            ITEM,
-            format!("{shown} is not there"),
-            format!("write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which makes it"),
-        )),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Finding::unseen(ITEM, &shown),
+        Err(_) => Finding::failure(ITEM, format!("{shown} is not there"), missing),
     }
-    super::or_ok(found, ITEM, shown.to_string())
 }
 
-/// `/run/chrony.NAME.sock`, or something in /run/chrony.
-fn is_allowed(path: &Path) -> bool {
-    let path = path.to_string_lossy();
-    let path = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/")).unwrap_or(&path);
-    match path.strip_prefix("/run/") {
-        Some(name) if !name.contains('/') => fits("chrony.*.sock", name),
-        Some(name) => name.starts_with("chrony/"),
-        None => false,
-    }
+fn is_allowed(path: &str) -> bool {
+    let path = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/")).unwrap_or(path);
+    ALLOWED.iter().any(|allowed| fits(allowed, path))
 }
 
 #[cfg(test)]
@@ -71,7 +53,7 @@ mod tests {
             ("/tmp/chrony.gnss.sock", false),
             ("/var/lib/chrony.gnss.sock", false),
         ] {
-            assert_eq!(is_allowed(Path::new(path)), allowed, "{path}");
+            assert_eq!(is_allowed(path), allowed, "{path}");
         }
     }
 }

@@ -13,14 +13,14 @@ use super::pins::{Restorer, Saw, Trial, Tried};
 use super::survey::{self, Found};
 use super::{Findings, Options, Pairing, Port, Searched};
 use crate::core::event::{Event, SourceChange};
-use crate::source::error::SourceError;
 use crate::source::gpsd::GpsdConfig;
-use crate::source::phc::Phc;
+use crate::source::pulse::{Pulse, PulseConfig};
 use crate::source::receiver::{self, ReceiverConfig};
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::thread::PulseThread;
 use crate::source::witness;
 use crate::sys::clock::raw_now;
+use crate::sys::error::Problem;
 
 /// Events that may wait.
 const QUEUED: usize = 1_024;
@@ -121,7 +121,7 @@ impl Search {
             let opened = match leave {
                 Some(why) => Err(why),
                 None => match serial::open(&config) {
-                    Err(SourceError::NotThere(_)) if !is_named => continue,
+                    Err(error) if error.problem == Problem::NotThere && !is_named => continue,
                     opened => opened.map_err(|error| error.to_string()),
                 },
             };
@@ -218,9 +218,10 @@ impl Search {
             return;
         }
         let config = wired.config(&searched.clock.device);
-        let started = Phc::open(&config).map_err(|error| error.to_string()).and_then(|phc| {
+        let pulse = PulseConfig::Phc(config.clone());
+        let started = Pulse::open(&pulse).map_err(|error| error.to_string()).and_then(|opened| {
             let events = self.forward(From::Pulse);
-            PulseThread::spawn(config.clone(), Some(phc), events)
+            PulseThread::spawn(pulse, Some(opened), events)
                 .map_err(|error| format!("no thread can be started: {error}"))
         });
         match started {

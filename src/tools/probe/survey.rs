@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::source::phc::{Method, PhcError, best_method, deaf, resolve};
-use crate::source::serial::{class, holder};
+use crate::source::phc::cross::CrossReader;
+use crate::source::phc::{Method, deaf};
+use crate::source::serial::{holder, stable_name};
+use crate::source::sysfs::{Class, Finder};
 use crate::sys::ethtool;
 use crate::sys::ptp::{Caps, PinState, Ptp};
 
@@ -54,13 +56,13 @@ pub fn clocks(named: &[String]) -> Vec<Clock> {
     }
     named
         .iter()
-        .map(|device| match resolve(device) {
-            Ok(node) => clock(node, Some(device)),
+        .map(|device| match Finder::live().phc(device) {
+            Ok(found) => clock(found.node, Some(device)),
             Err(error) => Clock {
                 device: device.clone(),
                 node: PathBuf::from(device),
                 driver: String::new(),
-                able: Err(sentence(&error)),
+                able: Err(error.to_string()),
             },
         })
         .collect()
@@ -77,15 +79,15 @@ fn clock(node: PathBuf, named: Option<&String>) -> Clock {
 
 fn able(node: &Path) -> Result<Able, String> {
     let cannot = |error| format!("{} cannot be asked what it can do: {error}", node.display());
-    let ptp = Ptp::open(node).map_err(|error| sentence(&PhcError::opening(node, &error)))?;
+    let ptp = Ptp::open(node).map_err(|error| Class::Ptp.cannot_open(node, &error).to_string())?;
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
-    let method = best_method(&ptp, &caps).map_err(cannot)?;
-    if let Some(deaf) = deaf(node) {
+    let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
+    if let Some(deaf) = Finder::live().phc(&node.to_string_lossy()).ok().as_ref().and_then(deaf) {
         return Err(deaf);
     }
     let holders = holder::holders(&node.to_string_lossy()).into_iter();
-    let readers = holders.filter(|holder| !NO_READERS.contains(&holder.command())).map(|holder| holder.to_string());
+    let readers = holders.filter(|holder| !NO_READERS.contains(&holder.name.as_str())).map(|holder| holder.to_string());
     Ok(Able { caps, pins, method, readers: readers.collect() })
 }
 
@@ -99,14 +101,7 @@ fn interface(clock: &str) -> Option<String> {
 fn pci(clock: &str, node: &Path) -> Option<String> {
     let device = fs::canonicalize(format!("/sys/class/ptp/{clock}/device")).ok()?;
     let address = device.file_name()?.to_string_lossy().into_owned();
-    resolve(&address).is_ok_and(|found| found == node).then_some(address)
-}
-
-/// What is wrong, without what `run` would do about it.
-fn sentence(error: &PhcError) -> String {
-    let sentence = error.to_string();
-    let waiting = ["; it is waited for", "; it is tried again"];
-    waiting.iter().find_map(|end| sentence.strip_suffix(end)).unwrap_or(&sentence).to_owned()
+    Finder::live().phc(&address).is_ok_and(|found| found.node == node).then_some(address)
 }
 
 /// The ports that are named, else all that have hardware behind them.
@@ -125,9 +120,7 @@ fn hardware() -> Vec<String> {
     let gnss = entries("/sys/class/gnss");
     let devices = ttys.chain(gnss).map(|name| format!("/dev/{name}")).filter(|device| Path::new(device).exists());
     // A name that stays with the adapter is the one for the settings.
-    devices
-        .map(|device| class::stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string()))
-        .collect()
+    devices.map(|device| stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string())).collect()
 }
 
 /// Why a port must not be touched.

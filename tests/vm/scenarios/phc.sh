@@ -47,7 +47,7 @@ scenario() {
 		check "and is not blamed" quiet
 		kill $thief
 	else
-		check "a program that takes edges is named" until_true 90 says "before Linux 6.7.*open in dd (process $thief)"
+		check "a program that takes edges is named" until_true 90 says "before Linux 6.7.*also open in dd (pid $thief)"
 		kill $thief
 		check "once" test "$(grep -c "before Linux 6.7" /results/gnss2shm.log)" = 1
 		check_comes_back "it has taken $(($(wc -c </tmp/stolen) / 32)) edges"
