@@ -331,7 +331,7 @@ fn faults_of_configuration_and_user_are_found() {
             machine.remove("/etc/gnss2shm/default.toml");
             machine.write("/etc/gnss2shm/roof.toml", CONFIG);
         },
-        &[("configuration", Failure, "/etc/gnss2shm/default.toml cannot be read", "instances that have one: roof")],
+        &[("configuration", Failure, "/etc/gnss2shm/default.toml cannot be read", "/etc/gnss2shm has [roof]")],
     );
     planted(
         "typo",

@@ -1,5 +1,6 @@
 //! Service account and its permissions: the unit's files, /etc/passwd, /etc/group.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::system::{Node, System, fits};
@@ -137,15 +138,15 @@ impl Account {
         node: &Node,
         cure: &str,
     ) -> Option<Finding> {
-        let Node { path, uid, gid, mode, .. } = node;
-        if self.may(what, *uid, *gid, *mode) {
+        let (uid, gid, mode) = (node.meta.uid(), node.meta.gid(), node.meta.mode() & 0o777);
+        if self.may(what, uid, gid, mode) {
             return None;
         }
-        let group = groups(system).into_iter().find(|group| group.1 == *gid).map_or(gid.to_string(), |group| group.0);
+        let group = groups(system).into_iter().find(|group| group.1 == gid).map_or(gid.to_string(), |group| group.0);
         let does = if what == READ { "read" } else { "read and write" };
-        let (name, path) = (&self.name, path.display());
+        let (name, path) = (&self.name, node.path.display());
         let says = format!("{name} may not {does} {path} (owner uid {uid}, group {group}, mode {mode:04o})");
-        let is_open_to_group = (mode >> 3) & what == what && *gid != 0;
+        let is_open_to_group = (mode >> 3) & what == what && gid != 0;
         let join = format!("add SupplementaryGroups={group} with `systemctl edit {UNIT}`");
         Some(Finding::failure(item, says, if is_open_to_group { &join } else { cure }))
     }

@@ -8,7 +8,7 @@ use super::{Finding, System};
 use crate::config::{File, Given, Settings};
 use crate::daemon::status::SOCKETS;
 
-const ITEM: &str = "configuration";
+pub(super) const ITEM: &str = "configuration";
 /// Directory of the configurations.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
 /// The instance whose configuration is in the package.
@@ -75,7 +75,7 @@ pub(super) fn settings(system: &System, instance: &Instance) -> Result<Settings,
         }
         let says = format!("{path} cannot be read ({error}), so devices and refclock are not looked at");
         let cure = "install the package and fill in its configuration, or have `gnss2shm probe --write FILE` make one";
-        Finding::failure(ITEM, says, format!("{cure}; instances that have one: {}", names(system).join(", ")))
+        Finding::failure(ITEM, says, format!("{cure}; {CONFIGURATIONS} has [{}]", names(system).join(", ")))
     })?;
     let file = File::from_bytes(&path.to_string(), &bytes);
     file.and_then(|file| Settings::new(Given::default(), Some(&file))).map_err(|error| {

@@ -114,7 +114,7 @@ struct Patient<'a> {
 /// Checks everything, in the order in which it should be put right.
 pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
     let (settings, configuration) = match instance::settings(system, instance) {
-        Ok(settings) => (Some(settings), Finding::ok("configuration", instance.config.display().to_string())),
+        Ok(settings) => (Some(settings), Finding::ok(instance::ITEM, instance.config.display().to_string())),
         Err(finding) => (None, finding),
     };
     let mut found = vec![configuration];

@@ -84,7 +84,7 @@ fn drivers(system: &System, sysfs: &Path) -> Vec<String> {
 
 fn fifo(patient: &Patient<'_>, path: &str) -> Result<Vec<Finding>, Finding> {
     let node = node(patient.system, path)?;
-    if !node.kind.is_fifo() {
+    if !node.meta.file_type().is_fifo() {
         let cure = "make one with `mkfifo` in its place, or correct path in [fifo]";
         return Err(Finding::failure(ITEM, format!("{path} is not a FIFO"), cure));
     }

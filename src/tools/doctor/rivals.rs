@@ -36,7 +36,6 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
         });
         holders
     };
-    let mut says = "no other program sets the system clock".to_owned();
     if let Some(ReceiverConfig::Serial(serial)) = settings.map(|settings| &settings.receiver)
         && let Ok(node) = patient.system.real(&serial.device)
     {
@@ -54,7 +53,6 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
             let cure = "give the device ID_MM_DEVICE_IGNORE=1 by udev, or run `systemctl disable --now ModemManager`";
             found.push(Finding::warning(ITEM, says, cure));
         }
-        says = format!("{says} or has {device} open");
     }
     // Any number of programs may read a PPS device.
     if let Some(node) = patient.pulse.as_ref().filter(|node| node.to_string_lossy().starts_with("/dev/ptp")) {
@@ -65,12 +63,11 @@ pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<F
                 format!("{process} has {shown} open: it may take edges (before Linux 6.7) or set the pin otherwise");
             found.push(Finding::new(ITEM, level, says, "stop it: gnss2shm needs no other program for the pulse"));
         }
-        says = format!("{says} or has {shown} open");
     }
     if is_unseen {
         found.push(Finding::unseen(ITEM, "the processes of other users"));
     }
-    super::or_ok(found, ITEM, says)
+    super::or_ok(found, ITEM, "no other program sets the system clock or uses the devices")
 }
 
 fn setters(patient: &Patient<'_>) -> Vec<Finding> {

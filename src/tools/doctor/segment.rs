@@ -58,7 +58,8 @@ fn rights(patient: &Patient<'_>, unit: u8, status: &Status, world_writable: bool
     }
     let account = patient.account.as_ref()?;
     if let Some(stranger) = stranger(status, Trusted { me: account.uid, service: None }) {
-        let says = format!("unit {unit} belongs to uid {stranger}, who could feed chronyd any time");
+        let says =
+            format!("unit {unit} was created by, or belongs to, uid {stranger}, who could feed chronyd any time");
         let cure = format!("use another unit, or stop the program that created it (pid {cpid}); {remove}");
         return Some(Finding::failure(ITEM, says, cure));
     }

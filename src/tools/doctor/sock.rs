@@ -21,7 +21,9 @@ pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Finding {
     }
     let missing = format!("write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which creates it");
     match system.node(path) {
-        Ok(node) if !node.kind.is_socket() => Finding::failure(ITEM, format!("{shown} is not a socket"), missing),
+        Ok(node) if !node.meta.file_type().is_socket() => {
+            Finding::failure(ITEM, format!("{shown} is not a socket"), missing)
+        }
         Ok(node) => {
             let cure = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
                         `systemctl edit chrony`, and restart chrony";

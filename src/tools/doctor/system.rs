@@ -1,9 +1,8 @@
 //! The machine that is checked: files below a root directory, and the few questions that no file answers. Nothing here
 //! changes anything, and no device is opened.
 
-use std::fs::{self, FileType};
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -26,16 +25,12 @@ pub struct System {
     pub phc_index: fn(&str) -> io::Result<Option<u32>>,
 }
 
-/// What stat(2) says of a file.
+/// A file that is not opened.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     /// Path, with links followed.
     pub(super) path: PathBuf,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    /// Permission bits.
-    pub(super) mode: u32,
-    pub(super) kind: FileType,
+    pub(super) meta: Metadata,
 }
 
 impl System {
@@ -82,8 +77,7 @@ impl System {
     /// What stat(2) says of a file.
     pub(super) fn node(&self, path: impl AsRef<Path>) -> io::Result<Node> {
         let path = self.real(path)?;
-        let found = fs::metadata(self.at(&path))?;
-        Ok(Node { path, uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o777, kind: found.file_type() })
+        Ok(Node { meta: fs::metadata(self.at(&path))?, path })
     }
 }
 
