@@ -1,40 +1,40 @@
-//! Names for input that is not NMEA. A name is given for what noise cannot look like: a whole frame with a right
-//! checksum, several messages in a row, or words. The header of a frame alone is none: any noise has its two bytes.
+//! Names input that is not NMEA. A protocol is named for what noise cannot look like: a whole frame with a right checksum,
+//! several messages in a row, or words. A frame's header alone proves nothing: noise has its two bytes, too.
 //!
-//! This is a small table of what users meet, and no catalog. The frames of u-blox are cut out by
-//! [`crate::core::nmea::Framer`], for they are read; of the others it is only asked whether they come. Each protocol is looked
-//! for by itself, and no byte is kept from the text: sentences among the frames are read as ever.
+//! The table holds what users meet. u-blox frames are cut out by [`crate::core::nmea::Framer`], because they are read; of
+//! the other protocols only the presence is of interest. Each is looked for by itself, and no byte is withheld from the
+//! text: sentences between the frames are read as usual.
 
 mod frames;
 mod rows;
 
 use crate::core::event::Reason;
-use frames::{Frame, PROTOCOLS};
+use frames::PROTOCOLS;
 use rows::{Greis, Tsip};
 
-/// How each of gpsd's own messages begins.
+/// Beginning of every gpsd message.
 const GPSD: &[u8] = b"{\"class\":\"";
 
-/// What is known of bytes that are no sentences, the most telling first.
+/// Input that is not a sentence, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Foreign {
-    /// A frame of u-blox's binary protocol.
+    /// u-blox binary.
     Ubx,
-    /// A block of Septentrio's.
+    /// Septentrio binary.
     Sbf,
-    /// A message of SiRF's.
+    /// SiRF binary.
     Sirf,
-    /// A message of SkyTraq's.
+    /// SkyTraq binary.
     Skytraq,
-    /// A message of CASIC.
+    /// CASIC binary.
     Casic,
-    /// A message of Motorola's Oncore receivers.
+    /// Motorola Oncore.
     Oncore,
-    /// A packet of Trimble's.
+    /// Trimble TSIP.
     Tsip,
-    /// A message of Javad's.
+    /// Javad GREIS.
     Greis,
-    /// A frame of RTCM 3, corrections for other receivers.
+    /// RTCM 3: corrections for other receivers.
     Rtcm,
     /// gpsd's own protocol.
     Gpsd,
@@ -44,52 +44,35 @@ pub enum Foreign {
 
 impl Foreign {
     /// All, the most telling first.
-    pub const ALL: [Self; 11] = [
-        Self::Ubx,
-        Self::Sbf,
-        Self::Sirf,
-        Self::Skytraq,
-        Self::Casic,
-        Self::Oncore,
-        Self::Tsip,
-        Self::Greis,
-        Self::Rtcm,
-        Self::Gpsd,
-        Self::Damaged,
-    ];
+    pub const ALL: [Self; 11] = {
+        use Foreign::{Casic, Damaged, Gpsd, Greis, Oncore, Rtcm, Sbf, Sirf, Skytraq, Tsip, Ubx};
+        [Ubx, Sbf, Sirf, Skytraq, Casic, Oncore, Tsip, Greis, Rtcm, Gpsd, Damaged]
+    };
 
-    /// Why there are no samples where nothing else comes.
-    pub const fn reason(self) -> Reason {
+    const fn row(self) -> (Reason, &'static str) {
         match self {
-            Self::Ubx => Reason::BinaryProtocol,
-            Self::Sbf => Reason::SbfProtocol,
-            Self::Sirf => Reason::SirfProtocol,
-            Self::Skytraq => Reason::SkytraqProtocol,
-            Self::Casic => Reason::CasicProtocol,
-            Self::Oncore => Reason::OncoreProtocol,
-            Self::Tsip => Reason::TsipProtocol,
-            Self::Greis => Reason::GreisProtocol,
-            Self::Rtcm => Reason::RtcmOnly,
-            Self::Gpsd => Reason::GpsdProtocol,
-            Self::Damaged => Reason::WrongChecksum,
+            Self::Ubx => (Reason::BinaryProtocol, "frames of u-blox's binary protocol"),
+            Self::Sbf => (Reason::SbfProtocol, "blocks of Septentrio's binary protocol"),
+            Self::Sirf => (Reason::SirfProtocol, "messages of SiRF's binary protocol"),
+            Self::Skytraq => (Reason::SkytraqProtocol, "messages of SkyTraq's binary protocol"),
+            Self::Casic => (Reason::CasicProtocol, "messages of the binary protocol CASIC"),
+            Self::Oncore => (Reason::OncoreProtocol, "messages of Motorola's Oncore protocol"),
+            Self::Tsip => (Reason::TsipProtocol, "packets of Trimble's TSIP"),
+            Self::Greis => (Reason::GreisProtocol, "messages of Javad's GREIS"),
+            Self::Rtcm => (Reason::RtcmOnly, "frames of RTCM 3"),
+            Self::Gpsd => (Reason::GpsdProtocol, "messages of gpsd"),
+            Self::Damaged => (Reason::WrongChecksum, "sentences with a wrong or missing checksum"),
         }
     }
 
-    /// What one of them is called.
+    /// Why there are no samples if nothing else arrives.
+    pub const fn reason(self) -> Reason {
+        self.row().0
+    }
+
+    /// Its messages, for operators.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ubx => "frames of u-blox's binary protocol",
-            Self::Sbf => "blocks of Septentrio's binary protocol",
-            Self::Sirf => "messages of SiRF's binary protocol",
-            Self::Skytraq => "messages of SkyTraq's binary protocol",
-            Self::Casic => "messages of the binary protocol CASIC",
-            Self::Oncore => "messages of Motorola's Oncore protocol",
-            Self::Tsip => "packets of Trimble's TSIP",
-            Self::Greis => "messages of Javad's GREIS",
-            Self::Rtcm => "frames of RTCM 3",
-            Self::Gpsd => "messages of gpsd",
-            Self::Damaged => "sentences with a wrong or missing checksum",
-        }
+        self.row().1
     }
 }
 
@@ -99,10 +82,11 @@ pub fn reads_like_a_sentence(line: &str) -> bool {
     (4..=8).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// Recognizes frames in a stream of bytes. It keeps none of them.
-#[derive(Clone, Copy, Debug, Default)]
+/// Recognizes messages in a stream of bytes.
+#[derive(Clone, Debug, Default)]
 pub struct Recognizer {
-    frames: [Frame; PROTOCOLS.len()],
+    /// What has come of a frame of each protocol.
+    frames: [Vec<u8>; PROTOCOLS.len()],
     tsip: Tsip,
     greis: Greis,
     /// How many bytes of [`GPSD`] have come.
@@ -110,16 +94,19 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// Takes a byte; what it completes.
+    /// Takes a byte; returns the protocol of the message that it completes.
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;
-        for (frame, (foreign, first, take)) in self.frames.iter_mut().zip(PROTOCOLS) {
-            let is_found = frame.wants(byte, first) && take(frame, byte);
-            found = found.or(is_found.then_some(foreign));
+        for (protocol, frame) in PROTOCOLS.iter().zip(&mut self.frames) {
+            let is_found = protocol.take(frame, byte);
+            found = found.or(is_found.then_some(protocol.foreign));
         }
-        let rows = [(self.tsip.take(byte), Foreign::Tsip), (self.greis.take(byte), Foreign::Greis)];
-        let in_row = rows.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign));
-        found.or(in_row).or(self.greets(byte).then_some(Foreign::Gpsd))
+        let others = [
+            (self.tsip.take(byte), Foreign::Tsip),
+            (self.greis.take(byte), Foreign::Greis),
+            (self.greets(byte), Foreign::Gpsd),
+        ];
+        found.or(others.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign)))
     }
 
     fn greets(&mut self, byte: u8) -> bool {

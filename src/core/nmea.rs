@@ -1,8 +1,9 @@
-//! Bytes to frames to [`Sentence`]s, strictly: what passes here has a right checksum and a time and date that exist.
+//! Bytes to [`Sentence`]s and u-blox frames, strictly: what passes here has a right checksum, and a time and date that
+//! exist.
 //!
-//! The [`Framer`] cuts bytes into lines and dates them. Lines are taken apart by the `nmea` crate. Times and dates are
-//! read in `content`, because that crate's reader accepts `nan` and `+8+3+5` for a time and rejects second 60, which
-//! is a real one.
+//! The [`Framer`] cuts bytes into lines and timestamps them. Lines are split by the `nmea` crate. Times and dates are
+//! parsed in `content`, because that crate's parser accepts `nan` and `+8+3+5` as a time and rejects second 60, which is
+//! a real one.
 
 mod content;
 mod framer;
@@ -14,29 +15,29 @@ pub use line::{Line, LineCounts, Refusal};
 
 use crate::core::time::{Date, Instant, Raw};
 
-/// Longest line that is looked at, from `$` to checksum. NMEA 0183 allows 82; receivers in the field send up to 100.
+/// Longest line accepted, from `$` to checksum. NMEA 0183 allows 82; receivers in the field send up to 100.
 const LINE_MAX: usize = nmea::SENTENCE_MAX_LEN;
 
-/// A sentence with a right checksum.
+/// A sentence with a right checksum, or the same of a u-blox frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sentence {
-    /// What it is.
+    /// Its type.
     pub kind: Kind,
-    /// The time of day that it names.
+    /// The time of day, if it names one.
     pub time: Option<TimeOfDay>,
-    /// The date that it names.
+    /// The date, if it names one.
     pub date: Option<Date>,
-    /// What it says of its own worth.
+    /// Whether it vouches for them.
     pub validity: Validity,
-    /// When its first byte began on the line, if the bytes came at the pace that the port is set to.
+    /// When its first byte began on the line, if the bytes came at the port's rate.
     pub first_byte: Instant<Raw>,
-    /// When the read returned that brought its first byte.
+    /// When the read that brought its first byte returned.
     pub read_at: Instant<Raw>,
-    /// How many bytes that read brought.
+    /// Bytes that this read brought.
     pub read: usize,
 }
 
-/// The sentences that carry time; all others are `Other`.
+/// Messages that carry time; all others are `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Recommended minimum: time, date, status.
@@ -49,10 +50,10 @@ pub enum Kind {
     Gll,
     /// Time and date with four digits of the year, but no status.
     Zda,
-    /// u-blox's PUBX,04: time, date, and the leap seconds that they are reckoned with. It names no second of its own:
-    /// it does not say whether there is a fix.
+    /// u-blox's PUBX,04: time, date, and the leap seconds they are based on. It names no second by itself, because it does
+    /// not say whether there is a fix.
     Clock(Option<LeapSeconds>),
-    /// u-blox's binary NAV-TIMEUTC, which is not a sentence but says the same.
+    /// u-blox's binary NAV-TIMEUTC.
     TimeUtc,
     /// u-blox's binary NAV-PVT: time, date and the fix.
     Pvt,
@@ -61,12 +62,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it says by itself which second it is, and whether that is valid.
+    /// Whether it names a complete second and its validity by itself.
     pub fn decides(self) -> bool {
         matches!(self, Self::Rmc | Self::TimeUtc | Self::Pvt)
     }
 
-    /// A number of its own.
+    /// A distinct number.
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::Rmc => 0,
@@ -82,35 +83,42 @@ impl Kind {
     }
 }
 
-/// The leap seconds that a receiver reckons with, GPS time minus UTC.
+/// The leap seconds that a receiver uses, GPS time minus UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeapSeconds {
-    /// A satellite said so.
+    /// Received from a satellite.
     Received(i64),
-    /// Its firmware was made with them: they may be outdated.
+    /// Built into the firmware: they may be outdated.
     Default(i64),
 }
 
-/// A time of day as a sentence names it.
+/// A time of day as named by a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeOfDay {
     /// The second of the day, 0 to 86,399, with a fraction of zero or none.
     Whole(u32),
     /// 23:59:60.
     LeapSecond,
-    /// A time between two seconds: names no pulse.
+    /// A time between two seconds, which names no pulse.
     Fraction,
 }
 
-/// What a sentence says of its own worth.
+/// Whether a sentence vouches for its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
-    /// A fix by satellites, with the mode that makes its time good.
+    /// A satellite fix.
     Valid,
-    /// No fix, or one that is estimated, entered by hand or simulated.
+    /// No fix, or an estimated, manual or simulated one.
     Invalid,
     /// The sentence has no field for it.
     Unsaid,
+}
+
+impl Validity {
+    /// Of a message that has a field for it.
+    pub(crate) fn valid_if(is_valid: bool) -> Self {
+        if is_valid { Self::Valid } else { Self::Invalid }
+    }
 }
 
 #[cfg(test)]

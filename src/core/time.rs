@@ -30,13 +30,13 @@ pub const WEEK: i64 = 7 * DAY;
 /// A clock's name at the type level.
 pub trait Clock: Copy + Ord + fmt::Debug {}
 
-/// The PTP hardware clock of the NIC: any epoch, any rate, steered by whoever likes to.
+/// The PTP hardware clock of the NIC: any epoch, any rate, perhaps steered by another program.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Phc;
 /// `CLOCK_MONOTONIC_RAW`: the local oscillator, untouched. All intervals and delays are taken here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Raw;
-/// `CLOCK_REALTIME`: the clock that chronyd steers and that a sample is about.
+/// `CLOCK_REALTIME`: the clock that chronyd steers and that samples describe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Sys;
 
@@ -128,12 +128,11 @@ impl Span {
         if den.0 == 0 {
             return Self::ZERO;
         }
-        let wide = self.0 as i128 * num.0 as i128;
-        let half = (den.0 as i128).abs() / 2;
-        Self(clamp((wide + half * sign(wide)) / den.0 as i128))
+        let (wide, den) = (self.0 as i128 * num.0 as i128, den.0 as i128);
+        Self(clamp((wide + den.abs() / 2 * wide.signum()) / den))
     }
 
-    /// A whole part of this span, rounded to the nearest nanosecond. A number below one counts as one.
+    /// A whole part of this span, rounded to the nearest nanosecond. Fewer than one part count as one.
     #[must_use]
     pub const fn per(self, parts: i64) -> Self {
         self.scaled(Self(1), Self(if parts < 1 { 1 } else { parts }))
@@ -145,22 +144,16 @@ impl Span {
         Self(clamp((self.0 as i128 * ppm as i128 + 999_999) / 1_000_000))
     }
 
-    /// How many whole `unit`s are nearest to this span, and what is left over (positive or negative).
-    /// A `unit` of zero or less counts as one nanosecond.
+    /// The number of whole `unit`s nearest to this span, and the remainder (positive or negative). A `unit` of zero or
+    /// less counts as one nanosecond.
     pub const fn nearest(self, unit: Self) -> (i64, Self) {
-        let unit = if unit.0 < 1 { 1 } else { unit.0 };
-        if let Some(reach) = self.0.checked_add(unit / 2) {
-            let n = reach.div_euclid(unit);
-            if let Some(whole) = n.checked_mul(unit) {
-                return (n, Self(self.0 - whole)); // what is left is half a unit at most
-            }
-        }
-        let n = (self.0 as i128 + (unit / 2) as i128).div_euclid(unit as i128);
-        (clamp(n), Self(clamp(self.0 as i128 - n * unit as i128)))
+        let (n, rest) = self.div_rem(unit);
+        // Half a unit is rounded up; a unit of one nanosecond leaves no rest.
+        if rest.0 > 0 && rest.0 >= unit.0 - unit.0 / 2 { (n + 1, Self(rest.0 - unit.0)) } else { (n, rest) }
     }
 
-    /// How many whole `unit`s fit into this span, rounded down, and the rest from 0 up to below `unit`.
-    /// A `unit` of zero or less counts as one nanosecond.
+    /// The number of whole `unit`s in this span, rounded down, and the remainder, 0 up to below `unit`. A `unit` of zero
+    /// or less counts as one nanosecond.
     pub const fn div_rem(self, unit: Self) -> (i64, Self) {
         let unit = if unit.0 < 1 { 1 } else { unit.0 };
         (self.0.div_euclid(unit), Self(self.0.rem_euclid(unit)))
@@ -184,8 +177,12 @@ impl UtcSecond {
         Self(self.0.saturating_add(sec))
     }
 
-    /// From the calendar and the time of day. `second` may be 60 only where a caller has decided what that means: it
-    /// is counted as the next minute's first second here, as POSIX does.
+    /// Seconds from `earlier` to this one.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// From the calendar and the time of day. A leap second is counted as the next minute's first second, as POSIX does.
     pub const fn from_civil(date: Date, second_of_day: u32) -> Self {
         Self(date.days().saturating_mul(DAY).saturating_add(second_of_day as i64))
     }
@@ -202,17 +199,11 @@ impl UtcSecond {
 }
 
 const fn clamp(wide: i128) -> i64 {
-    if wide > i64::MAX as i128 {
-        i64::MAX
-    } else if wide < i64::MIN as i128 {
-        i64::MIN
-    } else {
-        wide as i64
+    match wide {
+        wide if wide > i64::MAX as i128 => i64::MAX,
+        wide if wide < i64::MIN as i128 => i64::MIN,
+        wide => wide as i64,
     }
-}
-
-const fn sign(wide: i128) -> i128 {
-    if wide < 0 { -1 } else { 1 }
 }
 
 impl<C: Clock> Sub for Instant<C> {
@@ -264,7 +255,7 @@ impl<C: Clock> fmt::Debug for Instant<C> {
     }
 }
 
-/// The way an operator reads a duration: `250 ns`, `12.5 us`, `300.0 ms`, `4.0 s`.
+/// For operators: `250 ns`, `12.5 us`, `300.0 ms`, `4.0 s`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ns, magnitude) = (self.0, self.0.unsigned_abs());

@@ -1,45 +1,46 @@
-//! u-blox's binary protocol UBX, as far as it is about time. [`crate::core::nmea::Framer`] cuts its frames out of the bytes;
-//! here they are recognized and read. Layouts: u-blox's interface descriptions, chapters "UBX protocol", NAV-PVT,
-//! NAV-TIMEUTC, NAV-TIMELS and TIM-TP; they are the same from u-blox 6 to 10, reserved bits aside, but for NAV-PVT, which
-//! begins with u-blox 7 and has 84 bytes there.
+//! u-blox's binary protocol UBX, as far as it carries time. [`crate::core::nmea::Framer`] cuts its frames out of the bytes;
+//! here they are recognized and decoded. Layouts: u-blox's interface descriptions (protocol 14 to 34), chapters "UBX
+//! protocol", NAV-PVT, NAV-TIMEUTC, NAV-TIMELS and TIM-TP. They are the same from u-blox 6 to 10, reserved bits aside,
+//! except NAV-PVT, which begins with u-blox 7 and has 84 bytes there. What the validity flags mean: ZED-F9T integration
+//! manual, "UTC/GNSS times ambiguity".
 //!
-//! A frame is 0xB5 0x62, class, id, length of the payload (two bytes, the lower first), payload, and Fletcher's
-//! checksum in two bytes over everything from the class on. All numbers in a payload have their lowest byte first.
-
-mod time_utc;
-
-pub use time_utc::TimeUtc;
+//! A frame is 0xB5 0x62, class, id, payload length (two bytes), payload, and a two-byte Fletcher checksum over everything
+//! from the class on. All numbers are little-endian.
 
 use crate::core::event::{Announced, Leap};
-use crate::core::nmea::{Kind, Sentence, Validity};
+use crate::core::nmea::{Kind, Sentence, TimeOfDay, Validity};
 use crate::core::time::{Date, Instant, Raw, Span, WEEK};
 
 /// Bytes of a frame besides its payload.
 const OVERHEAD: usize = 8;
-/// Longest payload that is believed; the longest that receivers send, RXM-RAWX of some hundred signals, are shorter. A
-/// length that was damaged on the line holds no more than this back.
+/// Longest payload accepted; the longest that receivers send, RXM-RAWX of some hundred signals, is shorter. A damaged
+/// length field holds back no more than this.
 const PAYLOAD_MAX: usize = 4_096;
 
-/// A pulse that is announced for a time further off a second than this is not that second's.
+/// A time less accurate than this is not valid: a receiver with a fix knows it to some nanoseconds.
+const ACCURATE: Span = Span::from_millis(1);
+/// A solution is for the millisecond of the receiver's clock that is nearest to its second.
+const ON_THE_SECOND: Span = Span::from_millis(1);
+/// A pulse announced for a time further than this from a second is not that second's.
 const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
-/// No quantization is as coarse as this: the slowest clock that steps a receiver's pulse has 23 MHz.
-const QUANTISATION_MAX: Span = Span::from_nanos(50);
+/// No quantization error is larger: the slowest clock that steps a receiver's pulse has 23 MHz.
+const QUANTIZATION_MAX: Span = Span::from_nanos(50);
 
-/// What bytes begin.
+/// What a run of bytes begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// A frame of that many bytes, with a right checksum.
     Frame(usize),
     /// Perhaps a frame: it is not complete.
     Open,
-    /// No frame.
+    /// Not a frame.
     Nothing,
 }
 
 /// A frame with a right checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it says.
+    /// Content.
     pub message: Message,
     /// When its first byte began on the line.
     pub first_byte: Instant<Raw>,
@@ -49,7 +50,7 @@ pub struct Frame {
     pub read: usize,
 }
 
-/// What a frame says.
+/// The content of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// NAV-TIMEUTC: the time of the last solution.
@@ -64,6 +65,22 @@ pub enum Message {
     Other,
 }
 
+/// NAV-TIMEUTC, or the same fields of NAV-PVT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeUtc {
+    /// The time of day, if it exists.
+    pub time: Option<TimeOfDay>,
+    /// The time of day including the nanoseconds; slightly negative just before midnight.
+    pub since_midnight: Option<Span>,
+    /// The day, if it exists.
+    pub date: Option<Date>,
+    /// Whether the receiver's flags make the time valid and its accuracy is that of a fix. `Unsaid` where NAV-PVT has a
+    /// fix but an ambiguity of whole seconds.
+    pub validity: Validity,
+    /// Whether the receiver knows UTC; else it uses the leap seconds built into its firmware.
+    pub knows_utc: bool,
+}
+
 /// NAV-TIMELS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLs {
@@ -76,10 +93,10 @@ pub struct TimeLs {
 /// GPS time minus UTC in seconds (currLs), and where it comes from (srcOfCurrLs, validCurrLs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeapCount {
-    /// From a satellite or from the receiver's configuration.
+    /// From a satellite or the receiver's configuration.
     Told(i64),
-    /// Valid, from a source that the receiver does not name (255). A NEO-M8T says so in normal operation, minutes after
-    /// it named the source: it is no doubt, and takes none away.
+    /// Valid, from a source that the receiver does not name (255). A NEO-M8T reports this in normal operation, minutes
+    /// after it named the source: it neither raises nor removes doubt.
     Unsourced(i64),
     /// The firmware's, or not valid.
     Default,
@@ -88,12 +105,12 @@ pub enum LeapCount {
 /// TIM-TP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimTp {
-    /// Which time the pulse is announced in.
+    /// Time scale of the announcement.
     pub base: TimeBase,
-    /// The second of that time's week (from Sunday) that the pulse begins; `None` where it begins none.
+    /// The second of that scale's week (from Sunday) that the pulse begins; `None` if it begins none.
     pub second_of_week: Option<i64>,
-    /// What has to be added to the time at which that pulse comes to get its second's beginning: `qErr`, in whole
-    /// nanoseconds. `None` where the receiver says that it is not valid, or where it is too large to be one.
+    /// What to add to the time of that pulse to get the beginning of its second: `qErr`, in whole nanoseconds. `None` if
+    /// the receiver flags it as invalid, or if it is too large.
     ///
     /// The interface description leaves the sign open. Measured, with the reference's pulse starting and the receiver's
     /// stopping a counter, the interval *plus* `qErr` is the steady one (ZED-F9T, anderswallin.net, 2019-10,
@@ -101,46 +118,42 @@ pub struct TimTp {
     pub correction: Option<Span>,
 }
 
-/// Which time a pulse is announced in.
+/// Time scale in which a pulse is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeBase {
     /// UTC.
     Utc,
-    /// That of GPS, or of Galileo, which counts the same seconds of the week.
+    /// GPS, or Galileo, which counts the same seconds of the week.
     Gps,
     /// Another one, or UTC while the receiver does not know it.
     Other,
 }
 
-/// What bytes begin; those of a whole frame may be followed by others.
+/// What bytes begin. Others may follow those of a whole frame.
 pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
     let have = bytes.len();
-    let header = [(); 6].map(|()| bytes.next());
-    match header {
-        [Some(0xB5), None, ..] => Begun::Open,
-        [Some(0xB5), Some(0x62), class, id, low, high] => {
-            let (Some(class), Some(id), Some(low), Some(high)) = (class, id, low, high) else { return Begun::Open };
-            let length = usize::from(u16::from_le_bytes([low, high]));
-            if length > PAYLOAD_MAX {
-                Begun::Nothing
-            } else if have < length + OVERHEAD {
-                Begun::Open
-            } else {
-                let covered = [class, id, low, high].into_iter().chain(bytes.by_ref().take(length));
-                let sums = covered.fold((0_u8, 0_u8), |(a, b), byte| {
-                    let a = a.wrapping_add(byte);
-                    (a, b.wrapping_add(a))
-                });
-                let is_right = (bytes.next(), bytes.next()) == (Some(sums.0), Some(sums.1));
-                if is_right { Begun::Frame(length + OVERHEAD) } else { Begun::Nothing }
-            }
-        }
-        _ => Begun::Nothing,
+    let [Some(0xB5), None | Some(0x62), class, id, low, high] = [(); 6].map(|()| bytes.next()) else {
+        return Begun::Nothing;
+    };
+    let (Some(class), Some(id), Some(low), Some(high)) = (class, id, low, high) else { return Begun::Open };
+    let length = usize::from(u16::from_le_bytes([low, high]));
+    if length > PAYLOAD_MAX {
+        return Begun::Nothing;
     }
+    if have < length + OVERHEAD {
+        return Begun::Open;
+    }
+    let covered = [class, id, low, high].into_iter().chain(bytes.by_ref().take(length));
+    let (a, b) = covered.fold((0_u8, 0_u8), |(a, b), byte| {
+        let a = a.wrapping_add(byte);
+        (a, b.wrapping_add(a))
+    });
+    let is_right = (bytes.next(), bytes.next()) == (Some(a), Some(b));
+    if is_right { Begun::Frame(length + OVERHEAD) } else { Begun::Nothing }
 }
 
 impl Message {
-    /// What a whole frame says whose checksum is right.
+    /// Decodes a whole frame with a right checksum.
     pub fn read(frame: &[u8]) -> Self {
         let payload = frame.get(6..frame.len().saturating_sub(2)).unwrap_or_default();
         let message = match (frame.get(2), frame.get(3), payload.len()) {
@@ -155,7 +168,7 @@ impl Message {
 }
 
 impl Frame {
-    /// It as a sentence, with its time if it names one. What it says of UTC is not in it.
+    /// The frame as a sentence, with its time if it names one, but without what it says about UTC.
     pub fn sentence(&self) -> Sentence {
         let Self { message, first_byte, read_at, read } = *self;
         let (kind, time, date, validity) = match message {
@@ -164,6 +177,53 @@ impl Frame {
             Message::TimeLs(_) | Message::TimTp(_) | Message::Other => (Kind::Other, None, None, Validity::Unsaid),
         };
         Sentence { kind, time, date, validity, first_byte, read_at, read }
+    }
+}
+
+impl TimeUtc {
+    /// NAV-TIMEUTC: validTOW, validWKN, validUTC.
+    fn read(payload: &[u8]) -> Option<Self> {
+        let (time, accuracy, flags) = Self::fields(payload, 4, 8, 12)?;
+        let is_valid = flags & 0b011 == 0b011 && accuracy <= ACCURATE && time.exists();
+        Some(Self { validity: Validity::valid_if(is_valid), ..time })
+    }
+
+    /// NAV-PVT: validDate, validTime, fullyResolved, gnssFixOK. Dead reckoning alone is not a fix, as mode E of a
+    /// sentence is not. While whole seconds are ambiguous, the accuracy is one of seconds and says nothing of the fix.
+    fn read_pvt(payload: &[u8]) -> Option<Self> {
+        let (time, accuracy, valid) = Self::fields(payload, 12, 16, 4)?;
+        let [fix, flags] = number(payload, 20)?;
+        let has_fix = valid & 0b011 == 0b011 && flags & 1 != 0 && matches!(fix, 2..=5) && time.exists();
+        let validity = if has_fix && !time.knows_utc {
+            Validity::Unsaid
+        } else {
+            Validity::valid_if(has_fix && accuracy <= ACCURATE)
+        };
+        Some(Self { validity, ..time })
+    }
+
+    /// The fields at these offsets: the time, its accuracy and the byte of flags. Hour, minute and second are rounded to
+    /// the nearest hundredth of a second, and the nanoseconds are what the rounding left: with -213 the fields already
+    /// name the second that begins 213 ns later.
+    fn fields(payload: &[u8], accuracy: usize, nanos: usize, year: usize) -> Option<(Self, Span, u8)> {
+        let accuracy = Span::from_nanos(u32::from_le_bytes(number(payload, accuracy)?).into());
+        let nanos = Span::from_nanos(i32::from_le_bytes(number(payload, nanos)?).into());
+        let [month, day, hour, minute, second, flags] = number(payload, year + 2)?;
+        let date = Date::new(u16::from_le_bytes(number(payload, year)?).into(), month, day);
+        let exists = matches!((hour, minute, second), (0..=23, 0..=59, 0..=59) | (23, 59, 60));
+        let second_of_day = exists.then(|| u32::from(hour) * 3_600 + u32::from(minute) * 60 + u32::from(second));
+        let time = second_of_day.map(|second_of_day| match second {
+            _ if nanos.abs() > ON_THE_SECOND => TimeOfDay::Fraction,
+            60 => TimeOfDay::LeapSecond,
+            _ => TimeOfDay::Whole(second_of_day),
+        });
+        let since_midnight = second_of_day.map(|second| Span::from_secs(second.into()) + nanos);
+        let knows_utc = flags & 0b100 != 0;
+        Some((Self { time, since_midnight, date, validity: Validity::Unsaid, knows_utc }, accuracy, flags))
+    }
+
+    fn exists(&self) -> bool {
+        self.date.is_some() && self.time.is_some()
     }
 }
 
@@ -212,18 +272,18 @@ impl TimTp {
         };
         let at = Span::from_millis(millis) + Span::from_nanos((part * 1_000_000) >> 32);
         let (second, off) = at.nearest(Span::SECOND);
-        // On to the nearest nanosecond, a half away from zero.
+        // Rounded to the nearest nanosecond, halves away from zero.
         let correction = Span::from_nanos((picos + 500 * picos.signum()) / 1_000);
         let (is_invalid, is_unlocked) = (flags & 0b01_0000 != 0, flags & 0b10_0000 != 0);
         Some(Self {
             base,
             second_of_week: (off.abs() <= PULSE_ON_THE_SECOND).then_some(second % WEEK),
-            correction: (!is_invalid && !is_unlocked && correction.abs() <= QUANTISATION_MAX).then_some(correction),
+            correction: (!is_invalid && !is_unlocked && correction.abs() <= QUANTIZATION_MAX).then_some(correction),
         })
     }
 }
 
-/// The `N` bytes from there on.
+/// `N` bytes from `at` on.
 fn number<const N: usize>(payload: &[u8], at: usize) -> Option<[u8; N]> {
     payload.get(at..)?.first_chunk().copied()
 }

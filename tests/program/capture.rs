@@ -11,7 +11,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
 use gnss2shm::core::event::{Bytes, Event};
-use gnss2shm::core::nmea::{Framer, LineCounts, Refusal, Sentence};
+use gnss2shm::core::nmea::{Found, Framer, LineCounts, Refusal, Sentence};
 use gnss2shm::core::time::{Instant, Span};
 use gnss2shm::simulator::random::Random;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
@@ -51,7 +51,7 @@ impl Capture {
         let data = self.bytes.clone().into();
         let bytes = Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(1), data };
         let (mut framer, mut contents) = (Framer::default(), Vec::new());
-        framer.push_lines(&bytes, |line| contents.push(content(line.read)));
+        contents.extend(lines(&mut framer, &bytes).into_iter().map(content));
         (contents, framer.counts())
     }
 
@@ -64,6 +64,17 @@ impl Capture {
         cuts.push(self.bytes.len());
         cuts.windows(2).map(|pair| &self.bytes[pair[0]..pair[1]]).collect()
     }
+}
+
+/// The lines that these bytes complete.
+fn lines(framer: &mut Framer, bytes: &Bytes) -> Vec<Result<Sentence, Refusal>> {
+    let mut lines = Vec::new();
+    framer.push_all(bytes, |found| {
+        if let Found::Line(line) = found {
+            lines.push(line.read);
+        }
+    });
+    lines
 }
 
 fn content(read: Result<Sentence, Refusal>) -> Content {
@@ -88,7 +99,7 @@ fn through_a_pty(
         let work = async {
             while framer.counts().bytes < total {
                 match events.recv().await.unwrap() {
-                    Event::Bytes(bytes) => framer.push_lines(&bytes, |line| contents.push(content(line.read))),
+                    Event::Bytes(bytes) => contents.extend(lines(&mut framer, &bytes).into_iter().map(content)),
                     // The port is open: nothing that is sent now is lost.
                     Event::Source { .. } => {
                         let ((port, send), bytes) = (to_send.take().unwrap(), capture.bytes.clone());
@@ -138,9 +149,7 @@ fn sirf_at_the_pace_of_its_line() {
 fn begins_with_a_sentence(burst: &[u8]) -> bool {
     let line = burst.split_inclusive(|&byte| byte == b'\n').next().unwrap();
     let bytes = Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(1), data: line.into() };
-    let mut good = false;
-    Framer::default().push_lines(&bytes, |line| good |= line.read.is_ok());
-    good
+    lines(&mut Framer::default(), &bytes).iter().any(Result::is_ok)
 }
 
 /// In their own time, which no machine makes later: a burst a second, read in what a UART's FIFO passes on.
@@ -155,11 +164,9 @@ fn every_second_has_a_burst_of_its_own() {
             for piece in burst.chunks(8) {
                 read_at = read_at + Span::from_nanos(byte_ns * piece.len() as i64);
                 let byte_time = Span::from_nanos(byte_ns);
-                let mut lines = Vec::new();
-                let bytes = Bytes { read_at, byte_time, data: piece.into() };
-                framer.push_lines(&bytes, |line| lines.extend(line.read));
+                let lines = lines(&mut framer, &Bytes { read_at, byte_time, data: piece.into() });
                 let started = framer.burst().began;
-                begun += lines.iter().filter(|sentence| sentence.read_at == started).count();
+                begun += lines.into_iter().flatten().filter(|sentence| sentence.read_at == started).count();
             }
         }
         // A burst that begins within a sentence, or with a refused one, has none at its start.

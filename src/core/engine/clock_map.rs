@@ -1,12 +1,12 @@
-//! From the PHC's time to the two clocks of the system, by cross timestamps.
+//! Converts PHC time to the two system clocks, by cross timestamps.
 //!
 //! A moment on the PHC is interpolated between the cross timestamps right before and right after it. No model of any
-//! clock is kept: what the clocks did in between bounds the error. The *bend* of a bracket is what its ends differ from
+//! clock is kept: what the clocks did in between bounds the error. The *bend* of a bracket is by how much it differs from
 //! a neighboring bracket's rate. One change of rate, or one step, inside a bracket cannot move an interpolated moment by
 //! more than the smaller of the bends against the rates before and after it.
 //!
-//! Where a kernel PPS device timestamps the edges, the system clock is the PHC and both readings of a cross timestamp are
-//! the same; a straight line through two of them gives back the moment that went in.
+//! If a kernel PPS device timestamps the edges, the system clock is the PHC and both readings of a cross timestamp are
+//! the same; a straight line through two of them returns the moment that went in.
 
 use std::collections::VecDeque;
 
@@ -18,30 +18,30 @@ const KEPT: usize = 24;
 /// No PHC runs faster or slower than this: a servo leaves an igb at 6.25 % at most (`max_adj` in `igb_ptp.c`), and of a
 /// kernel PPS device it is the system clock, slewed by 10 % at most.
 const RATE_PPM: i64 = 120_000;
-/// Beyond its rate, what a bracket may be off before its PHC was stepped.
+/// By how much, beyond its rate, a bracket may be off unless its PHC was stepped.
 const STEP: Span = Span::from_micros(20);
-/// An edge whose time is known less well than this is no evidence of a phase.
+/// An edge whose time is less certain than this is no evidence of a phase.
 const COARSE: Span = Span::from_millis(1);
-/// Cross timestamps on either side over which rates are taken, over how long a time at best, and at least.
+/// Cross timestamps on either side from which rates are taken, and the time that they should and must span.
 const NEIGHBORS: usize = 5;
 const BASELINE: Span = Span::from_millis(50);
 const LEAST: Span = Span::from_millis(4);
-/// Brackets on either side in which a change may hide one in this, and those of about two seconds: what was done to a
-/// clock within them may be done again right beside the edge.
+/// Brackets on either side in which a change may hide one in this, and those of about two seconds: what happened to a clock
+/// within them may happen again right beside the edge.
 const ALONE: usize = 2;
 const RECENT: usize = 8;
 /// Two rates of a clock that runs on differ by no more than this, against a PHC that may be slow by [`RATE_PPM`]: the
 /// kernel slews the system clock by 10 % to either side at most (adjtime.2).
 const SLEW_PPM: i64 = 230_000;
-/// By how much a servo may have changed the rate of a PHC since it was read: mostly.
+/// By how much a servo usually changes the rate of a PHC between readings.
 const SERVO_PPM: i64 = 100;
-/// A moment whose system time is less certain than this makes no sample; where a PHC is slow to read by nature, less
-/// certain than [`WINDOWS`] times the narrowest window in memory.
+/// A moment whose system time is less certain than this makes no sample; for a PHC that is slow to read, the limit is
+/// [`WINDOWS`] times the narrowest window in memory.
 const ERROR_LIMIT: Span = Span::from_micros(10);
 const WINDOWS: i64 = 4;
 /// A raw clock that stood still for longer than this was suspended with the machine.
 const SUSPENDED: Span = Span::from_millis(100);
-/// Nothing changes a clock's rate twice within this: servos work 16 times a second at most, chronyd less often.
+/// Nothing changes a clock's rate twice within this: servos run 16 times a second at most, chronyd less often.
 const BRIEF: Span = Span::from_millis(30);
 
 /// Converts PHC time to raw and system time.
@@ -57,33 +57,33 @@ pub struct Dated {
     pub raw: Instant<Raw>,
     /// Bound of the error of `raw`.
     pub raw_error: Span,
-    /// On `CLOCK_REALTIME`; or why that is not known well enough for a sample.
+    /// On `CLOCK_REALTIME`; or why that is too uncertain for a sample.
     pub sys: Result<Instant<Sys>, Reason>,
     /// Bound of the error of `sys`.
     pub error: Span,
-    /// How far the pulse may be off besides, for a sample. How late an interrupt comes is part of a PPS device's error.
+    /// How far the pulse itself may be off in a sample. The latency of an interrupt is part of a PPS device's error.
     pub room: Span,
 }
 
-/// Result of dating a moment.
+/// Result of converting a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dating {
-    /// It lies between two cross timestamps.
+    /// It is between two cross timestamps.
     Dated(Dated),
-    /// It lies after the last cross timestamp: ask again after the next.
+    /// It is after the last cross timestamp: ask again after the next.
     TooNew,
-    /// It lies before all in memory.
+    /// It is before all in memory.
     TooOld,
     /// The PHC was stepped there, or no neighboring bracket gives a rate yet.
     Uneven,
 }
 
-/// Whether `CLOCK_MONOTONIC_RAW` ran on since the cross timestamp before.
+/// Whether `CLOCK_MONOTONIC_RAW` ran on since the previous cross timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
     /// It did.
     Running,
-    /// It stood still: PHC and system clock both went on without it.
+    /// It stood still: PHC and system clock both ran on without it.
     Suspended,
     /// The system clock alone jumped ahead, and the PHC may have stood still, too, or have been reset; or the PHC alone
     /// jumped, and a virtual machine may have stood still with both clocks.
@@ -112,19 +112,14 @@ impl ClockMap {
         }
     }
 
-    /// Forgets everything, as when the PHC was opened again.
-    pub fn reset(&mut self) {
-        self.kept.clear();
-    }
-
-    /// Dates a moment of the PHC that was read from the driver's queue at `read_at`.
+    /// Converts a moment of the PHC that was read from the driver's queue at `read_at`.
     pub fn date(&self, phc: Instant<Phc>, read_at: Instant<Raw>) -> Dating {
         if self.kept.back().is_none_or(|last| phc > last.phc) {
             return Dating::TooNew;
         }
         let brackets = self.kept.iter().zip(self.kept.iter().skip(1)).enumerate();
         for (number, (before, after)) in brackets.rev() {
-            // What was read before this bracket began does not lie in it.
+            // An edge read before this bracket began is not in it.
             if read_at <= before.raw {
                 continue;
             }
@@ -149,8 +144,8 @@ impl ClockMap {
         else {
             return Dating::Uneven;
         };
-        // What a servo may have done since the nearest reading, and to the rates on either side; of a kernel PPS device
-        // the clock is its own reading.
+        // What a servo may have done since the nearest reading, and to the rates on either side. The clock of a kernel PPS
+        // device is its own reading.
         let is_own = before.phc.nanos() == before.sys.nanos();
         let steered = nearest.ppm(SERVO_PPM) + raw_bend.at(nearest, whole);
         let raw_error = half + steered;
@@ -203,7 +198,7 @@ impl ClockMap {
     }
 }
 
-/// What a bracket differs from the rates around it.
+/// By how much a bracket differs from the rates around it.
 #[derive(Clone, Copy, Debug)]
 struct Bend {
     /// By the smaller of those before and after it, a span or a bracket.
@@ -214,7 +209,7 @@ struct Bend {
 }
 
 impl Bend {
-    /// What a moment may be off that is so far from the nearest reading, of a bracket so long.
+    /// How far a moment may be off at this distance from the nearest reading, in a bracket of this length.
     fn at(self, nearest: Span, whole: Span) -> Span {
         // Two changes may hide a part of each other.
         (self.step + self.rate.scaled(nearest, whole)).times(3).per(2)

@@ -1,28 +1,28 @@
-//! What the engine is told: what the operator may know better than the wire, and which dates this release believes.
+//! The engine's settings: what the operator may know better than the wire, and the dates that this release accepts.
 
 use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::time::{Date, Span};
 
-/// No day before this release is true: a receiver that names one has lost its week number or has no fix yet.
+/// No day before this release is right: a receiver that names one has lost its week number or has no fix yet.
 /// Moved forward with every release.
 pub const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
     Some(date) => date,
     None => Date::from_days(0),
 };
-/// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): a date is known up to that.
+/// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): a date is ambiguous by that.
 pub(super) const ROLLOVER_WEEKS: i64 = 1_024;
-/// No day from here on is believed.
+/// No day from here on is accepted.
 pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
 
-/// Everything that decides, besides the events, what the engine says.
+/// Everything besides the events that the verdicts depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Pulse width; without it, the shorter part of the second is the pulse.
+    /// Pulse width; if not set, the shorter part of the second is the pulse.
     pub width: Option<Span>,
-    /// Which edges the NIC timestamps, as the operator knows it; without it, what the driver's grant says.
+    /// Which edges the NIC timestamps; if not set, those that the driver granted.
     pub edges: Option<Edges>,
-    /// Sentence delay, pulse to first byte; without it, a sentence names the last pulse before it.
+    /// Sentence delay, pulse to first byte; if not set, a sentence names the last pulse before it.
     pub delay: Option<Span>,
     /// How much later than the true second the on-time edge reaches the NIC, as by cable and antenna. A sample's system
     /// time is the edge's less this; the sentence delay is counted from the edge as it arrives.
@@ -31,17 +31,17 @@ pub struct Config {
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
-    /// Whether pulses are corrected by the quantization error that a u-blox receiver announces for them.
+    /// Whether to correct pulses by the quantization error that a u-blox receiver announces.
     pub sawtooth: bool,
-    /// What is done with dates before [`Self::date_floor`].
+    /// What to do with dates before [`Self::date_floor`].
     pub rollover: Rollover,
-    /// What is done when the system clock disagrees with the first label.
+    /// What to do if the system clock disagrees with the first label.
     pub witness: WitnessMode,
-    /// What is done about the conventions that no wire can contradict.
+    /// What to do about the conventions that no wire can contradict.
     pub conventions: Conventions,
-    /// The first UTC day that is believed.
+    /// The first UTC day that is accepted.
     pub date_floor: Date,
-    /// The first UTC day that is not believed any more.
+    /// The first UTC day that is not.
     pub date_ceiling: Date,
 }
 

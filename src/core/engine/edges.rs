@@ -1,8 +1,9 @@
 //! Which edge is on time. Edges of the last seconds are folded by the second; what repeats is a *track*, and the gaps
-//! between tracks say what the pulse looks like. The convention or a setting says where it starts.
+//! between tracks show the shape of the pulse. The convention or a setting tells where it starts.
 //!
 //! Nothing is remembered beyond the window: every answer is a function of the edges in it. Every edge that arrived
-//! counts, however well it could be dated. Parity means nothing: an edge belongs to a track because it meets its phase.
+//! counts, however precise its converted timestamp. Parity means nothing: an edge belongs to a track because it meets its
+//! phase.
 
 use std::collections::VecDeque;
 
@@ -15,32 +16,32 @@ mod tracks;
 
 /// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
 const CLUSTER: Span = Span::from_micros(50);
-/// ... and nearer than such a one was lately, by this much more: a pulse just as wide does not fall on either side by turns.
+/// ... and nearer than such a pair was lately, plus this much: a pulse just as wide is not split now and then.
 const CLUSTER_AGAIN: Span = Span::from_micros(10);
 const CLUSTER_MOST: Span = Span::from_micros(70);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
-/// Three seconds in a row without an edge: a track is no longer seen, a pulse is absent.
+/// After three seconds in a row without an edge a track is no longer seen, a pulse absent.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
 /// How long the other edge of a pair is waited for before it counts as lost.
 const LOST_AFTER: Span = Span::from_secs(5);
-/// From here on to a second less it the two gaps are too alike for the convention.
+/// From here up to a second minus this the two gaps are too similar for the convention.
 const AMBIGUOUS_FROM: Span = Span::from_millis(450);
-/// Where both gaps miss the configured width by the same, but for this, it does not tell them apart.
+/// If both gaps miss the configured width by about the same, it does not tell them apart.
 const AS_NEAR: Span = Span::from_millis(1);
-/// By so much the one of two edges has to be nearer than the other to where sentences put the pulse.
+/// How much nearer one of two edges has to be than the other to where sentences put the pulse.
 const CLEARLY_NEARER: Span = Span::from_millis(100);
-/// Tracks nearer to each other than this are one edge that wanders.
+/// Tracks nearer to each other than this are one wandering edge.
 const ONE_PLACE: Span = Span::from_millis(1);
-/// Where more than one in so many edges is a stray one, they are noise.
+/// If more than one in this many edges is a stray one, they are noise.
 const STRAYS: usize = 3;
-/// Hits of a track that are enough, however many stray edges there are.
+/// This many hits of a track are enough, however many stray edges there are.
 const ENOUGH: usize = 6;
-/// Edges for this long, and no track: noise.
+/// Edges for this long without a track are noise.
 const NOISE_AFTER: Span = Span::from_secs(8);
 
-/// Edges that came in one place.
+/// Edges in one place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster {
     pub(super) first: Dated,
@@ -52,19 +53,18 @@ pub(super) struct Cluster {
 #[derive(Clone, Debug, Default)]
 pub struct Edges {
     width: Option<Span>,
-    /// What the driver grants.
+    /// Which edges the driver timestamps.
     pub(super) grant: Grant,
     clusters: VecDeque<Cluster>,
-    last: Option<Instant<Raw>>,
     /// Since when edges come without a longer pause.
     since: Instant<Raw>,
     pulse: Pulse,
 }
 
-/// The on-time edge, as found.
+/// The on-time edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnTime {
-    /// The measured width of the pulse; `None` where only one edge is seen.
+    /// The measured width of the pulse; `None` if only one edge is seen.
     pub width: Option<Span>,
     /// When it came last.
     pub(super) last: Instant<Raw>,
@@ -74,13 +74,13 @@ pub struct OnTime {
     pub(super) period: Span,
 }
 
-/// How far the pulse is understood.
+/// What is known of the pulse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pulse {
     /// No edge for some seconds.
     #[default]
     Absent,
-    /// Edges come; the on-time one is not settled.
+    /// Edges come; which one is on time is not settled.
     Measuring,
     /// The on-time edge is known.
     Settled(OnTime),
@@ -88,29 +88,14 @@ pub enum Pulse {
     Refused(Reason, Option<Contradiction>),
 }
 
-/// What an edge is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The on-time edge.
-    OnTime(Dated),
-    /// An edge of a pulse whose on-time edge is not settled.
-    Unsettled,
-    /// The other edge; or one in the on-time place with fewer edges than usual so far, or more: a short pulse is torn.
-    OffTime,
-    /// On no track.
-    Stray,
-    /// Not later than the edge before it: delivered again.
-    Stale,
-}
-
-/// What tells apart two edges that are about half a second apart.
+/// What distinguishes two edges that are about half a second apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hint {
-    /// How far the system clock may be off, where it is an independent check.
+    /// How far the system clock may be off, if it is an independent check.
     pub(super) system: Option<Span>,
     /// Where the configured delay puts the pulse that the last sentences name.
     pub(super) sentences: Option<Instant<Raw>>,
-    /// When the on-time edge came last, where sentences have confirmed its second.
+    /// When the on-time edge came last, if sentences have confirmed its second.
     pub(super) confirmed: Option<Instant<Raw>>,
 }
 
@@ -125,15 +110,17 @@ impl Edges {
         *self = Self { grant: self.grant, ..Self::new(self.width) };
     }
 
-    /// Takes an edge. They come in the order of their timestamps.
-    pub fn add(&mut self, edge: Dated, hint: Hint) -> Found {
-        if self.last.is_some_and(|last| edge.raw <= last) {
-            return Found::Stale;
+    /// Takes an edge; edges come in the order of their timestamps. Returns the first edge of the on-time cluster, if that
+    /// is it. `Ok(None)` is the other edge; or one in the on-time place with fewer edges than usual so far, or more: a
+    /// short pulse is torn. [`Reason::NotYet`] is an edge of a pulse whose on-time edge is not known.
+    pub fn add(&mut self, edge: Dated, hint: Hint) -> Result<Option<Dated>, Reason> {
+        let last = self.last();
+        if last.is_some_and(|last| edge.raw <= last) {
+            return Err(Reason::StaleEdge); // delivered again
         }
-        if self.last.is_none_or(|last| edge.raw - last > SEEN_WITHIN) {
+        if last.is_none_or(|last| edge.raw - last > SEEN_WITHIN) {
             self.since = edge.raw;
         }
-        self.last = Some(edge.raw);
         let lately = self.clusters.iter().rev().skip(1).take(4).filter(|cluster| cluster.edges > 1);
         let reach = lately.map(|cluster| cluster.width + CLUSTER_AGAIN).fold(CLUSTER, Span::max).min(CLUSTER_MOST);
         match self.clusters.back_mut() {
@@ -152,23 +139,28 @@ impl Edges {
         self.judge(edge.raw, hint)
     }
 
-    /// How far the pulse is understood at `now`.
+    /// What is known of the pulse at `now`.
     pub fn view(&self, now: Instant<Raw>) -> Pulse {
-        match (self.pulse, self.last) {
+        match (self.pulse, self.last()) {
             (_, None) => Pulse::Absent,
             (_, Some(last)) if now - last > SEEN_WITHIN => Pulse::Absent,
-            // A pair's other edge may lag behind by most of a second: a pulse that stops is absent, not measured again.
+            // A pair's other edge may lag by most of a second: a pulse that stops is absent, not measured again.
             (Pulse::Settled(on_time), _) if now - on_time.last > SEEN_WITHIN + Span::SECOND => Pulse::Measuring,
             (pulse, Some(_)) => pulse,
         }
     }
 
-    fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Found {
+    /// When the last edge came.
+    fn last(&self) -> Option<Instant<Raw>> {
+        self.clusters.back().map(|cluster| cluster.first.raw + cluster.width)
+    }
+
+    fn judge(&mut self, now: Instant<Raw>, hint: Hint) -> Result<Option<Dated>, Reason> {
         let tracks = tracks::fold(&self.clusters);
         let (seen, rivals): (Vec<&Track>, Vec<&Track>) =
             tracks.iter().partition(|track| track.is_found() && now - track.last() <= SEEN_WITHIN);
         self.pulse = match self.choose(now, &seen, hint) {
-            // One of these may be the pulse's edge, lost now and then, and one of those none of it.
+            // A rival may be the pulse's edge, lost now and then, and a track that is seen none of it.
             Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|track| track.has_rival(rival))) => {
                 self.unsettled(now, LOST_AFTER, Reason::NotOneHertz)
             }
@@ -177,22 +169,18 @@ impl Edges {
             }
             pulse => pulse,
         };
-        let newest = |track: &&Track| self.clusters.back().is_some_and(|cluster| cluster.first.raw == track.last());
-        let Some(track) = tracks.iter().find(newest) else { return Found::Stray };
-        let Pulse::Settled(on_time) = self.pulse else { return Found::Unsettled };
-        match self.clusters.back() {
-            Some(newest) if track.last() == on_time.last && newest.edges == track.usual() => {
-                Found::OnTime(newest.first)
-            }
-            _ => Found::OffTime,
-        }
+        let Some(newest) = self.clusters.back() else { return Ok(None) };
+        let track = tracks.iter().find(|track| track.last() == newest.first.raw).ok_or(Reason::Stray)?;
+        let Pulse::Settled(on_time) = self.pulse else { return Err(Reason::NotYet) };
+        let is_on_time = track.last() == on_time.last && newest.edges == track.usual();
+        Ok(is_on_time.then_some(newest.first))
     }
 
     fn choose(&self, now: Instant<Raw>, seen: &[&Track], hint: Hint) -> Pulse {
         match *seen {
             [] => self.unsettled(now, NOISE_AFTER, Reason::Noise),
             [lone] => self.choose_lone(now, lone),
-            // Of a NIC that timestamps one edge, a second one is another pulse's.
+            // On a NIC that timestamps one edge, a second one is another pulse's.
             [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
             [a, b] if a.is_blurred(b) => Pulse::Measuring,
             [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
@@ -201,8 +189,8 @@ impl Edges {
         }
     }
 
-    /// Whether so many edges since then are on no track that one more could be on a track by chance, or that they could
-    /// be what is left of one.
+    /// Whether so many edges since then are on no track that another could be on one by chance, or that they could be the
+    /// remains of one.
     fn is_noisy(&self, tracks: &[Track], seen: &[&Track], since: Instant<Raw>) -> bool {
         let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
         let found: usize = tracks.iter().filter(|track| track.is_found()).map(|track| track.hits_since(since)).sum();
@@ -210,7 +198,7 @@ impl Edges {
         found * STRAYS < all * (STRAYS - 1) || fewest < Some((HITS + all - found).min(ENOUGH))
     }
 
-    /// What is waited for at first, and is refused after a while.
+    /// Waits at first, and refuses after a while.
     fn unsettled(&self, now: Instant<Raw>, patience: Span, why: Reason) -> Pulse {
         if now - self.since > patience { Pulse::Refused(why, None) } else { Pulse::Measuring }
     }
@@ -229,7 +217,7 @@ impl Edges {
             _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
             (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),
             (1, Grant::Unknown) => Pulse::Refused(Reason::LoneEdge, None),
-            // Also of a NIC that timestamps one edge: two in one place are no short pulse there.
+            // Also on a NIC that timestamps one edge: there, two in one place are not a short pulse.
             _ => Pulse::Refused(Reason::Ringing, None),
         }
     }
@@ -253,7 +241,7 @@ impl Edges {
             Some(false) => (b, from_b),
             None => return Pulse::Refused(Reason::AmbiguousWidth, Some(self.gaps(a, from_a))),
         };
-        // Where one of them is two edges, it may be a short pulse, and the other none of it.
+        // One that is two edges may be a short pulse, and the other none of it.
         match (a.usual(), b.usual()) {
             (1, 1) => Pulse::Settled(on_time.on_time(Some(width))),
             _ => Pulse::Refused(Reason::Ringing, None),
@@ -266,7 +254,7 @@ impl Edges {
 }
 
 impl Hint {
-    /// Whether the first of two edges is on time, where one of them fits and the other does not.
+    /// Whether the first of two edges is on time, if one of them fits and the other does not.
     fn choose(self, a: &Track, b: &Track) -> Option<bool> {
         let by_system = self.system.and_then(|max_error| {
             let agrees = |track: &Track| track.sys_phase().is_some_and(|phase| phase.abs() <= max_error);
@@ -281,7 +269,7 @@ impl Hint {
     }
 }
 
-/// How near a measured width must be to the configured one: to 5 ms and a twentieth of it.
+/// How near a measured width must be to the configured one: 5 ms and a twentieth of it.
 fn closeness(width: Span) -> Span {
     Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
 }
@@ -293,6 +281,3 @@ fn why_too_many(seen: &[&Track]) -> Reason {
     let places = seen.iter().enumerate().filter(is_first).count();
     if places > 2 { Reason::NotOneHertz } else { Reason::UnevenPulse }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,56 +1,56 @@
 //! Sentences to epochs: an epoch is what one burst says. RMC decides which second that is; what other sentences of the
-//! burst say of another second does not count. Where no RMC comes, a burst that names two seconds names none.
+//! burst say about another second does not count. Without RMC, a burst that names two seconds names none.
 //!
-//! When a second was named is an interval: not later than the read that brought the sentence's first byte, and not
-//! earlier than the pace allows that was measured in this burst. The rate that a port is set to is no measure: native
-//! USB hands over a burst at once, whatever rate is set.
+//! The time of an epoch is an interval: not later than the read that brought the sentence's first byte, and not earlier
+//! than the pace measured in this burst allows. The port's rate is no measure: native USB hands over a burst at once,
+//! whatever rate is set.
 
 use crate::core::nmea::{Burst, Kind, SLOWEST, Sentence, TimeOfDay, Validity};
 use crate::core::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// Sentences of one second lie within this.
 const TOGETHER: Span = Span::from_millis(1_500);
-/// Bursts that name the same second are one, with pauses in it; all of it is no longer than this. What follows a second
-/// after it names that second again: a leap second, or a correction.
+/// Bursts that name the same second are one, with pauses in it, no longer than this in all. The same second named later
+/// is named again: a leap second, or a correction.
 const PAUSES: Span = Span::from_millis(850);
-/// A burst that names no second is the beginning of the one that follows it so soon. An adapter that holds bytes back cuts
-/// a burst in two by 255 ms at most; what a pause of the receiver's cuts off cannot be told from that.
+/// A burst that names no second is the beginning of the next one if that follows this soon. An adapter that holds bytes
+/// back cuts a burst in two by 255 ms at most; a pause of the receiver's looks the same.
 const CUT: Span = Span::from_millis(300);
-/// What names another second so long after one is of the next burst, and no sentence that is ahead.
+/// Another second named this long after one belongs to the next burst, and not to a sentence that runs ahead.
 const LATER: Span = Span::from_millis(400);
-/// Where RMC was heard so lately, nothing else names a second.
+/// For this long after RMC nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
-/// What is there with the first byte is read with it, or so much later at once.
+/// Bytes that are there with the first one are read with it, or this much later at once.
 const GATHERED: Span = Span::from_millis(16);
 /// A line that carried bytes without a pause for this long is saturated.
 const SATURATED: Span = Span::from_millis(2_500);
-/// Seconds that a burst may name before the rest is left out.
+/// Seconds that a burst may name before the rest is ignored.
 const NAMED_MAX: usize = 8;
 
-/// A burst has named a second.
+/// A second, as named by a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// The second.
     pub utc: UtcSecond,
-    /// The interval within which the burst, or the part of it that is about this second, began.
+    /// The interval within which the burst, or the part of it about this second, began.
     pub began: [Instant<Raw>; 2],
-    /// When the read returned that brought the first byte of the sentence that names the second.
+    /// When the read that brought the first byte of the sentence that names the second returned.
     pub named: Instant<Raw>,
-    /// When it began if the bytes came at the pace that the port is set to: another reading of the same burst, and
-    /// reason to ask for more of them where it makes a difference.
+    /// When the burst began if its bytes came at the port's rate: another interpretation, and reason to ask for more of
+    /// them if it makes a difference.
     pub by_set_rate: Instant<Raw>,
-    /// More is sent in a second than the line can carry: by how many seconds it is late, nobody knows.
+    /// More is sent in a second than the line can carry: how many seconds it is late is unknown.
     pub is_saturated: bool,
 }
 
 /// What a burst says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Which second it is, validly.
+pub enum Saying {
+    /// A valid second.
     Epoch(Epoch),
-    /// It names second 60, which is no pulse's label.
+    /// Second 60, which is no pulse's label.
     LeapSecond(Instant<Raw>),
-    /// It names a second and says that it is not valid.
+    /// It names a second and says that it is not valid, or just that there is no fix.
     NotValid,
     /// It names a fraction of a second.
     Fraction,
@@ -66,12 +66,12 @@ pub struct Epochs {
     trust_zda: bool,
     named: Vec<Named>,
     burst: Burst,
-    /// What came first since a second was named last: when its read returned, and how many bytes that read brought.
-    lead: Option<(Instant<Raw>, usize)>,
+    /// The first read since a second was named last.
+    lead: Option<Read>,
     rmc_at: Option<Instant<Raw>>,
-    /// The first of the bursts before that are this one's beginning; and the same where some of them are damaged.
-    head: Option<(Instant<Raw>, usize)>,
-    lost: Option<(Instant<Raw>, usize)>,
+    /// The first of the earlier bursts that are this one's beginning; and the same if some of them are damaged.
+    head: Option<Read>,
+    lost: Option<Read>,
     /// The time of what names no second by itself (PUBX,04), since a second was named.
     clock: Option<TimeOfDay>,
     /// Whether this burst names a second, and whether a line of it was damaged.
@@ -81,36 +81,50 @@ pub struct Epochs {
     last: Option<Named>,
 }
 
-/// What a burst says of one second.
+/// A read: when it returned, and how many bytes it brought.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    at: Instant<Raw>,
+    bytes: usize,
+}
+
+impl Read {
+    /// When its first byte began, if a byte takes that long.
+    fn began(self, byte: Span) -> Instant<Raw> {
+        self.at - byte.times(self.bytes as i64)
+    }
+}
+
+/// What a burst says about one second.
 #[derive(Clone, Copy, Debug)]
 struct Named {
     time: TimeOfDay,
-    /// RMC, or a binary message that says as much, is among them.
+    /// RMC, or a binary message that says as much, is among its sentences.
     decides: bool,
     kinds: u32,
-    /// When the burst that named it first began, without what came before that.
+    /// When the burst that named it first began, without its head.
     since: Instant<Raw>,
     first: Instant<Raw>,
-    lead: (Instant<Raw>, usize),
+    lead: Read,
     date: Option<Date>,
     validity: Validity,
 }
 
 impl Epochs {
-    /// `trust_zda`: a ZDA without any other sentence is enough, though it says nothing of its validity.
+    /// `trust_zda`: a ZDA without any other sentence is enough, although it does not tell its validity.
     pub fn new(trust_zda: bool) -> Self {
         Self { trust_zda, ..Self::default() }
     }
 
-    /// Bytes of this burst came, whatever they are; `is_damaged` if they ended a line that was. Where a burst names no
-    /// second, it may be the beginning of the next one.
-    pub fn hear(&mut self, burst: Burst, is_damaged: bool, said: &mut Vec<Said>) {
+    /// Bytes of this burst arrived, whatever they are; `is_damaged` if they ended a damaged line. A burst that names no
+    /// second may be the beginning of the next one.
+    pub fn hear(&mut self, burst: Burst, is_damaged: bool, sayings: &mut Vec<Saying>) {
         if burst.began != self.burst.began {
-            self.flush(said);
+            self.flush(sayings);
             self.lead = None;
-            let before = (self.burst.began, self.burst.first_read);
+            let before = Read { at: self.burst.began, bytes: self.burst.first_read };
             let follows = |within| !self.names && burst.began - self.burst.last <= within;
-            // A damaged line may have named the second: it is waited for longer.
+            // A damaged line may have named the second: the rest is waited for longer.
             self.lost = follows(if self.is_damaged { PAUSES } else { CUT }).then(|| self.lost.unwrap_or(before));
             self.head = (follows(CUT) && !self.is_damaged).then(|| self.head.unwrap_or(before));
             self.clock = self.clock.filter(|_| !self.names);
@@ -120,72 +134,69 @@ impl Epochs {
         self.is_damaged |= is_damaged;
     }
 
-    /// Takes a sentence of the burst that was heard last.
-    pub fn add(&mut self, sentence: &Sentence, said: &mut Vec<Said>) {
-        let own = (sentence.read_at, sentence.read);
-        if self.named.first().is_some_and(|named| own.0 - named.first > TOGETHER) {
-            self.flush(said);
+    /// Takes a sentence of the last burst.
+    pub fn add(&mut self, sentence: &Sentence, sayings: &mut Vec<Saying>) {
+        let own = Read { at: sentence.read_at, bytes: sentence.read };
+        if self.named.first().is_some_and(|named| own.at - named.first > TOGETHER) {
+            self.flush(sayings);
         }
-        let time = match (sentence.time, sentence.kind) {
-            (Some(time), kind) if !matches!(kind, Kind::Clock(_)) => time,
-            (None, kind) if kind != Kind::Other && sentence.validity == Validity::Invalid => {
-                said.push(Said::NotValid);
-                return;
-            }
-            (time, _) => {
-                self.clock = time.or(self.clock);
+        let Some(time) = sentence.time.filter(|_| !matches!(sentence.kind, Kind::Clock(_))) else {
+            if sentence.kind != Kind::Other && sentence.validity == Validity::Invalid {
+                sayings.push(Saying::NotValid);
+            } else {
+                self.clock = sentence.time.or(self.clock);
                 self.lead.get_or_insert(own);
-                return;
             }
+            return;
         };
         let kind = 1 << sentence.kind.number();
-        let is_first = !self.names && own.0 - self.burst.began <= TOGETHER;
+        let is_first = !self.names && own.at - self.burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
         if self.clock.take().is_some_and(|clock| clock != time) {
             (self.head, self.lost) = (None, None);
         }
-        let began = self.head.unwrap_or((self.burst.began, self.burst.first_read));
-        let lead = if is_first && began.0 < lead.0 { began } else { lead };
+        let began = self.head.unwrap_or(Read { at: self.burst.began, bytes: self.burst.first_read });
+        let lead = if is_first && began.at < lead.at { began } else { lead };
         self.names = true;
-        // On a line that never falls silent the same sentence about another second begins the next epoch, as any does that
-        // comes long after.
-        if self.named.iter().any(|of| of.time != time && (of.kinds & kind != 0 || own.0 - of.first > LATER)) {
-            self.flush(said);
+        // On a line that never falls silent the same type of sentence about another second begins the next epoch, as does
+        // any that comes long after.
+        if self.named.iter().any(|of| of.time != time && (of.kinds & kind != 0 || own.at - of.first > LATER)) {
+            self.flush(sayings);
         }
         if let Some(named) = self.named.iter_mut().find(|named| named.time == time) {
             *named = named.with(sentence, kind);
         } else if self.named.len() < NAMED_MAX {
-            let (since, first, validity) = (if is_first { self.burst.began } else { own.0 }, own.0, Validity::Unsaid);
+            let (since, first, validity) = (if is_first { self.burst.began } else { own.at }, own.at, Validity::Unsaid);
             let named = Named { time, decides: false, kinds: 0, since, first, lead, date: None, validity };
             let named = self.earlier(&named).map_or(named, |last| Named { first, kinds: 0, ..last });
             self.named.push(named.with(sentence, kind));
         }
     }
 
-    /// What the burst before says, where it is of the same second.
+    /// What the previous burst says, if it is about the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         self.last
             .filter(|of| of.time == named.time && of.time != TimeOfDay::Fraction && named.first - of.since <= PAUSES)
     }
 
-    /// Says what the burst says, if nothing more of it came for a while.
-    pub fn complete(&mut self, now: Instant<Raw>, burst: Burst, said: &mut Vec<Said>) {
+    /// Reports what the burst says, if no more of it came for a while.
+    pub fn complete(&mut self, now: Instant<Raw>, burst: Burst, sayings: &mut Vec<Saying>) {
         if burst.began == self.burst.began {
             self.burst = burst;
         }
         if !self.named.is_empty() && burst.is_over(now) {
-            self.flush(said);
+            self.flush(sayings);
         }
     }
 
-    fn flush(&mut self, said: &mut Vec<Said>) {
+    fn flush(&mut self, sayings: &mut Vec<Saying>) {
         let named = std::mem::take(&mut self.named);
         let Some(last) = named.last().map(|named| named.first) else { return };
         let Some(decides) = named.iter().rfind(|named| named.decides).or(named.first()) else { return };
         self.rmc_at = if decides.decides { Some(last) } else { self.rmc_at };
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
-        // The beginning of this burst may have been taken for all of it, because the rest was late.
+        // The beginning of this burst may have passed for all of it, because the rest was late.
         let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= LATER);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         // The rest of the burst that RMC began, however late.
@@ -194,18 +205,18 @@ impl Epochs {
         if decides.decides || !is_rest && !disagrees && before.is_none_or(|last| last.time == decides.time) {
             self.last = Some(*decides);
         }
-        // Beside RMC only what says all by itself that it is another second.
+        // Beside RMC only a message that by itself names another second.
         if is_said || is_rest || !decides.decides && is_late && (disagrees || !decides.says_all()) {
             return;
         }
         match (disagrees, decides.decides) {
-            (true, true) => said.push(Said::Overruled),
-            (true, false) => return said.push(Said::Contradiction),
+            (true, true) => sayings.push(Saying::Overruled),
+            (true, false) => return sayings.push(Saying::Contradiction),
             (false, _) => {}
         }
         let is_valid = match decides.validity {
             Validity::Valid => true,
-            Validity::Invalid => return said.push(Said::NotValid),
+            Validity::Invalid => return sayings.push(Saying::NotValid),
             Validity::Unsaid => self.trust_zda && decides.kinds & (1 << Kind::Zda.number()) != 0,
         };
         match (decides.time, decides.date) {
@@ -213,10 +224,10 @@ impl Epochs {
                 let utc = UtcSecond::from_civil(date, second);
                 // Another second may have been named before it in the same burst: that is where the burst began.
                 let lead = named.iter().find(|named| named.time != TimeOfDay::Fraction).unwrap_or(decides).lead;
-                said.push(Said::Epoch(decides.epoch(utc, lead, self.lost.take().unwrap_or(lead), self.burst)));
+                sayings.push(Saying::Epoch(decides.epoch(utc, lead, self.lost.take().unwrap_or(lead), self.burst)));
             }
-            (TimeOfDay::LeapSecond, _) => said.push(Said::LeapSecond(decides.first)),
-            (TimeOfDay::Fraction, _) => said.push(Said::Fraction),
+            (TimeOfDay::LeapSecond, _) => sayings.push(Saying::LeapSecond(decides.first)),
+            (TimeOfDay::Fraction, _) => sayings.push(Saying::Fraction),
             (TimeOfDay::Whole(_), _) => {}
         }
     }
@@ -246,30 +257,29 @@ impl Named {
         self.validity == Validity::Valid && self.date.is_some()
     }
 
-    fn epoch(&self, utc: UtcSecond, lead: (Instant<Raw>, usize), lost: (Instant<Raw>, usize), burst: Burst) -> Epoch {
-        let began = |byte: Span, (read_at, bytes): (Instant<Raw>, usize)| read_at - byte.times(bytes as i64);
-        let earliest = began(pace(burst), lead).min(began(pace(burst), lost));
+    fn epoch(&self, utc: UtcSecond, lead: Read, lost: Read, burst: Burst) -> Epoch {
+        let earliest = lead.began(pace(burst)).min(lost.began(pace(burst)));
         let lasts = burst.last - burst.began;
         let is_saturated = lasts > SATURATED && burst.byte_time.times(burst.bytes as i64) > lasts - lasts.per(32);
-        let by_set_rate = began(burst.byte_time, lead);
-        Epoch { utc, began: [earliest, self.lead.0], named: self.first, by_set_rate, is_saturated }
+        let by_set_rate = lead.began(burst.byte_time);
+        Epoch { utc, began: [earliest, self.lead.at], named: self.first, by_set_rate, is_saturated }
     }
 }
 
-/// How long a byte took in this burst, by what was observed. The last read says little: it may have come late.
+/// Time of a byte in this burst, as observed. The last read tells little: it may have come late.
 fn pace(burst: Burst) -> Span {
     let Burst { began, first_read, before_last, last, last_read, reads, bytes, lines, whole_line, byte_time } = burst;
     let (until, between) = match reads {
-        // A relay had to wait for the line's end; anything else has handed over at once what it got at once.
+        // A relay had to wait for the line's end; anything else hands over at once what it got at once.
         0 | 1 if whole_line && lines <= 1 && byte_time == Span::ZERO => return SLOWEST,
         0 | 1 => return Span::ZERO,
         2 => (last, last_read),
         _ => (before_last, bytes - first_read - last_read),
     };
     let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
-    // What breaks off within a line are an adapter's packets: those of a line that has the rate that is set, or faster.
+    // Reads that break off within a line are an adapter's packets, of a line that has the port's rate or a faster one.
     let most = if !whole_line && reads == 2 && byte_time > Span::ZERO { byte_time } else { SLOWEST };
-    // Bytes that take as long as the rate says, or nearly, come at that rate; else the rate says nothing.
+    // Bytes that take about as long as the rate says come at that rate; otherwise the rate tells nothing.
     let is_set = (until - began).times(8) >= byte_time.times(between as i64).times(7);
     took.per(between as i64).min(most).max(if is_set { byte_time } else { Span::ZERO })
 }

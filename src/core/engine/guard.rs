@@ -1,60 +1,59 @@
-//! The last gate before a sample: the system clock as a witness, and what is announced of leap seconds. Which dates are
-//! possible is told in `dates`, when a leap second may come in `leap_window`.
+//! The last gate before a sample: the system-clock check, and announced leap seconds. Which dates are possible, and when a
+//! leap second may come, is in `dates`.
 
 mod dates;
-mod leap_window;
 
-pub use dates::{Rollover, possible};
-pub use leap_window::{REACH, in_leap_window, is_past_leap_window};
+pub use dates::{REACH, Rollover, in_leap_window, is_past_leap_window, possible};
 
+use crate::core::engine::Refusal;
 use crate::core::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::core::time::{Instant, Raw, Span, Sys, UtcSecond};
 
-/// A synchronized clock that may be off by more than this is not a witness. It may have to choose between edges 450 ms apart:
+/// A synchronized clock that may be off by more than this checks nothing. It may have to choose between edges 450 ms apart:
 /// only one of them may agree with it.
 const WITNESS_WORTH: Span = Span::from_millis(200);
-/// What was said of the system clock longer ago than this does not count. The kernel is asked every 8 s.
+/// What the kernel said about the system clock longer ago than this does not count. It is asked every 8 s.
 const WITNESS_FOR: Span = Span::from_secs(30);
 /// No two clocks agree better than this for certain.
 const WITNESS_FLOOR: Span = Span::from_millis(1);
 
-/// What is done when the system clock disagrees with the first label.
+/// What to do if the system clock disagrees with the first label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WitnessMode {
     /// Nothing is published.
     #[default]
     Block,
-    /// It is said.
+    /// It is logged.
     Warn,
-    /// It is not asked.
+    /// The system clock is not looked at.
     Off,
 }
 
-/// What is done about the two conventions that no wire can contradict.
+/// What to do about the two conventions that no wire can contradict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Conventions {
-    /// They are assumed, unless the witness disagrees.
+    /// Assume them, unless the system clock disagrees.
     #[default]
     Assume,
-    /// They must be configured, or the witness must agree.
+    /// They must be configured, or the system clock must agree.
     Confirm,
 }
 
-/// What stands at the gate.
+/// The gate.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
-    /// What the kernel says of the system clock.
+    /// What the kernel says about the system clock.
     pub(super) witness: Option<Witness>,
-    /// The next leap second by the system's table.
+    /// The next leap second according to the system's table.
     pub(super) announced: Option<Announced>,
-    /// The same by the receiver.
+    /// The same according to the receiver.
     pub(super) announced_by_receiver: Option<Announced>,
-    /// A sample came: the system clock follows us and is no longer a witness.
+    /// There was a sample: the system clock follows us and is no longer independent.
     has_published: bool,
-    /// Why the last pulse was held back, if it was, and the figures of that.
-    pub(super) held: Option<(Reason, Option<Contradiction>)>,
+    /// Why the last pulse was held back, if it was, and the figures.
+    pub(super) held: Option<Refusal>,
 }
 
 impl Guard {
@@ -63,24 +62,24 @@ impl Guard {
         Self { mode, conventions, ..Self::default() }
     }
 
-    /// How far the system clock may be off, if it is an independent witness at `now`.
-    pub fn witness(&self, now: Instant<Raw>) -> Option<Span> {
+    /// How far the system clock may be off, if it is an independent check at `now`.
+    pub fn system_error(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
         let max_error = witness.max_error.filter(|&error| error <= WITNESS_WORTH)?;
         (!self.has_published && self.mode != WitnessMode::Off).then_some(max_error.max(WITNESS_FLOOR))
     }
 
-    /// What is announced for the end of this second's day, or of one of so many days before it. Where the table announces
-    /// a leap second, the receiver is not asked: the table is the Earth rotation service's own. Where it announces none it
-    /// may be old or missing.
+    /// The leap second announced for the end of this second's day, or of one of so many days before it. A leap second in
+    /// the table overrides the receiver: the table is the Earth rotation service's own. If it has none it may be old or
+    /// missing.
     pub fn leap(&self, utc: UtcSecond, days_before: i64) -> Leap {
         let is_near = |of: &Announced| (0..=days_before).contains(&(utc.date().days() - of.day.days()));
         self.announced.or(self.announced_by_receiver).filter(is_near).map_or(Leap::None, |announced| announced.leap)
     }
 
-    /// Asks for passage for the pulse of that second, which came at that system time. `configured` says whether both
-    /// conventions are settled by settings. A pulse that passes counts as published; how far the witness disagrees with it,
-    /// where it is overruled.
+    /// Lets the pulse of that second pass, which came at that system time, or says why not. `configured` tells whether
+    /// settings confirm both conventions. A pulse that passes counts as published; returned is how far the system clock
+    /// disagrees, if it is overruled.
     pub fn pass(
         &mut self,
         now: Instant<Raw>,
@@ -89,9 +88,9 @@ impl Guard {
         configured: bool,
     ) -> Result<Option<Span>, Reason> {
         let offset = Instant::<Sys>::from_parts(utc.posix(), 0) - at;
-        let witness = self.witness(now);
-        let disagrees = witness.filter(|max_error| offset.abs() > *max_error);
-        let is_confirmed = self.has_published || configured || witness.is_some();
+        let system_error = self.system_error(now);
+        let disagrees = system_error.filter(|max_error| offset.abs() > *max_error);
+        let is_confirmed = self.has_published || configured || system_error.is_some();
         self.held = match disagrees {
             Some(max_error) if self.mode == WitnessMode::Block => {
                 Some((Reason::WitnessDisagrees, Some(Contradiction::Witness { named: utc, sys: at, max_error })))
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_goes_before_the_receiver() {
+    fn the_table_overrides_the_receiver() {
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
         let (day, noon) = (Date::new(2026, 12, 31).unwrap(), utc(2026, 12, 31, 43_200));
         let announced = |leap| Some(Announced { day, leap });
@@ -128,15 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn the_witness_counts_only_while_it_is_fresh_good_and_independent() {
+    fn the_system_clock_counts_only_while_it_is_fresh_good_and_independent() {
         let second = |s| Instant::from_parts(s, 0);
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
-        assert_eq!(guard.witness(second(0)), None);
+        assert_eq!(guard.system_error(second(0)), None);
         guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
-        assert_eq!(guard.witness(second(10)), Some(Span::from_millis(50)));
-        assert_eq!(guard.witness(second(31)), None, "too old");
+        assert_eq!(guard.system_error(second(10)), Some(Span::from_millis(50)));
+        assert_eq!(guard.system_error(second(31)), None, "too old");
         guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(201)) });
-        assert_eq!(guard.witness(second(1)), None, "too vague");
+        assert_eq!(guard.system_error(second(1)), None, "too vague");
         guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
         let label = utc(2026, 11, 20, 0);
         let right = Instant::from_parts(label.posix(), 0);

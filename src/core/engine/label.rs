@@ -1,18 +1,19 @@
-//! Which second the pulse marks. Each epoch is a vote: it names the last pulse before it or, with a configured delay,
-//! the pulse nearest to where that delay puts it. The label is what the votes agree on; from then on seconds are counted
-//! and votes confirm.
+//! Which second the pulse marks. Each epoch is a vote: it names the last pulse before it or, with a configured delay, the
+//! pulse nearest to where that delay puts it. The label is what the votes agree on; from then on seconds are counted and
+//! votes confirm.
 //!
-//! A label that many votes have confirmed is evidence, too. What it takes to leave it depends on what the sequence of
-//! names says. A receiver that corrects itself names a second twice, or leaves one out. Where the names run on without
-//! a step, the receiver has not changed its mind: then either these sentences come late, or those before did; and as no
-//! sentence comes before its pulse, the votes for the later second are right.
+//! A label that many votes have confirmed is evidence, too. What it takes to leave it depends on the sequence of names. A
+//! receiver that corrects itself names a second twice, or leaves one out. If the names run on without a step, the
+//! receiver has not changed its mind: either these sentences come late, or the earlier ones did; and as no sentence comes
+//! before its pulse, the votes for the later second are right.
 
 use std::collections::VecDeque;
 
+use crate::core::engine::Refusal;
 use crate::core::engine::epochs::Epoch;
 use crate::core::engine::guard::is_past_leap_window;
 use crate::core::engine::phase::Phase;
-use crate::core::event::{Contradiction, Leap, Reason};
+use crate::core::event::{Contradiction, Leap, Reason, Verdict};
 use crate::core::time::{Span, UtcSecond};
 use chain::{Chain, Names};
 use place::{Placed, Vote, place};
@@ -24,19 +25,19 @@ mod place;
 const REMEMBERED: usize = 12;
 /// Votes that make a first label, ...
 const TO_LABEL: usize = 3;
-/// ... that confirm it after a leap second may have come, or follow one that was shown, ...
+/// ... that confirm it after a possible leap second, or follow one that was shown, ...
 const TO_CONFIRM: usize = 2;
-/// ... where votes before them differed, or where the pace of the line makes a difference, ...
+/// ... if votes before them differed, or if the pace of the line makes a difference, ...
 const TO_DECIDE: usize = 6;
 /// ... and to leave a label.
 const TO_RELABEL: usize = 5;
-/// A label confirmed less often than this is left after as many votes as made it.
+/// A label confirmed less often than this is left after as many votes as confirmed it.
 const YOUNG: usize = 18;
-/// Epochs that agree over this long settle what nothing else does: which way a leap second went.
+/// This many agreeing epochs settle what nothing else does: which way a leap second went.
 const TO_PASS_A_LEAP: usize = 120;
-/// No firmware's count of leap seconds is older than by this many: a receiver may correct itself by so much, no more.
+/// No firmware's leap second count is older than by this many: a receiver may correct itself by up to that.
 const STALE_LEAP_SECONDS: i64 = 18;
-/// Dissenting votes among the last eight that stop publishing: two receivers on one line dissent by turns.
+/// Dissenting votes among the last eight that stop publishing: two receivers on one line dissent alternately.
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Delays this far apart may be one delay that moved.
 const DELAY_JUMP: Span = Span::from_millis(400);
@@ -49,12 +50,12 @@ pub struct Labeller {
     delay: Option<Span>,
     /// The last epochs, for a first label.
     pub(super) epochs: VecDeque<Epoch>,
-    /// The label, whether or not it can be trusted just now.
+    /// The label, trusted now or not.
     pub(super) label: Option<Label>,
     pub(super) chain: Chain,
-    /// Why the last epochs make no vote.
-    unplaced: Option<(Reason, Option<Contradiction>)>,
-    /// The seconds that the last ones named for one pulse, where they differ and there is no label.
+    /// Why the last epoch made no vote.
+    unplaced: Option<Refusal>,
+    /// The seconds that the last ones named for one pulse, if they differ and there is no label.
     disagreement: Option<Contradiction>,
 }
 
@@ -67,25 +68,14 @@ pub struct Label {
     pub delay: Span,
     /// Votes that confirmed it.
     weight: usize,
-    /// The last eight votes, one bit each: set where it dissents.
+    /// The last eight votes, one bit each: set if it dissented.
     dissent: u8,
-    /// What the last votes named instead, all of them, and how many they are.
+    /// What the last votes all named instead, and how many they are.
     instead: Option<(Vote, usize)>,
-    /// Over a time at which a leap second may have come: how many votes have confirmed this label since.
+    /// Votes that confirmed this label since a leap second may have come.
     over_leap: Option<usize>,
-    /// Seconds may have been missed: so many votes have to confirm it.
+    /// Votes that have to confirm it because seconds may have been missed.
     doubted: usize,
-}
-
-/// How far the labels are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Labelling {
-    /// No agreement yet.
-    Open,
-    /// Agreed.
-    Agreed(Label),
-    /// Epochs contradict each other or the count.
-    Refused(Reason, Option<Contradiction>),
 }
 
 /// Evidence besides the receiver's.
@@ -95,19 +85,8 @@ pub struct Beside {
     pub system: Option<UtcSecond>,
     /// The same by a system clock that may be anything.
     pub unsure: Option<UtcSecond>,
-    /// The leap second announced for the last month's end that the count came over.
+    /// The leap second announced for the last month's end that the count passed.
     pub leap: Leap,
-}
-
-/// Effect of an epoch on the label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// No label yet, or the epoch confirms it, or says nothing.
-    None,
-    /// It named another second than the count.
-    Dissent,
-    /// The label changed by that many seconds.
-    Relabeled(i64),
 }
 
 impl Labeller {
@@ -121,56 +100,54 @@ impl Labeller {
         *self = Self::new(self.delay);
     }
 
-    /// Forgets the label: the pulse that it was counted on has moved. The receiver's words still stand.
+    /// Forgets the label, because the pulse that it was counted on has moved. The epochs still stand.
     pub fn count_anew(&mut self) {
         (self.label, self.disagreement) = (None, None);
     }
 
-    /// Takes an epoch. One within a leap window only says how the names run.
-    pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Effect {
+    /// Takes an epoch; returns that it dissents or changes the label. One within a leap window only tells how the names
+    /// run.
+    pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Option<Verdict> {
         self.chain.add(epoch.utc, epoch.named);
         if in_leap_window {
             self.epochs.clear();
-            return Effect::None;
+            return None;
         }
         if self.epochs.len() == REMEMBERED {
             self.epochs.pop_front();
         }
         self.epochs.push_back(epoch);
-        let vote = match place(&epoch, phase, self.delay, beside.system) {
-            Placed::Vote(vote) => vote,
-            Placed::Unknown => return Effect::None,
-            placed => {
-                self.unplaced = placed.why(self.delay);
-                return self.hold_against(&epoch, placed, phase);
-            }
-        };
-        self.unplaced = None;
-        match self.label {
-            None => {
+        let placed = place(&epoch, phase, self.delay, beside.system);
+        if placed != Ok(None) {
+            self.unplaced = placed.err();
+        }
+        match (placed, self.label) {
+            (Ok(None), _) => None,
+            (Err((Reason::StraddlingDelay, _)), Some(label)) => self.hold_against(label, &epoch, phase),
+            (Err(_), _) => None,
+            (Ok(Some(_)), None) => {
                 self.propose(phase, beside);
-                Effect::None
+                None
             }
-            Some(label) if label.base == vote.base => {
+            (Ok(Some(vote)), Some(label)) if label.base == vote.base => {
                 self.chain.confirmed();
                 self.label = Some(label.confirm(vote));
-                Effect::None
+                None
             }
-            Some(label) => self.dissent(label, vote, beside),
+            (Ok(Some(vote)), Some(label)) => Some(self.dissent(label, vote, beside)),
         }
     }
 
     /// An epoch that may name either of two pulses speaks against a label by which it names neither.
-    fn hold_against(&mut self, epoch: &Epoch, placed: Placed, phase: &Phase) -> Effect {
-        let Some(label) = self.label.as_mut().filter(|_| placed == Placed::Straddles) else { return Effect::None };
+    fn hold_against(&mut self, label: Label, epoch: &Epoch, phase: &Phase) -> Option<Verdict> {
         let dissents = !place::may_name(epoch, phase, label.base);
-        label.dissent = label.dissent << 1 | u8::from(dissents);
-        // Where names were missed, only votes in a row tell that bursts have not just lost their beginning.
-        label.instead = label.instead.filter(|_| dissents || !self.chain.is_broken);
-        if dissents { Effect::Dissent } else { Effect::None }
+        // If names were missed, only votes in a row show that bursts have not just lost their beginning.
+        let instead = label.instead.filter(|_| dissents || !self.chain.is_broken);
+        self.label = Some(Label { dissent: label.dissent << 1 | u8::from(dissents), instead, ..label });
+        dissents.then_some(Verdict::Rejected(Reason::LabelDissent))
     }
 
-    /// The pulse has come to this second, at which a leap second may come or has come unseen.
+    /// A leap second may come now, or has come unseen.
     pub fn over_leap(&mut self) {
         self.label = self.label.map(|label| Label { over_leap: Some(0), ..label });
     }
@@ -185,39 +162,48 @@ impl Labeller {
         let from = phase.since - phase.period;
         let epochs = self.epochs.iter().rev().take_while(|epoch| epoch.named >= from);
         let placed: Vec<Placed> = epochs.map(|epoch| place(epoch, phase, self.delay, beside.system)).collect();
-        let Some(Placed::Vote(newest)) = placed.first().copied().filter(|_| self.label.is_none()) else { return };
-        let same = |placed: &&Placed| matches!(placed, Placed::Vote(vote) if vote.base == newest.base);
-        let agreed = placed.iter().take_while(same).count();
-        let rest = placed.get(agreed..).unwrap_or_default();
-        self.disagreement = rest.iter().find_map(|placed| placed.against(&newest));
-        let needed = if rest.iter().any(|placed| placed.may_be_late(&newest)) {
+        let Some(Ok(Some(newest))) = placed.first().copied().filter(|_| self.label.is_none()) else { return };
+        let agreed: Vec<Vote> =
+            placed.iter().map_while(|placed| (*placed).ok()?.filter(|v| v.base == newest.base)).collect();
+        let rest = placed.get(agreed.len()..).unwrap_or_default();
+        self.disagreement = rest.iter().find_map(|placed| {
+            let vote = (*placed).ok()??;
+            let other = newest.utc.plus(vote.base.since(newest.base));
+            (other != newest.utc).then_some(Contradiction::Sentences { one: newest.utc, other })
+        });
+        // The same delay may lie on either side of a pulse.
+        let may_be_late = |placed: &Placed| match placed {
+            Ok(vote) => vote.is_some_and(|vote| vote.may_be_late(newest.base, newest.delay)),
+            Err((reason, _)) => *reason != Reason::DelayMismatch,
+        };
+        let needed = if rest.iter().any(may_be_late) {
             REMEMBERED
-        } else if !rest.is_empty() || placed.iter().take(agreed).any(|placed| !placed.is_sure()) {
+        } else if !rest.is_empty() || agreed.iter().any(|vote| !vote.is_sure) {
             TO_DECIDE
         } else {
             TO_LABEL
         };
-        if agreed >= needed {
+        if agreed.len() >= needed {
             // Soon after an announced leap second the receiver may yet have to show it.
             let since = newest.utc.plus(-(TO_PASS_A_LEAP as i64));
             let is_open =
                 |&change: &i64| is_past_leap_window(since, newest.utc) && !self.chain.has_shown(change, newest.utc);
             let over_leap = beside.leap.change().filter(is_open).map(|_| 0);
-            self.label = Some(Label { over_leap, ..Label::new(newest, agreed) });
+            self.label = Some(Label { over_leap, ..Label::new(newest, agreed.len()) });
             self.chain.confirmed();
         }
     }
 
-    fn dissent(&mut self, label: Label, vote: Vote, beside: Beside) -> Effect {
+    fn dissent(&mut self, label: Label, vote: Vote, beside: Beside) -> Verdict {
         let votes = label.instead.filter(|(other, _)| other.base == vote.base).map_or(1, |(_, votes)| votes + 1);
         let label = Label { dissent: label.dissent << 1 | 1, instead: Some((vote, votes)), ..label };
         self.label = Some(label);
         if self.needed(&label, &vote, beside).is_none_or(|needed| votes < needed) {
-            return Effect::Dissent;
+            return Verdict::Rejected(Reason::LabelDissent);
         }
         self.chain.confirmed();
         self.label = Some(Label::new(vote, votes));
-        Effect::Relabeled(vote.change(&label))
+        Verdict::Relabeled { seconds: vote.change(&label) }
     }
 
     /// Votes in a row that it takes to leave a label for this one; `None` where no number is enough.
@@ -227,15 +213,15 @@ impl Labeller {
         let is_expected = beside.leap.change() == Some(change);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
-            // Sentences never come before their pulse: beside what the receiver corrected, they only come later. Unless the
-            // system clock has shown that they do come before it.
+            // Sentences never come before their pulse, so apart from what the receiver corrected they only come later;
+            // unless the system clock has shown that they do come before it.
             (None, _, Names::RunOn) if change > 0 => {
                 (self.delay.is_some() || label.delay >= Span::ZERO).then_some(TO_RELABEL)
             }
             (None, ..) if self.is_late(label, vote) => None,
             (None, None, Names::Gap(_)) if change < 0 => Some(TO_PASS_A_LEAP),
             (None, Some(_), Names::Stepped(by)) if by == change && change.abs() == 1 => Some(TO_CONFIRM),
-            // Where names were missed, a few sentences that come late look like an inserted second.
+            // If names were missed, a few late sentences look like an inserted second.
             (None, Some(_), Names::Unknown) if is_expected => Some(REMEMBERED),
             (None, Some(_), _) if is_expected => Some(TO_CONFIRM),
             (None, Some(_), _) if change.abs() == 1 => Some(TO_PASS_A_LEAP),
@@ -246,21 +232,22 @@ impl Labeller {
         }
     }
 
-    /// Whether a vote comes of sentences that are late now.
+    /// Whether a vote is that of sentences that are late now.
     fn is_late(&self, label: &Label, vote: &Vote) -> bool {
         let same_delay = (vote.delay - label.delay).abs() <= SAME_DELAY;
         self.chain.names().is_late(vote.change(label), label.over_leap.is_some(), same_delay)
     }
 
-    /// How far the labels are understood; `leap` is what was announced for the last month's end.
-    pub fn view(&self, leap: Leap) -> Labelling {
+    /// The label that the epochs agree on, if they do yet; or that they contradict each other or the count. `leap` is what
+    /// was announced for the last month's end.
+    pub fn view(&self, leap: Leap) -> Result<Option<Label>, Refusal> {
         let Some(label) = self.label else {
             return match (self.unplaced, self.epochs.len()) {
-                (Some((reason, figures)), 3..) => Labelling::Refused(reason, figures),
+                (Some(refusal), 3..) => Err(refusal),
                 (None, REMEMBERED) if self.disagreement.is_some() => {
-                    Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
+                    Err((Reason::SentencesDisagree, self.disagreement))
                 }
-                _ => Labelling::Open,
+                _ => Ok(None),
             };
         };
         let announced = leap.change();
@@ -269,29 +256,26 @@ impl Labeller {
             Some(announced) => Some(Contradiction::Leap { announced, shown: shown.unwrap_or(0) }),
             None => label.instead.map(|(vote, _)| vote.against(&label)),
         };
-        match (label.over_leap, label.instead) {
-            (Some(_), Some(_)) if shown == announced => Labelling::Refused(Reason::LeapWindow, None),
-            (Some(_), Some(_)) => Labelling::Refused(Reason::LeapContradiction, figures),
-            (Some(votes), None) if votes < TO_CONFIRM => Labelling::Refused(Reason::LeapWindow, None),
+        Err(match (label.over_leap, label.instead) {
+            (Some(_), Some(_)) if shown == announced => (Reason::LeapWindow, None),
+            (Some(_), Some(_)) => (Reason::LeapContradiction, figures),
+            (Some(votes), None) if votes < TO_CONFIRM => (Reason::LeapWindow, None),
             (Some(votes), None) if announced.is_some() && votes < TO_PASS_A_LEAP => {
-                Labelling::Refused(Reason::LeapContradiction, figures)
+                (Reason::LeapContradiction, figures)
             }
-            (_, Some((vote, _))) if self.is_late(&label, &vote) => {
-                let (before, now) = (label.delay, vote.delay);
-                Labelling::Refused(Reason::DelayMoved, Some(Contradiction::DelayMoved { before, now }))
+            (None, Some((vote, _))) if self.is_late(&label, &vote) => {
+                (Reason::DelayMoved, Some(Contradiction::DelayMoved { before: label.delay, now: vote.delay }))
             }
-            (_, Some(_)) => Labelling::Refused(Reason::LabelDissent, figures),
+            (None, Some(_)) => (Reason::LabelDissent, figures),
             (_, None) if label.dissent.count_ones() >= DISSENT_OF_EIGHT => {
-                Labelling::Refused(Reason::SentencesDisagree, self.disagreement)
+                (Reason::SentencesDisagree, self.disagreement)
             }
-            (_, None) if label.doubted > 0 => Labelling::Open,
+            (_, None) if label.doubted > 0 => return Ok(None),
             (_, None) => match self.unplaced {
-                Some((reason @ (Reason::DelayMismatch | Reason::LineSaturated), figures)) => {
-                    Labelling::Refused(reason, figures)
-                }
-                _ => Labelling::Agreed(label),
+                Some(refusal @ (Reason::DelayMismatch | Reason::LineSaturated, _)) => refusal,
+                _ => return Ok(Some(label)),
             },
-        }
+        })
     }
 }
 

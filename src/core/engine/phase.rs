@@ -1,34 +1,34 @@
-//! The pulse as it is counted: a phase on `CLOCK_MONOTONIC_RAW` and a number for each second; and whether the pulse has
-//! lain still, which is what tells a pulse that a receiver steers from one that runs free.
+//! Counts the pulse: a phase on `CLOCK_MONOTONIC_RAW` and a number for each second. Also detects whether it keeps its rate,
+//! which distinguishes a pulse that a receiver steers from one that runs free.
 
 use std::collections::VecDeque;
 
 use crate::core::engine::edges::OnTime;
 use crate::core::time::{Instant, Phc, Raw, Span};
 
-/// An edge counts while it lies this near to where the count puts it, reading errors apart: the receiver's own noise.
+/// How far an edge may be from where the count puts it, reading errors aside: the receiver's own noise.
 const JITTER: Span = Span::from_micros(5);
-/// After so many edges in another place, that is where the pulse is.
+/// This many edges in another place show that the pulse has moved there.
 const TO_MOVE: u32 = 3;
-/// A pulse that moved by no more than this may have crept there, and its rate from before is still evidence.
+/// A pulse that moved by no more than this may have crept there, and its earlier rate is still evidence.
 const CREEP: Span = Span::from_micros(200);
-/// Without an edge for this long the count ends.
+/// The count ends after this long without an edge.
 const KEPT_FOR: Span = Span::from_secs(64);
-/// Hits that make the settled rate, ...
+/// Hits for the settled rate, ...
 const SETTLED: usize = 48;
-/// ... which is not one before it was taken over so many seconds, ...
+/// ... the least seconds that they span, ...
 const TO_SETTLE: i64 = 16;
-/// ... and the newest hits that are compared with it.
+/// ... and the newest hits, which are compared with it.
 const NEW: usize = 5;
-/// By more than this against both oscillators, a pulse runs free. Both of them change less within a minute.
+/// A pulse that departs by more than this from both oscillators runs free. Both of them change less within a minute.
 const FREE_PPM: i64 = 1;
-/// A rate that the pulse left longer ago than this is no longer evidence: then both oscillators have changed.
+/// A rate older than this is no longer evidence: both oscillators have changed since.
 const OUTDATED: Span = Span::from_secs(120);
-/// By how much a pulse may leave the count for each second without one.
+/// How far a pulse may drift from the count in each second without one.
 const WANDER: Span = Span::from_nanos(250);
-/// A hit that is less certain than this makes no rate, as all of a kernel PPS device are.
+/// A hit less certain than this makes no rate, as all those of a kernel PPS device.
 const COARSE: Span = Span::from_micros(8);
-/// What reading the clocks is good to, where it is as good as can be.
+/// Accuracy of reading the clocks, at best.
 const READING: Span = Span::from_nanos(300);
 
 /// The count of the pulse.
@@ -42,9 +42,9 @@ pub struct Phase {
     new: VecDeque<Hit>,
     /// The second on `CLOCK_MONOTONIC_RAW`.
     pub(super) period: Span,
-    /// The count's first moment, on the far side of which nothing is known.
+    /// When the count began.
     pub(super) since: Instant<Raw>,
-    /// Edges in a row that were not where the count puts them.
+    /// Edges in a row in another place.
     off: u32,
 }
 
@@ -56,49 +56,47 @@ struct Hit {
     error: Span,
 }
 
-/// How a pulse follows those before it.
+/// How a pulse follows the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// Where the count puts it, but for this.
+    /// Where the count puts it, to within this.
     InPhase(i64, Span),
-    /// Where the count puts it; but it runs free.
+    /// Where the count puts it, but it runs free.
     RunsFree(i64),
-    /// Somewhere else: not the pulse, or one that moves.
-    Off,
-    /// It is the first of a new count; the pulse moved there from another place then.
+    /// The first of a new count; when the pulse moved there, if it did.
     Anew(Option<Instant<Raw>>),
 }
 
 impl Phase {
-    /// Takes the on-time edge.
-    pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Follows {
+    /// Takes the on-time edge. `None` if it is somewhere else: not the pulse, or a pulse that moves.
+    pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Option<Follows> {
         let raw = on_time.last;
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
         let mut before = None;
         if let Some(last) = last {
             let (seconds, miss) = (raw - last.raw).nearest(self.period);
             let allowed = JITTER + last.error + error + WANDER.times(seconds);
-            // A pulse that runs free leaves the newest hits' line slowly; the last one may have been a stray edge.
+            // A free-running pulse leaves the newest hits' line slowly; the last one may have been a stray edge.
             let nearest = miss.abs().min((miss - self.median_miss(last)).abs());
             if seconds > 0 && nearest <= allowed {
                 (self.off, self.period) = (0, on_time.period);
                 let index = last.index.saturating_add(seconds);
                 let runs_free = self.add(Hit { index, raw, phc, error });
-                return if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index, miss.abs()) };
+                return Some(if runs_free { Follows::RunsFree(index) } else { Follows::InPhase(index, miss.abs()) });
             }
             self.off += 1;
             if self.off < TO_MOVE {
-                return Follows::Off;
+                return None;
             }
             before = self.settled().filter(|_| miss.abs() <= CREEP);
         }
         let moved = last.map(|last| on_time.since.max(last.raw));
         *self = Self { before, period: on_time.period, since: on_time.since, ..Self::default() };
         self.new.push_back(Hit { index: 0, raw, phc, error });
-        Follows::Anew(moved)
+        Some(Follows::Anew(moved))
     }
 
-    /// How far most of the newest hits lie from where the last one puts them.
+    /// The median distance of the newest hits from where the last one puts them.
     fn median_miss(&self, last: Hit) -> Span {
         let miss = |hit: &Hit| (hit.raw - last.raw) - self.period.times(hit.index - last.index);
         let mut misses: Vec<Span> = self.new.iter().map(miss).collect();
@@ -106,7 +104,7 @@ impl Phase {
         misses.get(misses.len() / 2).copied().unwrap_or_default()
     }
 
-    /// Adds a hit; says whether the newest ones leave the settled rate on both oscillators.
+    /// Adds a hit; returns whether the newest ones depart from the settled rate on both oscillators.
     fn add(&mut self, hit: Hit) -> bool {
         self.new.push_back(hit);
         if self.settled().is_some_and(|line| hit.raw - line.end.raw > OUTDATED) {
@@ -126,18 +124,18 @@ impl Phase {
         runs_free
     }
 
-    /// The hits of the settled rate, if they are enough. A rate that hangs on one hit far from the others is none.
+    /// The hits of the settled rate, if there are enough. One hit far from the others makes no rate.
     fn settled(&self) -> Option<Line> {
         let span = TO_SETTLE..=2 * self.settled.len() as i64;
         Line::through(&self.settled).filter(|line| span.contains(&line.seconds())).or(self.before)
     }
 
-    /// Whether the newest hits leave the settled rate, on one clock.
+    /// Whether the newest hits depart from the settled rate, on one clock.
     fn departs(&self, on: impl Fn(&Hit) -> i64) -> bool {
         let (Some(old), Some(new)) = (self.settled(), Line::through(&self.new)) else { return false };
         let (off, allowed) = old.off([&new.start, &new.end], &on);
         let (bent, straight) = old.off([&old.start, &old.middle], &on);
-        // What is no line itself has no rate.
+        // Hits that are not on a line have no rate.
         new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(3)
     }
 
@@ -178,7 +176,7 @@ impl Line {
         self.end.index - self.start.index
     }
 
-    /// What the time between two hits differs from this line's rate by, on one clock, and what it may.
+    /// By how much the time between two hits differs from this line's rate, on one clock, and the bound of that.
     fn off(&self, [from, to]: [&Hit; 2], on: impl Fn(&Hit) -> i64) -> (Span, Span) {
         let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
         let (whole, seconds) = (self.seconds(), to.index - from.index);

@@ -1,12 +1,12 @@
-//! From the NIC's edges to samples: each edge waits until it can be dated; the on-time one becomes a sample if everything
-//! else stands.
+//! From edges to samples: each edge waits until its timestamp can be converted; the on-time one becomes a sample if
+//! everything else permits.
 
 use crate::core::engine::Engine;
 use crate::core::engine::clock_map::{Continuity, Dated, Dating};
-use crate::core::engine::edges::{Found, Hint, OnTime};
+use crate::core::engine::edges::{Hint, OnTime};
 use crate::core::engine::guard::{in_leap_window, is_past_leap_window};
-use crate::core::engine::hearing::HEARD_WITHIN;
 use crate::core::engine::phase::Follows;
+use crate::core::engine::receiver::HEARD_WITHIN;
 use crate::core::event::{CrossTs, Edge, Reason, Sample, Verdict};
 use crate::core::time::{Instant, Phc, Span, UtcSecond};
 
@@ -14,15 +14,15 @@ use crate::core::time::{Instant, Phc, Span, UtcSecond};
 const PENDING_KEPT: usize = 128;
 
 impl Engine {
-    pub(super) fn on_edge(&mut self, edge: Edge, said: &mut Vec<Verdict>) {
+    pub(super) fn on_edge(&mut self, edge: Edge, verdicts: &mut Vec<Verdict>) {
         if self.pending.len() == PENDING_KEPT {
             self.pending.pop_front();
-            said.push(Verdict::Rejected(Reason::StaleEdge));
+            verdicts.push(Verdict::Rejected(Reason::StaleEdge));
         }
         self.pending.push_back(edge);
     }
 
-    pub(super) fn on_cross_ts(&mut self, cross: CrossTs, said: &mut Vec<Verdict>) {
+    pub(super) fn on_cross_ts(&mut self, cross: CrossTs, verdicts: &mut Vec<Verdict>) {
         match self.clock_map.add(cross) {
             Continuity::Suspended => self.on_suspension(),
             Continuity::Unsure => self.labeller.doubt(),
@@ -32,49 +32,48 @@ impl Engine {
             let Some(edge) = self.pending.pop_front() else { break };
             match self.clock_map.date(edge.phc, edge.read_at) {
                 Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
-                Dating::TooNew | Dating::TooOld => said.push(Verdict::Rejected(Reason::StaleEdge)),
-                Dating::Uneven => said.push(Verdict::Rejected(self.stamper.stepped)),
-                // It was read before it came: timestamped before the clock was set back.
+                Dating::TooNew | Dating::TooOld => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
+                Dating::Uneven => verdicts.push(Verdict::Rejected(self.timestamper.stepped)),
+                // Read before it came: it was timestamped before the clock was set back.
                 Dating::Dated(dated) if dated.raw > edge.read_at + dated.raw_error => {
-                    said.push(Verdict::Rejected(self.stamper.stepped));
+                    verdicts.push(Verdict::Rejected(self.timestamper.stepped));
                 }
-                Dating::Dated(dated) => self.on_dated(dated, edge.phc, said),
+                Dating::Dated(dated) => self.on_dated(dated, edge.phc, verdicts),
             }
         }
     }
 
-    fn on_dated(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) {
-        // Whatever is said of the system clock is said of the true second.
-        let stamp = self.stamper.error;
+    fn on_dated(&mut self, dated: Dated, phc: Instant<Phc>, verdicts: &mut Vec<Verdict>) {
+        // The system time is that of the true second.
+        let stamp = self.timestamper.error;
         let dated = Dated {
             sys: dated.sys.map(|at| at - self.config.offset),
             error: dated.error + stamp,
             raw_error: dated.raw_error + stamp,
             ..dated
         };
-        let came = match self.edges.add(dated, self.hint()) {
-            Found::OnTime(dated) => self.on_pulse(dated, phc, said),
-            Found::OffTime => Ok(()),
-            Found::Unsettled => Err(self.assess_input().reason().unwrap_or(Reason::NotYet)),
-            Found::Stray => Err(Reason::Stray),
-            Found::Stale => Err(Reason::StaleEdge),
+        let rejected = match self.edges.add(dated, self.hint()) {
+            Ok(Some(on_time)) => self.on_pulse(on_time, phc, verdicts).err(),
+            Ok(None) => None,
+            Err(Reason::NotYet) => Some(self.input_state().reason().unwrap_or(Reason::NotYet)),
+            Err(reason) => Some(reason),
         };
-        said.extend(came.err().map(Verdict::Rejected));
+        verdicts.extend(rejected.map(Verdict::Rejected));
     }
 
     /// What tells apart two edges half a second apart.
     fn hint(&self) -> Hint {
         let confirmed = self.labeller.label.and_then(|_| self.phase.last());
         let sentences = self.labeller.epochs.back().zip(self.config.delay).map(|(epoch, delay)| epoch.began[1] - delay);
-        Hint { system: self.guard.witness(self.now), sentences, confirmed }
+        Hint { system: self.guard.system_error(self.now), sentences, confirmed }
     }
 
     /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, said: &mut Vec<Verdict>) -> Result<(), Reason> {
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
         let Some(on_time) = self.on_time() else { return Ok(()) };
         let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
         self.mind_leap_window(index);
-        let state = self.assess_input();
+        let state = self.input_state();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
             return Err(state.reason().unwrap_or(Reason::NotYet));
         };
@@ -86,19 +85,19 @@ impl Engine {
             self.passed_over = Some((since, *reason));
         })?;
         let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
-        // Also for a lone edge: nothing but the width shows that it is the one that starts the pulse.
+        // Also for a lone edge: only the width shows that it is the one that starts the pulse.
         let is_configured = self.config.width.is_some() && self.config.delay.is_some();
         let overruled = self.guard.pass(self.now, utc, at, is_configured)?;
-        said.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
+        verdicts.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
         (self.has_published, self.passed_over) = (true, None);
-        self.update_state(said); // before the sample, so that nobody meets one in a state that gives none
-        said.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
+        self.update_state(verdicts); // before the sample, so that no sample comes in a state that gives none
+        verdicts.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
         Ok(())
     }
 
-    /// Counts the pulse; doubts one that moved or runs free. Nothing where it is not where it should be.
+    /// Counts the pulse; doubts one that moved or runs free. `None` if it is not where it should be.
     fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> Option<(i64, Span)> {
-        let counted = match self.phase.follow(on_time, phc, dated.raw_error) {
+        let counted = match self.phase.follow(on_time, phc, dated.raw_error)? {
             // On the system clock, which may be slewed by a tenth.
             Follows::InPhase(index, miss) => (index, miss + miss.per(10)),
             Follows::RunsFree(index) => {
@@ -111,7 +110,6 @@ impl Engine {
                 self.doubted = self.doubted.max(moved);
                 (0, Span::ZERO)
             }
-            Follows::Off => return None,
         };
         self.by_system = dated.sys.ok().map(|at| {
             let (second, _) = (at - Instant::default()).nearest(Span::SECOND);

@@ -1,48 +1,57 @@
-//! From the receiver's bytes to the label: what each sentence adds, and what is said of it.
+//! From the receiver's bytes to the label: what each sentence and each burst adds.
 
 use crate::core::engine::Engine;
-use crate::core::engine::epochs::{Epoch, Said};
+use crate::core::engine::epochs::{Epoch, Saying};
 use crate::core::engine::guard::{self, in_leap_window};
-use crate::core::engine::label::{Beside, Effect};
-use crate::core::engine::ublox;
+use crate::core::engine::label::Beside;
+use crate::core::engine::ublox::News;
 use crate::core::event::{Bytes, Reason, Report, Says, Verdict};
 use crate::core::nmea::{Found, Sentence, TimeOfDay, Validity};
 use crate::core::time::UtcSecond;
 use crate::core::ubx::Frame;
 
+/// A message with a right checksum.
+enum Message {
+    Sentence(Sentence),
+    Frame(Frame),
+}
+
 impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, verdicts: &mut Vec<Verdict>) {
-        let damaged = self.framer.counts().damaged();
-        let mut messages: Vec<Result<Sentence, Frame>> = Vec::new();
+        let before = self.framer.counts();
+        let mut messages = Vec::new();
         self.framer.push_all(bytes, |found| match found {
-            Found::Line(line) => messages.extend(line.read.map(Ok)),
-            Found::Frame(frame, _) => messages.push(Err(frame)),
+            Found::Line(line) => messages.extend(line.read.map(Message::Sentence)),
+            Found::Frame(frame, _) => messages.push(Message::Frame(frame)),
         });
-        let burst = self.framer.burst();
-        self.hearing.bytes(self.now, burst, self.framer.counts());
+        let (burst, counts) = (self.framer.burst(), self.framer.counts());
+        self.receiver.bytes(self.now, burst, &before, &counts);
         self.labeller.chain.hear(burst.began);
-        let mut said = Vec::new();
-        self.epochs.hear(burst, self.framer.counts().damaged() > damaged, &mut said);
-        for message in &messages {
-            match self.ublox.hear(self.now, message) {
-                ublox::Said::UtcUnknown => {
-                    // Seconds that it named before it said so may have been reckoned with the same leap seconds.
+        let mut sayings = Vec::new();
+        self.epochs.hear(burst, counts.damaged() > before.damaged(), &mut sayings);
+        for message in messages {
+            let (sentence, news) = match message {
+                Message::Sentence(sentence) => (sentence, self.ublox.sentence(self.now, sentence.kind)),
+                Message::Frame(frame) => (frame.sentence(), self.ublox.frame(self.now, &frame)),
+            };
+            match news {
+                Some(News::UtcUnknown) => {
+                    // Seconds that it named before may be based on the same leap seconds.
                     self.labeller.reset();
-                    self.hearing.utc_unknown = Some(self.now);
+                    self.receiver.utc_unknown = Some(self.now);
                 }
-                ublox::Said::LeapSecond(next) => self.guard.announced_by_receiver = next,
-                ublox::Said::Nothing => {}
+                Some(News::LeapSecond(next)) => self.guard.announced_by_receiver = next,
+                None => {}
             }
-            let sentence = message.unwrap_or_else(|frame| frame.sentence());
             if self.is_complete(&sentence) {
-                self.hearing.mention = Some(self.now);
+                self.receiver.epoch = Some(self.now);
             }
-            self.epochs.add(&sentence, &mut said);
+            self.epochs.add(&sentence, &mut sayings);
         }
-        self.take(said, verdicts);
+        self.take(sayings, verdicts);
     }
 
-    /// Whether this sentence alone says validly which second it is.
+    /// Whether this sentence names a possible second, validly and by itself.
     fn is_complete(&self, sentence: &Sentence) -> bool {
         let (Some(TimeOfDay::Whole(second)), Some(date)) = (sentence.time, sentence.date) else { return false };
         sentence.kind.decides()
@@ -53,35 +62,39 @@ impl Engine {
 
     /// A burst may be over.
     pub(super) fn complete_epoch(&mut self, verdicts: &mut Vec<Verdict>) {
-        let mut said = Vec::new();
-        self.epochs.complete(self.now, self.framer.burst(), &mut said);
-        self.take(said, verdicts);
+        let mut sayings = Vec::new();
+        self.epochs.complete(self.now, self.framer.burst(), &mut sayings);
+        self.take(sayings, verdicts);
     }
 
     pub(super) fn on_report(&mut self, report: Report, verdicts: &mut Vec<Verdict>) {
-        self.hearing.report(self.now);
-        let said = match report.says {
+        self.receiver.report(self.now);
+        let saying = match report.says {
             Says::Second { utc, named_at: named, began_at } => {
                 let began = began_at.min(named);
-                Said::Epoch(Epoch { utc, began: [began; 2], named, by_set_rate: began, is_saturated: false })
+                Saying::Epoch(Epoch { utc, began: [began; 2], named, by_set_rate: began, is_saturated: false })
             }
-            Says::NoFix => Said::NotValid,
+            Says::NoFix => Saying::NotValid,
         };
-        self.take(vec![said], verdicts);
+        self.take(vec![saying], verdicts);
     }
 
-    fn take(&mut self, said: Vec<Said>, verdicts: &mut Vec<Verdict>) {
-        for said in said {
-            if !matches!(said, Said::Epoch(_)) {
-                self.hearing.said(self.now, said);
-            }
-            match said {
-                Said::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.hearing.doubtful(self.now),
-                Said::Epoch(epoch) => self.on_epoch(epoch, verdicts),
-                Said::LeapSecond(at) => self.labeller.chain.leap_second(at),
-                Said::NotValid => self.doubted = Some(self.now),
-                Said::Contradiction | Said::Overruled => verdicts.push(Verdict::Rejected(Reason::SentencesDisagree)),
-                Said::Fraction => {}
+    fn take(&mut self, sayings: Vec<Saying>, verdicts: &mut Vec<Verdict>) {
+        for saying in sayings {
+            match saying {
+                Saying::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.receiver.epoch_without_utc(self.now),
+                Saying::Epoch(epoch) => self.on_epoch(epoch, verdicts),
+                Saying::LeapSecond(at) => self.labeller.chain.leap_second(at),
+                Saying::NotValid => {
+                    self.receiver.no_fix(self.now);
+                    self.doubted = Some(self.now);
+                }
+                Saying::Fraction => self.receiver.fraction(self.now),
+                Saying::Contradiction => {
+                    self.receiver.impossible = Some((self.now, Reason::SentencesDisagree, None));
+                    verdicts.push(Verdict::Rejected(Reason::SentencesDisagree));
+                }
+                Saying::Overruled => verdicts.push(Verdict::Rejected(Reason::SentencesDisagree)),
             }
         }
     }
@@ -90,8 +103,7 @@ impl Engine {
         let (utc, weeks) = match guard::possible(epoch.utc, &self.config) {
             Ok(possible) => possible,
             Err(reason) => {
-                self.hearing.impossible = Some((self.now, reason));
-                self.impossible = Some(epoch.utc);
+                self.receiver.impossible = Some((self.now, reason, Some(epoch.utc)));
                 verdicts.push(Verdict::Rejected(reason));
                 return;
             }
@@ -100,23 +112,18 @@ impl Engine {
             self.rolled_over = weeks;
             verdicts.push(Verdict::RolledOver { weeks });
         }
-        let epoch = Epoch { utc, ..epoch };
-        self.hearing.said(self.now, Said::Epoch(epoch));
+        self.receiver.epoch(self.now);
         let in_window = in_leap_window(utc);
         if in_window {
             self.labeller.over_leap();
             verdicts.push(Verdict::Rejected(Reason::LeapWindow));
         }
-        match self.labeller.add(epoch, &self.phase, self.beside(), in_window) {
-            Effect::None => {}
-            Effect::Dissent => verdicts.push(Verdict::Rejected(Reason::LabelDissent)),
-            Effect::Relabeled(seconds) => verdicts.push(Verdict::Relabeled { seconds }),
-        }
+        verdicts.extend(self.labeller.add(Epoch { utc, ..epoch }, &self.phase, self.beside(), in_window));
     }
 
-    /// What else says which second it is.
+    /// Evidence besides the receiver's.
     pub(super) fn beside(&self) -> Beside {
-        let system = self.by_system.filter(|_| self.guard.witness(self.now).is_some());
+        let system = self.by_system.filter(|_| self.guard.system_error(self.now).is_some());
         Beside { system, unsure: self.by_system, leap: self.leap_near() }
     }
 }

@@ -1,26 +1,40 @@
-//! Where the engine stands: the one place that decides it.
+//! The state: the one place that decides it.
 //!
 //! ```text
 //!  Searching ──> Measuring ──> Pairing ──> Locked <──> Coasting
 //!      ^             ^            ^          |            |
 //!      └─────────────┴── Refusing ┴──────────┴────────────┘
 //! ```
-//! No arrow is remembered: the state follows from what pulse, receiver and label are known to be now. Only two things
-//! are more than that: Locked begins with a sample, and ends where no sample came for ten seconds.
+//! No arrow is remembered: the state follows from what is known of pulse, receiver and label now. Only two things are
+//! more than that: Locked begins with a sample, and ends if there was no sample for ten seconds.
 
+use crate::core::engine::Engine;
 use crate::core::engine::edges::Pulse;
-use crate::core::engine::hearing::{HEARD_WITHIN, Receiver};
-use crate::core::engine::label::Labelling;
-use crate::core::engine::{CROSS_TS_WITHIN, Engine};
-use crate::core::event::{Contradiction, Reason, State};
+use crate::core::engine::receiver::HEARD_WITHIN;
+use crate::core::event::{Contradiction, Reason, State, Verdict};
 use crate::core::time::{Span, UtcSecond};
 
+/// An edge that still waits for the cross timestamp after it by then will hardly get one.
+const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 /// Pulses that give no sample for longer than this are no exception.
 const PASSED_OVER_FOR: Span = Span::from_secs(10);
 
 impl Engine {
-    /// Where the engine stands, its input being like this: it publishes from the first sample on.
-    pub(super) fn assess(&self, input: State) -> State {
+    pub(super) fn update_state(&mut self, verdicts: &mut Vec<Verdict>) {
+        let input = self.input_state();
+        if !input.publishes() {
+            (self.has_published, self.passed_over) = (false, None);
+        }
+        let to = self.decide(input);
+        if to != self.state {
+            verdicts.push(Verdict::StateChanged { from: self.state, to });
+            verdicts.extend(self.figures(to).map(Verdict::Contradiction));
+            self.state = to;
+        }
+    }
+
+    /// The state, given that of the input: it publishes from the first sample on.
+    fn decide(&self, input: State) -> State {
         if !input.publishes() {
             return input;
         }
@@ -28,82 +42,76 @@ impl Engine {
         match (self.guard.held.map(|(why, _)| why).or(passed_over.map(|(_, why)| why)), self.state) {
             (Some(reason), _) => State::Refusing(reason),
             (None, _) if self.has_published => input,
-            // What was the matter is over as soon as a pulse shows it.
+            // A refusal ends as soon as a pulse shows that its reason is gone.
             (None, State::Refusing(reason)) => State::Refusing(reason),
             (None, _) => State::Pairing,
         }
     }
 
-    /// Where the engine stands by its input alone, before the guard.
-    pub(super) fn assess_input(&self) -> State {
-        // A device that is gone is missing at once; what it timestamped before is of no use.
+    /// The state by the input alone, before the guard: by the pulse, what the receiver lacks, and the label.
+    pub(super) fn input_state(&self) -> State {
+        // A device that is gone is missing at once; its earlier timestamps are of no use.
         let pulse = if self.pulse_lost { Pulse::Absent } else { self.edges.view(self.now) };
-        let receiver = self.hearing.view(self.now);
-        match (pulse, receiver, self.labelling()) {
-            (Pulse::Absent, receiver, _) => State::Searching(self.why_no_pulse(receiver)),
+        match (pulse, self.receiver.lacks(self.now), self.labelling()) {
+            (Pulse::Absent, lacks, _) => State::Searching(self.why_no_pulse(lacks)),
             (Pulse::Refused(reason, _), _, _) => State::Refusing(reason),
-            (Pulse::Measuring, Receiver::Silent(Reason::Starting) | Receiver::Valid, _) => State::Measuring,
-            (Pulse::Measuring, Receiver::Silent(reason), _) => State::Searching(reason),
-            (Pulse::Measuring, Receiver::Invalid(_), _) => State::Searching(Reason::NoFix),
-            (Pulse::Settled(_), Receiver::Invalid(_), Labelling::Open) => State::Searching(Reason::NoFix),
-            (Pulse::Settled(_), Receiver::Invalid(_), _) => State::Refusing(Reason::NoFix),
-            (Pulse::Settled(_), Receiver::Silent(reason), Labelling::Open) => State::Searching(reason),
-            (Pulse::Settled(_), Receiver::Valid, Labelling::Open) => State::Pairing,
-            (Pulse::Settled(_), _, Labelling::Refused(reason, _)) => State::Refusing(reason),
-            (Pulse::Settled(_), _, Labelling::Agreed(_)) if self.doubted.is_some() => State::Refusing(Reason::Settling),
-            (Pulse::Settled(_), Receiver::Valid, Labelling::Agreed(_)) => State::Locked,
-            (Pulse::Settled(_), Receiver::Silent(_), Labelling::Agreed(_)) => State::Coasting,
+            (Pulse::Measuring, None | Some(Reason::Starting), _) => State::Measuring,
+            (Pulse::Measuring, Some(reason), _) => State::Searching(reason),
+            (Pulse::Settled(_), None, Ok(None)) => State::Pairing,
+            (Pulse::Settled(_), Some(reason), Ok(None)) => State::Searching(reason),
+            (Pulse::Settled(_), Some(Reason::NoFix), _) => State::Refusing(Reason::NoFix),
+            (Pulse::Settled(_), _, Err((reason, _))) => State::Refusing(reason),
+            (Pulse::Settled(_), _, Ok(Some(_))) if self.doubted.is_some() => State::Refusing(Reason::Settling),
+            (Pulse::Settled(_), None, Ok(Some(_))) => State::Locked,
+            (Pulse::Settled(_), Some(_), Ok(Some(_))) => State::Coasting,
         }
     }
 
-    /// The two values that contradict each other, where that is the reason.
-    pub(super) fn figures(&self, state: State) -> Option<Contradiction> {
+    /// The two values that contradict each other, if that is the reason.
+    fn figures(&self, state: State) -> Option<Contradiction> {
         match (state.reason()?, self.edges.view(self.now), self.labelling()) {
-            (Reason::DateTooEarly | Reason::DateTooLate, ..) => self.impossible.map(|named| Contradiction::Date {
-                named,
-                earliest: UtcSecond::from_civil(self.config.date_floor, 0),
-                latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
-            }),
+            (Reason::DateTooEarly | Reason::DateTooLate, ..) => {
+                self.receiver.impossible.and_then(|(.., named)| named).map(|named| Contradiction::Date {
+                    named,
+                    earliest: UtcSecond::from_civil(self.config.date_floor, 0),
+                    latest: UtcSecond::from_civil(self.config.date_ceiling, 0).plus(-1),
+                })
+            }
             (Reason::WitnessDisagrees, ..) => self.guard.held.and_then(|(_, figures)| figures),
             (reason, Pulse::Refused(of, figures), _) if of == reason => figures,
-            (reason, _, Labelling::Refused(of, figures)) if of == reason => figures,
+            (reason, _, Err((of, figures))) if of == reason => figures,
             _ => None,
         }
     }
 
-    /// What is missing of the receiver for certain: also while seconds are counted on the pulse alone.
+    /// What is missing of the receiver for certain, also while coasting.
     pub fn missing(&self) -> Option<Reason> {
-        // Whatever else it lacks has hardly begun to.
-        self.receiver_alone().filter(|reason| *reason == Reason::NoFix || self.hearing.lost.is_some())
+        // Anything else that is missing has hardly begun to be.
+        self.receiver_alone().filter(|reason| *reason == Reason::NoFix || self.receiver.lost.is_some())
     }
 
     /// What is wrong besides the reason of the state: of pulse and receiver, each by itself.
     pub fn besides(&self) -> Vec<Reason> {
         let Some(said) = self.state.reason() else { return Vec::new() };
         let is_said = |reason: Reason| match said {
-            Reason::NothingArrives => reason == Reason::NoBytes || reason == self.stamper.silent,
+            Reason::NothingArrives => reason == Reason::NoBytes || reason == self.timestamper.silent,
             said => reason == said,
         };
         [self.pulse_alone(), self.receiver_alone()].into_iter().flatten().filter(|reason| !is_said(*reason)).collect()
     }
 
     fn pulse_alone(&self) -> Option<Reason> {
-        let is_awaited = |since| self.now - since > HEARD_WITHIN;
         match self.edges.view(self.now) {
-            _ if self.pulse_lost => Some(self.stamper.lost),
+            _ if self.pulse_lost => Some(self.timestamper.lost),
             Pulse::Absent if self.is_undated() => Some(Reason::NoCrossTs),
-            Pulse::Absent => self.pulse_awaited_since.is_some_and(is_awaited).then_some(self.stamper.silent),
+            Pulse::Absent => (!self.pulse_is_starting()).then_some(self.timestamper.silent),
             Pulse::Refused(reason, _) => Some(reason),
             Pulse::Measuring | Pulse::Settled(_) => None,
         }
     }
 
     fn receiver_alone(&self) -> Option<Reason> {
-        match self.hearing.view(self.now) {
-            Receiver::Silent(Reason::Starting) | Receiver::Valid => None,
-            Receiver::Silent(reason) => Some(reason),
-            Receiver::Invalid(_) => Some(Reason::NoFix),
-        }
+        self.receiver.lacks(self.now).filter(|reason| *reason != Reason::Starting)
     }
 
     /// Whether edges wait in vain for a cross timestamp.
@@ -111,22 +119,22 @@ impl Engine {
         self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN)
     }
 
-    fn why_no_pulse(&self, receiver: Receiver) -> Reason {
-        match receiver {
-            // The pulse's thread has said so already; what is wrong with the receiver nobody else says.
-            Receiver::Silent(reason)
-                if self.pulse_lost && reason != Reason::Starting && self.hearing.lost.is_none() =>
-            {
-                reason
-            }
-            Receiver::Invalid(_) if self.pulse_lost => Reason::NoFix,
-            _ if self.pulse_lost => self.stamper.lost,
+    /// Whether it is too early to miss the pulse.
+    fn pulse_is_starting(&self) -> bool {
+        self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN)
+    }
+
+    fn why_no_pulse(&self, receiver_lacks: Option<Reason>) -> Reason {
+        match receiver_lacks {
+            // The pulse's thread has logged its own trouble; nothing else reports the receiver's.
+            Some(reason) if self.pulse_lost && reason != Reason::Starting && self.receiver.lost.is_none() => reason,
+            _ if self.pulse_lost => self.timestamper.lost,
             _ if self.is_undated() => Reason::NoCrossTs,
-            Receiver::Silent(Reason::Starting) => Reason::Starting,
-            _ if self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN) => Reason::Starting,
-            Receiver::Silent(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
-            Receiver::Silent(reason) if self.hearing.lost.is_some() => reason,
-            Receiver::Silent(_) | Receiver::Invalid(_) | Receiver::Valid => self.stamper.silent,
+            Some(Reason::Starting) => Reason::Starting,
+            _ if self.pulse_is_starting() => Reason::Starting,
+            Some(Reason::NoBytes | Reason::SerialLost) => Reason::NothingArrives,
+            Some(reason) if self.receiver.lost.is_some() => reason,
+            Some(_) | None => self.timestamper.silent,
         }
     }
 }

@@ -1,187 +1,185 @@
-//! Protocols whose frames have a header of two bytes and a checksum: one right frame gives the protocol its name.
+//! Protocols whose frames have a two-byte header and a checksum: a single frame with a right checksum names the protocol.
 
 use super::Foreign;
 
-/// Longest SBF block that is believed; what receivers send is shorter.
+/// Longest SBF block accepted; what receivers send is shorter.
 const SBF_MAX: usize = 8_192;
 /// The shortest: header, time, and padding to a multiple of four.
 const SBF_MIN: usize = 16;
-/// Payloads: SiRF's manual allows 1,023 bytes; SkyTraq's and CASIC's messages are shorter than these.
+/// Payloads: SiRF's manual allows 1,023 bytes; SkyTraq's and CASIC's messages are shorter than these limits.
 const SIRF_MAX: usize = 1_023;
 const SKYTRAQ_MAX: usize = 1_024;
 const CASIC_MAX: usize = 2_048;
-/// Motorola's longest message, the almanac's status aside, has 294 bytes.
+/// Motorola's longest message has 294 bytes, almanac status aside.
 const ONCORE_MAX: usize = 320;
 /// `@@`, two letters, checksum, line end.
 const ONCORE_MIN: usize = 7;
 
-/// The frame of one protocol, as far as it has come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Frame {
-    /// Bytes so far.
-    have: usize,
-    /// As the frame's length field counts.
-    length: usize,
-    /// The checksum in the frame, as far as it has come.
-    said: u32,
-    /// The checksum of the bytes so far.
-    sum: u32,
+/// How one protocol frames its messages.
+pub(super) struct Protocol {
+    pub(super) foreign: Foreign,
+    /// The first two bytes, and which bits of the second are fixed.
+    sync: [u8; 2],
+    mask: u8,
+    /// Bytes from which `length` can tell the length.
+    header: usize,
+    /// Length of the whole frame by the bytes so far; `None` if no frame begins like that.
+    length: fn(&[u8]) -> Option<usize>,
+    /// Whether the checksum of the frame, without its `end`, is right.
+    is_right: fn(&[u8]) -> bool,
+    /// What follows the checksum.
+    end: &'static [u8],
 }
 
-/// What a protocol's reader does with a byte: whether a right frame ends with it.
-type Take = fn(&mut Frame, u8) -> bool;
-
-/// Each protocol, the first byte of its header, and how its frames are read.
-pub(super) const PROTOCOLS: [(Foreign, u8, Take); 6] = [
-    (Foreign::Rtcm, 0xD3, Frame::rtcm),
-    (Foreign::Sbf, b'$', Frame::sbf),
-    (Foreign::Sirf, 0xA0, Frame::sirf),
-    (Foreign::Skytraq, 0xA0, Frame::skytraq),
-    (Foreign::Casic, 0xBA, Frame::casic),
-    (Foreign::Oncore, b'@', Frame::oncore),
+pub(super) const PROTOCOLS: [Protocol; 6] = [
+    // RTCM 10403: 0xD3, six zero bits, ten bits of length, payload, CRC-24Q over everything: with the CRC itself the
+    // sum is zero. Every message has at least its number.
+    Protocol {
+        foreign: Foreign::Rtcm,
+        sync: [0xD3, 0x00],
+        mask: 0xFC,
+        header: 3,
+        length: |frame| Some(number_be(frame, 1)).filter(|payload| *payload >= 2).map(|payload| payload + 6),
+        is_right: |frame| crc_24q(frame) == 0,
+        end: b"",
+    },
+    // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
+    // whole block; little-endian.
+    Protocol {
+        foreign: Foreign::Sbf,
+        sync: *b"$@",
+        mask: 0xFF,
+        header: 8,
+        length: |frame| {
+            let length = number_le(frame, 6);
+            (length.is_multiple_of(4) && (SBF_MIN..=SBF_MAX).contains(&length)).then_some(length)
+        },
+        is_right: |frame| usize::from(crc_16(frame.get(4..).unwrap_or_default())) == number_le(frame, 2),
+        end: b"",
+    },
+    // SiRF Binary Protocol Reference Manual (CSR, 2008): 0xA0 0xA2, length, payload, 15-bit sum of its bytes, 0xB0 0xB3;
+    // big-endian.
+    Protocol {
+        foreign: Foreign::Sirf,
+        sync: [0xA0, 0xA2],
+        mask: 0xFF,
+        header: 4,
+        length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SIRF_MAX).contains(n)).map(|n| n + 8),
+        is_right: |frame| {
+            let (payload, sum) = split(frame, 4, 2);
+            payload.iter().map(|&byte| usize::from(byte)).sum::<usize>() & 0x7FFF == number_be(sum, 0)
+        },
+        end: &[0xB0, 0xB3],
+    },
+    // SkyTraq application note AN0003: 0xA0 0xA1, big-endian length, payload, exclusive or of it, line end.
+    Protocol {
+        foreign: Foreign::Skytraq,
+        sync: [0xA0, 0xA1],
+        mask: 0xFF,
+        header: 4,
+        length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SKYTRAQ_MAX).contains(n)).map(|n| n + 7),
+        is_right: |frame| xor(frame.get(4..).unwrap_or_default()) == 0,
+        end: b"\r\n",
+    },
+    // CASIC (Zhongke Microelectronics, multimode receiver protocol): 0xBA 0xCE, payload length, class, id, payload, sum
+    // of all four-byte words from the length on; little-endian.
+    Protocol {
+        foreign: Foreign::Casic,
+        sync: [0xBA, 0xCE],
+        mask: 0xFF,
+        header: 4,
+        length: |frame| {
+            let payload = number_le(frame, 2);
+            (payload <= CASIC_MAX && payload.is_multiple_of(4)).then_some(payload + 10)
+        },
+        is_right: |frame| {
+            let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+            let (words, sum) = split(frame, 2, 4);
+            words.chunks(4).fold(0, |sum, bytes| word(bytes).wrapping_add(sum)) == word(sum)
+        },
+        end: b"",
+    },
+    // Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. The amount of
+    // data depends on the letters: any line end may be the message's.
+    Protocol {
+        foreign: Foreign::Oncore,
+        sync: *b"@@",
+        mask: 0xFF,
+        header: 3,
+        length: |frame| {
+            let (body, end) = split(frame, 2, 2);
+            let is_whole = frame.len() >= ONCORE_MIN && end == b"\r\n" && xor(body) == 0;
+            let is_possible = frame.iter().skip(2).take(2).all(u8::is_ascii_alphabetic);
+            let length = if is_whole { frame.len() } else { usize::MAX };
+            (is_possible && (is_whole || frame.len() < ONCORE_MAX)).then_some(length)
+        },
+        is_right: |_| true,
+        end: b"",
+    },
 ];
 
-impl Frame {
-    /// Whether this byte is of a frame, or begins one: most are not, and are not looked at.
-    pub(super) fn wants(&self, byte: u8, first: u8) -> bool {
-        self.have > 0 || byte == first
-    }
-
-    /// RTCM 10403: 0xD3, six bits of zero, ten of length, so many bytes, and a CRC-24Q over all of it: with the CRC's own
-    /// bytes the sum is zero.
-    fn rtcm(&mut self, byte: u8) -> bool {
-        self.header([0xD3, 0x00], 0xFC, byte);
-        self.sum = crc_24q(if self.have <= 1 { 0 } else { self.sum }, byte);
-        match self.have {
-            0 | 1 => false,
-            2 | 3 => {
-                self.length = self.length << 8 | usize::from(byte);
-                // A message has its number, at least.
-                self.have == 3 && self.length < 2 && self.end(false)
+impl Protocol {
+    /// Adds a byte to the frame that has come so far; returns whether it completes one with a right checksum. No byte is
+    /// looked at twice: what follows the header of a wrong frame is lost up to the byte that shows it.
+    pub(super) fn take(&self, frame: &mut Vec<u8>, byte: u8) -> bool {
+        let [first, second] = self.sync;
+        match frame.len() {
+            0 if byte != first => return false,
+            1 if byte & self.mask != second => {
+                frame.truncate(usize::from(byte == first));
+                return false;
             }
-            have => have == self.length + 6 && self.end(self.sum == 0),
+            _ => frame.push(byte),
         }
-    }
-
-    /// Septentrio's SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
-    /// whole block; low bytes first.
-    fn sbf(&mut self, byte: u8) -> bool {
-        let Some(place) = self.header(*b"$@", 0xFF, byte) else { return false };
-        match place {
-            2 | 3 => self.said = u32::from(byte) << 8 | self.said >> 8,
-            _ => self.sum = u32::from(crc_16(self.sum as u16, byte)),
+        if frame.len() < self.header {
+            return false;
         }
-        if matches!(place, 6 | 7) {
-            self.length = usize::from(byte) << 8 | self.length >> 8;
+        let Some(length) = (self.length)(frame) else {
+            frame.clear();
+            return false;
+        };
+        // The checksum is looked at with the first byte after it.
+        let Some((body, end)) = frame.split_at_checked(length - self.end.len()) else { return false };
+        if end.is_empty() && !self.end.is_empty() {
+            return false;
         }
-        let is_wrong = !self.length.is_multiple_of(4) || !(SBF_MIN..=SBF_MAX).contains(&self.length);
-        match self.have {
-            0..8 => false,
-            8 if is_wrong => self.end(false),
-            have => have == self.length && self.end(self.sum == self.said),
+        let is_right = self.end.starts_with(end) && (self.is_right)(body);
+        let is_whole = frame.len() == length;
+        if is_whole || !is_right {
+            frame.clear();
         }
-    }
-
-    /// SiRF Binary Protocol Reference Manual (CSR, 2008): 0xA0 0xA2, length, payload, sum of its bytes in 15 bits, 0xB0
-    /// 0xB3; high bytes first.
-    fn sirf(&mut self, byte: u8) -> bool {
-        let Some(place) = self.header([0xA0, 0xA2], 0xFF, byte) else { return false };
-        if place < 4 {
-            return self.long_header(byte, SIRF_MAX);
-        }
-        match (place - 4).checked_sub(self.length) {
-            None => self.sum = (self.sum + u32::from(byte)) & 0x7FFF,
-            Some(0 | 1) => self.said = self.said << 8 | u32::from(byte),
-            Some(2) if byte != 0xB0 || self.said != self.sum => return self.end(false),
-            Some(2) => {}
-            Some(_) => return self.end(byte == 0xB3),
-        }
-        false
-    }
-
-    /// SkyTraq application note AN0003: 0xA0 0xA1, length with its high byte first, payload, exclusive or of it, line end.
-    fn skytraq(&mut self, byte: u8) -> bool {
-        let Some(place) = self.header([0xA0, 0xA1], 0xFF, byte) else { return false };
-        if place < 4 {
-            return self.long_header(byte, SKYTRAQ_MAX);
-        }
-        match (place - 4).checked_sub(self.length) {
-            None => self.sum ^= u32::from(byte),
-            Some(0) => self.said = u32::from(byte),
-            Some(1) if byte != b'\r' || self.said != self.sum => return self.end(false),
-            Some(1) => {}
-            Some(_) => return self.end(byte == b'\n'),
-        }
-        false
-    }
-
-    /// CASIC (Zhongke Microelectronics, multimode receiver protocol): 0xBA 0xCE, length of the payload, class, id,
-    /// payload, sum of all words of four bytes after 0xCE; low bytes first.
-    fn casic(&mut self, byte: u8) -> bool {
-        let Some(place) = self.header([0xBA, 0xCE], 0xFF, byte) else { return false };
-        // The words begin behind the header, so that the length is the first word's lower half.
-        let in_word = u32::from(byte) << (8 * ((place - 2) % 4));
-        match place.checked_sub(self.length + 6) {
-            None => self.sum = self.sum.wrapping_add(in_word),
-            Some(_) => self.said |= in_word,
-        }
-        match place {
-            2 => self.length = usize::from(byte),
-            3 => {
-                self.length |= usize::from(byte) << 8;
-                return (self.length > CASIC_MAX || !self.length.is_multiple_of(4)) && self.end(false);
-            }
-            _ => {}
-        }
-        self.have == self.length + 10 && self.end(self.said == self.sum)
-    }
-
-    /// Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. How many data
-    /// there are depends on the letters: each line end may be the message's.
-    fn oncore(&mut self, byte: u8) -> bool {
-        let Some(place) = self.header(*b"@@", 0xFF, byte) else { return false };
-        if matches!(place, 2 | 3) && !byte.is_ascii_alphabetic() {
-            return self.end(false);
-        }
-        self.sum ^= u32::from(byte);
-        // With the checksum, letters and data give zero.
-        let is_line_end = self.said == u32::from(b'\r') && byte == b'\n';
-        let is_right = is_line_end && self.have >= ONCORE_MIN && self.sum == u32::from(b'\r' ^ b'\n');
-        self.said = u32::from(byte);
-        (is_right || self.have >= ONCORE_MAX) && self.end(is_right)
-    }
-
-    /// The place of the byte in its frame; `None` in the two bytes of the header and outside of a frame. Bits of the
-    /// second byte that `mask` leaves out may be any.
-    fn header(&mut self, [first, second]: [u8; 2], mask: u8, byte: u8) -> Option<usize> {
-        let place = self.have;
-        if place > 1 || place == 0 && byte == first || place == 1 && byte & mask == second {
-            self.have += 1;
-            return (place > 1).then_some(place);
-        }
-        *self = Self { have: usize::from(byte == first), ..Self::default() };
-        None
-    }
-
-    /// The two bytes of a length, the higher first; no frame ends here.
-    fn long_header(&mut self, byte: u8, longest: usize) -> bool {
-        self.length = self.length << 8 | usize::from(byte);
-        self.have == 4 && !(1..=longest).contains(&self.length) && self.end(false)
-    }
-
-    fn end(&mut self, is_right: bool) -> bool {
-        *self = Self::default();
-        is_right
+        is_whole && is_right
     }
 }
 
-/// CRC-24Q of Qualcomm, one byte further.
-fn crc_24q(sum: u32, byte: u8) -> u32 {
-    (0..8)
-        .fold(sum ^ u32::from(byte) << 16, |sum, _| if sum & 0x80_0000 == 0 { sum << 1 } else { sum << 1 ^ 0x186_4CFB })
+/// Without the first bytes, and split before the last ones.
+fn split(frame: &[u8], first: usize, last: usize) -> (&[u8], &[u8]) {
+    let body = frame.get(first..).unwrap_or_default();
+    body.split_at_checked(body.len().saturating_sub(last)).unwrap_or_default()
 }
 
-/// CRC-16 of CCITT, beginning with zero, one byte further.
-fn crc_16(sum: u16, byte: u8) -> u16 {
-    (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 })
+/// Two bytes from there on, little-endian.
+fn number_le(frame: &[u8], at: usize) -> usize {
+    frame.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&bytes| usize::from(u16::from_le_bytes(bytes)))
+}
+
+/// Two bytes from there on, big-endian.
+fn number_be(frame: &[u8], at: usize) -> usize {
+    usize::from((number_le(frame, at) as u16).swap_bytes())
+}
+
+fn xor(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum ^ byte)
+}
+
+/// Qualcomm's CRC-24Q.
+fn crc_24q(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| if sum & 0x80_0000 == 0 { sum << 1 } else { sum << 1 ^ 0x186_4CFB };
+    bytes.iter().fold(0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte) << 16, |sum, _| step(sum)))
+}
+
+/// CCITT's CRC-16, starting from zero.
+fn crc_16(bytes: &[u8]) -> u16 {
+    let step = |sum: u16| if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 };
+    bytes.iter().fold(0, |sum, &byte| (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| step(sum)))
 }

@@ -1,26 +1,24 @@
 //! Protocols of which one message proves too little: TSIP has no checksum, and GREIS has one of eight bits behind a
-//! header that text may look like. Several in a row give them their names.
+//! header that text may look like. Several messages in a row name them.
 
-/// So many messages in a row are no accident.
+/// This many messages in a row are no accident.
 const ROW: u8 = 3;
-/// Longest TSIP packet that is believed, without its frame.
+/// Longest TSIP packet accepted, without its framing.
 const TSIP_MAX: usize = 512;
 const DLE: u8 = 0x10;
 const ETX: u8 = 0x03;
 
-/// Trimble's TSIP (ICD of Resolution SMT and ThunderBolt): DLE, id, data with each DLE doubled, DLE ETX. Garmin's binary
-/// protocol has the same frame, with a length and a checksum within: it is not meant.
-#[derive(Clone, Copy, Debug, Default)]
+/// Trimble TSIP (ICD of Resolution SMT and ThunderBolt): DLE, id, data with each DLE doubled, DLE ETX. Garmin's binary
+/// protocol has the same framing, with a length and a checksum inside; it does not count.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tsip {
     place: Place,
-    /// Bytes of data, the first of them, and the sum of id and data.
-    have: usize,
-    first: u8,
-    sum: u8,
+    /// Id and data.
+    packet: Vec<u8>,
     row: u8,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
     Outside,
@@ -32,54 +30,51 @@ enum Place {
 }
 
 impl Tsip {
-    /// Takes a byte: whether a packet ends with it that is not the first in its row.
+    /// Takes a byte; returns whether it completes a packet that is at least the third in a row.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         match (self.place, byte) {
             (Place::Outside, DLE) => self.place = Place::Begun,
             (Place::Begun | Place::Dle, 0x13 | 0x40..=0xD9) => {
-                // Where data stop without an end, the row does.
-                let row = if matches!(self.place, Place::Begun) { self.row } else { 0 };
-                *self = Self { place: Place::Data, row, sum: byte, ..Self::default() };
+                // Data that stop without an end break the row.
+                self.row = if self.place == Place::Begun { self.row } else { 0 };
+                self.place = Place::Data;
+                self.packet.clear();
+                self.packet.push(byte);
             }
             (Place::Data, DLE) => self.place = Place::Dle,
-            (Place::Data, _) | (Place::Dle, DLE) => self.data(byte),
-            (Place::Dle, ETX) => {
-                let is_garmin = self.have == usize::from(self.first) + 2 && self.sum == 0;
-                let row = if is_garmin || self.have == 0 { 0 } else { ROW.min(self.row + 1) };
-                *self = Self { row, ..Self::default() };
-                return row == ROW;
+            (Place::Data, _) | (Place::Dle, DLE) if self.packet.len() <= TSIP_MAX => {
+                self.place = Place::Data;
+                self.packet.push(byte);
             }
-            (Place::Outside | Place::Begun | Place::Dle, _) => *self = Self::default(),
+            (Place::Dle, ETX) => {
+                let sum = self.packet.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+                let garmin_length = self.packet.get(1).map(|length| usize::from(*length) + 3);
+                let is_garmin = garmin_length == Some(self.packet.len()) && sum == 0;
+                self.row = if is_garmin || garmin_length.is_none() { 0 } else { ROW.min(self.row + 1) };
+                self.place = Place::Outside;
+                return self.row == ROW;
+            }
+            _ => (self.place, self.row) = (Place::Outside, 0),
         }
         false
     }
-
-    fn data(&mut self, byte: u8) {
-        if self.have == 0 {
-            self.first = byte;
-        }
-        (self.place, self.have, self.sum) = (Place::Data, self.have + 1, self.sum.wrapping_add(byte));
-        if self.have > TSIP_MAX {
-            *self = Self::default();
-        }
-    }
 }
 
-/// Javad's and Topcon's GREIS (reference guide, "Message structure" and appendix "Checksums"): two characters of id, three
-/// hexadecimal digits of length, so many bytes, of which the last is the checksum. Line ends may stand between messages.
+/// GREIS of Javad and Topcon (reference guide, "Message structure" and appendix "Checksums"): two characters of id, three
+/// hexadecimal digits of length, that many bytes, the last of them the checksum. Line ends may separate messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Greis {
     /// Outside a message: the last five bytes, and how many came since the last message.
     window: [u8; 5],
     since: u8,
-    /// Bytes of the message that are still to come, and the checksum of those that came.
+    /// Bytes of the message still to come, and the checksum of those before.
     left: u16,
     sum: u8,
     row: u8,
 }
 
 impl Greis {
-    /// Takes a byte: whether a message ends with it that is not the first in its row.
+    /// Takes a byte; returns whether it completes a message that is at least the third in a row.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         match self.left {
             0 if self.since == 0 && matches!(byte, b'\r' | b'\n') => {}
@@ -98,8 +93,8 @@ impl Greis {
     }
 
     fn outside(&mut self, byte: u8) {
-        let [_, b, c, d, e] = self.window;
-        self.window = [b, c, d, e, byte];
+        self.window.rotate_left(1);
+        self.window[4] = byte;
         self.since = self.since.saturating_add(1);
         if usize::from(self.since) > self.window.len() {
             self.row = 0;
@@ -111,14 +106,11 @@ impl Greis {
     }
 }
 
-/// Of the body of the message that this is the header of.
+/// Length of the body, if this is a message's header.
 fn length([a, b, digits @ ..]: [u8; 5]) -> Option<u16> {
-    let is_id = [a, b].iter().all(|byte| (b'0'..=b'~').contains(byte));
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(u16::from(byte - b'0')),
-        b'A'..=b'F' => Some(u16::from(byte - b'A') + 10),
-        _ => None,
-    };
+    let is_header =
+        [a, b].iter().all(|byte| (b'0'..=b'~').contains(byte)) && !digits.iter().any(u8::is_ascii_lowercase);
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u16);
     let length = digits.iter().try_fold(0, |length, byte| Some(length << 4 | digit(*byte)?));
-    length.filter(|length| is_id && *length > 0)
+    length.filter(|length| is_header && *length > 0)
 }

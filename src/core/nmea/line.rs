@@ -1,4 +1,4 @@
-//! A line that has come to its end: what it says or why it is not used, and how many came to which end.
+//! A complete line: its content or why it is refused, and the counts of both.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use super::{LINE_MAX, Sentence};
 use crate::core::foreign::{self, Foreign};
 use crate::core::time::{Instant, Raw};
 
-/// A line that has come to its end.
+/// A complete line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its printable characters, from `$` on; where it was broken off, those up to there.
+    /// Its printable characters, from `$` up to its end or to where it was broken off.
     pub text: &'a str,
     /// When its first byte began on the line.
     pub first_byte: Instant<Raw>,
-    /// What it says, or why it is not used.
+    /// Its content, or why it is refused.
     pub read: Result<Sentence, Refusal>,
 }
 
-/// Why a line is not used.
+/// Why a line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No `*` and two hexadecimal digits at the end.
     NoChecksum,
-    /// The checksum is another one.
+    /// The checksum does not match.
     WrongChecksum {
-        /// What the line says.
+        /// In the line.
         said: u8,
-        /// What its bytes give.
+        /// Of its bytes.
         computed: u8,
     },
     /// Longer than any sentence.
@@ -42,7 +42,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The short name for programs.
+    /// Short name for programs.
     pub const fn key(self) -> &'static str {
         match self {
             Self::NoChecksum => "no-checksum",
@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What came of the bytes so far.
+/// What became of the bytes so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// Bytes in all.
@@ -92,18 +92,18 @@ pub struct LineCounts {
 }
 
 impl LineCounts {
-    /// Whatever had a right checksum, and so was sent at the rate at which it was heard.
+    /// Messages with a right checksum, which shows that the rate is right.
     pub fn understood(&self) -> u64 {
         let told = |foreign: &Foreign| !matches!(foreign, Foreign::Gpsd | Foreign::Damaged);
         self.sentences + Foreign::ALL.into_iter().filter(told).map(|foreign| self.of(foreign)).sum::<u64>()
     }
 
-    /// Lines that did not come whole.
+    /// Lines that did not arrive whole.
     pub fn damaged(&self) -> u64 {
         self.bad_checksum + self.broken
     }
 
-    /// How many of these came.
+    /// How many messages of this kind.
     pub fn of(&self, foreign: Foreign) -> u64 {
         match foreign {
             Foreign::Ubx => self.frames,
@@ -136,7 +136,7 @@ impl LineCounts {
 }
 
 impl Foreign {
-    /// What came between two counts of one framer.
+    /// The most telling kind that arrived between two counts of one framer.
     pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
         Self::ALL.into_iter().find(|foreign| now.of(*foreign) > before.of(*foreign))
     }

@@ -111,8 +111,10 @@ fn every_line_that_is_not_used_says_why() {
         (&with_checksum("GPZDA,120000,31,11,2026,,"), Refusal::Date),
     ] {
         let mut refused = Vec::new();
-        Framer::default()
-            .push_lines(&bytes(line.as_bytes(), 0), |line| refused.push((line.text.to_owned(), line.read)));
+        Framer::default().push_all(&bytes(line.as_bytes(), 0), |found| match found {
+            Found::Line(line) => refused.push((line.text.to_owned(), line.read)),
+            Found::Frame(..) => panic!("{line}"),
+        });
         let [(text, Err(refusal))] = refused.as_slice() else { panic!("{line}: {refused:?}") };
         assert_eq!(*refusal, want, "{line}");
         assert!(line.starts_with(text.as_str()) && text.starts_with("$GP"), "{line}: {text}");

@@ -5,23 +5,23 @@ use std::collections::VecDeque;
 use crate::core::engine::edges::{CLUSTER_MOST, Cluster, OnTime};
 use crate::core::time::{Instant, Raw, Span};
 
-/// What the second may measure on `CLOCK_MONOTONIC_RAW`.
+/// How far the second may differ on `CLOCK_MONOTONIC_RAW`.
 const PERIOD_PPM: i64 = 500;
-/// How far an edge may lie from its track's phase, reading errors apart: the receiver's own noise.
+/// How far an edge may be from its track's phase, reading errors aside: the receiver's own noise.
 const JITTER: Span = Span::from_micros(5);
 /// How much the period may wander from one second to the next.
 const WANDER: Span = Span::from_nanos(200);
 /// A NIC that timestamps one edge twice: no pulse is that short.
 const SHORTEST: Span = Span::from_nanos(800);
-/// Two edges as far apart as their tracks, but for this, are of one second.
+/// Two edges as far apart as their tracks, to within this, are of one second.
 const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
 pub(super) const HITS: usize = 3;
-/// So many of the last ones say what an edge looks like, whatever it was before.
+/// This many of the last ones show what an edge looks like, whatever it was before.
 const RECENT: usize = 5;
 /// Seconds looked back for a period.
 const SECONDS: i64 = 12;
-/// With more clusters than this in each second nothing is looked for: it is noise.
+/// More clusters than this in each second are noise: nothing is looked for.
 const BUSY: usize = 4;
 
 /// One edge of the pulse, second after second; its hits are newest first.
@@ -38,9 +38,9 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     if clusters.len() > 2 * HITS * BUSY && clusters.len() > seconds * BUSY * 3 {
         return Vec::new();
     }
-    // Any edge but a stray one gives the period, and the newest may be one: what most of them repeat with counts.
+    // Any edge but a stray one gives the period, and the newest may be stray: the period that most repeat with counts.
     let mut best: Option<(usize, Span)> = None;
-    // The newest comes last: a line through few others goes through a stray one as well.
+    // The newest is tried last: a line through few others goes through a stray one as well.
     for end in clusters.iter().rev().skip(1).take(BUSY).chain(clusters.back()) {
         let Some((hits, span)) = period(clusters, end) else { continue };
         best = best.filter(|(most, _)| *most >= hits).or(Some((hits, span)));
@@ -112,27 +112,26 @@ impl Track {
         })
     }
 
-    /// How many edges its clusters have, those that are complete: at least one in four has as many. The newest may yet get
-    /// another one.
+    /// Edges in its complete clusters: at least one in four has as many. The newest may yet get another one.
     pub(super) fn usual(&self) -> usize {
         let of = |edges: usize| self.hits.iter().skip(1).filter(|hit| hit.edges.min(3) == edges).count();
         (2..=3).rev().find(|&edges| of(edges) * 4 >= self.hits.len()).unwrap_or(1)
     }
 
-    /// How wide its last clusters of two edges are, if all are as wide: those of a short pulse, and not of ringing.
+    /// Width of its last clusters of two edges, if all are as wide: those of a short pulse, not of ringing.
     pub(super) fn width(&self) -> Option<Span> {
         let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).take(RECENT).map(|hit| hit.width);
         let newest = widths.next()?;
         (newest >= SHORTEST && widths.all(|width| (width - newest).abs() <= JITTER)).then_some(newest)
     }
 
-    /// How far its last hit lies from a whole second of the system clock.
+    /// Distance of its last hit from a whole second of the system clock.
     pub(super) fn sys_phase(&self) -> Option<Span> {
         let sys = self.hits.iter().find_map(|hit| hit.first.sys.ok())?;
         Some((sys - Instant::default()).nearest(Span::SECOND).1)
     }
 
-    /// How far this moment is from its nearest hit, past or to come.
+    /// Distance of this moment from its nearest hit, past or future.
     pub(super) fn distance(&self, at: Instant<Raw>) -> Span {
         (at - self.last()).nearest(self.period).1.abs()
     }
@@ -142,13 +141,13 @@ impl Track {
         (other.last() - self.last()).div_rem(self.period).1
     }
 
-    /// Whether these two are so near to each other that which comes first is not known.
+    /// Whether these two are so near that which comes first is unknown.
     pub(super) fn is_blurred(&self, other: &Self) -> bool {
         let error = |of: &Self| of.hits.iter().take(RECENT).map(|hit| hit.first.raw_error).max().unwrap_or_default();
         self.gap_to(other).min(other.gap_to(self)) <= error(self) + error(other)
     }
 
-    /// Whether these two are the ends of one pulse: since both are hit, mostly where one is the other is, too.
+    /// Whether these two are the ends of one pulse: since both are hit, mostly if one is the other is, too.
     pub(super) fn is_pair(&self, other: &Self) -> bool {
         let since = self.since().max(other.since()) - Span::SECOND;
         let gap = self.gap_to(other);
@@ -157,7 +156,7 @@ impl Track {
         shared >= HITS && shared * 5 >= self.hits_since(since).max(other.hits_since(since)) * 3
     }
 
-    /// Whether that one came beside it, and not in its place, where a short pulse that lost its first edge comes.
+    /// Whether the other came besides it, and not in its place, where a short pulse that lost its first edge comes.
     pub(super) fn has_rival(&self, other: &Self) -> bool {
         other.hits_since(self.since()) > 1 && self.gap_to(other).min(other.gap_to(self)) > CLUSTER_MOST
     }

@@ -1,15 +1,16 @@
-//! The dates that are possible, and a receiver whose week number rolled over.
+//! Possible dates, receivers whose week number rolled over, and when a leap second may come: at the end of any month, in
+//! UTC (ITU-R TF.460-6, section 2.1: preferably June and December).
 
 use crate::core::engine::config::{Config, ROLLOVER_WEEKS};
 use crate::core::event::Reason;
-use crate::core::time::{UtcSecond, WEEK};
+use crate::core::time::{DAY, UtcSecond, WEEK};
 
-/// What is done with a receiver whose week number rolled over.
+/// What to do with a receiver whose week number rolled over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rollover {
-    /// Its dates are refused.
+    /// Refuse its dates.
     Refuse,
-    /// Whole multiples of 1024 weeks are added.
+    /// Add whole multiples of 1024 weeks.
     Correct,
 }
 
@@ -20,12 +21,27 @@ pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Rea
         _ if utc >= floor => 0,
         Rollover::Refuse => return Err(Reason::DateTooEarly),
         Rollover::Correct => {
-            let short = floor.posix().saturating_sub(utc.posix());
+            let short = floor.since(utc);
             (short.saturating_add(ROLLOVER_WEEKS * WEEK - 1) / (ROLLOVER_WEEKS * WEEK)) * ROLLOVER_WEEKS
         }
     };
     let utc = utc.plus(weeks.saturating_mul(WEEK));
     if utc.date() < config.date_ceiling { Ok((utc, weeks)) } else { Err(Reason::DateTooLate) }
+}
+
+/// How near to midnight, in seconds.
+pub const REACH: i64 = 5;
+
+/// Whether a leap second may be near: within five seconds of the end of a month.
+pub fn in_leap_window(utc: UtcSecond) -> bool {
+    let second = i64::from(utc.second_of_day());
+    second >= DAY - REACH && utc.plus(REACH).date().ymd().2 == 1 || second <= REACH && utc.date().ymd().2 == 1
+}
+
+/// Whether the end of a month lies between these two seconds.
+pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
+    let [(year, month, _), later] = [earlier, later].map(|utc| utc.date().ymd());
+    (year, month) != (later.0, later.1)
 }
 
 #[cfg(test)]
@@ -73,6 +89,38 @@ mod tests {
             let shown = utc(2027, 3, 4, 55).plus(-lost * ROLLOVER_WEEKS * WEEK);
             let corrected = Ok((utc(2027, 3, 4, 55), lost * ROLLOVER_WEEKS));
             assert_eq!(possible(shown, &config(Rollover::Correct)), corrected);
+        }
+    }
+
+    #[test]
+    fn the_leap_window_is_ten_seconds_wide() {
+        for (at, inside) in [
+            (utc(2026, 12, 31, 86_394), false),
+            (utc(2026, 12, 31, 86_395), true),
+            (utc(2027, 1, 1, 5), true),
+            (utc(2027, 1, 1, 6), false),
+            (utc(2027, 6, 30, 86_399), true),
+            (utc(2027, 7, 1, 0), true),
+            (utc(2027, 3, 31, 86_399), true),
+            (utc(2028, 2, 29, 86_396), true),
+            (utc(2028, 2, 28, 86_399), false),
+            (utc(2027, 3, 30, 86_399), false),
+            (utc(2027, 4, 2, 0), false),
+        ] {
+            assert_eq!(in_leap_window(at), inside, "{at}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_month_that_nobody_saw_is_noticed() {
+        for (earlier, later, is_past) in [
+            (utc(2026, 12, 31, 86_390), utc(2026, 12, 31, 86_399), false),
+            (utc(2026, 12, 31, 86_390), utc(2027, 1, 1, 30), true),
+            (utc(2027, 6, 30, 86_390), utc(2027, 7, 1, 6), true),
+            (utc(2027, 7, 1, 0), utc(2027, 7, 1, 6), false),
+            (utc(2027, 9, 30, 86_390), utc(2027, 10, 1, 30), true),
+        ] {
+            assert_eq!(is_past_leap_window(earlier, later), is_past, "{earlier} to {later}");
         }
     }
 }

@@ -1,31 +1,31 @@
-//! The sequence of the names that a receiver gives to seconds, whenever they come.
+//! The sequence of seconds that a receiver names, whenever it does.
 
 use crate::core::engine::guard;
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
-/// Names that come nearer together than this follow each other: none between them was missed.
+/// Names nearer together than this follow each other: none between them was missed.
 const TOGETHER: Span = Span::from_millis(1_600);
 /// Bursts this far apart are of different seconds.
 const APART: Span = Span::from_millis(500);
 
 /// How the names ran since the label was confirmed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::core::engine) enum Names {
-    /// One second after the other: the receiver has not changed its mind.
+pub(crate) enum Names {
+    /// One second after another: the receiver has not changed its mind.
     RunOn,
-    /// The same, but for so many seconds the line was silent: what follows is late by them, or was corrected by them.
+    /// The same, but the line was silent for this many seconds: what follows is late by them, or corrected by them.
     Gap(i64),
-    /// They stepped by this many seconds in all, and none was missed there.
+    /// They stepped by this many seconds in all, with no name missed there.
     Stepped(i64),
     /// Names were missed where they stepped.
     Unknown,
 }
 
 impl Names {
-    /// Whether a label that changes so comes of sentences that are late now: the names do not say so much. A receiver
-    /// that steps where no leap second can be may be another one, and its delay as well. After a silence it is a
-    /// correction where the delay is the same as before.
-    pub(in crate::core::engine) fn is_late(self, change: i64, over_leap: bool, same_delay: bool) -> bool {
+    /// Whether such a change of the label means that sentences are late now, because the names do not step that far. A
+    /// receiver that steps where no leap second is possible may be another one, with another delay. After a silence it
+    /// is a correction if the delay is the same as before.
+    pub(crate) fn is_late(self, change: i64, over_leap: bool, same_delay: bool) -> bool {
         match self {
             Self::RunOn => change < 0,
             Self::Gap(seconds) => change < 0 && !over_leap && !(same_delay && change == -seconds),
@@ -37,22 +37,22 @@ impl Names {
 
 /// The last name, and how they ran to it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::core::engine) struct Chain {
+pub(crate) struct Chain {
     last: Option<(UtcSecond, Instant<Raw>)>,
     stepped: i64,
     /// The last step, and the name that came by it.
     last_step: Option<(i64, UtcSecond)>,
     gap: i64,
-    /// What names were missed in between is not known.
-    pub(in crate::core::engine) is_broken: bool,
+    /// It is unknown which names were missed in between.
+    pub(crate) is_broken: bool,
     /// When the first burst after the last name began, whatever is in it.
     heard: Option<Instant<Raw>>,
 }
 
 impl Chain {
-    pub(in crate::core::engine) fn add(&mut self, utc: UtcSecond, at: Instant<Raw>) {
+    pub(crate) fn add(&mut self, utc: UtcSecond, at: Instant<Raw>) {
         let Some((name, before)) = self.last.replace((utc, at)) else { return };
-        let named = utc.posix().saturating_sub(name.posix());
+        let named = utc.since(name);
         let (seconds, _) = (at - before).nearest(Span::SECOND);
         let spoke = self.heard.take().is_some_and(|heard| at - heard > APART);
         match named {
@@ -65,14 +65,14 @@ impl Chain {
     }
 
     /// A burst began then, or goes on.
-    pub(in crate::core::engine) fn hear(&mut self, began: Instant<Raw>) {
+    pub(crate) fn hear(&mut self, began: Instant<Raw>) {
         if self.last.is_some_and(|(_, last)| began - last > APART) {
             self.heard.get_or_insert(began);
         }
     }
 
-    /// A second 60 stands between its neighbors, however many sentences name it.
-    pub(in crate::core::engine) fn leap_second(&mut self, at: Instant<Raw>) {
+    /// Second 60 stands between its neighbors, however many sentences name it.
+    pub(crate) fn leap_second(&mut self, at: Instant<Raw>) {
         let Some((name, last)) = self.last.as_mut().filter(|(_, last)| at - *last > APART) else { return };
         let (seconds, _) = (at - *last).nearest(Span::SECOND);
         (*name, *last) = (name.plus(seconds - 1), at);
@@ -85,16 +85,16 @@ impl Chain {
     }
 
     /// Whether the names stepped so at the last time before `utc` at which a leap second may come, or since.
-    pub(in crate::core::engine) fn has_shown(&self, change: i64, utc: UtcSecond) -> bool {
+    pub(crate) fn has_shown(&self, change: i64, utc: UtcSecond) -> bool {
         self.last_step.is_some_and(|(by, at)| by == change && !guard::is_past_leap_window(at.plus(guard::REACH), utc))
     }
 
-    /// The label is confirmed: what came before has no meaning.
-    pub(in crate::core::engine) fn confirmed(&mut self) {
+    /// The label is confirmed: earlier names do not matter now.
+    pub(crate) fn confirmed(&mut self) {
         (self.stepped, self.gap, self.is_broken) = (0, 0, false);
     }
 
-    pub(in crate::core::engine) fn names(&self) -> Names {
+    pub(crate) fn names(&self) -> Names {
         match (self.is_broken, self.stepped) {
             (true, _) => Names::Unknown,
             (false, 0) if self.gap > 0 => Names::Gap(self.gap),
