@@ -12,7 +12,7 @@ pub fn raw_now() -> Instant<Raw> {
 }
 
 /// `CLOCK_REALTIME` now.
-pub fn sys_now() -> Instant<Sys> {
+pub(crate) fn sys_now() -> Instant<Sys> {
     let now = clock_gettime(ClockId::Realtime);
     Instant::from_parts(now.tv_sec, now.tv_nsec)
 }
@@ -20,7 +20,7 @@ pub fn sys_now() -> Instant<Sys> {
 /// The same moment on both clocks, and the length of the bracket around it: the two readings agree to half of that. The
 /// system clock is read between two readings of the raw clock; the narrowest of three such brackets counts, because the
 /// one that an interrupt fell into is wide.
-pub fn raw_sys_pair() -> (Instant<Raw>, Instant<Sys>, Span) {
+pub(crate) fn raw_sys_pair() -> (Instant<Raw>, Instant<Sys>, Span) {
     let bracket = || {
         let (before, sys, after) = (raw_now(), sys_now(), raw_now());
         let window = after - before;

@@ -25,10 +25,14 @@ pub enum Port {
 /// Opens the device once; a serial port at this rate.
 pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
     let path = Path::new(device);
-    let opened = fs::metadata(path).and_then(|found| match found.file_type().is_char_device() {
-        false => Err(io::Error::from_raw_os_error(libc::ENOTTY)),
-        true if is_gnss(path) => ByteFile::open(path).map(Port::Gnss),
-        true => Tty::open(device, baud, || !holders(device).is_empty()).map(Port::Tty),
+    let opened = fs::metadata(path).and_then(|found| {
+        if is_gnss(path) {
+            ByteFile::open(path).map(Port::Gnss)
+        } else if found.file_type().is_char_device() {
+            Tty::open(device, baud, || !holders(device).is_empty()).map(Port::Tty)
+        } else {
+            Err(io::Error::from_raw_os_error(libc::ENOTTY))
+        }
     });
     let port = opened.map_err(|error| refusal(device, &error))?;
     if let Port::Tty(tty) = &port {
@@ -48,12 +52,10 @@ pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
 fn refusal(device: &str, error: &io::Error) -> OpenError {
     let (problem, sentence) = match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => return not_there(device),
-        Some(libc::EACCES | libc::EPERM) => (
-            Problem::Denied,
-            format!(
-                "{device} may not be opened: run as root or join the group that owns it (a tty's is often dialout)"
-            ),
-        ),
+        Some(libc::EACCES | libc::EPERM) => {
+            let cure = "run as root or join the group that owns it (often dialout)";
+            (Problem::Denied, format!("{device} may not be opened: {cure}"))
+        }
         Some(libc::EBUSY) => (Problem::Taken, sentence(device, &holders(device))),
         Some(libc::ENOTTY) => (Problem::Wrong, format!("{device} is not a serial port: give the name of a tty device")),
         _ => (Problem::Failed, format!("{device} cannot be opened: {error}")),
