@@ -1,5 +1,5 @@
-//! Running processes, from `/proc/PID` (proc(5)): the only scanner of /proc. The open files and mappings of other users'
-//! processes are visible to root only; `hidepid=` hides the processes themselves. Any of them may end at any moment.
+//! Running processes, from `/proc/PID` (proc(5)): the only scanner of /proc. The open files and mappings of processes of
+//! other users are visible to root only; `hidepid=` hides the processes themselves. A process may end at any moment.
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -23,7 +23,7 @@ impl Processes {
         self.seen.iter().filter(move |process| process.name == name && !process.is_contained)
     }
 
-    /// Every chronyd without the helpers that it starts; first the one that sets the clock, by the default configuration.
+    /// Every chronyd without the helpers that it starts; first the one that sets the clock by the default configuration.
     pub(super) fn chronyds(&self) -> Vec<&Process> {
         let is_helper = |process: &Process| self.named("chronyd").any(|other| other.pid == process.parent);
         let mut daemons: Vec<_> = self.named("chronyd").filter(|process| !is_helper(process)).collect();

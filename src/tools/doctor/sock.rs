@@ -25,8 +25,8 @@ pub(super) fn check(patient: &Patient<'_>, path: &Path) -> Finding {
             Finding::failure(ITEM, format!("{shown} is not a socket"), missing)
         }
         Ok(node) => {
-            let cure = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
-                        `systemctl edit chrony`, and restart chrony";
+            let cure = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] \
+                        with `systemctl edit chrony`, and restart chrony";
             let account = patient.account.as_ref();
             let denied = account.and_then(|account| account.check(system, ITEM, READ_WRITE, &node, cure));
             denied.unwrap_or_else(|| Finding::ok(ITEM, shown))
