@@ -1,40 +1,46 @@
-//! Receiver and pulse together: the engine judges the events of those that were found. Pure.
+//! Receiver and pulse together: what the engine says of their events, and what was measured. Pure.
 
-use super::figures::{Delays, EdgeCount};
+use std::fmt::Write;
+
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Contradiction, Event, State, Verdict};
+use crate::core::time::{Instant, Phc, Span};
 
 /// Samples that show how the delay spreads.
 const ENOUGH: usize = 8;
+/// Bars of a histogram, at most.
+const BARS: i64 = 10;
+/// Widths of a bar.
+const BAR_WIDTHS_MS: [i64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+/// Edges that are counted.
+const EDGES_MAX: usize = 1_024;
 
 /// What the engine says of receiver and pulse together.
 #[derive(Debug)]
 pub struct Pairing {
-    engine: Engine,
+    /// The engine.
+    pub engine: Engine,
     /// Sentence delays.
     pub delays: Delays,
-    /// Edges.
-    pub edges: EdgeCount,
     /// What contradicted what last.
-    pub contradiction: Option<Contradiction>,
+    pub(super) contradiction: Option<Contradiction>,
+    edges: Vec<Instant<Phc>>,
 }
 
 impl Default for Pairing {
     fn default() -> Self {
-        Self {
-            engine: Engine::new(Config::default()),
-            delays: Delays::default(),
-            edges: EdgeCount::default(),
-            contradiction: None,
-        }
+        let engine = Engine::new(Config::default());
+        Self { engine, delays: Delays::default(), contradiction: None, edges: Vec::new() }
     }
 }
 
 impl Pairing {
     /// Takes an event of the chosen sources.
     pub fn take(&mut self, event: &Event) {
-        if let Event::Edge(edge) = event {
-            self.edges.add(edge.phc);
+        if let Event::Edge(edge) = event
+            && self.edges.len() < EDGES_MAX
+        {
+            self.edges.push(edge.phc);
         }
         for verdict in self.engine.handle(event) {
             match (verdict, self.engine.label()) {
@@ -45,18 +51,100 @@ impl Pairing {
         }
     }
 
-    /// Where the engine stands.
-    pub fn state(&self) -> State {
-        self.engine.state()
-    }
-
-    /// The engine.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// Samples so far.
+    pub fn samples(&self) -> usize {
+        self.delays.0.len()
     }
 
     /// Whether enough was seen.
-    pub fn is_enough(&self) -> bool {
-        self.delays.count() >= ENOUGH && self.state() == State::Locked
+    pub(super) fn is_enough(&self) -> bool {
+        self.samples() >= ENOUGH && self.engine.state() == State::Locked
+    }
+
+    /// Edges a second, in tenths: over the whole seconds since the first edge.
+    pub fn edges_in_ten_seconds(&self) -> Option<i64> {
+        let (first, last) = (*self.edges.first()?, *self.edges.last()?);
+        let slack = Span::from_millis(50); // the last second's first edge does not belong to it
+        let seconds = (last - first + slack).div_rem(Span::SECOND).0;
+        let end = first + Span::from_secs(seconds) - slack;
+        let count = self.edges.iter().filter(|edge| **edge < end).count() as i64;
+        (seconds > 0).then(|| (count * 10 + seconds / 2) / seconds)
+    }
+}
+
+/// Sentence delays, pulse to first byte, in order.
+#[derive(Debug, Default)]
+pub struct Delays(Vec<Span>);
+
+impl Delays {
+    fn add(&mut self, delay: Span) {
+        self.0.push(delay);
+        self.0.sort();
+    }
+
+    /// Shortest, median and longest.
+    pub fn spread(&self) -> Option<[Span; 3]> {
+        Some([*self.0.first()?, *self.0.get(self.0.len() / 2)?, *self.0.last()?])
+    }
+
+    /// A line for each range of delays.
+    pub(super) fn histogram(&self) -> String {
+        let Some([shortest, _, longest]) = self.spread() else { return String::new() };
+        let bar_of = |delay: Span, ms: i64| delay.div_rem(Span::from_millis(ms)).0;
+        let fits = |ms: &i64| bar_of(longest, *ms) - bar_of(shortest, *ms) < BARS;
+        let ms = BAR_WIDTHS_MS.into_iter().find(fits).unwrap_or(1_000);
+        let mut text = String::new();
+        for bar in bar_of(shortest, ms)..=bar_of(longest, ms) {
+            let count = self.0.iter().filter(|delay| bar_of(**delay, ms) == bar).count();
+            let _never_fails = writeln!(text, "    {:>4} to {:>4} ms  {}", bar * ms, (bar + 1) * ms, "#".repeat(count));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delays(ms: &[i64]) -> Delays {
+        let mut delays = Delays::default();
+        for ms in ms {
+            delays.add(Span::from_millis(*ms));
+        }
+        delays
+    }
+
+    #[test]
+    fn delays_have_a_spread() {
+        let delays = delays(&[310, 290, 300]);
+        assert_eq!(delays.spread(), Some([290, 300, 310].map(Span::from_millis)));
+        assert_eq!(Delays::default().spread(), None);
+    }
+
+    #[test]
+    fn a_histogram_has_ten_bars_at_most_and_loses_nothing() {
+        for ms in [&[300][..], &[290, 291, 299, 310], &[5, 950], &[0, 999], &[-20, 40], &[-900, 4_900]] {
+            let text = delays(ms).histogram();
+            assert!(text.lines().count() as i64 <= BARS, "{text}");
+            assert_eq!(text.matches('#').count(), ms.len(), "{text}");
+        }
+        assert_eq!(delays(&[290, 291, 300]).histogram().lines().next(), Some("     290 to  292 ms  ##"));
+    }
+
+    #[test]
+    fn edges_are_counted_over_whole_seconds_of_a_phc_that_is_off() {
+        for (edges_ms, expected) in [(&[0][..], Some(10)), (&[0, 100], Some(20)), (&[0, 200, 400, 600, 800], Some(50))]
+        {
+            for ppm in [-1_000, 0, 1_000] {
+                let mut pairing = Pairing::default();
+                for second in 0..8 {
+                    for ms in edges_ms {
+                        pairing.edges.push(Instant::from_nanos((second * 1_000 + ms) * (1_000_000 + ppm)));
+                    }
+                }
+                assert_eq!(pairing.edges_in_ten_seconds(), expected, "{edges_ms:?} {ppm}");
+            }
+        }
+        assert_eq!(Pairing::default().edges_in_ten_seconds(), None);
     }
 }
