@@ -167,7 +167,7 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
         let width = pairing.engine.on_time().unwrap().width.unwrap();
         assert!((width - scenario.width).abs() < Span::from_micros(5), "{width}");
         assert_eq!(pairing.edges_in_ten_seconds(), Some(20));
-        let [shortest, _, longest] = pairing.delays.spread().unwrap();
+        let [shortest, _, longest] = pairing.spread().unwrap();
         assert!(shortest >= Span::ZERO && longest < Span::SECOND, "{shortest} {longest}");
         source.abort();
     });

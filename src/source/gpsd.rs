@@ -1,7 +1,6 @@
 //! The receiver behind gpsd: requests the reports of one device and passes its time on. A gpsd that is not there, ends,
 //! or does not have the device is waited for.
 
-mod clock;
 mod protocol;
 mod session;
 mod timing;
@@ -21,8 +20,7 @@ use super::feed::{Closed, Feed, READ_MAX, RETRY};
 use super::server::Server;
 use crate::core::event::{Event, Lost};
 use crate::sys::clock::raw_now;
-use clock::Arrival;
-use protocol::{ASK_DEVICES, Lines, Message};
+use protocol::{ASK_DEVICES, Device, Lines, Message};
 use session::{Act, Said, Session};
 
 /// Time limit of a connection attempt, and of sending a request.
@@ -82,8 +80,8 @@ pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
     while listed.is_none() {
         let length = stream.read(&mut buffer).await.ok().filter(|length| *length > 0)?;
         lines.push(buffer.get(..length)?, |line| {
-            if let Ok(Message::Devices { devices: Some(devices) }) = protocol::parse(line) {
-                let receivers = devices.into_iter().filter(protocol::Device::is_receiver);
+            if let Ok(Message::Devices { devices: Some(devices) }) = serde_json::from_slice(line) {
+                let receivers = devices.into_iter().filter(Device::is_receiver);
                 listed = Some(receivers.map(|device| device.path).collect());
             }
         });
@@ -119,18 +117,10 @@ async fn connect(server: &Server) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Whether gpsd can be on this machine. Through a tunnel it seems to be.
-fn is_near(stream: &TcpStream) -> bool {
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(local), Ok(peer)) => peer.ip().is_loopback() || local.ip() == peer.ip(),
-        _ => false,
-    }
-}
-
 /// Talks to gpsd until the connection ends; why it did.
 async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, feed: &Feed) -> Result<String, Closed> {
     let name = format!("gpsd at {}", config.server);
-    let mut session = Session::new(config, is_near(&stream), said, raw_now());
+    let mut session = Session::new(config, said, raw_now());
     let (mut lines, mut buffer) = (Lines::default(), vec![0; READ_MAX]);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,16 +129,15 @@ async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, f
             biased;
             read = stream.read(&mut buffer) => match read {
                 Ok(length @ 1..) => {
-                    let arrival = Arrival::now();
-                    session.read(arrival);
-                    lines.push(buffer.get(..length).unwrap_or_default(), |line| session.line(line, arrival));
+                    let read_at = raw_now();
+                    lines.push(buffer.get(..length).unwrap_or_default(), |line| session.line(line, read_at));
                 }
                 Ok(0) => return Ok(format!("{name} closed the connection")),
                 Err(error) => return Ok(format!("{name} is gone: {error}")),
             },
             _ = tick.tick() => session.tick(raw_now()),
         }
-        for act in session.acts() {
+        for act in std::mem::take(&mut session.acts) {
             match act {
                 Act::Tell(event) => feed.send(event).await?,
                 Act::Say(sentence) => info!("{sentence}"),

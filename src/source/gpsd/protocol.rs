@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::core::time::{Date, Instant, NANOS, Sys, UtcSecond};
+use crate::core::time::{Date, NANOS, UtcSecond};
 
 /// Longest line that is kept. gpsd's lines have up to 10,240 bytes, 16,384 with many satellites.
 const LINE_MAX: usize = 32_768;
@@ -134,16 +134,13 @@ impl Tpv {
     }
 }
 
-/// The UTC second that the receiver named, and `CLOCK_REALTIME` of gpsd's machine when gpsd had read the end of the
-/// sentence that names it (`ntp_latch` in gpsd's `libgpsd_core.c`, 3.22 to 3.27). Sent at once, before the sentence
-/// itself and before the `TPV` of that second, and only where there was a fix before.
+/// The UTC second that the receiver named. Sent at once (`ntp_latch` in gpsd's `libgpsd_core.c`, 3.22 to 3.27), before
+/// the sentence that names it and before the `TPV` of that second, and only where there was a fix before.
 #[derive(Debug, Deserialize)]
 pub(super) struct Toff {
     pub(super) device: String,
     real_sec: i64,
     real_nsec: i64,
-    clock_sec: i64,
-    clock_nsec: i64,
 }
 
 impl Toff {
@@ -151,18 +148,6 @@ impl Toff {
     pub(super) fn utc(&self) -> Option<UtcSecond> {
         whole(self.real_sec, self.real_nsec)
     }
-
-    /// When gpsd had read it, by its system clock; `None` where a clock cannot show that. It may be far off: a machine
-    /// without a battery starts in 1970.
-    pub(super) fn clock(&self) -> Option<Instant<Sys>> {
-        let is_shown = self.clock_sec >= 0 && (0..NANOS).contains(&self.clock_nsec);
-        is_shown.then(|| Instant::from_parts(self.clock_sec, self.clock_nsec))
-    }
-}
-
-/// Reads a line that begins with `{`.
-pub(super) fn parse(line: &[u8]) -> Result<Message, serde_json::Error> {
-    serde_json::from_slice(line)
 }
 
 /// `2026-11-20T12:00:00.000Z`, if it is a whole second. Second 60 cannot be labeled.

@@ -4,8 +4,7 @@
 use std::collections::HashSet;
 
 use super::GpsdConfig;
-use super::clock::Arrival;
-use super::protocol::{self, ASK_DEVICES, ASK_VERSION, Device, Message};
+use super::protocol::{ASK_DEVICES, ASK_VERSION, Device, Message, watch};
 use super::timing::{OutOfStep, Timing};
 use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::{Instant, Raw, Span};
@@ -59,9 +58,9 @@ impl Said {
 pub(super) struct Session<'a> {
     name: String,
     wanted: Option<&'a str>,
-    near: bool,
     said: &'a mut Said,
-    acts: Vec<Act>,
+    /// What is to be done now, in this order.
+    pub(super) acts: Vec<Act>,
     greeted: bool,
     followed: Option<Followed>,
     heard: Instant<Raw>,
@@ -79,12 +78,11 @@ struct Followed {
 }
 
 impl<'a> Session<'a> {
-    /// A conversation that begins at `now`. `near`: gpsd can be on this machine.
-    pub(super) fn new(config: &'a GpsdConfig, near: bool, said: &'a mut Said, now: Instant<Raw>) -> Self {
+    /// A conversation that begins at `now`.
+    pub(super) fn new(config: &'a GpsdConfig, said: &'a mut Said, now: Instant<Raw>) -> Self {
         Self {
             name: format!("gpsd at {}", config.server),
             wanted: config.device.as_deref(),
-            near,
             said,
             acts: Vec::new(),
             greeted: false,
@@ -94,23 +92,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is to be done now, in this order.
-    pub(super) fn acts(&mut self) -> Vec<Act> {
-        std::mem::take(&mut self.acts)
-    }
-
-    /// Bytes were read; their lines follow.
-    pub(super) fn read(&mut self, arrival: Arrival) {
-        self.heard = arrival.raw;
-        if let Some(followed) = &mut self.followed {
-            followed.timing.clock.read(arrival);
-        }
-    }
-
-    /// A line of the last read.
-    pub(super) fn line(&mut self, line: &[u8], arrival: Arrival) {
-        let at = arrival.raw;
-        match line.starts_with(b"{").then(|| protocol::parse(line)) {
+    /// A line that was read at this time.
+    pub(super) fn line(&mut self, line: &[u8], at: Instant<Raw>) {
+        self.heard = at;
+        match line.starts_with(b"{").then(|| serde_json::from_slice(line)) {
             Some(Ok(Message::Version { .. })) if self.greeted => {}
             Some(Ok(Message::Version { release })) => {
                 self.greeted = true;
@@ -118,7 +103,7 @@ impl<'a> Session<'a> {
                 self.acts.push(Act::Ask(ASK_DEVICES.into()));
             }
             _ if !self.greeted => self.acts.push(Act::End(format!("what answers as {} is not a gpsd", self.name))),
-            Some(Ok(Message::Devices { devices: Some(devices) })) => self.devices(&devices, arrival),
+            Some(Ok(Message::Devices { devices: Some(devices) })) => self.devices(&devices, at),
             Some(Ok(Message::Device(device))) => self.device(&device, at),
             Some(Ok(Message::Toff(toff))) => self.hear(Some(&toff.device), at, |timing| timing.toff(&toff, at)),
             Some(Ok(Message::Tpv(tpv))) => self.hear(tpv.device.as_deref(), at, |timing| timing.tpv(&tpv, at)),
@@ -151,8 +136,7 @@ impl<'a> Session<'a> {
     }
 
     /// Chooses the device, or looks for the one that is followed.
-    fn devices(&mut self, devices: &[Device], arrival: Arrival) {
-        let at = arrival.raw;
+    fn devices(&mut self, devices: &[Device], at: Instant<Raw>) {
         self.unknown_since = None;
         if let Some(followed) = &self.followed {
             return match devices.iter().find(|device| device.path == followed.path) {
@@ -164,8 +148,8 @@ impl<'a> Session<'a> {
         let fits = |device: &&Device| self.wanted.map_or(device.is_receiver(), |wanted| device.path == wanted);
         let fitting: Vec<_> = devices.iter().filter(fits).collect();
         if let [device] = fitting.as_slice() {
-            let (path, timing) = (device.path.clone(), Timing::new(self.near, arrival));
-            self.acts.push(Act::Ask(protocol::watch(&path)));
+            let (path, timing) = (device.path.clone(), Timing::new(at));
+            self.acts.push(Act::Ask(watch(&path)));
             self.followed = Some(Followed { path, requested: Some(at), timing });
             return;
         }

@@ -20,17 +20,17 @@ const EDGES_MAX: usize = 1_024;
 pub struct Pairing {
     /// The engine.
     pub engine: Engine,
-    /// Sentence delays.
-    pub delays: Delays,
     /// What contradicted what last.
     pub(super) contradiction: Option<Contradiction>,
     edges: Vec<Instant<Phc>>,
+    /// Sentence delays, pulse to first byte, in order.
+    delays: Vec<Span>,
 }
 
 impl Default for Pairing {
     fn default() -> Self {
         let engine = Engine::new(Config::default());
-        Self { engine, delays: Delays::default(), contradiction: None, edges: Vec::new() }
+        Self { engine, contradiction: None, edges: Vec::new(), delays: Vec::new() }
     }
 }
 
@@ -44,21 +44,41 @@ impl Pairing {
         }
         for verdict in self.engine.handle(event) {
             match (verdict, self.engine.label()) {
-                (Verdict::Sample(_), Some(label)) => self.delays.add(label.delay),
+                (Verdict::Sample(_), Some(label)) => self.delays.push(label.delay),
                 (Verdict::Contradiction(figures), _) => self.contradiction = Some(figures),
                 _ => {}
             }
         }
+        self.delays.sort();
     }
 
     /// Samples so far.
     pub fn samples(&self) -> usize {
-        self.delays.0.len()
+        self.delays.len()
     }
 
     /// Whether enough was seen.
     pub(super) fn is_enough(&self) -> bool {
         self.samples() >= ENOUGH && self.engine.state() == State::Locked
+    }
+
+    /// Shortest, median and longest delay.
+    pub fn spread(&self) -> Option<[Span; 3]> {
+        Some([*self.delays.first()?, *self.delays.get(self.delays.len() / 2)?, *self.delays.last()?])
+    }
+
+    /// A line for each range of delays.
+    pub(super) fn histogram(&self) -> String {
+        let Some([shortest, _, longest]) = self.spread() else { return String::new() };
+        let bar_of = |delay: Span, ms: i64| delay.div_rem(Span::from_millis(ms)).0;
+        let fits = |ms: &i64| bar_of(longest, *ms) - bar_of(shortest, *ms) < BARS;
+        let ms = BAR_WIDTHS_MS.into_iter().find(fits).unwrap_or(1_000);
+        let mut text = String::new();
+        for bar in bar_of(shortest, ms)..=bar_of(longest, ms) {
+            let count = self.delays.iter().filter(|delay| bar_of(**delay, ms) == bar).count();
+            let _never_fails = writeln!(text, "    {:>4} to {:>4} ms  {}", bar * ms, (bar + 1) * ms, "#".repeat(count));
+        }
+        text
     }
 
     /// Edges a second, in tenths: over the whole seconds since the first edge.
@@ -72,53 +92,21 @@ impl Pairing {
     }
 }
 
-/// Sentence delays, pulse to first byte, in order.
-#[derive(Debug, Default)]
-pub struct Delays(Vec<Span>);
-
-impl Delays {
-    fn add(&mut self, delay: Span) {
-        self.0.push(delay);
-        self.0.sort();
-    }
-
-    /// Shortest, median and longest.
-    pub fn spread(&self) -> Option<[Span; 3]> {
-        Some([*self.0.first()?, *self.0.get(self.0.len() / 2)?, *self.0.last()?])
-    }
-
-    /// A line for each range of delays.
-    pub(super) fn histogram(&self) -> String {
-        let Some([shortest, _, longest]) = self.spread() else { return String::new() };
-        let bar_of = |delay: Span, ms: i64| delay.div_rem(Span::from_millis(ms)).0;
-        let fits = |ms: &i64| bar_of(longest, *ms) - bar_of(shortest, *ms) < BARS;
-        let ms = BAR_WIDTHS_MS.into_iter().find(fits).unwrap_or(1_000);
-        let mut text = String::new();
-        for bar in bar_of(shortest, ms)..=bar_of(longest, ms) {
-            let count = self.0.iter().filter(|delay| bar_of(**delay, ms) == bar).count();
-            let _never_fails = writeln!(text, "    {:>4} to {:>4} ms  {}", bar * ms, (bar + 1) * ms, "#".repeat(count));
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn delays(ms: &[i64]) -> Delays {
-        let mut delays = Delays::default();
-        for ms in ms {
-            delays.add(Span::from_millis(*ms));
-        }
-        delays
+    fn delays(ms: &[i64]) -> Pairing {
+        let mut delays: Vec<_> = ms.iter().map(|ms| Span::from_millis(*ms)).collect();
+        delays.sort();
+        Pairing { delays, ..Pairing::default() }
     }
 
     #[test]
     fn delays_have_a_spread() {
         let delays = delays(&[310, 290, 300]);
         assert_eq!(delays.spread(), Some([290, 300, 310].map(Span::from_millis)));
-        assert_eq!(Delays::default().spread(), None);
+        assert_eq!(Pairing::default().spread(), None);
     }
 
     #[test]

@@ -22,10 +22,9 @@ impl fmt::Display for Findings {
         };
         section(f, "gpsd", [format!("{}: {said}", self.asked.server)])?;
         self.pulse(f)?;
-        let delays = &self.pairing.delays;
-        let Some([shortest, median, longest]) = delays.spread() else { return Ok(()) };
+        let Some([shortest, median, longest]) = self.pairing.spread() else { return Ok(()) };
         writeln!(f, "sentence delay\n  shortest {shortest}, median {median}, longest {longest}")?;
-        f.write_str(&delays.histogram())?;
+        f.write_str(&self.pairing.histogram())?;
         writeln!(f, "  margins: {shortest} after its own pulse, {} before the next", Span::SECOND - longest)
     }
 }

@@ -6,11 +6,8 @@ const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","prot
 const DEVICES: &str = r#"{"class":"DEVICES","devices":[{"path":"/dev/ttyS1","activated":"2026-11-20T12:00:00.000Z","bps":9600},{"path":"/dev/pps0","driver":"PPS"}]}"#;
 
 fn hear(session: &mut Session<'_>, ms: i64, line: &str) -> Vec<Act> {
-    let (raw, sys) = (Instant::default() + Span::from_millis(ms), Instant::from_parts(NOON, ms * 1_000_000));
-    let arrival = Arrival { raw, sys };
-    session.read(arrival);
-    session.line(line.as_bytes(), arrival);
-    session.acts()
+    session.line(line.as_bytes(), Instant::default() + Span::from_millis(ms));
+    std::mem::take(&mut session.acts)
 }
 
 fn second(session: &mut Session<'_>, device: &str, ms: i64) -> Vec<Act> {
@@ -31,7 +28,7 @@ fn is_report(act: &Act) -> bool {
 #[test]
 fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
     let (config, mut said) = (GpsdConfig::default(), Said::default());
-    let mut session = Session::new(&config, true, &mut said, Instant::default());
+    let mut session = Session::new(&config, &mut said, Instant::default());
     assert!(matches!(&hear(&mut session, 0, GREETING)[..], [Act::Ask(ask)] if ask == ASK_DEVICES));
     assert!(matches!(&hear(&mut session, 1, DEVICES)[..], [Act::Ask(ask)] if ask.contains("/dev/ttyS1")));
     hear(&mut session, 2, DEVICES);
@@ -57,7 +54,7 @@ fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
         (r#"{"class":"VERSION"}"#, "gpsd at localhost:2947"),
     ] {
         let (config, mut said) = (GpsdConfig::default(), Said::default());
-        let mut session = Session::new(&config, true, &mut said, Instant::default());
+        let mut session = Session::new(&config, &mut said, Instant::default());
         let acts = hear(&mut session, 0, greeting);
         assert!(matches!(&acts[..], [Act::Ask(ask)] if ask == ASK_DEVICES), "{greeting}: {acts:?}");
         assert_eq!(session.name, name);
@@ -68,7 +65,7 @@ fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
 #[test]
 fn a_device_without_a_name_is_passed_over_and_one_that_is_unplugged_is_lost() {
     let (config, mut said) = (GpsdConfig::default(), Said::default());
-    let mut session = Session::new(&config, true, &mut said, Instant::default());
+    let mut session = Session::new(&config, &mut said, Instant::default());
     for (ms, line) in [GREETING, DEVICES, DEVICES].into_iter().enumerate() {
         hear(&mut session, ms as i64, line);
     }

@@ -1,50 +1,38 @@
 use super::*;
-use crate::source::gpsd::protocol::{Message, parse};
+use crate::source::gpsd::protocol::Message;
 
 type Heard = Result<Option<Event>, OutOfStep>;
 
 const NOON: i64 = 1_795_176_000;
 
-/// A device whose seconds are named 300 ms late, on a machine whose clock is right.
+fn at(ms: i64) -> Instant<Raw> {
+    Instant::default() + Span::from_millis(ms)
+}
+
+/// A device whose seconds are named 300 ms late.
 struct Device(Timing);
 
 impl Device {
     fn new() -> Self {
-        Self(Timing::new(true, Arrival { raw: Instant::default(), sys: Instant::from_parts(NOON, 0) }))
-    }
-
-    fn arrives(&mut self, ms: i64) -> Instant<Raw> {
-        let raw = Instant::default() + Span::from_millis(ms);
-        self.0.clock.read(Arrival { raw, sys: Instant::from_parts(NOON, 0) + Span::from_millis(ms) });
-        raw
+        Self(Timing::new(Instant::default()))
     }
 
     fn toff(&mut self, ms: i64, utc: i64) -> Heard {
-        self.toff_by(NOON + ms / 1_000, ms, utc)
-    }
-
-    /// By a clock that shows `sec`.
-    fn toff_by(&mut self, sec: i64, ms: i64, utc: i64) -> Heard {
-        let at = self.arrives(ms);
-        let ns = ms % 1_000 * 1_000_000;
-        let line = format!(
-            r#"{{"class":"TOFF","device":"/d","real_sec":{utc},"real_nsec":0,"clock_sec":{sec},"clock_nsec":{ns}}}"#
-        );
-        let Ok(Message::Toff(toff)) = parse(line.as_bytes()) else { panic!("{line}") };
-        self.0.toff(&toff, at)
+        let line =
+            format!(r#"{{"class":"TOFF","device":"/d","real_sec":{utc},"real_nsec":0,"clock_sec":1,"clock_nsec":0}}"#);
+        let Ok(Message::Toff(toff)) = serde_json::from_str(&line) else { panic!("{line}") };
+        self.0.toff(&toff, at(ms))
     }
 
     fn tpv(&mut self, ms: i64, mode: u8, utc: i64) -> Heard {
-        let at = self.arrives(ms);
         let (h, m, s) = ((utc - NOON) / 3600 + 12, (utc - NOON) / 60 % 60, (utc - NOON) % 60);
         let line = format!(r#"{{"class":"TPV","mode":{mode},"time":"2026-11-20T{h:02}:{m:02}:{s:02}.000Z"}}"#);
-        let Ok(Message::Tpv(tpv)) = parse(line.as_bytes()) else { panic!("{line}") };
-        self.0.tpv(&tpv, at)
+        let Ok(Message::Tpv(tpv)) = serde_json::from_str(&line) else { panic!("{line}") };
+        self.0.tpv(&tpv, at(ms))
     }
 
     fn rmc(&mut self, ms: i64) -> bool {
-        let at = self.arrives(ms);
-        self.0.sentence(b"$GPRMC,120000.00,A,,,,,,,201126,,,A*00", at).is_some()
+        self.0.sentence(b"$GPRMC,120000.00,A,,,,,,,201126,,,A*00", at(ms)).is_some()
     }
 }
 
@@ -115,17 +103,6 @@ fn sentences_stand_in_where_toff_stays_away_and_no_sooner() {
 }
 
 #[test]
-fn a_toff_by_a_clock_that_cannot_be_counts_as_none() {
-    let mut device = Device::new();
-    for second_of in 1..=12 {
-        let ms = second_of * 1_000 + 300;
-        assert_eq!(device.toff_by(-1, ms, NOON + second_of), Ok(None));
-        assert_eq!(device.rmc(ms + 1), second_of > 5, "{second_of}: the sentences stand in");
-        assert_eq!(second(device.tpv(ms + 100, 3, NOON + second_of)), None, "{second_of}");
-    }
-}
-
-#[test]
 fn tpv_stands_in_where_there_is_neither_toff_nor_sentence() {
     let mut device = Device::new();
     for second_of in 1..=8 {
@@ -133,4 +110,46 @@ fn tpv_stands_in_where_there_is_neither_toff_nor_sentence() {
         let want = (second_of > 5).then_some((second_of, ms));
         assert_eq!(second(device.tpv(ms, 3, NOON + second_of)), want, "{second_of}");
     }
+}
+
+fn at_us(us: i64) -> Instant<Raw> {
+    Instant::default() + Span::from_micros(us)
+}
+
+/// Sends a burst each second; its sentences end as the line's pace has it. When the last one is said to have begun.
+fn began_after(first_us: i64, byte_us: i64, sentences: &[usize], seconds: i64) -> i64 {
+    let mut burst = Burst::default();
+    burst.bps(9_600);
+    for second in 0..seconds {
+        let mut end = second * 1_000_000 + first_us;
+        for &bytes in sentences {
+            end += bytes as i64 * byte_us;
+            burst.sentence(bytes, at_us(end + second % 3 * 300));
+        }
+    }
+    (burst.began(at_us(i64::MAX / 1_000)) - at_us((seconds - 1) * 1_000_000)).nanos() / 1_000
+}
+
+#[test]
+fn on_a_line_a_burst_began_as_long_before_as_its_bytes_take() {
+    let began = began_after(300_000, 1_042, &[70, 38, 70, 60], 5);
+    assert!((298_000..=302_000).contains(&began), "{began}");
+    let busy = began_after(20_000, 1_042, &[70, 38, 70, 60, 80, 80, 80, 80, 80, 80, 80, 60], 5);
+    assert!((10_000..=30_000).contains(&busy), "{busy}");
+}
+
+#[test]
+fn on_usb_a_burst_began_when_it_came() {
+    let began = began_after(5_000, 1, &[70, 38, 70, 60], 5);
+    assert!((4_000..=6_000).contains(&began), "{began}");
+}
+
+#[test]
+fn a_line_that_overflows_has_bursts_that_never_end() {
+    let mut burst = Burst::default();
+    burst.bps(9_600);
+    for n in 1..200 {
+        burst.sentence(80, at_us(n * 83_400));
+    }
+    assert!(burst.began(at_us(199 * 83_400)) <= at_us(83_400));
 }
