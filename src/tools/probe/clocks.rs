@@ -47,11 +47,9 @@ pub(super) struct Able {
     pub(super) driver: String,
     /// Channels of external timestamps.
     pub(super) channels: u32,
-    /// Its pins, as they were found.
-    pub(super) pins: Vec<PinState>,
     /// How it is compared with the system clock.
     pub(super) method: Method,
-    /// What was seen on its pins.
+    /// Its pins as they were found, and what was seen on them; none where there are no channels.
     pub(super) tried: Vec<Tried>,
 }
 
@@ -102,29 +100,22 @@ pub(super) fn list(named: &[String]) -> Vec<String> {
 
 /// Looks at a clock and tries its pins, until the pulse is found on one.
 pub(super) async fn try_pins(device: String) -> (Clock, Option<Restorer>) {
-    let node = resolve(&device).map_err(|error| sentence(&error));
-    let looked = node.clone().and_then(|node| look(&node));
-    let mut clock = Clock { node: node.unwrap_or_else(|_| PathBuf::from(&device)), device, able: Err(String::new()) };
-    if clock.device.starts_with("/dev/") {
-        clock.device = stable_name(&clock.node).unwrap_or(clock.device);
-    }
-    match looked {
-        Err(why) => {
-            clock.able = Err(why);
-            (clock, None)
-        }
-        Ok((restorer, mut able)) => {
-            if able.channels > 0 {
-                able.try_pins(&clock.node).await;
-            }
-            clock.able = Ok(able);
-            (clock, Some(restorer))
+    let node = match resolve(&device) {
+        Ok(node) => node,
+        Err(error) => return (Clock { node: PathBuf::from(&device), device, able: Err(sentence(&error)) }, None),
+    };
+    let device = if device.starts_with("/dev/") { stable_name(&node).unwrap_or(device) } else { device };
+    match look(&node) {
+        Err(why) => (Clock { device, node, able: Err(why) }, None),
+        Ok((mut able, restorer)) => {
+            able.try_pins(&node).await;
+            (Clock { device, node, able: Ok(able) }, Some(restorer))
         }
     }
 }
 
 /// What the clock can do, or why it cannot be used now.
-fn look(node: &Path) -> Result<(Restorer, Able), String> {
+fn look(node: &Path) -> Result<(Able, Restorer), String> {
     let shown = node.display();
     let cannot = |error| format!("{shown} cannot be asked what it can do: {error}");
     let ptp = Ptp::open(node).map_err(|error| sentence(&PhcError::opening(node, &error)))?;
@@ -135,7 +126,9 @@ fn look(node: &Path) -> Result<(Restorer, Able), String> {
         return Err(deaf);
     }
     let holders = holder::holders(&node.to_string_lossy());
-    if let Some(reader) = holders.iter().find(|holder| !NO_READERS.contains(&holder.command())) {
+    if let Some(reader) = holders.iter().find(|holder| !NO_READERS.contains(&holder.command()))
+        && caps.n_ext_ts > 0
+    {
         return Err(format!(
             "{shown} is in use by {reader}: stop it, because its pins cannot be tried beside a program that reads \
              timestamps"
@@ -143,8 +136,8 @@ fn look(node: &Path) -> Result<(Restorer, Able), String> {
     }
     let name = node.file_name().unwrap_or_default().display();
     let driver = fs::read_to_string(format!("/sys/class/ptp/{name}/clock_name")).unwrap_or_default().trim().to_owned();
-    let able = Able { driver, channels: caps.n_ext_ts, pins: pins.clone(), method, tried: Vec::new() };
-    Ok((Restorer(ptp, pins), able))
+    let tried = order(&pins, caps.n_ext_ts);
+    Ok((Able { driver, channels: caps.n_ext_ts, method, tried }, Restorer(ptp, pins)))
 }
 
 impl Clock {
@@ -158,7 +151,6 @@ impl Clock {
 impl Able {
     async fn try_pins(&mut self, node: &Path) {
         let last = TokioInstant::now() + LAST_PIN;
-        self.tried = order(&self.pins, self.channels);
         for tried in self.tried.iter_mut().filter(|tried| tried.saw == Saw::Untried) {
             if TokioInstant::now() < last {
                 tried.arm(node, self.channels).await;
@@ -171,15 +163,16 @@ impl Able {
     }
 }
 
-/// Pins and channels in the order in which they are tried: first those that somebody has set to timestamp edges.
+/// What to try, and in which order: first the pins that somebody has set to timestamp edges.
 fn order(pins: &[PinState], channels: u32) -> Vec<Tried> {
     let fixed = (0..channels).filter(|_| pins.is_empty());
-    let fixed = fixed.map(|channel| Tried { pin: None, channel, saw: Saw::Untried });
-    let with = |function| pins.iter().filter(move |pin| pin.function == function);
-    let free = with(Function::ExtTs).chain(with(Function::None)).map(|pin| (pin, Saw::Untried));
-    let others = pins.iter().filter(|pin| matches!(pin.function, Function::Other(_))).map(|pin| (pin, Saw::InUse));
-    let pins = free.chain(others).map(|(pin, saw)| Tried { pin: Some(pin.clone()), channel: pin.channel, saw });
-    fixed.chain(pins).collect()
+    let mut order: Vec<_> = fixed.map(|channel| Tried { pin: None, channel, saw: Saw::Untried }).collect();
+    order.extend(pins.iter().filter(|_| channels > 0).map(|pin| {
+        let saw = if matches!(pin.function, Function::Other(_)) { Saw::InUse } else { Saw::Untried };
+        Tried { pin: Some(pin.clone()), channel: pin.channel, saw }
+    }));
+    order.sort_by_key(|tried| tried.pin.as_ref().is_none_or(|pin| pin.function != Function::ExtTs));
+    order
 }
 
 impl Tried {
@@ -284,6 +277,7 @@ mod tests {
         let tried = order(&pins, 2).into_iter().filter(|tried| tried.saw == Saw::Untried);
         assert_eq!(tried.map(|tried| tried.pin.unwrap().index).collect::<Vec<_>>(), [2, 0, 3]);
         assert_eq!(order(&[], 2).iter().map(|tried| tried.channel).collect::<Vec<_>>(), [0, 1], "fixed wiring");
+        assert!(order(&pins, 0).is_empty(), "no external timestamps");
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ fn section(f: &mut fmt::Formatter<'_>, name: &str, lines: impl IntoIterator<Item
 
 /// A line for the clock, and one for each of its pins.
 fn clock(Clock { device, node, able }: &Clock) -> Vec<String> {
-    let Able { driver, channels, pins, method, tried } = match able {
+    let Able { driver, channels, method, tried } = match able {
         Ok(able) => able,
         Err(why) => return vec![why.clone()],
     };
@@ -46,8 +46,8 @@ fn clock(Clock { device, node, able }: &Clock) -> Vec<String> {
     if *channels == 0 {
         return vec![format!("{head}: no external timestamps, so no pulse can be wired to it")];
     }
-    let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(" ");
-    let pins = if pins.is_empty() { "no pins to choose from".to_owned() } else { format!("pins {names}") };
+    let pins: Vec<_> = tried.iter().filter_map(|tried| tried.pin.as_ref()).map(|pin| pin.name.as_str()).collect();
+    let pins = if pins.is_empty() { "no pins to choose from".to_owned() } else { format!("pins {}", pins.join(" ")) };
     let plural = if *channels == 1 { "" } else { "s" };
     let mut lines = vec![format!("{head}: {pins}, {channels} channel{plural}, {method} cross timestamps")];
     lines.extend(tried.iter().map(|tried| {
@@ -86,7 +86,7 @@ fn port(Port { device, left, heard }: &Port) -> String {
 fn fix(said: Option<Validity>) -> &'static str {
     match said {
         Some(Validity::Valid) => "it says that it has a fix",
-        Some(Validity::Invalid) => "it says that it has no fix: check its antenna",
+        Some(Validity::Invalid) => "it says that it has no fix, without which many give no pulse: check its antenna",
         Some(Validity::Unsaid) | None => "it does not say whether it has a fix",
     }
 }
@@ -117,12 +117,13 @@ impl Findings {
     /// What is missing and what to do, in one sentence that repeats nothing of the report above it; `None` where
     /// receiver and pulse are paired.
     pub fn missing(&self) -> Option<String> {
-        match (&self.pulse, &self.receiver, self.pairing.engine.state()) {
-            (Some(_), Some(_), State::Locked) => None,
-            (None, None, _) => Some(format!("{}; and {}", self.no_pulse(), self.no_receiver())),
-            (None, Some(_), _) => Some(self.no_pulse()),
-            (Some(_), None, _) => Some(self.no_receiver()),
-            (Some(_), Some(_), state) => Some(state.reason().map_or_else(
+        let no_pulse = self.pulse.is_none().then(|| self.no_pulse());
+        let no_receiver = self.receiver.is_none().then(|| self.no_receiver());
+        let missing: Vec<_> = no_pulse.into_iter().chain(no_receiver).collect();
+        match self.pairing.engine.state() {
+            _ if !missing.is_empty() => Some(missing.join("; and ")),
+            State::Locked => None,
+            state => Some(state.reason().map_or_else(
                 || {
                     format!(
                         "receiver and pulse are there, but the engine is still {state}: try again, and if it stays so, \
@@ -147,8 +148,8 @@ impl Findings {
             }
         }
         if !armed.is_empty() {
-            let named = self.ports.iter().find(|port| port.heard.names_time);
-            let fix = named.map_or(String::new(), |port| format!("; the receiver: {}", fix(port.heard.fix)));
+            let heard = self.ports.iter().find(|port| port.heard.fix.is_some());
+            let fix = heard.map_or(String::new(), |port| format!("; the receiver: {}", fix(port.heard.fix)));
             format!(
                 "no pulse was seen on {}: check the pulse's wiring, its level, and that it is set to 1 Hz{fix}",
                 armed.join(" and ")
@@ -165,15 +166,12 @@ impl Findings {
 
     fn no_receiver(&self) -> String {
         let listened = self.ports.iter().filter(|port| port.left.is_none());
-        match listened.map(|port| port.device.as_str()).collect::<Vec<_>>().as_slice() {
-            [] if self.ports.is_empty() => {
-                "there is no serial port: plug the receiver in, and check that its driver is loaded".to_owned()
-            }
-            [] => "no serial port could be listened to: the report says why and what to do".to_owned(),
-            ports => format!(
-                "no receiver was understood on {}: check its power, its wiring and that it sends NMEA",
-                ports.join(", ")
-            ),
+        let listened = listened.map(|port| port.device.as_str()).collect::<Vec<_>>().join(", ");
+        if listened.is_empty() {
+            "no serial port could be listened to: plug the receiver in, or do what the report says of its port"
+                .to_owned()
+        } else {
+            format!("no receiver was understood on {listened}: check its power, its wiring and that it sends NMEA")
         }
     }
 }
