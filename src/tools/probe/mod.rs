@@ -85,7 +85,7 @@ pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Fin
     Findings { clocks, ports, asked, gpsd, receiver, pulse, pairing }
 }
 
-/// Runs all of them at once. Their results are in the same order.
+/// Runs all of them at once. Their results are in the same order; one that panics has said so and has none.
 async fn all<F: Future<Output: Send> + Send + 'static>(work: impl Iterator<Item = F>) -> Vec<F::Output> {
     let tasks: Vec<_> = work.map(tokio::spawn).collect();
     let mut results = Vec::new();

@@ -1,17 +1,11 @@
 //! Receiver and pulse together: what the engine says of their events, and what was measured. Pure.
 
-use std::fmt::Write;
-
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Contradiction, Event, State, Verdict};
 use crate::core::time::{Instant, Phc, Span};
 
 /// Samples that show how the delay spreads.
 const ENOUGH: usize = 8;
-/// Bars of a histogram, at most.
-const BARS: i64 = 10;
-/// Widths of a bar.
-const BAR_WIDTHS_MS: [i64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 /// Edges that are counted.
 const EDGES_MAX: usize = 1_024;
 
@@ -67,20 +61,6 @@ impl Pairing {
         Some([*self.delays.first()?, *self.delays.get(self.delays.len() / 2)?, *self.delays.last()?])
     }
 
-    /// A line for each range of delays.
-    pub(super) fn histogram(&self) -> String {
-        let Some([shortest, _, longest]) = self.spread() else { return String::new() };
-        let bar_of = |delay: Span, ms: i64| delay.div_rem(Span::from_millis(ms)).0;
-        let fits = |ms: &i64| bar_of(longest, *ms) - bar_of(shortest, *ms) < BARS;
-        let ms = BAR_WIDTHS_MS.into_iter().find(fits).unwrap_or(1_000);
-        let mut text = String::new();
-        for bar in bar_of(shortest, ms)..=bar_of(longest, ms) {
-            let count = self.delays.iter().filter(|delay| bar_of(**delay, ms) == bar).count();
-            let _never_fails = writeln!(text, "    {:>4} to {:>4} ms  {}", bar * ms, (bar + 1) * ms, "#".repeat(count));
-        }
-        text
-    }
-
     /// Edges a second, in tenths: over the whole seconds since the first edge.
     pub fn edges_in_ten_seconds(&self) -> Option<i64> {
         let (first, last) = (*self.edges.first()?, *self.edges.last()?);
@@ -107,16 +87,6 @@ mod tests {
         let delays = delays(&[310, 290, 300]);
         assert_eq!(delays.spread(), Some([290, 300, 310].map(Span::from_millis)));
         assert_eq!(Pairing::default().spread(), None);
-    }
-
-    #[test]
-    fn a_histogram_has_ten_bars_at_most_and_loses_nothing() {
-        for ms in [&[300][..], &[290, 291, 299, 310], &[5, 950], &[0, 999], &[-20, 40], &[-900, 4_900]] {
-            let text = delays(ms).histogram();
-            assert!(text.lines().count() as i64 <= BARS, "{text}");
-            assert_eq!(text.matches('#').count(), ms.len(), "{text}");
-        }
-        assert_eq!(delays(&[290, 291, 300]).histogram().lines().next(), Some("     290 to  292 ms  ##"));
     }
 
     #[test]

@@ -24,7 +24,6 @@ impl fmt::Display for Findings {
         self.pulse(f)?;
         let Some([shortest, median, longest]) = self.pairing.spread() else { return Ok(()) };
         writeln!(f, "sentence delay\n  shortest {shortest}, median {median}, longest {longest}")?;
-        f.write_str(&self.pairing.histogram())?;
         writeln!(f, "  margins: {shortest} after its own pulse, {} before the next", Span::SECOND - longest)
     }
 }
