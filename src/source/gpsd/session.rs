@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             let sentence = format!("{name} does not have {wanted} (it has {has}): add it, as with `gpsdctl add {add}`");
             self.missing(Lost::GpsdDevice, &sentence, at);
         } else {
-            self.missing(Lost::GpsdDevices, &format!("{name} has several devices, {has}: name one of them"), at);
+            self.missing(Lost::GpsdDevices, &format!("{name} has several devices: {has}; name one of them"), at);
         }
     }
 
