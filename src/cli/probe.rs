@@ -1,13 +1,13 @@
 //! `gnss2shm probe`: from nothing to a working configuration.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
 use crate::source::gpsd::GpsdConfig;
-use crate::tools::probe::{Findings, Options, search, settings};
+use crate::tools::probe::{Findings, search, settings};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -32,36 +32,36 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    // Found out before half a minute was spent.
+    // Before half a minute is spent.
     if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
-        return Err(exists(path));
+        let sentence = format!("{} exists: name another file, or say --force to overwrite it", path.display());
+        return Err(Failure::new(ExitCode::CannotCreate, sentence));
     }
     super::on_runtime(async move {
         let mut stop = Stop::listen()?;
-        let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for half a minute at most");
-        let options = Options { serial: args.serial.clone(), phc: args.phc.clone(), gpsd: args.gpsd.clone() };
+        let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for about half a minute");
         let found = tokio::select! {
-            found = search(&options) => found,
+            found = search(&args.serial, &args.phc, &args.gpsd) => found,
             _ = stop.asked() => {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };
         super::shown(write!(super::stdout(), "{found}"))?;
+        if let Some(missing) = found.missing() {
+            return Err(Failure::new(ExitCode::No, missing));
+        }
         deliver(&args, &found)
     })
 }
 
 fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
-    if let Some(missing) = found.missing() {
-        return Err(Failure::new(ExitCode::No, missing));
-    }
-    let (Some(receiver), Some(pulse)) = (&found.receiver, &found.pulse) else { return Ok(()) };
     let unit = settings::unit(found);
-    let files = [
+    let (Some(receiver), Some(pulse)) = (&found.receiver, &found.pulse) else { return Ok(()) };
+    let texts = [
         (&args.write, "settings", settings::toml(receiver, pulse, unit)),
         (&args.chrony, "for chrony.conf", settings::chrony(unit)),
     ];
-    for (path, what, text) in files {
+    for (path, what, text) in texts {
         let said = match path {
             Some(path) => {
                 save(path, &text, args.force)?;
@@ -75,32 +75,20 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     super::written(writeln!(super::stdout(), "next\n  {next}"))
 }
 
+/// Writes a new file. Forced, it is moved to the place of what was there, even a link, so that it is complete whenever it
+/// is read.
 fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    // Renamed, it takes the place of what was there, a link as well, and is whole whenever somebody reads it.
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{}", std::process::id()));
-    let first = if force { Path::new(&new) } else { path };
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(first)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    let saved = if force { written.and_then(|()| fs::rename(first, path)) } else { written };
-    if force && saved.is_err() {
-        let _ = fs::remove_file(first);
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}", std::process::id()));
+    let new = if force { Path::new(&aside) } else { path };
+    let mut written = File::create_new(new).and_then(|mut file| file.write_all(text.as_bytes()));
+    if force {
+        written = written.and_then(|()| fs::rename(new, path)).inspect_err(|_| drop(fs::remove_file(new)));
     }
-    saved.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => exists(path),
+    written.map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
             Failure::new(ExitCode::NoPermission, format!("{} may not be written: {error}", path.display()))
         }
         _ => Failure::new(ExitCode::CannotCreate, format!("{} cannot be written: {error}", path.display())),
     })
-}
-
-fn exists(path: &Path) -> Failure {
-    Failure::new(
-        ExitCode::CannotCreate,
-        format!("{} exists: name another file, or say --force to overwrite it", path.display()),
-    )
 }

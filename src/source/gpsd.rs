@@ -1,9 +1,6 @@
-//! The receiver behind gpsd: asks it for one device's time of day, and hands that on. A gpsd that is not there, or goes
-//! away, or has not got the device, is waited for. What gpsd's lines mean is told in `timing`.
+//! The receiver behind gpsd: requests the reports of one device and passes its time on. A gpsd that is not there, ends,
+//! or does not have the device is waited for.
 
-mod burst;
-mod clock;
-mod lines;
 mod protocol;
 mod session;
 mod timing;
@@ -19,22 +16,16 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
-use super::feed::{Closed, Feed, READ_MAX};
+use super::feed::{Closed, Feed, READ_MAX, RETRY};
 use super::server::Server;
-use crate::core::event::{Event, Lost, SourceChange};
-use crate::core::printable::printable;
+use crate::core::event::{Event, Lost};
 use crate::sys::clock::raw_now;
-use clock::Arrival;
-use lines::Lines;
+use protocol::{ASK_DEVICES, Device, Lines, Message};
 use session::{Act, Said, Session};
 
-/// How long gpsd is left alone before it is tried again, at first and at last. It is doubled in between.
-const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
-/// A connection comes about within this, and a request goes out.
+/// Time limit of a connection attempt, and of sending a request.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is said of a host that sends nothing back.
-const SILENT: &str = "it does not answer; has the service IPAddressAllow= for it?";
-/// How often what is missing is asked for.
+/// How often to ask for what is missing.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Which gpsd, and which of its devices.
@@ -42,7 +33,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct GpsdConfig {
     /// Where gpsd listens.
     pub server: Server,
-    /// The device, as gpsd names it; without it there must be one only.
+    /// The device, as gpsd names it. Without it, gpsd must have exactly one receiver.
     pub device: Option<String>,
 }
 
@@ -53,7 +44,7 @@ impl Default for GpsdConfig {
 }
 
 impl GpsdConfig {
-    /// What an operator may write.
+    /// What is allowed, for messages.
     pub const ALLOWED: &'static str =
         "a host and port, as in \"localhost:2947\", and a device, if need be: \"localhost:2947:/dev/ttyS0\"";
 }
@@ -80,24 +71,36 @@ pub async fn run(config: GpsdConfig, events: Sender<Event>) {
     }
 }
 
+/// The receivers of this gpsd, as it names them; `None` where no gpsd answers. Once it is connected, this may take
+/// seconds: gpsd opens its devices for its first client, and answers after that.
+pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
+    let mut stream = connect(server).await.ok()?;
+    stream.write_all(ASK_DEVICES.as_bytes()).await.ok()?;
+    let (mut lines, mut buffer, mut listed) = (Lines::default(), vec![0; READ_MAX], None);
+    while listed.is_none() {
+        let length = stream.read(&mut buffer).await.ok().filter(|length| *length > 0)?;
+        lines.push(buffer.get(..length)?, |line| {
+            if let Ok(Message::Devices { devices: Some(devices) }) = serde_json::from_slice(line) {
+                let receivers = devices.into_iter().filter(Device::is_receiver);
+                listed = Some(receivers.map(|device| device.path).collect());
+            }
+        });
+    }
+    listed
+}
+
 async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> {
-    let [first, last] = RETRY;
-    let (mut retry, mut said, mut why) = (first, Said::default(), None);
+    let mut said = Said::default();
     loop {
-        let over = match connect(&config.server).await {
+        let why = match connect(&config.server).await {
             Ok(stream) => converse(stream, config, &mut said, feed).await?,
-            Err(error) => Over { why: format!("gpsd at {} cannot be reached: {error}", config.server), useful: false },
+            Err(error) => format!("gpsd at {} cannot be reached: {error}", config.server),
         };
-        if over.useful {
-            retry = first;
-        }
-        if over.useful || why.as_ref() != Some(&over.why) {
-            warn!("{}; waiting for it", printable(&over.why));
+        if said.is_news(&why) {
+            warn!("{why}; waiting for it");
             feed.lost(Lost::Gpsd).await?;
         }
-        why = Some(over.why);
-        sleep(retry).await;
-        retry = (retry * 2).min(last);
+        sleep(RETRY).await;
     }
 }
 
@@ -105,36 +108,20 @@ async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> 
 async fn connect(server: &Server) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     for address in lookup_host((server.host.as_str(), server.port)).await? {
-        match timeout(PATIENCE, TcpStream::connect(address)).await {
+        last = match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, SILENT),
-        }
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::other("it does not answer; has the service IPAddressAllow= for it?"),
+        };
     }
     Err(last)
 }
 
-/// A conversation that is over.
-struct Over {
-    why: String,
-    /// Whether a device was followed.
-    useful: bool,
-}
-
-/// Whether gpsd can be on this machine. Through a tunnel it seems to be.
-fn is_near(stream: &TcpStream) -> bool {
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(local), Ok(peer)) => peer.ip().is_loopback() || local.ip() == peer.ip(),
-        _ => false,
-    }
-}
-
-/// Talks to gpsd until it is gone, or is not worth talking to.
-async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, feed: &Feed) -> Result<Over, Closed> {
+/// Talks to gpsd until the connection ends; why it did.
+async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, feed: &Feed) -> Result<String, Closed> {
     let name = format!("gpsd at {}", config.server);
-    let (near, mut useful) = (is_near(&stream), false);
-    let mut session = Session::new(name.clone(), config.device.as_deref(), near, said, raw_now());
-    let (mut lines, mut buffer, mut acts) = (Lines::default(), vec![0; READ_MAX], Vec::new());
+    let mut session = Session::new(config, said, raw_now());
+    let (mut lines, mut buffer) = (Lines::default(), vec![0; READ_MAX]);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -142,30 +129,25 @@ async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, f
             biased;
             read = stream.read(&mut buffer) => match read {
                 Ok(length @ 1..) => {
-                    let arrival = Arrival::now();
-                    session.read(arrival);
-                    let bytes = buffer.get(..length).unwrap_or_default();
-                    lines.push(bytes, |line| session.line(&line, arrival, &mut acts));
+                    let read_at = raw_now();
+                    lines.push(buffer.get(..length).unwrap_or_default(), |line| session.line(line, read_at));
                 }
-                Ok(0) => return Ok(Over { why: format!("{name} closed the connection"), useful }),
-                Err(error) => return Ok(Over { why: format!("{name} is gone: {error}"), useful }),
+                Ok(0) => return Ok(format!("{name} closed the connection")),
+                Err(error) => return Ok(format!("{name} is gone: {error}")),
             },
-            _ = tick.tick() => session.tick(raw_now(), &mut acts),
+            _ = tick.tick() => session.tick(raw_now()),
         }
-        for act in acts.drain(..) {
+        for act in std::mem::take(&mut session.acts) {
             match act {
-                Act::Tell(event) => {
-                    useful |= matches!(event, Event::Source { change: SourceChange::SentencesOpen, .. });
-                    feed.send(event).await?;
-                }
-                Act::Say(sentence) => info!("{}", printable(&sentence)),
-                Act::Warn(sentence) => warn!("{}", printable(&sentence)),
+                Act::Tell(event) => feed.send(event).await?,
+                Act::Say(sentence) => info!("{sentence}"),
+                Act::Warn(sentence) => warn!("{sentence}"),
                 Act::Ask(request) => match timeout(PATIENCE, stream.write_all(request.as_bytes())).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Ok(Over { why: format!("{name} is gone: {error}"), useful }),
-                    Err(_) => return Ok(Over { why: format!("{name} does not read what it is asked"), useful }),
+                    Ok(Err(error)) => return Ok(format!("{name} is gone: {error}")),
+                    Err(_) => return Ok(format!("{name} does not read requests")),
                 },
-                Act::End(why) => return Ok(Over { why, useful }),
+                Act::End(why) => return Ok(why),
             }
         }
     }

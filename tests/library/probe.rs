@@ -11,14 +11,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gnss2shm::core::event::State;
+use gnss2shm::core::nmea::Validity;
 use gnss2shm::core::time::Span;
 use gnss2shm::simulator::live::Live;
 use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::receiver::ReceiverConfig;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
-use gnss2shm::tools::probe::heard::Fix;
-use gnss2shm::tools::probe::{Findings, Options, Pairing, Port, search, settings};
+use gnss2shm::tools::probe::{Findings, Pairing, Port, search, settings};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 
@@ -65,9 +65,9 @@ impl Drop for Line {
     }
 }
 
-/// No clock that could be there, and a gpsd that is not.
-fn nothing_but(serial: Vec<String>) -> Options {
-    Options { serial, phc: vec!["/dev/ptp4095".into()], gpsd: "127.0.0.1:1".parse().unwrap() }
+/// Looks at these ports, at no clock that could be there, and asks this gpsd.
+async fn search_ports(serial: &[String], gpsd: &str) -> Findings {
+    search(serial, &["/dev/ptp4095".into()], &gpsd.parse().unwrap()).await
 }
 
 fn port<'a>(found: &'a Findings, line: &Line) -> &'a Port {
@@ -82,15 +82,15 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
         let (garbage, silent, held) = (Line::new(1, GARBAGE), Line::new(9_600, b""), Line::new(9_600, BURST));
         let _holder = TTYPort::open(&serialport::new(held.device(), 9_600)).unwrap();
         let lines = [&silent, &garbage, &held, &unsure, &speaks];
-        let found = search(&nothing_but(lines.map(Line::device).to_vec())).await;
+        let found = search_ports(&lines.map(Line::device), "127.0.0.1:1").await;
         let report = found.to_string();
         println!("{report}");
 
         let heard = &port(&found, &speaks).heard;
-        assert_eq!((heard.rate(), heard.fix(), heard.names_time()), (Some(38_400), Some(Fix::Valid), true));
+        assert_eq!((heard.rate, heard.fix, heard.names_time), (Some(38_400), Some(Validity::Valid), true));
         assert_eq!(heard.receiver(), "u-blox ag - www.u-blox.com");
         assert_eq!(heard.sentences(), "GN: RMC TXT");
-        assert_eq!(port(&found, &unsure).heard.fix(), Some(Fix::Invalid));
+        assert_eq!(port(&found, &unsure).heard.fix, Some(Validity::Invalid));
         let counts = port(&found, &garbage).heard.counts();
         assert!(counts.bytes > 0 && counts.sentences == 0, "{counts:?}");
         assert_eq!(port(&found, &silent).heard.counts().bytes, 0);
@@ -124,10 +124,9 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
             client.write_all(format!("{{\"class\":\"DEVICES\",\"devices\":[{device}]}}\r\n").as_bytes()).unwrap();
             asked
         });
-        let options = Options { gpsd: gpsd.clone(), ..nothing_but(vec!["/dev/nosuchport".into()]) };
-        let found = search(&options).await;
+        let found = search_ports(&["/dev/nosuchport".into()], &gpsd.server.to_string()).await;
         assert_eq!(&asked.join().unwrap(), b"?DEVICES;\n");
-        assert_eq!(found.gpsd.as_ref().unwrap().devices, ["/dev/ttyACM7"]);
+        assert_eq!(found.gpsd.as_ref().unwrap(), &["/dev/ttyACM7"]);
         assert_eq!(settings::unit(&found), 12);
         let device = Some("/dev/ttyACM7".to_owned());
         assert_eq!(found.receiver, Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..gpsd })));
@@ -151,18 +150,18 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut pairing = Pairing::default();
         let judged = async {
-            while pairing.state() != State::Locked || pairing.delays.count() < 3 {
+            while pairing.engine.state() != State::Locked || pairing.samples() < 3 {
                 pairing.take(&events.recv().await.unwrap());
             }
         };
         tokio::time::timeout(PATIENCE * 3, judged)
             .await
-            .unwrap_or_else(|_| panic!("still {:?}, {} samples", pairing.state(), pairing.delays.count()));
-        assert_eq!(pairing.state(), State::Locked);
-        let width = pairing.engine().on_time().unwrap().width.unwrap();
+            .unwrap_or_else(|_| panic!("still {:?}, {} samples", pairing.engine.state(), pairing.samples()));
+        assert_eq!(pairing.engine.state(), State::Locked);
+        let width = pairing.engine.on_time().unwrap().width.unwrap();
         assert!((width - scenario.width).abs() < Span::from_micros(5), "{width}");
-        assert_eq!(pairing.edges.tenths_a_second(), Some(20));
-        let [shortest, _, longest] = pairing.delays.spread().unwrap();
+        assert_eq!(pairing.edges_in_ten_seconds(), Some(20));
+        let [shortest, _, longest] = pairing.spread().unwrap();
         assert!(shortest >= Span::ZERO && longest < Span::SECOND, "{shortest} {longest}");
         source.abort();
     });

@@ -1,56 +1,55 @@
-//! One conversation with gpsd: what is asked, what becomes of the answers. Pure: lines in, actions out. Which device is
-//! followed is decided in `device`.
-
-mod device;
+//! One conversation with gpsd: what to ask, which device to follow, what to make of the answers. Pure: lines in, actions
+//! out.
 
 use std::collections::HashSet;
 
-use crate::core::event::Event;
+use super::GpsdConfig;
+use super::protocol::{ASK_DEVICES, ASK_VERSION, Device, Message, watch};
+use super::timing::{OutOfStep, Timing};
+use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::{Instant, Raw, Span};
 
-use super::clock::Arrival;
-use super::lines::Line;
-use super::protocol::{self, ASK_DEVICES, ASK_VERSION, Message, Toff, Version};
-use super::timing::{Naming, Timing};
-
-/// gpsd greets, and says which devices it has, within this.
+/// gpsd greets and lists its devices within this time.
 const GREETS_WITHIN: Span = Span::from_millis(2_500);
-/// Nothing is wrong while gpsd says something so often. It is asked then, and given as long to answer.
+/// After this silence gpsd is asked for its version, and has as long again to answer.
 const ANSWERS_WITHIN: Span = Span::from_secs(5);
-/// A device that was asked for is open within this, or it is not there.
+/// A requested device is open within this time, or it is not there.
 const OPENS_WITHIN: Span = Span::from_millis(1_500);
 
-/// What is to be done.
+/// What the connection's owner has to do.
 #[derive(Debug)]
 pub(super) enum Act {
-    /// This is to be said to gpsd.
+    /// Send this to gpsd.
     Ask(String),
-    /// This is for the engine.
+    /// Pass this to the engine.
     Tell(Event),
-    /// The operator should know.
+    /// Log this.
     Say(String),
-    /// The operator should do something about it.
+    /// Log this as a warning.
     Warn(String),
-    /// The conversation is over: it is not worth going on, for this reason.
+    /// Close the connection, for this reason.
     End(String),
 }
 
-/// What has been said in the log and need not be said again, whatever the connection.
+/// What the log says already, whatever the connection.
 #[derive(Debug, Default)]
-pub(super) struct Said(HashSet<Trouble>);
+pub(super) struct Said {
+    odd: HashSet<Odd>,
+    missing: Option<String>,
+}
 
-/// What gpsd may do wrong. Each is said once.
+/// What gpsd should not send. Each kind is logged once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Trouble {
+enum Odd {
     Garbage,
-    TooLong,
     OtherDevice,
     OutOfStep,
 }
 
 impl Said {
-    fn first(&mut self, trouble: Trouble) -> bool {
-        self.0.insert(trouble)
+    /// Whether something else was missing until now, or nothing.
+    pub(super) fn is_news(&mut self, missing: &str) -> bool {
+        self.missing.replace(missing.to_owned()).as_deref() != Some(missing)
     }
 }
 
@@ -59,14 +58,13 @@ impl Said {
 pub(super) struct Session<'a> {
     name: String,
     wanted: Option<&'a str>,
-    near: bool,
     said: &'a mut Said,
+    /// What is to be done now, in this order.
+    pub(super) acts: Vec<Act>,
     greeted: bool,
     followed: Option<Followed>,
-    /// What was said of the devices last: it is said again only if it changes.
-    verdict: Option<String>,
     heard: Instant<Raw>,
-    /// Since when nothing is known of its devices.
+    /// Since when its devices are unknown.
     unknown_since: Option<Instant<Raw>>,
 }
 
@@ -74,170 +72,158 @@ pub(super) struct Session<'a> {
 #[derive(Debug)]
 struct Followed {
     path: String,
-    asked: Instant<Raw>,
-    present: bool,
+    /// When it was requested, until it is heard of.
+    requested: Option<Instant<Raw>>,
     timing: Timing,
 }
 
 impl<'a> Session<'a> {
-    /// A conversation that begins at `now` with the gpsd of that name. `near`: it can be on this machine.
-    pub(super) fn new(
-        name: String,
-        wanted: Option<&'a str>,
-        near: bool,
-        said: &'a mut Said,
-        now: Instant<Raw>,
-    ) -> Self {
+    /// A conversation that begins at `now`.
+    pub(super) fn new(config: &'a GpsdConfig, said: &'a mut Said, now: Instant<Raw>) -> Self {
         Self {
-            name,
-            wanted,
-            near,
+            name: format!("gpsd at {}", config.server),
+            wanted: config.device.as_deref(),
             said,
+            acts: Vec::new(),
             greeted: false,
             followed: None,
-            verdict: None,
             heard: now,
             unknown_since: Some(now),
         }
     }
 
-    /// Bytes were read; their lines follow.
-    pub(super) fn read(&mut self, arrival: Arrival) {
-        self.heard = arrival.raw;
-        if let Some(followed) = &mut self.followed {
-            followed.timing.read(arrival);
+    /// A line that was read at this time.
+    pub(super) fn line(&mut self, line: &[u8], at: Instant<Raw>) {
+        self.heard = at;
+        match line.starts_with(b"{").then(|| serde_json::from_slice(line)) {
+            Some(Ok(Message::Version { .. })) if self.greeted => {}
+            Some(Ok(Message::Version { release })) => {
+                self.greeted = true;
+                self.name += &release.map_or_else(String::new, |release| format!(" (release {release})"));
+                self.acts.push(Act::Ask(ASK_DEVICES.into()));
+            }
+            _ if !self.greeted => self.acts.push(Act::End(format!("what answers as {} is not a gpsd", self.name))),
+            Some(Ok(Message::Devices { devices: Some(devices) })) => self.devices(&devices, at),
+            Some(Ok(Message::Device(device))) => self.device(&device, at),
+            Some(Ok(Message::Toff(toff))) => self.hear(Some(&toff.device), at, |timing| timing.toff(&toff, at)),
+            Some(Ok(Message::Tpv(tpv))) => self.hear(tpv.device.as_deref(), at, |timing| timing.tpv(&tpv, at)),
+            Some(Ok(Message::Error { message })) => tracing::debug!("{}: {message}", self.name),
+            Some(Ok(Message::Devices { devices: None } | Message::Other)) => {}
+            Some(Err(error)) => self.odd(Odd::Garbage, &format!("a line that cannot be read ({error})")),
+            None => match line.first() {
+                Some(b'$') => self.hear(None, at, |timing| Ok(timing.sentence(line, at))),
+                // AIS, and binary messages that gpsd renders in hexadecimal.
+                Some(b'!' | b'#') => {}
+                Some(_) | None => self.odd(Odd::Garbage, "a line that is neither JSON nor NMEA"),
+            },
         }
     }
 
-    /// A line of the last read.
-    pub(super) fn line(&mut self, line: &Line<'_>, arrival: Arrival, acts: &mut Vec<Act>) {
-        let line = match line {
-            Line::TooLong => {
-                self.trouble(Trouble::TooLong, "a line longer than gpsd's are", acts);
-                return self.must_have_greeted(acts);
-            }
-            Line::Whole(line) => *line,
-        };
-        let at = arrival.raw;
-        if !line.starts_with(b"{") {
-            return self.other(line, at, acts);
-        }
-        match protocol::parse(line) {
-            Ok(Message::Version(version)) => self.version(&version, acts),
-            Ok(_) if !self.greeted => self.must_have_greeted(acts),
-            Ok(Message::Devices(devices)) => self.devices(&devices, arrival, acts),
-            Ok(Message::Device(device)) => self.device(&device, at, acts),
-            Ok(Message::Tpv(tpv)) => self.tpv(&tpv, at, acts),
-            Ok(Message::Sky(sky)) => self.sky(&sky, at, acts),
-            Ok(Message::Toff(toff)) => self.toff(&toff, at, acts),
-            Ok(Message::Error(message)) => tracing::debug!("{}: {message}", self.name),
-            Ok(Message::Other) => {}
-            Err(error) => {
-                self.trouble(Trouble::Garbage, &format!("a line that cannot be read ({error})"), acts);
-                self.must_have_greeted(acts);
-            }
-        }
-    }
-
-    /// Time passes: asks for what should be there and is not. To be called every second or so.
-    pub(super) fn tick(&mut self, now: Instant<Raw>, acts: &mut Vec<Act>) {
+    /// Asks for what should be there and is not. To be called every second or so.
+    pub(super) fn tick(&mut self, now: Instant<Raw>) {
         let silent = now - self.heard;
         let is_no_gpsd = self.unknown_since.is_some_and(|since| now - since > GREETS_WITHIN);
-        match &mut self.followed {
+        match &self.followed {
             _ if silent > ANSWERS_WITHIN.times(2) || is_no_gpsd => {
-                acts.push(Act::End(format!("{} does not answer", self.name)));
+                self.acts.push(Act::End(format!("{} does not answer", self.name)));
             }
             _ if !self.greeted => {}
-            None => acts.push(Act::Ask(ASK_DEVICES.into())),
-            Some(followed) if !followed.present && now - followed.asked > OPENS_WITHIN => {
-                let path = followed.path.clone();
-                self.lost(&path, now, acts);
-            }
-            Some(_) if silent > ANSWERS_WITHIN => acts.push(Act::Ask(ASK_VERSION.into())),
+            None => self.acts.push(Act::Ask(ASK_DEVICES.into())),
+            Some(Followed { requested: Some(at), .. }) if now - *at > OPENS_WITHIN => self.lost(now),
+            Some(_) if silent > ANSWERS_WITHIN => self.acts.push(Act::Ask(ASK_VERSION.into())),
             Some(_) => {}
         }
     }
 
-    fn must_have_greeted(&self, acts: &mut Vec<Act>) {
-        if !self.greeted {
-            acts.push(Act::End(format!("what answers as {} is not a gpsd", self.name)));
+    /// Chooses the device, or looks for the one that is followed.
+    fn devices(&mut self, devices: &[Device], at: Instant<Raw>) {
+        self.unknown_since = None;
+        if let Some(followed) = &self.followed {
+            return match devices.iter().find(|device| device.path == followed.path) {
+                Some(device) if device.is_open() => self.device(device, at),
+                Some(_) => {} // requested just now
+                None => self.lost(at),
+            };
+        }
+        let fits = |device: &&Device| self.wanted.map_or(device.is_receiver(), |wanted| device.path == wanted);
+        let fitting: Vec<_> = devices.iter().filter(fits).collect();
+        if let [device] = fitting.as_slice() {
+            let (path, timing) = (device.path.clone(), Timing::new(at));
+            self.acts.push(Act::Ask(watch(&path)));
+            self.followed = Some(Followed { path, requested: Some(at), timing });
+            return;
+        }
+        let paths: Vec<_> = devices.iter().map(|device| device.path.as_str()).collect();
+        let (name, has) = (&self.name, if paths.is_empty() { "no device".to_owned() } else { paths.join(", ") });
+        if fitting.is_empty() {
+            let (wanted, add) = self.wanted.map_or(("a receiver", "DEVICE"), |wanted| (wanted, wanted));
+            let sentence = format!("{name} does not have {wanted} (it has {has}): add it, as with `gpsdctl add {add}`");
+            self.missing(Lost::GpsdDevice, &sentence, at);
+        } else {
+            self.missing(Lost::GpsdDevices, &format!("{name} has several devices: {has}; name one of them"), at);
         }
     }
 
-    fn trouble(&mut self, trouble: Trouble, what: &str, acts: &mut Vec<Act>) {
-        if self.said.first(trouble) {
-            acts.push(Act::Say(format!("{} sent {what}: passed over, and not said again", self.name)));
+    /// gpsd opened a device, or lost it.
+    fn device(&mut self, device: &Device, at: Instant<Raw>) {
+        let Some(followed) = self.followed.as_mut().filter(|followed| followed.path == device.path) else { return };
+        if !device.is_open() {
+            return self.lost(at);
+        }
+        if let Some(bps) = device.bps.filter(|bps| *bps > 0) {
+            followed.timing.burst.bps(bps);
+        }
+        self.present(at);
+    }
+
+    /// Something is said of a device; without a name, of the one that is followed.
+    fn hear(
+        &mut self,
+        device: Option<&str>,
+        at: Instant<Raw>,
+        hear: impl FnOnce(&mut Timing) -> Result<Option<Event>, OutOfStep>,
+    ) {
+        let Some(followed) = &mut self.followed else { return };
+        if let Some(device) = device.filter(|device| *device != followed.path) {
+            let what = format!("a report of {device}, though only {} was requested", followed.path);
+            return self.odd(Odd::OtherDevice, &what);
+        }
+        let heard = hear(&mut followed.timing);
+        self.present(at);
+        match heard {
+            Ok(event) => self.acts.extend(event.map(Act::Tell)),
+            Err(out_of_step) => self.odd(Odd::OutOfStep, &out_of_step.to_string()),
         }
     }
 
-    fn version(&mut self, version: &Version, acts: &mut Vec<Act>) {
-        if !self.greeted {
-            self.greeted = true;
-            if let Some(release) = &version.release {
-                self.name = format!("{} (release {release})", self.name);
-            }
-            acts.push(Act::Ask(ASK_DEVICES.into()));
-        }
-    }
-
-    /// The device that is followed, if this line is about it.
-    fn about(&mut self, device: Option<&str>, at: Instant<Raw>, acts: &mut Vec<Act>) -> Option<&mut Timing> {
-        let path = &self.followed.as_ref()?.path;
-        if let Some(device) = device.filter(|device| device != path) {
-            let what = format!("word of {device}, though only {path} was asked for");
-            self.trouble(Trouble::OtherDevice, &what, acts);
-            return None;
-        }
-        self.is_present(at, acts);
-        self.followed.as_mut().map(|followed| &mut followed.timing)
-    }
-
-    fn toff(&mut self, toff: &Toff, at: Instant<Raw>, acts: &mut Vec<Act>) {
-        if let Some(timing) = self.about(Some(&toff.device), at, acts) {
-            let naming = timing.toff(toff, at);
-            self.named(naming, acts);
-        }
-    }
-
-    fn tpv(&mut self, tpv: &gpsd_proto::Tpv, at: Instant<Raw>, acts: &mut Vec<Act>) {
-        if let Some(timing) = self.about(tpv.device.as_deref(), at, acts) {
-            let (event, naming) = timing.tpv(tpv, at);
-            acts.extend(event.map(Act::Tell));
-            self.named(naming, acts);
-        }
-    }
-
-    fn named(&mut self, naming: Naming, acts: &mut Vec<Act>) {
-        match naming {
-            Naming::Taken => {}
-            Naming::OutOfStep(utc, due) => {
-                self.trouble(Trouble::OutOfStep, &format!("second {utc} where {due} was due"), acts);
-            }
-        }
-    }
-
-    fn sky(&mut self, sky: &gpsd_proto::Sky, at: Instant<Raw>, acts: &mut Vec<Act>) {
-        if self.about(sky.device.as_deref(), at, acts).is_some()
-            && let Some(satellites) = &sky.satellites
+    /// The followed device was heard of.
+    fn present(&mut self, at: Instant<Raw>) {
+        if let Some(followed) = &mut self.followed
+            && followed.requested.take().is_some()
         {
-            let used = satellites.iter().filter(|satellite| satellite.used).count();
-            tracing::debug!(seen = satellites.len(), used, "satellites");
+            self.said.missing = None;
+            self.acts.push(Act::Say(format!("following {} through {}", followed.path, self.name)));
+            self.acts.push(Act::Tell(Event::Source { raw: at, change: SourceChange::SentencesOpen }));
         }
     }
 
-    /// A line that is no JSON: a sentence of the receiver, which gpsd passes on as it came.
-    fn other(&mut self, line: &[u8], at: Instant<Raw>, acts: &mut Vec<Act>) {
-        // `$`: NMEA; `!`: ships' positions; `#`: gpsd's rendering of what it cannot pass on.
-        let is_passed_on = matches!(line.first(), Some(b'$' | b'!' | b'#'));
-        match &mut self.followed {
-            _ if !self.greeted => self.must_have_greeted(acts),
-            Some(followed) if line.starts_with(b"$") => {
-                let event = followed.timing.sentence(line, at);
-                self.is_present(at, acts);
-                acts.extend(event.map(Act::Tell));
-            }
-            Some(_) | None if is_passed_on => {}
-            Some(_) | None => self.trouble(Trouble::Garbage, "a line that is neither JSON nor NMEA", acts),
+    /// The followed device is not there.
+    fn lost(&mut self, at: Instant<Raw>) {
+        if let Some(Followed { path, .. }) = self.followed.take() {
+            self.missing(Lost::GpsdDevice, &format!("{} cannot open {path}", self.name), at);
+        }
+    }
+
+    fn missing(&mut self, lost: Lost, sentence: &str, at: Instant<Raw>) {
+        if self.said.is_news(sentence) {
+            self.acts.push(Act::Warn(format!("{sentence}; waiting for it")));
+            self.acts.push(Act::Tell(Event::Source { raw: at, change: SourceChange::SentencesLost(lost) }));
+        }
+    }
+
+    fn odd(&mut self, odd: Odd, what: &str) {
+        if self.said.odd.insert(odd) {
+            self.acts.push(Act::Say(format!("{} sent {what}: ignored, and not logged again", self.name)));
         }
     }
 }

@@ -1,16 +1,17 @@
-//! What a port says: its rate, the sentences, who the receiver is, and whether it has a fix. Pure: bytes go in.
+//! What a port says: its rate, the sentences, who the receiver is, and whether it has a fix. Pure: bytes in.
 
 use crate::core::event::Bytes;
 use crate::core::foreign::Foreign;
-use crate::core::nmea::{Found, Framer, Kind, LineCounts, Sentence, Validity};
+use crate::core::nmea::{Found, Framer, Kind, Line, LineCounts, Sentence, Validity};
+use crate::core::time::NANOS;
 use crate::core::ubx::Message;
 use crate::source::feed::BITS_PER_BYTE;
 use crate::source::serial::RATES;
 
-/// Kinds of sentences listed.
-const KINDS_KEPT: usize = 24;
+/// Kinds of messages that are listed.
+const KINDS_MAX: usize = 24;
 
-/// Whose proprietary sentences begin like this.
+/// Manufacturers, by the beginning of their proprietary sentences.
 const MAKERS: [(&str, &str); 12] = [
     ("PUBX", "u-blox"),
     ("PMTK", "MediaTek"),
@@ -30,90 +31,69 @@ const MAKERS: [(&str, &str); 12] = [
 #[derive(Debug, Default)]
 pub struct Heard {
     framer: Framer,
-    rate: Option<u32>,
     talker: Option<String>,
     kinds: Vec<String>,
     maker: Option<&'static str>,
     banner: Option<String>,
-    names_time: bool,
-    fix: Option<Fix>,
-}
-
-/// What a receiver says of its fix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fix {
-    /// It has one.
-    Valid,
-    /// It has none.
-    Invalid,
+    /// Bits a second, of what was understood; `None` before that, and where the line has no rate.
+    pub rate: Option<u32>,
+    /// Whether a message with the time of day was heard.
+    pub names_time: bool,
+    /// What was said last of the fix.
+    pub fix: Option<Validity>,
 }
 
 impl Heard {
     /// Takes the bytes of one read.
-    pub fn take(&mut self, bytes: &Bytes) {
+    pub(super) fn take(&mut self, bytes: &Bytes) {
         let mut framer = std::mem::take(&mut self.framer);
         let before = framer.counts();
         framer.push_all(bytes, |found| match found {
-            Found::Line(line) => {
-                if let Ok(sentence) = &line.read {
-                    self.line(line.text, sentence);
-                }
+            Found::Line(Line { text, read: Ok(sentence), .. }) => {
+                self.line(text);
+                self.sentence(&sentence);
             }
-            Found::Frame(frame, _) => self.frame(&frame.message, &frame.sentence()),
+            Found::Line(_) => {}
+            Found::Frame(frame, _) => {
+                self.maker = Some("u-blox");
+                self.kind(match frame.message {
+                    Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
+                    Message::Pvt(_) => "UBX-NAV-PVT",
+                    Message::TimeLs(_) => "UBX-NAV-TIMELS",
+                    Message::TimTp(_) => "UBX-TIM-TP",
+                    Message::Other => "UBX",
+                });
+                self.sentence(&frame.sentence());
+            }
         });
         let counts = framer.counts();
+        self.framer = framer;
         // What was heard at a wrong rate says nothing of the right one.
         if counts.understood() > before.understood() {
             self.rate = rate(bytes);
         }
-        let (maker, kind) = match Foreign::between(&before, &counts) {
-            Some(Foreign::Rtcm) => (None, "RTCM 3"),
-            Some(Foreign::Sbf) => (Some("Septentrio"), "SBF"),
-            Some(Foreign::Sirf) => (None, "SiRF binary"),
-            Some(Foreign::Skytraq) => (Some("SkyTraq"), "SkyTraq binary"),
-            Some(Foreign::Casic) => (None, "CASIC"),
-            Some(Foreign::Oncore) => (Some("Motorola"), "Oncore"),
-            Some(Foreign::Tsip) => (Some("Trimble"), "TSIP"),
-            Some(Foreign::Greis) => (None, "GREIS"),
-            // Frames of u-blox have been looked at; the others say nothing of the receiver.
-            Some(Foreign::Ubx | Foreign::Gpsd | Foreign::Damaged) | None => (None, ""),
-        };
-        self.maker = self.maker.or(maker);
-        if !kind.is_empty() {
-            self.kind(kind);
+        match Foreign::between(&before, &counts) {
+            None | Some(Foreign::Ubx | Foreign::Gpsd | Foreign::Damaged) => {}
+            Some(foreign) => self.kind(foreign.name()),
         }
-        self.framer = framer;
     }
 
-    fn line(&mut self, text: &str, sentence: &Sentence) {
+    fn line(&mut self, text: &str) {
         let address = text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default();
-        let kind = if address.starts_with('P') { address } else { address.get(2..).unwrap_or(address) };
+        let (talker, kind) =
+            if address.starts_with('P') { ("", address) } else { address.split_at_checked(2).unwrap_or_default() };
         self.kind(kind);
-        match kind {
-            "TXT" => self.banner = self.banner.take().or_else(|| banner(text)),
-            _ if address.starts_with('P') => {
-                let maker = MAKERS.iter().find(|(prefix, _)| address.starts_with(prefix));
-                self.maker = self.maker.or(maker.map(|(_, maker)| *maker));
-            }
-            _ => self.talker = Some(address.get(..2).unwrap_or_default().to_owned()),
+        let maker = MAKERS.iter().find(|(prefix, _)| address.starts_with(prefix));
+        self.maker = self.maker.or(maker.map(|(_, maker)| *maker));
+        if kind == "TXT" {
+            self.banner = self.banner.take().or_else(|| banner(text));
+        } else if !talker.is_empty() {
+            self.talker = Some(talker.to_owned());
         }
-        self.sentence(sentence);
-    }
-
-    fn frame(&mut self, message: &Message, sentence: &Sentence) {
-        self.maker = Some("u-blox");
-        self.kind(match message {
-            Message::TimeUtc(_) => "UBX-NAV-TIMEUTC",
-            Message::Pvt(_) => "UBX-NAV-PVT",
-            Message::TimeLs(_) => "UBX-NAV-TIMELS",
-            Message::TimTp(_) => "UBX-TIM-TP",
-            Message::Other => "UBX",
-        });
-        self.sentence(sentence);
     }
 
     fn kind(&mut self, kind: &str) {
-        if !self.kinds.iter().any(|known| known == kind) && self.kinds.len() < KINDS_KEPT {
+        if !self.kinds.iter().any(|known| known == kind) && self.kinds.len() < KINDS_MAX {
             self.kinds.push(kind.to_owned());
         }
     }
@@ -121,65 +101,45 @@ impl Heard {
     fn sentence(&mut self, sentence: &Sentence) {
         // PUBX,04 does not say whether there is a fix: it names no second by itself.
         self.names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock(_));
-        match sentence.validity {
-            Validity::Valid => self.fix = Some(Fix::Valid),
-            Validity::Invalid => self.fix = Some(Fix::Invalid),
-            Validity::Unsaid => {}
+        if sentence.validity != Validity::Unsaid {
+            self.fix = Some(sentence.validity);
         }
     }
 
-    /// Bits a second, of whatever was understood; `None` before that, and of a line that has no rate.
-    pub fn rate(&self) -> Option<u32> {
-        self.rate
-    }
-
     /// Whether a right sentence or frame was heard.
-    pub fn is_understood(&self) -> bool {
+    pub(super) fn is_understood(&self) -> bool {
         self.counts().understood() > 0
     }
 
-    /// Whether a sentence that carries the time of day was heard.
-    pub fn names_time(&self) -> bool {
-        self.names_time
-    }
-
-    /// What the receiver said last of its fix.
-    pub fn fix(&self) -> Option<Fix> {
-        self.fix
-    }
-
-    /// What came of the bytes.
+    /// Bytes, lines and frames.
     pub fn counts(&self) -> LineCounts {
         self.framer.counts()
     }
 
-    /// Who it is, by its banner or by its proprietary sentences.
+    /// The receiver, by its banner or by its proprietary sentences.
     pub fn receiver(&self) -> String {
         match (&self.banner, self.maker) {
             (Some(banner), Some(maker)) if !banner.contains(maker) => format!("{maker}, {banner}"),
             (Some(banner), _) => banner.clone(),
-            (None, Some(maker)) => maker.to_owned(),
-            (None, None) => "unknown".to_owned(),
+            (None, maker) => maker.unwrap_or("unknown").to_owned(),
         }
     }
 
-    /// Its sentences, as in `GN: RMC GGA`.
+    /// Its messages, as in `GN: RMC GGA`.
     pub fn sentences(&self) -> String {
-        let kinds = self.kinds.join(" ");
-        self.talker.as_ref().map_or_else(|| kinds.clone(), |talker| format!("{talker}: {kinds}"))
+        let talker = self.talker.as_ref().map_or_else(String::new, |talker| format!("{talker}: "));
+        talker + &self.kinds.join(" ")
     }
 }
 
 fn rate(bytes: &Bytes) -> Option<u32> {
-    let rate = (BITS_PER_BYTE * 1_000_000_000).checked_div(bytes.byte_time.nanos())?;
-    let is_near = |known: &u32| (i64::from(*known) - rate).saturating_abs().saturating_mul(100) <= i64::from(*known);
-    RATES.into_iter().find(is_near).or_else(|| u32::try_from(rate).ok())
+    let rate = (BITS_PER_BYTE * NANOS).checked_div(bytes.byte_time.nanos())?;
+    RATES.into_iter().min_by_key(|known| (i64::from(*known) - rate).abs())
 }
 
 /// The text of a TXT sentence, where it is about the receiver itself and not its antenna or an error.
 fn banner(line: &str) -> Option<String> {
-    let body = line.split('*').next()?;
-    let mut fields = body.splitn(5, ',').skip(3);
+    let mut fields = line.split('*').next()?.splitn(5, ',').skip(3);
     let (severity, text) = (fields.next()?, fields.next()?.trim());
     let is_name = severity == "02" && !text.starts_with("ANT") && text.chars().any(|c| c.is_ascii_alphabetic());
     is_name.then(|| text.to_owned())
@@ -222,13 +182,13 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_what_was_understood() {
         for rate in RATES {
-            assert_eq!(heard(&["GPGSV,1,1,00"], 10_000_000_000 / i64::from(rate)).rate(), Some(rate));
+            assert_eq!(heard(&["GPGSV,1,1,00"], 10_000_000_000 / i64::from(rate)).rate, Some(rate));
         }
-        assert_eq!(heard(&["GPGSV,1,1,00"], 0).rate(), None, "a line without a rate");
+        assert_eq!(heard(&["GPGSV,1,1,00"], 0).rate, None, "a line without a rate");
         let mut garbled = heard(&["GPGSV,1,1,00"], 1_041_666);
         let data = (*b"garbage, later, at another rate").into();
         garbled.take(&Bytes { read_at: Instant::from_nanos(9), byte_time: Span::from_nanos(86_805), data });
-        assert_eq!(garbled.rate(), Some(9_600));
+        assert_eq!(garbled.rate, Some(9_600));
     }
 
     #[test]
@@ -244,15 +204,15 @@ mod tests {
         let data: Box<[u8]> = [&b"\xB5\x62"[..], &frame].concat().into();
         let mut heard = Heard::default();
         heard.take(&Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(260_416), data });
-        assert_eq!((heard.rate(), heard.names_time(), heard.fix()), (Some(38_400), true, Some(Fix::Valid)));
+        assert_eq!((heard.rate, heard.names_time, heard.fix), (Some(38_400), true, Some(Validity::Valid)));
         assert_eq!((heard.receiver().as_str(), heard.sentences().as_str()), ("u-blox", "UBX-NAV-TIMEUTC"));
     }
 
     #[test]
     fn a_fix_is_what_was_said_last_and_a_satellite_list_names_no_time() {
         let fix = ["GPRMC,120000,A,1,N,2,E,0,0,201126,,,A", "GPRMC,120001,V,,,,,,,201126,,,N"];
-        assert_eq!(heard(&fix[..1], 1).fix(), Some(Fix::Valid));
-        assert_eq!(heard(&fix, 1).fix(), Some(Fix::Invalid));
-        assert!(heard(&fix, 1).names_time() && !heard(&["GPGSV,1,1,00"], 1).names_time());
+        assert_eq!(heard(&fix[..1], 1).fix, Some(Validity::Valid));
+        assert_eq!(heard(&fix, 1).fix, Some(Validity::Invalid));
+        assert!(heard(&fix, 1).names_time && !heard(&["GPGSV,1,1,00"], 1).names_time);
     }
 }

@@ -1,89 +1,119 @@
-//! Finds receiver and pulse on a machine of which nothing is known: lists the clocks and ports, listens on every port
-//! at every rate, tries every pin, and has the engine judge what was found. It decides nothing about time: which edge
-//! is on time and whether all is well is what [`Engine`](crate::core::engine::Engine) says of the events of the real
+//! Finds receiver and pulse on a machine of which nothing is known: listens on every serial port at every rate, tries
+//! every pin of every clock, asks gpsd, and then has the engine judge the two that were found. It decides nothing about
+//! time: which edge is on time is what [`Engine`](crate::core::engine::Engine) says of the events of the daemon's own
 //! sources.
 //!
-//! Ports that somebody else has are left alone, pins are left as they were found.
+//! Ports that another process has are left alone; pins are left as they were found.
 
-use crate::source::gpsd::GpsdConfig;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::core::event::Event;
+use crate::source::gpsd::{self, GpsdConfig};
 use crate::source::phc::PhcConfig;
-use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::{Baud, SerialConfig};
+use crate::source::pulse::PulseConfig;
+use crate::source::receiver::{Receiver, ReceiverConfig};
+use crate::source::thread::PulseThread;
+use crate::source::witness;
+use crate::sys::clock::raw_now;
 
-pub mod figures;
-pub mod gpsd;
-pub mod heard;
-pub mod pairing;
-pub mod pins;
-pub mod report;
-mod search;
+mod clocks;
+mod heard;
+mod pairing;
+mod ports;
+mod report;
 pub mod settings;
-pub mod survey;
 
+use clocks::Clock;
 pub use pairing::Pairing;
-pub use search::search;
+pub use ports::Port;
 
-use gpsd::Gpsd;
-use heard::Heard;
-use pins::Tried;
-use survey::Clock;
+/// Events that may wait.
+const QUEUED: usize = 1_024;
+/// How often time passes for the engine where nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+/// Time for finding a receiver: all rates are tried within 10 s, and gpsd opens its devices.
+const FIND: Duration = Duration::from_secs(12);
+/// Time for pairing.
+const PAIR: Duration = Duration::from_secs(14);
 
-/// Where to look.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// These ports and no others; all, where none is named.
-    pub serial: Vec<String>,
-    /// These clocks and no others; all, where none is named.
-    pub phc: Vec<String>,
-    /// A gpsd that may have the receiver.
-    pub gpsd: GpsdConfig,
-}
-
-/// All that was found.
+/// What was found.
 #[derive(Debug)]
 pub struct Findings {
-    /// The clocks, and what came of their pins.
-    pub clocks: Vec<Searched>,
-    /// The ports, and what they said.
+    /// The clocks and what was seen on their pins.
+    pub clocks: Vec<Clock>,
+    /// The ports and what was heard on them.
     pub ports: Vec<Port>,
-    /// Where a gpsd was asked for.
+    /// The gpsd that was asked.
     pub asked: GpsdConfig,
-    /// The gpsd that answered there.
-    pub gpsd: Option<Gpsd>,
-    /// The receiver that was taken.
+    /// Its receivers, if it answered.
+    pub gpsd: Option<Vec<String>>,
+    /// The chosen receiver.
     pub receiver: Option<ReceiverConfig>,
-    /// The pin that was taken.
+    /// The chosen pin.
     pub pulse: Option<PhcConfig>,
-    /// What became of the two together.
+    /// How the two go together.
     pub pairing: Pairing,
 }
 
-/// A clock, and what came of its pins.
-#[derive(Debug)]
-pub struct Searched {
-    /// Which.
-    pub clock: Clock,
-    /// Its pins; none where they were not tried.
-    pub pins: Vec<Tried>,
-    /// Why its pins were not tried, or not to the end.
-    pub trouble: Option<String>,
+/// Looks at these ports and clocks, at all where none are named, and asks this gpsd. Takes about half a minute. The pins
+/// are as they were when it returns, or else when its runtime ends.
+pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Findings {
+    let asked = gpsd.clone();
+    let (clocks, ports, gpsd) = tokio::join!(
+        all(clocks::list(phc).into_iter().map(clocks::try_pins)),
+        all(ports::list(serial).map(ports::listen)),
+        timeout(FIND, gpsd::receivers(&asked.server)),
+    );
+    let (clocks, _restored_at_the_end): (Vec<Clock>, Vec<_>) = clocks.into_iter().unzip();
+    let ports: Vec<Port> = ports.into_iter().flatten().collect();
+    let gpsd = gpsd.ok().flatten();
+
+    let port = |is: fn(&Port) -> bool| ports.iter().find(|port| is(port)).map(Port::config);
+    let through_gpsd = || {
+        let device = Some(gpsd.as_ref()?.first()?.clone());
+        Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..asked.clone() }))
+    };
+    let receiver =
+        port(|port| port.heard.names_time).or_else(through_gpsd).or_else(|| port(|port| port.heard.is_understood()));
+    let pulse = clocks.iter().find_map(Clock::pulse);
+    let mut pairing = Pairing::default();
+    if let (Some(receiver), Some(pulse)) = (&receiver, &pulse) {
+        pair(receiver.clone(), pulse.clone(), &mut pairing).await;
+    }
+    Findings { clocks, ports, asked, gpsd, receiver, pulse, pairing }
 }
 
-/// A port, and what it said.
-#[derive(Debug)]
-pub struct Port {
-    /// Its device.
-    pub device: String,
-    /// Why it was not listened to.
-    pub left: Option<String>,
-    /// What was heard.
-    pub heard: Heard,
+/// Runs all of them at once. Their results are in the same order; one that panics has said so and has none.
+async fn all<F: Future<Output: Send> + Send + 'static>(work: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let tasks: Vec<_> = work.map(tokio::spawn).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.extend(task.await);
+    }
+    results
 }
 
-impl Port {
-    /// As settings name it. A rate that was not heard stays the default.
-    fn config(&self) -> ReceiverConfig {
-        let baud = self.heard.rate().map(Baud::Rate).unwrap_or_default();
-        ReceiverConfig::Serial(SerialConfig { device: self.device.clone(), baud })
+/// Feeds the engine as the daemon does, until enough was seen or the time is over.
+async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing) {
+    let (sender, mut events) = mpsc::channel(QUEUED);
+    let Ok(_thread) = PulseThread::spawn(PulseConfig::Phc(pulse), None, sender.clone()) else { return };
+    let Ok(receiver) = Receiver::open(receiver) else { return };
+    let judge = async {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !pairing.is_enough() {
+            tokio::select! {
+                Some(event) = events.recv() => pairing.take(&event),
+                _ = tick.tick() => pairing.take(&Event::Tick { raw: raw_now() }),
+            }
+        }
+    };
+    tokio::select! {
+        () = receiver.run(sender.clone()) => {}
+        () = witness::run(sender) => {}
+        _ = timeout(PAIR, judge) => {}
     }
 }

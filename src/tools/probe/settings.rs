@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::Findings;
 use crate::config::GPSD_UNITS;
 use crate::source::gpsd::GpsdConfig;
@@ -11,19 +13,19 @@ use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::stream::StreamConfig;
 
-/// The unit of the SHM refclock to use: 0, or beside a gpsd, which writes its own samples to that one, another.
+/// The unit of the SHM refclock: 0, or, beside a gpsd, which writes its own samples there, one that it leaves alone.
 pub fn unit(found: &Findings) -> u8 {
     if found.gpsd.is_some() { GPSD_UNITS } else { 0 }
 }
 
 /// The line for chrony.conf.
-pub fn chrony(unit: u8) -> String {
+pub(crate) fn chrony(unit: u8) -> String {
     format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS\n")
 }
 
-/// What to do with both, in the order that has the SHM segment there before chronyd: where they were written to, if
-/// they were.
-pub fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
+/// What to do with both, in the order that makes the SHM segment before chronyd starts. The paths are where they were
+/// written to, if they were.
+pub(crate) fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
     let run = match settings {
         Some(path) => match instance(path) {
             Some(name) => format!("systemctl enable --now gnss2shm@{name}"),
@@ -42,48 +44,38 @@ fn instance(path: &Path) -> Option<String> {
     is_its.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
 }
 
-/// The settings, as TOML. Nothing is said that `run` finds out by itself.
-pub fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
-    let mut text = String::from("# Found by gnss2shm probe.\n");
-    let _never_fails = match receiver {
-        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(baud) }) => {
-            write!(text, "[serial]\ndevice = {}\nbaud = {baud}\n", quoted(device))
+/// The settings, as TOML, without those that `run` finds by itself.
+pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
+    let receiver = match receiver {
+        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(rate) }) => {
+            ("serial", vec![("device", json!(device)), ("baud", json!(rate))])
         }
         ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Auto }) => {
-            write!(text, "[serial]\ndevice = {}\nbaud = \"auto\"\n", quoted(device))
+            ("serial", vec![("device", json!(device)), ("baud", json!("auto"))])
         }
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
-            let device = device.as_ref().map_or_else(String::new, |device| {
-                format!(
-                    "device = {}
-",
-                    quoted(device)
-                )
-            });
-            write!(text, "[gpsd]\nserver = {}\n{device}", quoted(&server.to_string()))
+            ("gpsd", vec![("server", json!(server.to_string())), ("device", json!(device))])
         }
-        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
-            write!(text, "[tcp]\nserver = {}\n", quoted(&server.to_string()))
-        }
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => {
-            write!(text, "[fifo]\npath = {}\n", quoted(&path.to_string_lossy()))
-        }
-        ReceiverConfig::Stream(StreamConfig::Stdin) => write!(text, "[stdin]\nenabled = true\n"),
+        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => ("tcp", vec![("server", json!(server.to_string()))]),
+        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => ("fifo", vec![("path", json!(path))]),
+        ReceiverConfig::Stream(StreamConfig::Stdin) => ("stdin", vec![("enabled", json!(true))]),
     };
-    let PhcConfig { device, pin, channel } = pulse;
-    let pin = match pin {
-        Some(Pin::Name(name)) => format!("pin = {}\n", quoted(name)),
-        Some(Pin::Index(index)) => format!("pin = {index}\n"),
-        None => String::new(),
+    let pin = match &pulse.pin {
+        Some(Pin::Name(name)) => json!(name),
+        Some(Pin::Index(index)) => json!(index),
+        None => json!(null),
     };
-    let device = quoted(device);
-    let _never_fails = write!(text, "\n[phc]\ndevice = {device}\n{pin}channel = {channel}\n\n[shm]\nunit = {unit}\n");
+    let phc = ("phc", vec![("device", json!(pulse.device)), ("pin", pin), ("channel", json!(pulse.channel))]);
+    let mut text = String::from("# Found by gnss2shm probe.\n");
+    for (table, keys) in [receiver, phc, ("shm", vec![("unit", json!(unit))])] {
+        let _never_fails = writeln!(text, "[{table}]");
+        // A number or a basic string of TOML: JSON's escapes are among its own.
+        for (key, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
+            let _never_fails = writeln!(text, "{key} = {value}");
+        }
+        text.push('\n');
+    }
     text
-}
-
-/// A basic string of TOML; JSON's escapes are among its own.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

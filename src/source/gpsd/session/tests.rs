@@ -1,16 +1,13 @@
 use super::*;
-use crate::core::event::{Lost, Report, Says, SourceChange};
+use crate::core::event::{Report, Says};
 
 const NOON: i64 = 1_795_176_000;
 const GREETING: &str = r#"{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}"#;
 const DEVICES: &str = r#"{"class":"DEVICES","devices":[{"path":"/dev/ttyS1","activated":"2026-11-20T12:00:00.000Z","bps":9600},{"path":"/dev/pps0","driver":"PPS"}]}"#;
 
 fn hear(session: &mut Session<'_>, ms: i64, line: &str) -> Vec<Act> {
-    let (raw, sys) = (Instant::default() + Span::from_millis(ms), Instant::from_parts(NOON, ms * 1_000_000));
-    let (arrival, mut acts) = (Arrival { raw, sys }, Vec::new());
-    session.read(arrival);
-    session.line(&Line::Whole(line.as_bytes()), arrival, &mut acts);
-    acts
+    session.line(line.as_bytes(), Instant::default() + Span::from_millis(ms));
+    std::mem::take(&mut session.acts)
 }
 
 fn second(session: &mut Session<'_>, device: &str, ms: i64) -> Vec<Act> {
@@ -30,8 +27,8 @@ fn is_report(act: &Act) -> bool {
 
 #[test]
 fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
-    let mut said = Said::default();
-    let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
+    let (config, mut said) = (GpsdConfig::default(), Said::default());
+    let mut session = Session::new(&config, &mut said, Instant::default());
     assert!(matches!(&hear(&mut session, 0, GREETING)[..], [Act::Ask(ask)] if ask == ASK_DEVICES));
     assert!(matches!(&hear(&mut session, 1, DEVICES)[..], [Act::Ask(ask)] if ask.contains("/dev/ttyS1")));
     hear(&mut session, 2, DEVICES);
@@ -44,20 +41,20 @@ fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
 #[test]
 fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
     for (greeting, name) in [
-        (GREETING, "gpsd (release 3.22)"),
+        (GREETING, "gpsd at localhost:2947 (release 3.22)"),
         (
             r#"{"class":"VERSION","release":"3.27.2","rev":"3.27.2","proto_major":0,"proto_minor":16}"#,
-            "gpsd (release 3.27.2)",
+            "gpsd at localhost:2947 (release 3.27.2)",
         ),
         (
             r#"{"class":"VERSION","release":"3.27.5","rev":"3.27.5","proto_major":16,"proto_minor":1}"#,
-            "gpsd (release 3.27.5)",
+            "gpsd at localhost:2947 (release 3.27.5)",
         ),
-        (r#"{"class":"VERSION","release":"x","proto_major":-7000000000}"#, "gpsd (release x)"),
-        (r#"{"class":"VERSION"}"#, "gpsd"),
+        (r#"{"class":"VERSION","release":"x","proto_major":-7000000000}"#, "gpsd at localhost:2947 (release x)"),
+        (r#"{"class":"VERSION"}"#, "gpsd at localhost:2947"),
     ] {
-        let mut said = Said::default();
-        let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
+        let (config, mut said) = (GpsdConfig::default(), Said::default());
+        let mut session = Session::new(&config, &mut said, Instant::default());
         let acts = hear(&mut session, 0, greeting);
         assert!(matches!(&acts[..], [Act::Ask(ask)] if ask == ASK_DEVICES), "{greeting}: {acts:?}");
         assert_eq!(session.name, name);
@@ -67,8 +64,8 @@ fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
 
 #[test]
 fn a_device_without_a_name_is_passed_over_and_one_that_is_unplugged_is_lost() {
-    let mut said = Said::default();
-    let mut session = Session::new("gpsd".into(), None, true, &mut said, Instant::default());
+    let (config, mut said) = (GpsdConfig::default(), Said::default());
+    let mut session = Session::new(&config, &mut said, Instant::default());
     for (ms, line) in [GREETING, DEVICES, DEVICES].into_iter().enumerate() {
         hear(&mut session, ms as i64, line);
     }

@@ -1,0 +1,143 @@
+//! The serial ports, as the kernel lists them, and what is heard on them at any rate. A port that another process has is
+//! not touched.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::heard::Heard;
+use super::{FIND, QUEUED};
+use crate::core::event::Event;
+use crate::source::receiver::ReceiverConfig;
+use crate::source::serial::{self, Baud, SerialConfig, holder, stable_name};
+use crate::sys::error::{OpenError, Problem};
+
+/// After the first time of day a receiver is listened to for this much longer, to hear its other sentences.
+const REST: Duration = Duration::from_millis(2_500);
+
+/// A port and what was heard on it.
+#[derive(Debug)]
+pub struct Port {
+    /// Its device.
+    pub device: String,
+    /// Why it was not listened to.
+    pub left: Option<String>,
+    /// What was heard.
+    pub heard: Heard,
+}
+
+impl Port {
+    /// As settings name it. Without a rate, the default stays.
+    pub(super) fn config(&self) -> ReceiverConfig {
+        let baud = self.heard.rate.map(Baud::Rate).unwrap_or_default();
+        ReceiverConfig::Serial(SerialConfig { device: self.device.clone(), baud })
+    }
+}
+
+/// The ports to look at, and whether they were named: these, else all that have hardware behind them.
+pub(super) fn list(named: &[String]) -> impl Iterator<Item = (String, bool)> {
+    let is_named = !named.is_empty();
+    let devices = if is_named { named.to_vec() } else { hardware() };
+    devices.into_iter().map(move |device| (device, is_named))
+}
+
+/// Listens at one rate after the other. `None`: a name without hardware behind it that nobody named.
+pub(super) async fn listen((device, is_named): (String, bool)) -> Option<Port> {
+    let config = SerialConfig { device, baud: Baud::Auto };
+    let opened = match leave(&config.device)
+        .map_or_else(|| serial::open(&config), |why| Err(OpenError::new(Problem::Taken, why)))
+    {
+        Ok(opened) => opened,
+        Err(error) if error.problem == Problem::NotThere && !is_named => return None,
+        Err(error) => {
+            return Some(Port { device: config.device, left: Some(error.to_string()), heard: Heard::default() });
+        }
+    };
+    let mut port = Port { device: config.device.clone(), left: None, heard: Heard::default() };
+    let (sender, mut events) = mpsc::channel(QUEUED);
+    let mut until = Instant::now() + FIND;
+    let hear = async {
+        while let Ok(Some(event)) = timeout_at(until, events.recv()).await {
+            if let Event::Bytes(bytes) = event {
+                port.heard.take(&bytes);
+            }
+            if port.heard.names_time {
+                until = until.min(Instant::now() + REST);
+            }
+        }
+    };
+    tokio::select! {
+        () = serial::run(config, Some(opened), sender) => {}
+        () = hear => {}
+    }
+    Some(port)
+}
+
+fn hardware() -> Vec<String> {
+    let is_hardware = |device: &String| {
+        let tty = Path::new("/sys/class/tty").join(device.trim_start_matches("/dev/"));
+        // Names without a UART behind them (PORT_UNKNOWN) are many, and virtual terminals have no device at all.
+        let kind = fs::read_to_string(tty.join("type")).unwrap_or_default();
+        tty.join("device").exists() && kind.trim() != "0"
+    };
+    let ttys = devices("/sys/class/tty").into_iter().filter(is_hardware);
+    let devices = ttys.chain(devices("/sys/class/gnss")).filter(|device| Path::new(device).exists());
+    // A name that stays with the adapter is the one for the settings.
+    devices.map(|device| stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string())).collect()
+}
+
+/// Why a port must not be touched.
+fn leave(device: &str) -> Option<String> {
+    if is_other(device) {
+        return Some(format!("{device} is not a serial port: give the name of a tty device"));
+    }
+    holder::console(device).or_else(|| {
+        let holders = holder::holders(device);
+        (!holders.is_empty()).then(|| holder::sentence(device, &holders))
+    })
+}
+
+/// Whether it is certainly something else, by what the kernel says of its number: to open it would touch it. A pseudo
+/// terminal is in no class.
+fn is_other(device: &str) -> bool {
+    let Ok(meta) = fs::metadata(device) else { return false };
+    if !meta.file_type().is_char_device() {
+        return true;
+    }
+    let (major, minor) = (libc::major(meta.rdev()), libc::minor(meta.rdev()));
+    let class = fs::canonicalize(format!("/sys/dev/char/{major}:{minor}/subsystem"));
+    class.is_ok_and(|class| !["tty", "gnss"].iter().any(|known| class.ends_with(known)))
+}
+
+/// Nodes of the devices of a class, which need not be there.
+pub(super) fn devices(class: &str) -> Vec<String> {
+    entries(class).into_iter().map(|name| format!("/dev/{name}")).collect()
+}
+
+/// Names in a directory, in the order of their numbers; none where it cannot be read.
+pub(super) fn entries(directory: &str) -> Vec<String> {
+    let found = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_serial_port_is_not_said_to_be_held() {
+        let _holder = fs::File::open("/dev/null").unwrap();
+        for device in ["/dev/null", "/dev/zero", "/proc/self/exe", "/tmp"] {
+            let said = leave(device).unwrap();
+            assert!(said.contains("is not a serial port") && !said.contains("held"), "{said}");
+        }
+        assert_eq!(leave("/dev/nosuchport"), None, "opening it says more");
+        assert!(!is_other("/dev/tty"));
+    }
+}
