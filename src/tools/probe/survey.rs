@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{Method, deaf};
 use crate::source::serial::{class, holder};
-use crate::source::sysfs::{Class, Finder};
+use crate::source::sysfs::{Finder, PTP};
 use crate::sys::ethtool;
 use crate::sys::ptp::{Caps, PinState, Ptp};
 
@@ -79,7 +79,7 @@ fn clock(node: PathBuf, named: Option<&String>) -> Clock {
 
 fn able(node: &Path) -> Result<Able, String> {
     let cannot = |error| format!("{} cannot be asked what it can do: {error}", node.display());
-    let ptp = Ptp::open(node).map_err(|error| Class::Ptp.cannot_open(node, &error).to_string())?;
+    let ptp = Ptp::open(node).map_err(|error| PTP.unusable(node, &error).to_string())?;
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
