@@ -18,7 +18,7 @@ use cross::CrossReader;
 pub(crate) mod cross;
 mod drivers;
 mod missing;
-pub mod schedule;
+pub(crate) mod schedule;
 mod serve;
 
 pub use cross::Method;
