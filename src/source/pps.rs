@@ -147,7 +147,7 @@ impl KernelPps {
         if missed > 0 {
             debug!("{missed} edges of {} were overwritten before they were read", self.device);
         }
-        Ok(stamps.into_iter().map(|sys| Edge { phc: Instant::from_nanos(sys.nanos()), read_at }).collect())
+        Ok(stamps.into_iter().map(|sys| Edge { phc: sys.as_phc(), read_at }).collect())
     }
 }
 
@@ -200,7 +200,7 @@ fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
 /// The system clock as its own PHC.
 fn cross_ts() -> CrossTs {
     let (raw, sys, window) = raw_sys_pair();
-    CrossTs { phc: Instant::from_nanos(sys.nanos()), sys, raw, window }
+    CrossTs { phc: sys.as_phc(), sys, raw, window }
 }
 
 /// The wanted edges since a fetch, in the order of their timestamps, and how many were missed: the kernel keeps the last

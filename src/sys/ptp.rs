@@ -87,6 +87,16 @@ pub enum Function {
     Other(u32),
 }
 
+impl From<c_uint> for Function {
+    fn from(number: c_uint) -> Self {
+        match number {
+            libc::PTP_PF_NONE => Self::None,
+            libc::PTP_PF_EXTTS => Self::ExtTs,
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// A request for external timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -165,13 +175,8 @@ impl Ptp {
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
         let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, libc::PTP_PF_NONE, 0))? };
         let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
-        let function = match pin.func {
-            libc::PTP_PF_NONE => Function::None,
-            libc::PTP_PF_EXTTS => Function::ExtTs,
-            other => Function::Other(other),
-        };
         let name = String::from_utf8_lossy(&name).into_owned();
-        Ok(PinState { name, index: pin.index, function, channel: pin.chan })
+        Ok(PinState { name, index: pin.index, function: pin.func.into(), channel: pin.chan })
     }
 
     /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do

@@ -70,13 +70,9 @@ fn channel_and_pin(config: &PhcConfig, clock: &Device) -> Option<Finding> {
 /// The state of a pin: its file holds the number of its function (`enum ptp_pin_function`) and its channel.
 fn pin(clock: &Device, index: u32, name: String) -> PinState {
     let text = clock.value(&format!("pins/{name}")).unwrap_or_default();
-    let mut numbers = text.split_ascii_whitespace().map(|number| number.parse().unwrap_or(0));
-    let function = match numbers.next() {
-        None | Some(libc::PTP_PF_NONE) => Function::None,
-        Some(libc::PTP_PF_EXTTS) => Function::ExtTs,
-        Some(other) => Function::Other(other),
-    };
-    PinState { name, index, function, channel: numbers.next().unwrap_or(0) }
+    let mut numbers = text.split_ascii_whitespace().map(|number| number.parse().unwrap_or(0_u32));
+    let mut next = || numbers.next().unwrap_or(0);
+    PinState { name, index, function: next().into(), channel: next() }
 }
 
 /// The node exists, and the service may use it.
