@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use tracing::{info, warn};
 
-use super::sysfs::{Class, Device, Finder, failed};
+use super::sysfs::{Device, Finder, PTP, refuse};
 use crate::core::event::Edges;
 use crate::sys::claim::{Claim, ClaimError};
 use crate::sys::error::{OpenError, Problem};
@@ -18,7 +18,7 @@ use cross::CrossReader;
 pub(crate) mod cross;
 mod drivers;
 mod missing;
-pub mod schedule;
+pub(crate) mod schedule;
 mod serve;
 
 pub use cross::Method;
@@ -70,18 +70,14 @@ impl Phc {
     pub(crate) fn open(config: &PhcConfig) -> Result<Self, OpenError> {
         let clock = Finder::live().phc(&config.device)?;
         let (node, channel) = (clock.node.as_path(), config.channel);
-        let ptp = Ptp::open(node).map_err(|error| Class::Ptp.cannot_open(node, &error))?;
-        let caps = ptp.caps().map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOTTY | libc::EINVAL) => Class::Ptp.not_one(node),
-            _ => failed(&clock, "cannot be asked what it can do", &error),
-        })?;
+        let cannot = |error| PTP.unusable(node, &error);
+        let ptp = Ptp::open(node).map_err(cannot)?;
+        let caps = ptp.caps().map_err(cannot)?;
         check_channel(&clock, channel, caps.n_ext_ts)?;
-        let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<io::Result<Vec<_>>>();
-        let pins = pins.map_err(|error| failed(&clock, "cannot be asked for its pins", &error))?;
+        let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
-        let cross = CrossReader::detect(&ptp).map_err(|error| failed(&clock, "cannot be read", &error))?;
-        let queue = ptp.only_channel(channel);
-        let queue = queue.map_err(|error| failed(&clock, "cannot be told which channel to queue", &error))?;
+        let cross = CrossReader::detect(&ptp).map_err(cannot)?;
+        let queue = ptp.only_channel(channel).map_err(cannot)?;
         // Nothing that another process uses has been touched so far.
         let claims = claim(node, channel, pin.as_ref(), queue)?;
 
@@ -89,7 +85,7 @@ impl Phc {
         let (grant, watch) = (Request::Loose, missing::Watch::new(queue));
         let mut phc = Self { ptp, clock, channel, pin, grant, cross, watch, deaf: false, _claims: claims };
         phc.arm()?;
-        phc.ptp.drain().map_err(|error| failed(&phc.clock, "cannot be emptied of old timestamps", &error))?;
+        phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
             device = config.device,
             clock = %phc.clock,
@@ -109,7 +105,7 @@ impl Phc {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
         if let Some(pin) = &self.pin {
             let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
-            set.map_err(|error| self.refused(&format!("set pin {} to channel", pin.name), &error))?;
+            set.map_err(|error| self.refused(&format!("pin {} for channel {}", pin.name, self.channel), &error))?;
         }
         let sentence = deaf(&self.clock);
         if let Some(sentence) = sentence.as_ref().filter(|_| !self.deaf) {
@@ -122,7 +118,7 @@ impl Phc {
         // After any error the next request: drivers refuse in many ways, and if the device is gone, the last one fails.
         let ask = |request| self.ptp.enable_extts(self.channel, request).map(|()| request);
         let grant = ask(Request::StrictRising).or_else(|_| ask(Request::StrictBoth)).or_else(|_| ask(Request::Loose));
-        self.grant = grant.map_err(|error| self.refused("timestamp edges on channel", &error))?;
+        self.grant = grant.map_err(|error| self.refused(&format!("timestamps on channel {}", self.channel), &error))?;
         Ok(())
     }
 
@@ -132,13 +128,12 @@ impl Phc {
     }
 
     fn refused(&self, what: &str, error: &io::Error) -> OpenError {
-        let (clock, channel) = (&self.clock, self.channel);
         match error.raw_os_error() {
-            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => OpenError::new(
-                Problem::Unsupported,
-                format!("{clock} cannot {what} {channel} ({error}): choose another pin or channel"),
-            ),
-            _ => failed(clock, &format!("failed to {what} {channel}"), error),
+            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => {
+                let sentence = format!("{} refuses {what} ({error}): choose another pin or channel", self.clock);
+                OpenError::new(Problem::Unsupported, sentence)
+            }
+            _ => PTP.unusable(&self.clock.node, error),
         }
     }
 }
@@ -154,22 +149,16 @@ impl Drop for Phc {
 
 /// Checks that the clock has the channel.
 pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u32) -> Result<(), OpenError> {
-    let (problem, sentence) = match channels {
-        _ if channel < channels => return Ok(()),
-        0 => (
-            Problem::Unsupported,
-            format!(
-                "{clock} has no external timestamps: name the NIC that the pulse is wired to, or wire it to a serial port \
-                 ([pps])"
-            ),
-        ),
-        1 => (Problem::Wrong, format!("{clock} has no channel {channel}, only channel 0: leave channel out")),
-        _ => (
-            Problem::Wrong,
-            format!("{clock} has no channel {channel}, but {channels}, 0 to {}: correct channel", channels - 1),
-        ),
-    };
-    Err(OpenError::new(problem, sentence))
+    if channels == 0 {
+        let cure = "name the NIC that the pulse is wired to, or wire it to a serial port ([pps])";
+        return refuse(Problem::Unsupported, format!("{clock} has no external timestamps: {cure}"));
+    }
+    if channel >= channels {
+        let cure = "correct channel, or leave it out";
+        let sentence = format!("{clock} has no channel {channel}, but {channels}, counted from 0: {cure}");
+        return refuse(Problem::Wrong, sentence);
+    }
+    Ok(())
 }
 
 /// The pin to set; none if the wiring is fixed.
@@ -178,7 +167,6 @@ pub(crate) fn choose_pin(
     config: &PhcConfig,
     pins: &[PinState],
 ) -> Result<Option<PinState>, OpenError> {
-    let wrong = |sentence| Err(OpenError::new(Problem::Wrong, sentence));
     let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(", ");
     let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
     let found = match &config.pin {
@@ -187,17 +175,15 @@ pub(crate) fn choose_pin(
         None => set.or(pins.first()),
     };
     match (&config.pin, found) {
-        (Some(wanted), None) if pins.is_empty() => {
-            wrong(format!("{clock} has no pin {wanted}: its wiring is fixed, leave pin out"))
-        }
         (Some(wanted), None) => {
-            wrong(format!("{clock} has no pin {wanted}: it has {names}, or 0 to {}", pins.len() - 1))
+            let has = if pins.is_empty() { "none: leave pin out".into() } else { format!("{names}, counted from 0") };
+            refuse(Problem::Wrong, format!("{clock} has no pin {wanted}: it has {has}"))
         }
-        (None, Some(first)) if set.is_none() && first.function != Function::None => wrong(format!(
-            "no pin is named, and the first one of {clock}, {}, is in use for something else: name the pin that the pulse \
-             is wired to, one of {names}",
-            first.name
-        )),
+        (None, Some(PinState { name, function, .. })) if set.is_none() && *function != Function::None => {
+            let cure = format!("name the pin that the pulse is wired to, one of {names}");
+            let sentence = format!("no pin is named, and the first one of {clock}, {name}, is in use: {cure}");
+            refuse(Problem::Wrong, sentence)
+        }
         _ => Ok(found.cloned()),
     }
 }
@@ -205,32 +191,21 @@ pub(crate) fn choose_pin(
 /// Claims channel and pin, or the whole clock if all readers share one queue: another process that arms them takes them
 /// away without notice, and switches them off when it ends.
 fn claim(node: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Result<Vec<Claim>, OpenError> {
-    let shown = node.display();
-    let claim = |purpose: &str, what: String, cure: &str| {
-        Claim::take_path(purpose, node).map_err(|error| match error {
-            ClaimError::Taken(rival) => {
-                OpenError::new(Problem::Taken, format!("{what} is used by {rival}: stop that one, or {cure}"))
-            }
-            ClaimError::Os(error) => failed(what, "cannot be claimed", &error),
+    let channel = match queue {
+        Queue::Own => (format!("phc-channel-{channel}"), format!("channel {channel}")),
+        Queue::Shared => ("phc".to_owned(), "each channel (before Linux 6.7)".to_owned()),
+    };
+    let pin = pin.map(|pin| (format!("phc-pin-{}", pin.index), format!("pin {}", pin.name)));
+    let claim = |(purpose, what): (String, String)| {
+        Claim::take_path(&purpose, node).map_err(|error| match error {
+            ClaimError::Taken(rival) => OpenError::new(
+                Problem::Taken,
+                format!("{what} of {} is used by {rival}: stop that one, or give each its own", node.display()),
+            ),
+            ClaimError::Os(error) => OpenError::io(format!("{} cannot be claimed", node.display()), error),
         })
     };
-    let mut claims = vec![match queue {
-        Queue::Own => claim(
-            &format!("phc-channel-{channel}"),
-            format!("{shown} channel {channel}"),
-            "give each a channel and a pin of its own",
-        )?,
-        Queue::Shared => claim(
-            "phc",
-            shown.to_string(),
-            "give each a clock of its own (before Linux 6.7 two take each other's timestamps away)",
-        )?,
-    }];
-    if let Some(PinState { index, name, .. }) = pin {
-        let cure = "give each a pin of its own";
-        claims.push(claim(&format!("phc-pin-{index}"), format!("{shown} pin {name}"), cure)?);
-    }
-    Ok(claims)
+    [Some(channel), pin].into_iter().flatten().map(claim).collect()
 }
 
 impl Pin {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use libc::c_int;
 use tracing::{debug, info, warn};
 
-use super::sysfs::{Class, Device, Finder, failed};
+use super::sysfs::{Device, Finder, PPS, refuse};
 use super::thread::{End, Link};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
 use crate::core::time::{Instant, Span, Sys};
@@ -87,18 +87,14 @@ impl KernelPps {
 
     fn find(config: &PpsConfig) -> Result<Self, OpenError> {
         let (path, identity) = (config.device.as_path(), identity(&config.device));
+        let cannot = |error| PPS.unusable(path, &error);
         let device = Finder::live().pps(path)?;
-        let pps = Pps::open(path).map_err(|error| Class::Pps.cannot_open(path, &error))?;
-        let caps = pps.caps().map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOTTY | libc::EINVAL) => Class::Pps.not_one(path),
-            _ => failed(&device, "does not answer", &error),
-        })?;
-        let edges = choose(&device, config.capture, caps)?;
+        let pps = Pps::open(path).map_err(cannot)?;
+        let edges = choose(&device, config.capture, pps.caps().map_err(cannot)?)?;
         arm(&device, &pps, edges)?;
         // Earlier edges are of unknown age: only those after them count.
         let seen = pps.fetch(Duration::ZERO).and_then(|seen| seen.ok_or_else(|| io::ErrorKind::TimedOut.into()));
-        let seen = seen.map_err(|error| failed(&device, "does not answer", &error))?;
-        Ok(Self { config: config.clone(), device, identity, pps, edges, seen })
+        Ok(Self { config: config.clone(), device, identity, pps, edges, seen: seen.map_err(cannot)? })
     }
 
     /// Waits for edges ten times a second, and reads the clocks after each wait. That is cheap, so there is no schedule.
@@ -108,14 +104,14 @@ impl KernelPps {
         let mut watched = raw_now();
         let mut crossed = watched - CROSS_GAP;
         loop {
-            link.beat();
+            link.heart.beat();
             link.rest(Duration::ZERO)?;
             let mut edges = self.fetch(Duration::ZERO)?;
             if edges.is_empty() {
                 edges = self.fetch(SLICE)?;
             }
             if self.identity != identity(&self.config.device) {
-                return Err(End::Lost("its node is gone: check the driver of its port and its line discipline".into()));
+                return Err(io::Error::from_raw_os_error(libc::ENODEV).into());
             }
             if !edges.is_empty() {
                 // The settings are shared: another program may have changed them since the last edge.
@@ -138,12 +134,12 @@ impl KernelPps {
     }
 
     /// The edges since the last call; if there are none after the timeout, none.
-    fn fetch(&mut self, timeout: Duration) -> Result<Vec<Edge>, OpenError> {
+    fn fetch(&mut self, timeout: Duration) -> io::Result<Vec<Edge>> {
         let fetched = match self.pps.fetch(timeout) {
             Ok(Some(fetched)) => fetched,
             Ok(None) => return Ok(Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
-            Err(error) => return Err(failed(&self.device, "does not answer", &error)),
+            Err(error) => return Err(error),
         };
         let read_at = raw_now();
         let (stamps, missed) = news(&self.seen, &fetched, self.edges);
@@ -151,7 +147,7 @@ impl KernelPps {
         if missed > 0 {
             debug!("{missed} edges of {} were overwritten before they were read", self.device);
         }
-        Ok(stamps.into_iter().map(|sys| Edge { phc: Instant::from_nanos(sys.nanos()), read_at }).collect())
+        Ok(stamps.into_iter().map(|sys| Edge { phc: sys.as_phc(), read_at }).collect())
     }
 }
 
@@ -164,60 +160,47 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// The edges to capture: those asked for; of both, those that the driver has.
 fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<c_int, OpenError> {
     let able = caps & BOTH;
-    let (wanted, word) = match capture {
-        Capture::Both => (able, "both"),
-        Capture::Assert => (CAPTURE_ASSERT, "assert"),
-        Capture::Clear => (CAPTURE_CLEAR, "clear"),
+    let wanted = match capture {
+        Capture::Both => able,
+        Capture::Assert => CAPTURE_ASSERT,
+        Capture::Clear => CAPTURE_CLEAR,
     };
-    let (problem, sentence) = match able {
-        0 => (Problem::Unsupported, format!("{device} captures no edges at all: choose another PPS device")),
-        _ if able & wanted == wanted => return Ok(wanted),
-        _ => (Problem::Wrong, format!("{device} cannot capture {word} edges: leave capture out")),
-    };
-    Err(OpenError::new(problem, sentence))
+    if able == 0 {
+        return refuse(Problem::Unsupported, format!("{device} captures no edges: choose another PPS device"));
+    }
+    if able & wanted != wanted {
+        return refuse(Problem::Wrong, format!("{device} does not capture that edge: leave capture out"));
+    }
+    Ok(wanted)
 }
 
-/// Has the device capture these edges, if it does not; only that requires a privilege.
+/// Has the device capture these edges, if it does not; only that requires a privilege. Refuses timestamps that another
+/// program has the kernel shift: they are not the times of the edges.
 fn arm(device: &Device, pps: &Pps, edges: c_int) -> Result<(), OpenError> {
-    let mut params = pps.params().map_err(|error| failed(device, "does not answer", &error))?;
+    let cannot = |error| PPS.unusable(&device.node, &error);
+    let mut params = pps.params().map_err(cannot)?;
     if params.mode & edges != edges {
         params.mode |= edges;
-        pps.set_params(params).map_err(|error| cannot_set(device, &error))?;
+        pps.set_params(params).map_err(|error| cannot_set(device, error))?;
     }
     check_offsets(device, &params)
 }
 
-fn cannot_set(device: &Device, error: &io::Error) -> OpenError {
-    match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => OpenError::new(
-            Problem::Denied,
-            format!(
-                "another program has {device} capture fewer edges than capture asks for, and changing that requires \
-                 CAP_SYS_TIME: set capture to what is left, or run as root"
-            ),
-        ),
-        _ => failed(device, "does not answer", error),
-    }
+fn cannot_set(device: &Device, error: io::Error) -> OpenError {
+    let cure = "which requires CAP_SYS_TIME; set capture to what is left, or run as root";
+    OpenError::io(format!("{device} cannot be set to capture another edge, {cure}"), error)
 }
 
-/// Refuses timestamps that another program has the kernel shift: they are not the times of the edges.
 fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
-    match params.offsets().into_iter().find(|offset| *offset != Span::ZERO) {
-        None => Ok(()),
-        Some(offset) => Err(OpenError::new(
-            Problem::Taken,
-            format!(
-                "{device} has its timestamps shifted by {offset}, which another program asked for: stop that program, set \
-                 its offset to 0 and have it run once more, or load the port's driver anew"
-            ),
-        )),
-    }
+    let Some(offset) = params.offsets().into_iter().find(|offset| *offset != Span::ZERO) else { return Ok(()) };
+    let cure = "stop it, set its offset to 0 and have it run once more, or load the port's driver anew";
+    refuse(Problem::Taken, format!("{device} has its timestamps shifted by {offset} for another program: {cure}"))
 }
 
 /// The system clock as its own PHC.
 fn cross_ts() -> CrossTs {
     let (raw, sys, window) = raw_sys_pair();
-    CrossTs { phc: Instant::from_nanos(sys.nanos()), sys, raw, window }
+    CrossTs { phc: sys.as_phc(), sys, raw, window }
 }
 
 /// The wanted edges since a fetch, in the order of their timestamps, and how many were missed: the kernel keeps the last

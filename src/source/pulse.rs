@@ -6,7 +6,6 @@ use std::fmt;
 use super::phc::{Phc, PhcConfig};
 use super::pps::{KernelPps, PpsConfig};
 use super::thread::{End, Link};
-use crate::core::event::SourceChange;
 use crate::sys::error::{OpenError, Problem};
 
 /// Where the edges come from.
@@ -60,16 +59,6 @@ impl Pulse {
         match self {
             Self::Phc(phc) => phc.serve(link),
             Self::Pps(pps) => pps.serve(link),
-        }
-    }
-}
-
-impl PulseConfig {
-    /// The change to report while the device is not there.
-    pub(super) fn lost(&self) -> SourceChange {
-        match self {
-            Self::Phc(_) => SourceChange::PulseLost,
-            Self::Pps(_) => SourceChange::PpsLost,
         }
     }
 }

@@ -10,14 +10,33 @@ use std::path::{Path, PathBuf};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ethtool;
 
+const NO_CLOCK: &str = "has no PTP hardware clock: name the NIC that the pulse is wired to";
+
 /// A class of devices in `/sys/class`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// PTP hardware clocks.
-    Ptp,
-    /// Kernel PPS devices.
-    Pps,
+#[derive(Debug)]
+pub(crate) struct Class {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What one is, and what to name instead of anything else.
+    one: &'static str,
+    /// What to do if there is none.
+    hint: &'static str,
 }
+
+/// PTP hardware clocks.
+pub(crate) const PTP: Class = Class {
+    name: "ptp",
+    one: "a PTP hardware clock: give a network interface or the path of a /dev/ptpN",
+    hint: "check its name and that the NIC's driver is loaded (a number may change at every boot, an interface's name does \
+           not)",
+};
+/// Kernel PPS devices.
+pub(crate) const PPS: Class = Class {
+    name: "pps",
+    one: "a kernel PPS device: give the path of a /dev/ppsN",
+    hint: "for a pulse on a serial port's DCD pin attach the line discipline (ldattach pps /dev/ttyS0), for one on a GPIO \
+           pin load pps-gpio, and check the number",
+};
 
 /// A device as sysfs shows it. Displayed with its driver's name for it: `/dev/ptp0 (igb)`.
 #[derive(Clone, Debug)]
@@ -39,14 +58,12 @@ pub(crate) struct Finder<'a> {
     pub(crate) phc_index: fn(&str) -> io::Result<Option<u32>>,
 }
 
-impl Finder<'static> {
+impl Finder<'_> {
     /// This machine.
     pub(crate) fn live() -> Self {
         Self { root: Path::new("/"), phc_index: ethtool::phc_index }
     }
-}
 
-impl Finder<'_> {
     /// The PHC of a network interface or of a PCI device (an interface's name has no colon), or the one at a path
     /// (anything with a slash).
     ///
@@ -55,22 +72,20 @@ impl Finder<'_> {
     /// [`Problem::Wrong`]: it cannot be a PHC, has several, or is a virtual clock.
     pub(crate) fn phc(&self, device: &str) -> Result<Device, OpenError> {
         let clock = if device.contains('/') {
-            self.at(Class::Ptp, Path::new(device))?
+            self.at(&PTP, Path::new(device))?
         } else {
             let name = if device.contains(':') { self.of_pci(device)? } else { self.of_interface(device)? };
-            self.named(Class::Ptp, &name, Path::new("/dev").join(&name))
+            self.named(&PTP, &name, Path::new("/dev").join(&name))
         };
         // The parent of a PHC is the NIC, that of a virtual clock is a PHC (`ptp_clock_register`, Linux 5.14). A PHC
         // that has virtual clocks is a good one: nothing can set or steer it (`EBUSY`).
         let parent = fs::canonicalize(clock.sysfs.join("device")).unwrap_or_default();
-        match parent.file_name() {
-            Some(physical) if self.class(Class::Ptp).join(physical).exists() => Err(OpenError::new(
-                Problem::Wrong,
-                format!(
-                    "{device} is a virtual clock and timestamps no pulses: name /dev/{}, the hardware clock it is made from",
-                    physical.display()
-                ),
-            )),
+        match parent.file_name().map(Path::new) {
+            Some(hardware) if self.class(&PTP).join(hardware).exists() => {
+                let hardware = hardware.display();
+                let cure = format!("name /dev/{hardware}, the hardware clock it is made from");
+                refuse(Problem::Wrong, format!("{device} is a virtual clock and timestamps no pulses: {cure}"))
+            }
             _ => Ok(clock),
         }
     }
@@ -78,29 +93,19 @@ impl Finder<'_> {
     /// The kernel PPS device at a path.
     ///
     /// # Errors
-    /// It does not exist yet, is something else, or its pulse does not come from outside.
+    /// It does not exist yet, is something else, or its pulse is made by the kernel or by a PHC.
     pub(crate) fn pps(&self, path: &Path) -> Result<Device, OpenError> {
-        let device = self.at(Class::Pps, path)?;
-        let (shown, name) = (path.display(), &device.name);
-        let sentence = if name.starts_with("ptp") {
-            format!(
-                "{shown} gives the pulse of the PTP hardware clock {name} itself, not the receiver's: if the receiver is \
-                 wired to that NIC, use --phc /dev/{name} instead"
-            )
-        } else if name == "ktimer" {
-            format!(
-                "{shown} gives the pulse of a kernel timer, not the receiver's: name the device that the receiver is wired \
-                 to, or unload pps-ktimer"
-            )
-        } else {
-            return Ok(device);
-        };
-        Err(OpenError::new(Problem::Wrong, sentence))
+        let device = self.at(&PPS, path)?;
+        if device.name == "ktimer" || device.name.starts_with("ptp") {
+            let cure = "name the device that the receiver is wired to, or its NIC's clock with --phc";
+            return refuse(Problem::Wrong, format!("{device} is a pulse made by this machine itself: {cure}"));
+        }
+        Ok(device)
     }
 
     /// The device at a path, by its number: the node may have any name.
-    fn at(&self, class: Class, path: &Path) -> Result<Device, OpenError> {
-        let cannot = |error: io::Error| class.cannot_open(path, &error);
+    fn at(&self, class: &Class, path: &Path) -> Result<Device, OpenError> {
+        let cannot = |error: io::Error| class.unusable(path, &error);
         let root = fs::canonicalize(self.root).map_err(cannot)?;
         let real = fs::canonicalize(root.join(path.strip_prefix("/").unwrap_or(path))).map_err(cannot)?;
         let found = fs::metadata(&real).map_err(cannot)?;
@@ -111,118 +116,78 @@ impl Finder<'_> {
             Some(name) if !found.file_type().is_block_device() => {
                 Ok(self.named(class, &name, Path::new("/").join(real.strip_prefix(root).unwrap_or(&real))))
             }
-            _ => Err(class.not_one(path)),
+            _ => Err(cannot(io::Error::from_raw_os_error(libc::ENOTTY))),
         }
     }
 
     fn of_interface(&self, name: &str) -> Result<String, OpenError> {
         let error = match (self.phc_index)(name) {
             Ok(Some(index)) => return Ok(format!("ptp{index}")),
-            Ok(None) => {
-                return Err(OpenError::new(
-                    Problem::Unsupported,
-                    format!("{name} has no PTP hardware clock: name the NIC that the pulse is wired to"),
-                ));
-            }
+            Ok(None) => return refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}")),
             Err(error) => error,
         };
-        Err(match error.raw_os_error() {
-            Some(libc::ENODEV) => OpenError::new(
-                Problem::NotThere,
-                format!(
-                    "there is no network interface {name}: check its name (`ip -br link` lists interfaces) and that its driver \
-                     is loaded"
-                ),
-            ),
-            Some(libc::EINVAL) => OpenError::new(
-                Problem::Wrong,
-                format!("{name:?} is not an interface's name: give a network interface or the path of a /dev/ptpN"),
-            ),
-            _ => OpenError::new(
-                Problem::Failed,
-                format!("{name} cannot be asked for its PTP hardware clock: look for its driver's messages ({error})"),
-            ),
-        })
+        let cure = "check its name (`ip -br link` lists interfaces) and that its driver is loaded";
+        match error.raw_os_error() {
+            Some(libc::ENODEV) => refuse(Problem::NotThere, format!("there is no network interface {name}: {cure}")),
+            Some(libc::EINVAL) => refuse(Problem::Wrong, format!("{name:?} is not an interface's name: {cure}")),
+            _ => Err(PTP.unusable(Path::new(name), &error)),
+        }
     }
 
     fn of_pci(&self, device: &str) -> Result<String, OpenError> {
-        let wrong = |sentence| Err(OpenError::new(Problem::Wrong, sentence));
         let Some(address) = pci_address(device) else {
-            return wrong(format!("{device:?} is no PCI address: write it as `lspci -D` does, as in 0000:03:00.0"));
+            let cure = "write it as `lspci -D` does, as in 0000:03:00.0";
+            return refuse(Problem::Wrong, format!("{device:?} is no PCI address: {cure}"));
         };
         let found = self.root.join("sys/bus/pci/devices").join(&address);
         match names(&found.join("ptp")).as_slice() {
             [clock] => Ok(clock.clone()),
-            [] if found.join("driver").exists() => Err(OpenError::new(
-                Problem::Unsupported,
-                format!("PCI device {address} has no PTP hardware clock: name the NIC that the pulse is wired to"),
-            )),
-            [] => Err(OpenError::new(
-                Problem::NotThere,
-                format!("there is no PCI device {address}, or it has no driver: check with `lspci -D -k`"),
-            )),
+            [] if found.join("driver").exists() => {
+                refuse(Problem::Unsupported, format!("PCI device {address} {NO_CLOCK}"))
+            }
+            [] => {
+                let cure = "check with `lspci -D -k`";
+                refuse(Problem::NotThere, format!("there is no PCI device {address}, or it has no driver: {cure}"))
+            }
             several => {
-                let several = several.join(", /dev/");
-                wrong(format!("PCI device {address} has several PTP hardware clocks: name one of /dev/{several}"))
+                let cure = format!("name one of /dev/{}", several.join(", /dev/"));
+                refuse(Problem::Wrong, format!("PCI device {address} has several PTP hardware clocks: {cure}"))
             }
         }
     }
 
-    fn named(&self, class: Class, name: &str, node: PathBuf) -> Device {
+    fn named(&self, class: &Class, name: &str, node: PathBuf) -> Device {
         let sysfs = self.class(class).join(name);
-        let file = match class {
-            Class::Ptp => "clock_name",
-            Class::Pps => "name",
-        };
-        Device { node, name: value(&sysfs.join(file)).unwrap_or_default(), sysfs }
+        let name = value(&sysfs.join("clock_name")).or_else(|| value(&sysfs.join("name"))).unwrap_or_default();
+        Device { node, name, sysfs }
     }
 
-    fn class(&self, class: Class) -> PathBuf {
-        self.root.join("sys/class").join(match class {
-            Class::Ptp => "ptp",
-            Class::Pps => "pps",
-        })
+    fn class(&self, class: &Class) -> PathBuf {
+        self.root.join("sys/class").join(class.name)
     }
 }
 
 impl Class {
-    /// Why a node cannot be looked at or opened.
-    pub(crate) fn cannot_open(self, path: &Path, error: &io::Error) -> OpenError {
-        let path = path.display();
-        let (hint, rule) = match self {
-            Self::Ptp => (
-                "check its name and that the NIC's driver is loaded (the number may change at every boot, an interface's \
-                 name does not)",
-                "SUBSYSTEM==\"ptp\", GROUP=\"clock\", MODE=\"0660\"",
-            ),
-            Self::Pps => (
-                "for a pulse on a serial port's DCD pin attach the line discipline (ldattach pps /dev/ttyS0), for one on a \
-                 GPIO pin load pps-gpio, and check the number",
-                "SUBSYSTEM==\"pps\", GROUP=\"clock\", MODE=\"0640\"",
-            ),
-        };
-        match error.raw_os_error() {
+    /// Why a node cannot be opened or asked.
+    pub(crate) fn unusable(&self, path: &Path, error: &io::Error) -> OpenError {
+        let (path, Self { name, one, hint }) = (path.display(), self);
+        let (problem, sentence) = match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => {
-                OpenError::new(Problem::NotThere, format!("{path} is not there: {hint}"))
+                (Problem::NotThere, format!("{path} is not there: {hint}"))
             }
-            Some(libc::EACCES | libc::EPERM) => OpenError::new(
+            Some(libc::ENOTTY) => (Problem::Wrong, format!("{path} is not {one}")),
+            Some(libc::EACCES | libc::EPERM) => (
                 Problem::Denied,
                 format!(
                     "{path} may not be opened: add the user to the group that owns it (if that is root, a udev rule is \
-                     needed: {rule}), or run as root"
+                     needed: SUBSYSTEM==\"{name}\", GROUP=\"clock\", MODE=\"0660\"), or run as root"
                 ),
             ),
-            _ => failed(path, "cannot be opened", error),
-        }
-    }
-
-    /// The path is something else.
-    pub(crate) fn not_one(self, path: &Path) -> OpenError {
-        let (what, cure) = match self {
-            Self::Ptp => ("a PTP hardware clock", "give a network interface or the path of a /dev/ptpN"),
-            Self::Pps => ("a kernel PPS device", "give the path of a /dev/ppsN"),
+            _ => {
+                (Problem::Failed, format!("{path} does not work ({error}): look for its driver's messages with dmesg"))
+            }
         };
-        OpenError::new(Problem::Wrong, format!("{} is not {what}: {cure}", path.display()))
+        OpenError::new(problem, sentence)
     }
 }
 
@@ -242,8 +207,7 @@ impl Device {
         names(&self.sysfs.join("pins"))
     }
 
-    /// The kernel's name for the driver of the device that it belongs to. Not always enough to know it: stmmac works
-    /// below drivers of many names; nor is the clock's own: igb uses the MAC address.
+    /// The kernel's name for the driver of the device that it belongs to.
     pub(crate) fn driver(&self) -> Option<String> {
         let driver = fs::read_link(self.sysfs.join("device/driver")).ok()?;
         Some(driver.file_name()?.to_string_lossy().into_owned())
@@ -257,9 +221,9 @@ impl fmt::Display for Device {
     }
 }
 
-/// An unexpected failure of a device.
-pub(crate) fn failed(device: impl fmt::Display, what: &str, error: &io::Error) -> OpenError {
-    OpenError::new(Problem::Failed, format!("{device} {what} ({error}): look for its driver's messages with dmesg"))
+/// Why a device is not used, in one sentence: what is wrong, then after a colon what to do.
+pub(crate) fn refuse<T>(problem: Problem, sentence: String) -> Result<T, OpenError> {
+    Err(OpenError::new(problem, sentence))
 }
 
 /// A PCI address as sysfs has it, from that form, from the output of lspci (without the domain, if that is 0), or from

@@ -1,7 +1,6 @@
 //! The one thread that owns the device with the edges, a PHC or a kernel PPS: reading either blocks. It waits for a
 //! missing device, and sends all events into a channel.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,9 +62,7 @@ impl PulseThread {
         let bell = Arc::new(EventFd::new()?);
         let heart = Heartbeat::default();
         let link = Link { sender, bell: Arc::clone(&bell), heart: heart.clone() };
-        Self::start(bell, heart, move || {
-            let Err(Stop) = own(&config, opened, &link);
-        })
+        Self::start(bell, heart, move || drop(own(&config, opened, &link)))
     }
 
     fn start(bell: Arc<EventFd>, heart: Heartbeat, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
@@ -99,63 +96,41 @@ impl Drop for PulseThread {
     }
 }
 
-/// The bell was rung, or the channel is closed.
-#[derive(Debug)]
-pub(super) struct Stop;
-
 /// Why a device is no longer served.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum End {
-    /// The thread is to end.
-    Stopped,
-    /// The device is gone or cannot be used any longer, for this reason.
-    Lost(String),
-}
-
-impl From<Stop> for End {
-    fn from(Stop: Stop) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self::Lost(format!("{error}; check the device and its driver"))
-    }
-}
-
-impl From<OpenError> for End {
-    fn from(error: OpenError) -> Self {
-        Self::Lost(error.to_string())
-    }
+    #[error("the bell was rung, or the channel is closed")]
+    Stop,
+    #[error("{0}; check the device and its driver")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Unusable(#[from] OpenError),
 }
 
 /// Serves the device while it is there, and waits for it otherwise.
-fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, Stop> {
+fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> End {
     let mut lost = None;
     loop {
-        let mut pulse = match opened.take() {
-            Some(pulse) => pulse,
-            None => reopen(config, lost.take(), link)?,
-        };
-        let Err(end) = pulse.serve(link);
-        match end {
-            End::Stopped => return Err(Stop),
-            End::Lost(why) => {
-                warn!("the pulse from {config} is lost: {why}; it is waited for");
-                lost = Some(why);
-            }
+        let pulse = opened.take().map_or_else(|| reopen(config, lost.take(), link), Ok);
+        let Err(end) = pulse.and_then(|mut pulse| pulse.serve(link));
+        if matches!(end, End::Stop) {
+            return end;
         }
+        warn!("the pulse from {config} is lost: {end}; it is waited for");
+        lost = Some(end.to_string());
     }
 }
 
 /// Tries every second. Logs an error once, unless it was logged as the reason of a loss; nor does it log that a lost
 /// device is not there.
-fn reopen(config: &PulseConfig, lost: Option<String>, link: &Link) -> Result<Pulse, Stop> {
-    link.change(config.lost())?;
+fn reopen(config: &PulseConfig, lost: Option<String>, link: &Link) -> Result<Pulse, End> {
+    link.change(match config {
+        PulseConfig::Phc(_) => SourceChange::PulseLost,
+        PulseConfig::Pps(_) => SourceChange::PpsLost,
+    })?;
     let (was_there, mut logged) = (lost.is_some(), lost);
     loop {
-        link.beat();
+        link.heart.beat();
         let error = match Pulse::open(config) {
             Ok(pulse) => return Ok(pulse),
             Err(error) => error,
@@ -173,33 +148,25 @@ fn reopen(config: &PulseConfig, lost: Option<String>, link: &Link) -> Result<Pul
 #[derive(Debug)]
 pub(super) struct Link {
     sender: mpsc::Sender<Event>,
-    bell: Arc<EventFd>,
-    heart: Heartbeat,
+    /// Ends every wait.
+    pub(super) bell: Arc<EventFd>,
+    /// Beats once a second at least, so that the watchdog knows that the thread is alive.
+    pub(super) heart: Heartbeat,
 }
 
 impl Link {
-    /// Tells the watchdog that the thread is alive: once a second at least.
-    pub(super) fn beat(&self) {
-        self.heart.beat();
-    }
-
-    /// Ends every wait.
-    pub(super) fn bell(&self) -> &EventFd {
-        &self.bell
-    }
-
     /// Tells what happened to the device now.
-    pub(super) fn change(&self, change: SourceChange) -> Result<(), Stop> {
+    pub(super) fn change(&self, change: SourceChange) -> Result<(), End> {
         self.send(Event::Source { raw: raw_now(), change })
     }
 
     /// Waits for room in the channel, but not past the bell: the task that rings may be the one that should make room.
-    pub(super) fn send(&self, event: Event) -> Result<(), Stop> {
+    pub(super) fn send(&self, event: Event) -> Result<(), End> {
         let mut event = event;
         loop {
             match self.sender.try_send(event) {
                 Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(Stop),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(End::Stop),
                 Err(mpsc::error::TrySendError::Full(back)) => event = back,
             }
             self.rest(FULL)?;
@@ -207,10 +174,10 @@ impl Link {
     }
 
     /// Sleeps, unless the bell is rung or the channel is closed.
-    pub(super) fn rest(&self, time: Duration) -> Result<(), Stop> {
+    pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
         match self.bell.rest(time) {
             Ok(Rest::Over) if !self.sender.is_closed() => Ok(()),
-            _ => Err(Stop),
+            _ => Err(End::Stop),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine knows of time besides: whether the system clock is synchronized, and which leap second is
+//! What else this machine knows about time: whether the system clock is synchronized, and which leap second is
 //! announced.
 
 use std::time::Duration;
@@ -12,78 +12,65 @@ use crate::sys::adjtimex::max_error;
 use crate::sys::alarm::Alarm;
 use crate::sys::clock::{raw_now, sys_now};
 
-/// The kernel is asked this often; the engine forgets an answer after 30 s.
+/// The interval between questions to the kernel; the engine forgets an answer after 30 s.
 const ASK: Duration = Duration::from_secs(8);
-/// The table is read anew after this many questions: some six hours.
-const READ_TABLE_EVERY: u32 = 2_700;
-/// The table as Debian and Fedora (tzdata) ship it: the IERS's list, in NTP's seconds since 1900.
+/// The table is read again after this many questions: six hours.
+const READ_TABLE_EVERY: u64 = 2_700;
+/// The table as Debian and Fedora (tzdata) ship it: the list of the IERS, in NTP seconds since 1900.
 pub(crate) const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
 /// Days from 1900-01-01 to 1970-01-01.
 const NTP_EPOCH_DAYS: i64 = 25_567;
 
-/// Tells the engine what it finds, until the engine is gone.
+/// Sends what it finds to the engine, until the channel is closed.
 pub async fn run(events: Sender<Event>) {
-    let mut asked: u32 = 0;
-    let (mut said, mut alarm) = (false, Alarm::new());
-    loop {
-        if asked.is_multiple_of(READ_TABLE_EVERY) {
-            let next = read_table(TABLE);
-            if let Some(Announced { day, leap }) = next {
-                info!("{TABLE} announces a leap second for the end of {day} ({leap:?})");
-            }
-            if events.send(Event::LeapTable { raw: raw_now(), next }).await.is_err() {
+    let (mut is_warned, mut alarm) = (false, Alarm::new());
+    for asked in 0_u64.. {
+        let is_due = asked.is_multiple_of(READ_TABLE_EVERY);
+        let table = is_due.then(|| Event::LeapTable { raw: raw_now(), next: read_table(TABLE) });
+        let witness = max_error().map(|max_error| Event::Witness(Witness { raw: raw_now(), max_error }));
+        if let Err(error) = &witness
+            && !is_warned
+        {
+            warn!(
+                "the kernel does not tell whether the system clock is synchronized (adjtimex: {error}): it is not checked"
+            );
+            is_warned = true;
+        }
+        for event in table.into_iter().chain(witness.ok()) {
+            if events.send(event).await.is_err() {
                 return;
             }
-        }
-        asked = asked.wrapping_add(1);
-        match max_error() {
-            Ok(max_error) => {
-                if events.send(Event::Witness(Witness { raw: raw_now(), max_error })).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) if !said => {
-                warn!(
-                    "the kernel does not say whether the system clock is synchronized (adjtimex: {error}): it is not a witness"
-                );
-                said = true;
-            }
-            Err(_) => {}
         }
         alarm.sleep(ASK).await;
     }
 }
 
 fn read_table(path: &str) -> Option<Announced> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => next_leap(&text, sys_now().parts().0.div_euclid(DAY)),
-        Err(error) => {
-            debug!("{path}: {error}");
-            None
-        }
+    let table = std::fs::read_to_string(path).inspect_err(|error| debug!("{path}: {error}")).ok()?;
+    let next = next_leap(&table, sys_now().parts().0.div_euclid(DAY));
+    if let Some(Announced { day, leap }) = next {
+        info!("{path} announces a leap second for the end of {day} ({leap:?})");
     }
+    next
 }
 
-/// The first leap second at the end of that day (since 1970) or later. A line is the time from which on TAI - UTC has a
+/// The first leap second at the end of that day (since 1970) or later. A line holds the time from which TAI - UTC has a
 /// new value, and that value; `#` begins a comment.
 fn next_leap(table: &str, today: i64) -> Option<Announced> {
-    let mut before = None;
-    for line in table.lines() {
-        let mut fields = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
-        let (Some(from), Some(offset)) = (fields.next(), fields.next()) else { continue };
-        let (Ok(from), Ok(offset)) = (from.parse::<i64>(), offset.parse::<i64>()) else { continue };
-        let last_day = from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1;
-        let leap = match before.map(|before: i64| offset.saturating_sub(before)) {
-            Some(1) => Leap::Insert,
-            Some(-1) => Leap::Delete,
-            Some(_) | None => Leap::None,
-        };
-        before = Some(offset);
-        if last_day >= today && leap != Leap::None {
-            return Some(Announced { day: Date::from_days(last_day), leap });
-        }
-    }
-    None
+    let line = |line: &str| {
+        let mut fields = line.split('#').next()?.split_ascii_whitespace().map(str::parse::<i64>);
+        let (from, offset) = (fields.next()?.ok()?, fields.next()?.ok()?);
+        Some((from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1, offset))
+    };
+    let lines: Vec<_> = table.lines().filter_map(line).collect();
+    let changes = lines.iter().zip(lines.iter().skip(1));
+    let mut leaps = changes.filter_map(|((_, before), (last_day, after))| match after.saturating_sub(*before) {
+        1 => Some((*last_day, Leap::Insert)),
+        -1 => Some((*last_day, Leap::Delete)),
+        _ => None,
+    });
+    let (last_day, leap) = leaps.find(|(last_day, _)| *last_day >= today)?;
+    Some(Announced { day: Date::from_days(last_day), leap })
 }
 
 #[cfg(test)]

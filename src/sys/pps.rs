@@ -86,30 +86,30 @@ pub struct FData {
 
 /// An open kernel PPS device. `PPS_FETCH` blocks, and polling is of no use before Linux 6.16: one thread owns it.
 #[derive(Debug)]
-pub struct Pps(File);
+pub(crate) struct Pps(File);
 
 impl Pps {
     /// Opens the node for reading, which is enough: setting parameters requires `CAP_SYS_TIME` instead of a writable
     /// descriptor.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         OpenOptions::new().read(true).custom_flags(flags).open(path).map(Self)
     }
 
     /// What the driver can do, as bits of `mode`. `ENOTTY` if this is not a PPS device.
-    pub fn caps(&self) -> io::Result<c_int> {
+    pub(crate) fn caps(&self) -> io::Result<c_int> {
         // SAFETY: PPS_GETCAP writes an int.
         unsafe { ioctl(&self.0, GETCAP, 0) }
     }
 
     /// The settings.
-    pub fn params(&self) -> io::Result<KParams> {
+    pub(crate) fn params(&self) -> io::Result<KParams> {
         // SAFETY: PPS_GETPARAMS writes a pps_kparams.
         unsafe { ioctl(&self.0, GETPARAMS, KParams::default()) }
     }
 
     /// Changes the settings. `EPERM` without `CAP_SYS_TIME`, `EINVAL` if the driver cannot do it.
-    pub fn set_params(&self, params: KParams) -> io::Result<()> {
+    pub(crate) fn set_params(&self, params: KParams) -> io::Result<()> {
         // SAFETY: PPS_SETPARAMS reads a pps_kparams.
         unsafe { ioctl(&self.0, SETPARAMS, params) }.map(drop)
     }
@@ -117,7 +117,7 @@ impl Pps {
     /// Waits for the next edge, then returns the last edges; `None` if no edge came within `timeout`. An edge since the
     /// last call does not end the wait: ask with a timeout of zero first, which returns at once. So does any timeout
     /// below a tick of the kernel, at most 10 ms.
-    pub fn fetch(&self, timeout: Duration) -> io::Result<Option<KInfo>> {
+    pub(crate) fn fetch(&self, timeout: Duration) -> io::Result<Option<KInfo>> {
         let sec = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let nsec = i32::try_from(timeout.subsec_nanos()).unwrap_or(0);
         let data = FData { timeout: KTime { sec, nsec, flags: 0 }, ..FData::default() };
@@ -132,14 +132,14 @@ impl Pps {
 
 impl KTime {
     /// As a time of `CLOCK_REALTIME`.
-    pub fn sys(self) -> Instant<Sys> {
+    pub(crate) fn sys(self) -> Instant<Sys> {
         Instant::from_parts(self.sec, i64::from(self.nsec))
     }
 }
 
 impl KParams {
     /// By how much the timestamps of assert and clear edges are shifted.
-    pub fn offsets(&self) -> [Span; 2] {
+    pub(crate) fn offsets(&self) -> [Span; 2] {
         let offset = |bit, time: KTime| if self.mode & bit == 0 { Span::ZERO } else { time.sys() - Instant::default() };
         [offset(OFFSET_ASSERT, self.assert_off_tu), offset(OFFSET_CLEAR, self.clear_off_tu)]
     }

@@ -88,9 +88,19 @@ pub enum Function {
     Other(u32),
 }
 
+impl From<c_uint> for Function {
+    fn from(number: c_uint) -> Self {
+        match number {
+            libc::PTP_PF_NONE => Self::None,
+            libc::PTP_PF_EXTTS => Self::ExtTs,
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// A request for external timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// `PTP_EXTTS_REQUEST2`: rising edges only, or an error.
     StrictRising,
     /// `PTP_EXTTS_REQUEST2`: both edges, or an error. The only strict request that igb and igc grant.
@@ -101,7 +111,7 @@ pub enum Request {
 
 /// Whose queue a descriptor's events come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
+pub(crate) enum Queue {
     /// Its own: it gets every event.
     Own,
     /// One queue for all descriptors: each event goes to one reader (before Linux 6.7).
@@ -110,7 +120,7 @@ pub enum Queue {
 
 /// Why [`Ptp::wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Woken {
+pub(crate) enum Woken {
     /// The time is over; perhaps a little early, after a signal.
     Timeout,
     /// Events are queued: [`Ptp::read`] will not block.
@@ -123,22 +133,22 @@ pub enum Woken {
 
 /// A queued event: an edge on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// The hardware's timestamp.
-    pub phc: Instant<Phc>,
+    pub(crate) phc: Instant<Phc>,
     /// The channel.
-    pub channel: u32,
+    pub(crate) channel: u32,
 }
 
 /// A reading of the PHC between two readings of the system clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bracket {
+pub(crate) struct Bracket {
     /// System clock before.
-    pub before: Instant<Sys>,
+    pub(crate) before: Instant<Sys>,
     /// PHC.
-    pub phc: Instant<Phc>,
+    pub(crate) phc: Instant<Phc>,
     /// System clock after.
-    pub after: Instant<Sys>,
+    pub(crate) after: Instant<Sys>,
 }
 
 /// An open PTP hardware clock. One thread owns it: its `read` ignores `O_NONBLOCK`.
@@ -148,13 +158,13 @@ pub struct Ptp(File);
 impl Ptp {
     /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
     /// Linux 6.15 and stable kernels). On a node of another kind [`Self::caps`] fails with `ENOTTY`.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).map(Self)
     }
 
     /// What it can do.
-    pub fn caps(&self) -> io::Result<Caps> {
+    pub(crate) fn caps(&self) -> io::Result<Caps> {
         // SAFETY: a ptp_clock_caps is integers, so zeros are valid; PTP_CLOCK_GETCAPS writes one.
         let caps = unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed::<libc::ptp_clock_caps>())? };
         let count = |n| u32::try_from(n).unwrap_or(0);
@@ -162,22 +172,17 @@ impl Ptp {
     }
 
     /// The state of a pin. `EINVAL` if there is none with this number.
-    pub fn pin(&self, index: u32) -> io::Result<PinState> {
+    pub(crate) fn pin(&self, index: u32) -> io::Result<PinState> {
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
         let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, libc::PTP_PF_NONE, 0))? };
         let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
-        let function = match pin.func {
-            libc::PTP_PF_NONE => Function::None,
-            libc::PTP_PF_EXTTS => Function::ExtTs,
-            other => Function::Other(other),
-        };
         let name = String::from_utf8_lossy(&name).into_owned();
-        Ok(PinState { name, index: pin.index, function, channel: pin.chan })
+        Ok(PinState { name, index: pin.index, function: pin.func.into(), channel: pin.chan })
     }
 
     /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do
     /// it.
-    pub fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
+    pub(crate) fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
         let number = match function {
             Function::None => libc::PTP_PF_NONE,
             Function::ExtTs => libc::PTP_PF_EXTTS,
@@ -189,7 +194,7 @@ impl Ptp {
 
     /// Requests external timestamps on a channel. A driver that cannot do it answers `EOPNOTSUPP` or `EINVAL`, a kernel
     /// without the strict request `ENOTTY`.
-    pub fn enable_extts(&self, channel: u32, request: Request) -> io::Result<()> {
+    pub(crate) fn enable_extts(&self, channel: u32, request: Request) -> io::Result<()> {
         match request {
             Request::StrictRising => self.extts(libc::PTP_EXTTS_REQUEST2, channel, ENABLE | RISING),
             Request::StrictBoth => self.extts(libc::PTP_EXTTS_REQUEST2, channel, ENABLE | RISING | FALLING),
@@ -198,7 +203,7 @@ impl Ptp {
     }
 
     /// Switches external timestamps of a channel off, by the request that every kernel knows and no driver rejects.
-    pub fn disable_extts(&self, channel: u32) -> io::Result<()> {
+    pub(crate) fn disable_extts(&self, channel: u32) -> io::Result<()> {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }
 
@@ -209,7 +214,7 @@ impl Ptp {
     }
 
     /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its own.
-    pub fn only_channel(&self, channel: u32) -> io::Result<Queue> {
+    pub(crate) fn only_channel(&self, channel: u32) -> io::Result<Queue> {
         // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
         match unsafe { ioctl(&self.0, MASK_CLEAR_ALL, channel) } {
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(Queue::Shared),
@@ -220,7 +225,7 @@ impl Ptp {
     }
 
     /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins.
-    pub fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
+    pub(crate) fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
         let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
         Ok(match events {
             _ if !rung.is_empty() => Woken::Rung,
@@ -232,7 +237,7 @@ impl Ptp {
 
     /// Reads queued events of all channels, 30 at most; none half a second later if another program took them. Call
     /// [`Self::wait`] first: with an empty queue it blocks.
-    pub fn read(&self) -> io::Result<Vec<Stamp>> {
+    pub(crate) fn read(&self) -> io::Result<Vec<Stamp>> {
         let _interrupt = Interrupt::every(TAKEN)?;
         // SAFETY: an ExttsEvent is integers, so zeros are valid.
         let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
@@ -248,7 +253,7 @@ impl Ptp {
     }
 
     /// Discards queued events.
-    pub fn drain(&self) -> io::Result<()> {
+    pub(crate) fn drain(&self) -> io::Result<()> {
         let silent = EventFd::new()?;
         for _ in 0..DRAIN_READS {
             if self.wait(&silent, Duration::ZERO)? != Woken::Events {
@@ -261,7 +266,7 @@ impl Ptp {
 
     /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks
     /// it, `ENODEV` also while the kernel's clock source is not the counter that the hardware latches.
-    pub fn sys_offset_precise(&self) -> io::Result<(Instant<Phc>, Instant<Sys>, Instant<Raw>)> {
+    pub(crate) fn sys_offset_precise(&self) -> io::Result<(Instant<Phc>, Instant<Sys>, Instant<Raw>)> {
         // SAFETY: the struct is integers, so zeros are valid; PTP_SYS_OFFSET_PRECISE reads and writes one.
         let at = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, zeroed::<libc::ptp_sys_offset_precise>())? };
         let raw = Instant::from_parts(at.sys_monoraw.sec, i64::from(at.sys_monoraw.nsec));
@@ -270,7 +275,7 @@ impl Ptp {
 
     /// `count` (1 to 25) readings of the PHC, each closely between two of the system clock (`PTP_SYS_OFFSET_EXTENDED`,
     /// Linux 5.0). `EOPNOTSUPP` or `ENOTTY` if driver or kernel lack it.
-    pub fn sys_offset_extended(&self, count: u32) -> io::Result<Vec<Bracket>> {
+    pub(crate) fn sys_offset_extended(&self, count: u32) -> io::Result<Vec<Bracket>> {
         // SAFETY: a ptp_sys_offset_extended is integers, so zeros are valid.
         let mut offset: libc::ptp_sys_offset_extended = unsafe { zeroed() };
         (offset.n_samples, offset.clockid) = (count, libc::CLOCK_REALTIME);
@@ -281,7 +286,7 @@ impl Ptp {
 
     /// `count` (1 to 25) readings of the PHC with readings of the system clock between them (`PTP_SYS_OFFSET`), which
     /// every driver supports.
-    pub fn sys_offset(&self, count: u32) -> io::Result<Vec<Bracket>> {
+    pub(crate) fn sys_offset(&self, count: u32) -> io::Result<Vec<Bracket>> {
         // SAFETY: a ptp_sys_offset is integers, so zeros are valid.
         let mut offset: libc::ptp_sys_offset = unsafe { zeroed() };
         offset.n_samples = count;

@@ -1,29 +1,30 @@
-//! When the PHC's thread does what: cross timestamps around the edges, and the watchdog. Pure: it is given the time.
+//! The times at which the PHC's thread acts: cross timestamps around the edges, and the watchdog. Pure: it is given the
+//! time.
 
 use crate::core::time::{Instant, Raw, Span};
 
-/// A cross timestamp this long before an edge is expected, a second after the last one of its phase. Without it a change
-/// of a clock's rate and another one beside the edge may hide each other in a bracket of a second.
+/// A cross timestamp is taken this long before an expected edge, a second after the last one of its phase. Without it a
+/// change of a clock's rate and another one beside the edge may hide each other in a bracket of a second.
 const BEFORE_EDGE: Span = Span::from_millis(10);
 /// Edges expected this close together share the cross timestamp before them: a short pulse whose edges were read one by
 /// one.
 const SHARED: Span = Span::from_millis(5);
-/// The longest time without a cross timestamp: no pulse is a second that long.
+/// The longest time without a cross timestamp, longer than any second of a pulse.
 const IDLE: Span = Span::from_millis(1_050);
-/// At the start three in a row, this far apart: the engine learns from them the rate by which it dates an edge that comes
-/// up to [`IDLE`] after the last of them, and wants a quarter of that time for it.
+/// At the start three in a row, this far apart: from them the engine learns the rate by which it dates an edge up to
+/// [`IDLE`] after the last of them, and needs a quarter of that time for it.
 const START_GAP: Span = Span::from_millis(135);
 const START_COUNT: i64 = 3;
-/// In the long run at most one in this time...
+/// The average interval is at least this...
 const COST: Span = Span::from_millis(10);
-/// ...but after some rest twenty at once.
+/// ...but after a rest twenty may follow at once.
 const CREDIT: Span = Span::from_millis(200);
-/// Planned ones at most: one for each of eight edges a second. With more edges than that no single one matters.
+/// The most planned ones: one for each of eight edges a second. With more edges than that no single one matters.
 const PLANNED: usize = 8;
-/// This long without an edge, and pin and channel are set again: whatever resets the adapter disarms igb and igc
-/// without a word.
+/// Pin and channel are set again after this time without an edge: a reset of the adapter disarms igb and igc without
+/// notice.
 const WATCHDOG: Span = Span::from_secs(3);
-/// Then again in this time, as long as there is no edge.
+/// The same, as long as there is still no edge.
 const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
 /// What to do now.
@@ -33,7 +34,7 @@ pub(crate) enum Step {
     CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
     Rearm,
-    /// Nothing for this long, unless edges come.
+    /// Wait this long, or for edges.
     Wait(Span),
 }
 
@@ -42,8 +43,8 @@ pub(crate) enum Step {
 pub(crate) enum Delivery {
     /// At once.
     Now,
-    /// Together with the edge that is expected after it, or else with the next one taken: until then it only wakes the
-    /// engine's thread for nothing.
+    /// Together with the edge that is expected after it, or else with the next one: alone it would only wake the
+    /// engine's thread.
     WithEdge,
 }
 
@@ -54,9 +55,9 @@ pub(crate) struct Schedule {
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
     idle: Instant<Raw>,
-    /// How many more of the first ones are to come.
+    /// How many of the first ones are left.
     first: i64,
-    /// None before this. Each one taken moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
+    /// None before this. Each one moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
     paid_until: Instant<Raw>,
     rearm: Instant<Raw>,
 }
@@ -64,20 +65,14 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// The PHC was opened and armed now.
     pub(crate) fn new(now: Instant<Raw>) -> Self {
-        Self {
-            before_edges: Vec::new(),
-            idle: now,
-            first: START_COUNT,
-            paid_until: now - CREDIT,
-            rearm: now + WATCHDOG,
-        }
+        let (before_edges, paid_until) = (Vec::new(), now - CREDIT);
+        Self { before_edges, idle: now, first: START_COUNT, paid_until, rearm: now + WATCHDOG }
     }
 
-    /// Edges of our channel were read now. The cross timestamp that follows at once is put off where too many were
-    /// taken lately, never dropped.
+    /// An edge of our channel was read now. The cross timestamp that follows at once is delayed if too many were taken
+    /// lately, never dropped.
     pub(crate) fn edges_read(&mut self, now: Instant<Raw>) {
-        self.rearm = now + WATCHDOG;
-        self.idle = now; // the one that follows at once
+        (self.rearm, self.idle) = (now + WATCHDOG, now);
         let expected = now + Span::SECOND - BEFORE_EDGE;
         let is_shared = self.before_edges.iter().any(|before| (expected - *before).abs() <= SHARED);
         if !is_shared && self.before_edges.len() < PLANNED {
@@ -98,7 +93,7 @@ impl Schedule {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
-    /// Pin and channel could not be set now, for something that ends.
+    /// Pin and channel cannot be set now, for a reason that passes.
     pub(crate) fn rearm_soon(&mut self, now: Instant<Raw>) {
         self.rearm = now + Span::SECOND;
     }

@@ -10,7 +10,7 @@ use super::Phc;
 use super::missing::Share;
 use super::schedule::{Delivery, Schedule, Step};
 use crate::core::event::{Edge, Event, SourceChange};
-use crate::source::thread::{End, Link, Stop};
+use crate::source::thread::{End, Link};
 use crate::sys::clock::raw_now;
 use crate::sys::ptp::Woken;
 
@@ -24,7 +24,7 @@ impl Phc {
         }
         let mut batch = Batch::default();
         loop {
-            link.beat();
+            link.heart.beat();
             let now = raw_now();
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
@@ -55,10 +55,10 @@ impl Phc {
                         link.send(event)?;
                     }
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
-                    match self.ptp.wait(link.bell(), time)? {
+                    match self.ptp.wait(&link.bell, time)? {
                         Woken::Timeout => {}
                         Woken::Events => self.read_edges(&mut schedule, &mut batch)?,
-                        Woken::Rung => return Err(Stop.into()),
+                        Woken::Rung => return Err(End::Stop),
                         Woken::Gone => return Err(io::Error::from_raw_os_error(libc::ENODEV).into()),
                     }
                 }

@@ -6,8 +6,8 @@ use super::*;
 fn a_channel_out_of_range_says_how_many_there_are() {
     check_channel(&"ptp0", 1, 2).unwrap();
     for (channel, channels, problem, says) in [
-        (2, 2, Problem::Wrong, "no channel 2, but 2, 0 to 1"),
-        (1, 1, Problem::Wrong, "only channel 0"),
+        (2, 2, Problem::Wrong, "no channel 2, but 2, counted from 0"),
+        (1, 1, Problem::Wrong, "no channel 1, but 1"),
         (0, 0, Problem::Unsupported, "no external timestamps"),
     ] {
         let error = check_channel(&"ptp0 (igb)", channel, channels).unwrap_err();
@@ -52,8 +52,8 @@ fn the_pin_is_the_named_one_or_the_one_that_has_the_channel_or_the_first() {
 fn a_wrong_pin_names_those_that_exist() {
     let (free, output) = ((Function::None, 0), (Function::Other(2), 0));
     for (functions, pin, says) in [
-        (vec![free, free], Some("SDP7"), "ptp0 has no pin SDP7: it has SDP0, SDP1, or 0 to 1"),
-        (vec![free, free], Some("2"), "ptp0 has no pin 2: it has SDP0, SDP1, or 0 to 1"),
+        (vec![free, free], Some("SDP7"), "ptp0 has no pin SDP7: it has SDP0, SDP1, counted from 0"),
+        (vec![free, free], Some("2"), "ptp0 has no pin 2: it has SDP0, SDP1, counted from 0"),
         (vec![], Some("SDP0"), "leave pin out"),
         (vec![output, free], None, "one of SDP0, SDP1"),
     ] {
@@ -70,8 +70,8 @@ fn channel_and_pin_have_one_user_and_a_shared_queue_too_until_that_one_ends() {
     let me = format!("(pid {})", std::process::id());
     let claim = |(channel, index, queue)| claim(&node, channel, Some(&pin(index)), queue);
     for (first, second, taken) in [
-        ((0, 0, Queue::Own), (0, 1, Queue::Own), Some("channel 0 is used by")),
-        ((0, 0, Queue::Own), (1, 0, Queue::Own), Some("pin SDP0 is used by")),
+        ((0, 0, Queue::Own), (0, 1, Queue::Own), Some("channel 0 of /")),
+        ((0, 0, Queue::Own), (1, 0, Queue::Own), Some("pin SDP0 of /")),
         ((0, 0, Queue::Own), (1, 1, Queue::Own), None),
         ((0, 0, Queue::Shared), (1, 1, Queue::Shared), Some("Linux 6.7")),
     ] {

@@ -87,7 +87,7 @@ fn shifted_timestamps_are_refused_with_the_figure() {
 
 #[test]
 fn a_setting_that_requires_a_privilege_names_it() {
-    let error = cannot_set(&device(), &io::Error::from_raw_os_error(libc::EPERM));
+    let error = cannot_set(&device(), io::Error::from_raw_os_error(libc::EPERM));
     assert!(error.problem == Problem::Denied && error.to_string().contains("CAP_SYS_TIME"), "{error}");
 }
 

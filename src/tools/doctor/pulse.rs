@@ -7,7 +7,7 @@ use super::account::{READ, READ_WRITE};
 use super::{Finding, Patient, System};
 use crate::source::phc::{PhcConfig, Pin, check_channel, choose_pin, is_up};
 use crate::source::pulse::PulseConfig;
-use crate::source::sysfs::{Device, Finder};
+use crate::source::sysfs::{Class, Device, Finder, PPS, PTP};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState};
 
@@ -17,17 +17,13 @@ const ITEM: &str = "pulse";
 pub(super) fn check(patient: &Patient<'_>, config: &PulseConfig) -> (Option<PathBuf>, Vec<Finding>) {
     let system = patient.system;
     let finder = Finder { root: &system.root, phc_index: system.phc_index };
-    let (found, class, access) = match config {
-        PulseConfig::Phc(phc) => (finder.phc(&phc.device), "ptp", READ_WRITE),
-        PulseConfig::Pps(pps) => (finder.pps(&pps.device), "pps", READ),
+    let (found, phc, class, access) = match config {
+        PulseConfig::Phc(phc) => (finder.phc(&phc.device), Some(phc), &PTP, READ_WRITE),
+        PulseConfig::Pps(pps) => (finder.pps(&pps.device), None, &PPS, READ),
     };
     let device = match found {
         Ok(device) => device,
         Err(error) => return (None, vec![refused(&error)]),
-    };
-    let phc = match config {
-        PulseConfig::Phc(phc) => Some(phc),
-        PulseConfig::Pps(_) => None,
     };
     let mut findings: Vec<_> = phc.and_then(|phc| channel_and_pin(phc, &device)).into_iter().collect();
     findings.extend(may_use(patient, &device, access, class));
@@ -74,24 +70,21 @@ fn channel_and_pin(config: &PhcConfig, clock: &Device) -> Option<Finding> {
 /// The state of a pin: its file holds the number of its function (`enum ptp_pin_function`) and its channel.
 fn pin(clock: &Device, index: u32, name: String) -> PinState {
     let text = clock.value(&format!("pins/{name}")).unwrap_or_default();
-    let mut numbers = text.split_ascii_whitespace().map(|number| number.parse().unwrap_or(0));
-    let function = match numbers.next() {
-        None | Some(libc::PTP_PF_NONE) => Function::None,
-        Some(libc::PTP_PF_EXTTS) => Function::ExtTs,
-        Some(other) => Function::Other(other),
-    };
-    PinState { name, index, function, channel: numbers.next().unwrap_or(0) }
+    let mut numbers = text.split_ascii_whitespace().map(|number| number.parse().unwrap_or(0_u32));
+    let mut next = || numbers.next().unwrap_or(0);
+    PinState { name, index, function: next().into(), channel: next() }
 }
 
 /// The node exists, and the service may use it.
-fn may_use(patient: &Patient<'_>, device: &Device, access: u32, class: &str) -> Option<Finding> {
-    let shown = device.node.display();
-    let Ok(node) = patient.system.node(&device.node) else {
-        return Some(Finding::failure(ITEM, format!("{shown} is not there"), "check that /dev is the one of udev"));
+fn may_use(patient: &Patient<'_>, device: &Device, access: u32, class: &Class) -> Option<Finding> {
+    let node = match patient.system.node(&device.node) {
+        Ok(node) => node,
+        Err(error) => return Some(refused(&class.unusable(&device.node, &error))),
     };
+    let name = class.name;
     let cure = format!(
-        "have udev do so: rule `SUBSYSTEM==\"{class}\", GROUP=\"clock\", MODE=\"0660\"`, as in 60-gnss2shm.rules, then \
-         `udevadm control --reload` and `udevadm trigger --action=change --subsystem-match={class}`"
+        "have udev do so: rule `SUBSYSTEM==\"{name}\", GROUP=\"clock\", MODE=\"0660\"`, as in 60-gnss2shm.rules, then \
+         `udevadm control --reload` and `udevadm trigger --action=change --subsystem-match={name}`"
     );
     patient.account.as_ref()?.check(patient.system, ITEM, access, &node, &cure)
 }

@@ -16,7 +16,7 @@ use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{Method, PhcConfig, Pin, deaf};
 use crate::source::pulse::{Pulse, PulseConfig};
 use crate::source::serial::holder;
-use crate::source::sysfs::{Class, Device, Finder};
+use crate::source::sysfs::{self, Device, Finder};
 use crate::source::thread::PulseThread;
 use crate::sys::error::OpenError;
 use crate::sys::ethtool;
@@ -124,7 +124,7 @@ pub(super) async fn try_pins(device: String) -> (Clock, Option<Restorer>) {
 fn look(clock: &Device) -> Result<(Able, Restorer), String> {
     let (node, shown) = (clock.node.as_path(), clock.node.display());
     let cannot = |error| format!("{shown} cannot be asked what it can do: {error}");
-    let ptp = Ptp::open(node).map_err(|error| sentence(&Class::Ptp.cannot_open(node, &error)))?;
+    let ptp = Ptp::open(node).map_err(|error| sentence(&sysfs::PTP.cannot_open(node, &error)))?;
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
