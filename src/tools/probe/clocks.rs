@@ -124,7 +124,7 @@ pub(super) async fn try_pins(device: String) -> (Clock, Option<Restorer>) {
 fn look(clock: &Device) -> Result<(Able, Restorer), String> {
     let (node, shown) = (clock.node.as_path(), clock.node.display());
     let cannot = |error| format!("{shown} cannot be asked what it can do: {error}");
-    let ptp = Ptp::open(node).map_err(|error| sentence(&sysfs::PTP.cannot_open(node, &error)))?;
+    let ptp = Ptp::open(node).map_err(|error| sentence(&sysfs::PTP.unusable(node, &error)))?;
     let caps = ptp.caps().map_err(cannot)?;
     let pins = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
@@ -248,7 +248,7 @@ fn stable_name(node: &Path) -> Option<String> {
 /// The error, without what `run` would do about it.
 fn sentence(error: &OpenError) -> String {
     let sentence = error.to_string();
-    let ends = ["; it is waited for", "; it is tried again"];
+    let ends = ["; it is waited for", "; it is tried again every second"];
     ends.iter().find_map(|end| sentence.strip_suffix(end)).unwrap_or(&sentence).to_owned()
 }
 
