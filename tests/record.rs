@@ -20,7 +20,6 @@ use gnss2shm::recording::recorder::{Place, Recorder};
 use gnss2shm::recording::{Header, Item, Reader};
 use gnss2shm::simulator::live::Live;
 use gnss2shm::simulator::scenario::Scenario;
-use gnss2shm::sink::Sinks;
 use gnss2shm::sink::shm::ShmSink;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
@@ -60,13 +59,13 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
         let live = Live::start(scenario, sender.clone()).unwrap();
         let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(port, None, sender));
-        let mut sinks = Sinks::from(ShmSink::open(unit.unit).unwrap());
+        let mut sink = ShmSink::open(unit.unit).unwrap();
         let mut engine = Engine::new(config);
         let record = |event: &Event| {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, record, |_, _, new| {
+        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sink, record, |_, _, new| {
             verdicts.extend(new);
             ControlFlow::<()>::Continue(())
         });

@@ -21,9 +21,9 @@ use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
 use crate::recording::recorder::{OpenError, Place, Recorder};
-use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
-use crate::sink::sock::{SockError, SockSink};
+use crate::sink::sock::SockSink;
+use crate::sink::{Sink, Sinks};
 use crate::source::error::SourceError;
 use crate::source::phc::{PhcError, PhcErrorKind};
 use crate::source::pulse::{Pulse, PulseError};
@@ -86,8 +86,13 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let begins = begins(&settings);
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-    let shm = settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?;
-    let mut sinks = Sinks::new(shm, settings.sock.as_deref().map(SockSink::open).transpose()?);
+    let mut sinks = Sinks::new();
+    if let Some(unit) = settings.shm {
+        sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
+    }
+    if let Some(path) = &settings.sock {
+        sinks.push(Box::new(SockSink::open(path)?));
+    }
     let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
     let pulse = Pulse::open(settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
@@ -161,7 +166,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         }
     };
     service.stopping();
-    sinks.invalidate();
+    sinks.withdraw();
     receiving.abort();
     witness.abort();
     pulse.stop();
@@ -238,17 +243,6 @@ impl From<PulseError> for Failure {
             PulseError::Phc(error) => error.into(),
             PulseError::Pps(error) => error.into(),
         }
-    }
-}
-
-impl From<SockError> for Failure {
-    fn from(error: SockError) -> Self {
-        let code = match &error {
-            SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
-            SockError::Taken { .. } => ExitCode::Unavailable,
-            SockError::Os { .. } => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
     }
 }
 

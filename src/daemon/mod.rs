@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::engine::Engine;
 use crate::core::event::{Event, Reason, State, Verdict};
-use crate::sink::Sinks;
+use crate::sink::Sink;
 use crate::sys::clock::raw_sys_pair;
 use crate::sys::clock_set::ClockSet;
 use inbox::Pulse;
@@ -34,7 +34,7 @@ pub const EVENTS_QUEUED: usize = 1_024;
 pub async fn serve<B>(
     engine: &mut Engine,
     inbox: Inbox,
-    sinks: &mut Sinks,
+    sinks: &mut dyn Sink,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
@@ -45,7 +45,7 @@ pub async fn serve<B>(
             biased;
             () = clock_set.heard() => {
                 // The sample that chronyd has not taken yet is of the scale before.
-                sinks.invalidate();
+                sinks.withdraw();
                 continue;
             }
             event = pulse.next() => event,
@@ -57,15 +57,15 @@ pub async fn serve<B>(
             && scale.add(cross.into()) == Standing::Stepped
         {
             // Where no descriptor was left to hear of it.
-            sinks.invalidate();
+            sinks.withdraw();
         }
         if let Event::Tick { .. } = event {
-            sinks.renew();
+            sinks.tick();
         }
         let verdicts: Vec<_> =
             engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
         pulse.after(&event, &verdicts, engine.state());
-        let verdicts = outlet.shown(verdicts, engine.state(), sinks.are_lost());
+        let verdicts = outlet.shown(verdicts, engine.state(), sinks.lost());
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
         }
@@ -73,10 +73,10 @@ pub async fn serve<B>(
 }
 
 /// Hands a sample to the sinks; one that nobody would get, or that the system clock has left behind, becomes a rejection.
-fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
+fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
     let Verdict::Sample(sample) = verdict else { return verdict };
-    if sinks.are_lost() {
-        return Verdict::Rejected(Reason::SegmentLost);
+    if let Some(reason) = sinks.lost() {
+        return Verdict::Rejected(reason);
     }
     match scale.stands(sample.at, Reading::from(raw_sys_pair())) {
         Standing::Same => {
@@ -149,6 +149,7 @@ mod tests {
     use super::*;
     use crate::core::event::{Leap, Sample};
     use crate::core::time::{Span, UtcSecond};
+    use crate::sink::Sinks;
 
     #[test]
     fn a_sample_that_a_step_overtook_is_seen_as_a_rejection() {
@@ -161,7 +162,7 @@ mod tests {
         ] {
             let mut scale = Scale::default();
             scale.add((raw, sys + step, window).into());
-            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::default()), expected, "{step}");
+            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::new()), expected, "{step}");
         }
     }
 }

@@ -11,9 +11,9 @@ impl Outlet {
         Self(state)
     }
 
-    /// What is shown of these verdicts. The engine's state now is `state`; `is_lost` says that its samples reach nobody.
-    pub(super) fn shown(&mut self, mut verdicts: Vec<Verdict>, state: State, is_lost: bool) -> Vec<Verdict> {
-        let to = if is_lost && state.publishes() { State::Refusing(Reason::SegmentLost) } else { state };
+    /// What is shown of these verdicts. The engine's state now is `state`; `lost` says why its samples reach nobody.
+    pub(super) fn shown(&mut self, mut verdicts: Vec<Verdict>, state: State, lost: Option<Reason>) -> Vec<Verdict> {
+        let to = lost.filter(|_| state.publishes()).map_or(state, State::Refusing);
         let change = Verdict::StateChanged { from: self.0, to };
         let is_new = std::mem::replace(&mut self.0, to) != to;
         let is_state = |verdict: &Verdict| matches!(verdict, Verdict::StateChanged { .. });
@@ -54,7 +54,7 @@ mod tests {
                 vec![change(LOST, State::Measuring)],
             ),
         ] {
-            assert_eq!(outlet.shown(said, state, is_lost), shown);
+            assert_eq!(outlet.shown(said, state, is_lost.then_some(Reason::SegmentLost)), shown);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
 
+use crate::sys::error::{OpenError, Problem};
 use crate::sys::flock;
 use crate::sys::processes;
 use crate::sys::trusted::Trusted;
@@ -40,6 +41,16 @@ pub enum ClaimError {
     Taken(Rival),
     /// No lock can be had.
     Os(io::Error),
+}
+
+impl ClaimError {
+    /// The operator's sentence: `taken` says what the other process does, and what to do.
+    pub(crate) fn explain(self, what: impl fmt::Display, taken: impl FnOnce(Rival) -> String) -> OpenError {
+        match self {
+            Self::Taken(rival) => OpenError::new(Problem::Taken, taken(rival)),
+            Self::Os(error) => OpenError::io(what, error),
+        }
+    }
 }
 
 impl Claim {

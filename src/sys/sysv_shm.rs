@@ -7,6 +7,7 @@
 mod attachment;
 mod layout;
 
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 
@@ -16,12 +17,6 @@ pub use layout::{Fields, LAYOUT, SIZE};
 /// The key of a unit's segment: the letters `NTP0`, and so many units on.
 pub const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
-}
-
-/// The effective user of this process.
-pub fn effective_uid() -> u32 {
-    // SAFETY: geteuid(2) takes nothing, touches no memory of ours and cannot fail.
-    unsafe { libc::geteuid() }
 }
 
 /// A segment that exists, attached or not.
@@ -59,6 +54,14 @@ impl Status {
     /// Whether somebody removed the segment: those who are attached keep it, nobody else finds it any more.
     pub const fn is_removed(&self) -> bool {
         self.mode & 0o1000 != 0 // SHM_DEST of <linux/shm.h>
+    }
+}
+
+/// For the middle of a sentence.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uid, cuid, mode, size, .. } = self;
+        write!(f, "owner uid {uid}, creator uid {cuid}, mode {:04o}, {size} bytes", mode & 0o777)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sys::sysv_shm::effective_uid;
+use rustix::process::geteuid;
 
 /// The user that the packaged service runs as.
 pub const SERVICE: &str = "gnss2shm";
@@ -20,7 +20,7 @@ impl Trusted {
     /// Those of this process, on this machine. The package makes the service's user in `/etc/passwd`, sysusers.d(5).
     pub fn now() -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self { me: effective_uid(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
+        Self { me: geteuid().as_raw(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
     }
 
     /// Whether this user is one of them.

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
+use gnss2shm::sink::shm::{Contents, ShmReader, Snapshot, key};
+use gnss2shm::sys::error::Problem;
 
 /// An unprivileged user for tests: nobody.
 pub const NOBODY: u32 = 65_534;
@@ -46,7 +47,7 @@ impl TestUnit {
 
     /// What production code must never do.
     pub fn remove_segment(&self) {
-        if !matches!(ShmReader::open(self.unit), Err(ShmError::Missing { .. })) {
+        if ShmReader::open(self.unit).err().is_none_or(|error| error.problem != Problem::NotThere) {
             let removed = Command::new("ipcrm").args(["-M", &format!("{:#x}", key(self.unit))]).output().unwrap();
             assert!(removed.status.success(), "{removed:?}");
         }
