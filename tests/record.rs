@@ -171,7 +171,7 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let mut run = Recorded::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64");
     run.send(60, || false);
     let said = run.said("pauses");
-    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     // Whoever looks meanwhile finds whole lines; and nothing more is said.
     std::thread::sleep(Duration::from_millis(2_500));
     let whole = fs::read(&file).unwrap();
@@ -231,7 +231,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     let file = disk.0.join("rec");
     let mut run = Recorded::spawn(&file, "1GB", ":");
     let said = run.said("pauses");
-    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     run.said("reading /dev/");
     run.send(1, || false);
     std::thread::sleep(Duration::from_millis(2_500));

@@ -20,7 +20,7 @@ use crate::daemon::status::server::{StatusError, StatusServer};
 use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
-use crate::recording::recorder::{OpenError, Place, Recorder};
+use crate::recording::recorder::{Place, Recorder};
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::SockSink;
 use crate::sink::{Sink, Sinks};
@@ -29,6 +29,7 @@ use crate::source::phc::{PhcError, PhcErrorKind};
 use crate::source::pulse::{Pulse, PulseError};
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
+use crate::sys::error::OpenError;
 use crate::sys::limits;
 use crate::sys::signal::is_ignored;
 
@@ -219,19 +220,6 @@ impl From<ConfigError> for Failure {
             ConfigError::Unreadable(..) => ExitCode::NoInput,
             ConfigError::File(_) => ExitCode::Config,
             ConfigError::Options(_) => ExitCode::Usage,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        let code = match &error {
-            OpenError::NotAFile(_) | OpenError::NotARecording(_) => ExitCode::Config,
-            OpenError::Taken(..) => ExitCode::Unavailable,
-            OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            OpenError::File(..) => ExitCode::CannotCreate,
-            OpenError::NoName(_) | OpenError::NoThread(_) => ExitCode::Os,
         };
         Self::new(code, error.to_string())
     }
