@@ -16,7 +16,7 @@ use crate::core::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::daemon::service::Service;
 use crate::daemon::status::Board;
 use crate::daemon::status::metrics;
-use crate::daemon::status::server::{StatusError, StatusServer};
+use crate::daemon::status::server::StatusServer;
 use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
@@ -243,18 +243,6 @@ impl From<PhcError> for Failure {
             Kind::Permission => ExitCode::NoPermission,
             Kind::NotThere => ExitCode::NoInput,
             Kind::Failed => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<StatusError> for Failure {
-    fn from(error: StatusError) -> Self {
-        let code = match &error {
-            StatusError::InUse(..) => ExitCode::Unavailable,
-            StatusError::NoName(_) | StatusError::NotASocket(_) => ExitCode::Config,
-            StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            StatusError::Io(..) => ExitCode::CannotCreate,
         };
         Self::new(code, error.to_string())
     }

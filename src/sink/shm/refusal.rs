@@ -139,7 +139,7 @@ mod tests {
                 ["other users", "--shm-world-writable"],
             ),
             (
-                unclaimed(NOT_OURS, ClaimError::Taken(Rival::default())),
+                unclaimed(NOT_OURS, ClaimError::Taken(Rival::new(None))),
                 Problem::Taken,
                 ["another program writes to it", "--shm"],
             ),
