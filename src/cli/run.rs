@@ -102,7 +102,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     info!("{begins}");
 
     let ((sender, others), (of_pulse, events)) = (mpsc::channel(EVENTS_QUEUED), mpsc::channel(EVENTS_QUEUED));
-    let inbox = Inbox { pulse: Some(events), others };
+    let inbox = Inbox { pulse: events, others };
     let pulse = pulse
         .start(of_pulse)
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;

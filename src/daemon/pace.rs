@@ -5,7 +5,7 @@ use std::future::{pending, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::core::event::{Event, State, Verdict};
 use crate::core::time::{Instant, Raw, Span};
@@ -25,7 +25,7 @@ const PUT_OFF: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub struct Inbox {
     /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while it is full.
-    pub pulse: Option<Receiver<Event>>,
+    pub pulse: Receiver<Event>,
     /// Everything else.
     pub others: Receiver<Event>,
 }
@@ -33,7 +33,7 @@ pub struct Inbox {
 impl Inbox {
     /// With everything on one channel.
     pub fn one(events: Receiver<Event>) -> Self {
-        Self { pulse: None, others: events }
+        Self { pulse: channel(1).1, others: events }
     }
 }
 
@@ -41,7 +41,7 @@ impl Inbox {
 /// wake the engine's thread; the next on-time edge does.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    events: Option<Receiver<Event>>,
+    events: Receiver<Event>,
     /// Whether they wait until something else wakes the engine's thread.
     waits: bool,
     /// Ends that.
@@ -50,7 +50,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Each event wakes. Must be called within a tokio runtime.
-    pub(super) fn new(events: Option<Receiver<Event>>) -> Self {
+    pub(super) fn new(events: Receiver<Event>) -> Self {
         Self { events, waits: false, alarm: Alarm::new() }
     }
 
@@ -68,15 +68,14 @@ impl Pulse {
 
     /// The next event. Pending while there is none, and after the last. Cancel safe.
     pub(super) async fn next(&mut self) -> Event {
-        let Some(events) = &mut self.events else { return pending().await };
         if self.waits {
             tokio::select! {
                 biased;
-                event = poll_fn(|_| events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
+                event = poll_fn(|_| self.events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
                 () = self.alarm.rung() => self.waits = false,
             }
         }
-        match events.recv().await {
+        match self.events.recv().await {
             Some(event) => event,
             None => pending().await,
         }
@@ -121,7 +120,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::{Context, Wake, Waker};
     use tokio::runtime::{Builder, Runtime};
-    use tokio::sync::mpsc::{Sender, channel};
+    use tokio::sync::mpsc::Sender;
 
     fn edge(ms: i64) -> Event {
         Event::Edge(Edge { phc: Instant::from_nanos(0), read_at: Instant::from_nanos(ms * 1_000_000) })
@@ -158,7 +157,7 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (sender, events) = channel(8);
         let _within = runtime.enter();
-        work(&runtime, Pulse::new(Some(events)), sender);
+        work(&runtime, Pulse::new(events), sender);
     }
 
     #[test]

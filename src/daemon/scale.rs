@@ -69,15 +69,8 @@ struct Left {
 impl Scale {
     /// Takes a reading, and returns whether it begins another scale. One that is not later than the last is ignored.
     pub(super) fn add(&mut self, reading: Reading) -> Standing {
-        while self.left.front().is_some_and(|left| reading.raw - left.at > KEPT_FOR) || self.left.len() > KEPT {
-            self.left.pop_front();
-        }
-        while self.readings.len() > 1
-            && (self.readings.front().is_some_and(|first| reading.raw - first.raw > KEPT_FOR)
-                || self.readings.len() > KEPT)
-        {
-            self.readings.pop_front();
-        }
+        self.left.retain(|left| reading.raw - left.at <= KEPT_FOR);
+        self.left.drain(..self.left.len().saturating_sub(KEPT));
         let Some(last) = self.readings.back().copied() else {
             self.readings.push_back(reading);
             return Standing::Same;
@@ -85,6 +78,8 @@ impl Scale {
         if reading.raw <= last.raw {
             return Standing::Same;
         }
+        self.readings.retain(|kept| *kept == last || reading.raw - kept.raw <= KEPT_FOR);
+        self.readings.drain(..self.readings.len().saturating_sub(KEPT));
         let standing = self.compare(last, reading);
         if standing == Standing::Stepped {
             let first = self.readings.front().map_or(last.sys, |first| first.sys);

@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// Whether the text begins as a recording of any version, readable or not.
-    pub fn is_recording(&self) -> bool {
+    pub(crate) fn is_recording(&self) -> bool {
         self.is_recording
     }
 

@@ -51,7 +51,7 @@ impl OpenError {
     }
 
     /// The same of something that was to be created.
-    pub fn not_created(what: impl Display, error: io::Error) -> Self {
+    pub(crate) fn not_created(what: impl Display, error: io::Error) -> Self {
         match Self::io(what, error) {
             denied @ Self { problem: Problem::Denied, .. } => denied,
             other => Self { problem: Problem::NotCreated, ..other },

@@ -124,7 +124,7 @@ impl fmt::Display for Event {
 /// The event of a line (without its end).
 pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
     let mut fields = Fields::of(line);
-    let raw = fields.take("time")?;
+    let raw = fields.instant("time")?;
     let event = match fields.next("keyword")? {
         b"bytes" => {
             let (byte_time, data) = (fields.take("byte time")?, fields.quoted()?);
@@ -132,14 +132,16 @@ pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
         }
         b"report" => {
             let second = fields.unless(NO_FIX, |fields| {
-                let (utc, named_at) = (fields.take("second")?, fields.take("time of naming")?);
-                Ok(Says::Second { utc, named_at, began_at: fields.take("beginning of the burst")? })
+                let utc = UtcSecond::from_posix(fields.take("second")?);
+                let (named_at, began_at) =
+                    (fields.instant("time of naming")?, fields.instant("beginning of the burst")?);
+                Ok(Says::Second { utc, named_at, began_at })
             })?;
             Event::Report(Report { read_at: raw, says: second.unwrap_or(Says::NoFix) })
         }
-        b"edge" => Event::Edge(Edge { phc: fields.take("PHC time")?, read_at: raw }),
+        b"edge" => Event::Edge(Edge { phc: fields.instant("PHC time")?, read_at: raw }),
         b"cross" => {
-            let (phc, sys) = (fields.take("PHC time")?, fields.take("system time")?);
+            let (phc, sys) = (fields.instant("PHC time")?, fields.instant("system time")?);
             Event::CrossTs(CrossTs { phc, sys, raw, window: fields.take("window")? })
         }
         b"source" => Event::Source { raw, change: fields.take("change of a source")? },
@@ -192,21 +194,9 @@ impl Value for i64 {
     }
 }
 
-impl<C: Clock> Value for Instant<C> {
-    fn read(text: &[u8]) -> Option<Self> {
-        i64::read(text).map(Self::from_nanos)
-    }
-}
-
 impl Value for Span {
     fn read(text: &[u8]) -> Option<Self> {
         i64::read(text).map(Self::from_nanos)
-    }
-}
-
-impl Value for UtcSecond {
-    fn read(text: &[u8]) -> Option<Self> {
-        i64::read(text).map(Self::from_posix)
     }
 }
 
@@ -239,6 +229,10 @@ impl<'a> Fields<'a> {
     pub(crate) fn take<V: Value>(&mut self, field: &str) -> Result<V, Flaw> {
         let found = self.next(field)?;
         V::read(found).ok_or_else(|| Flaw::unreadable(field, found))
+    }
+
+    fn instant<C: Clock>(&mut self, field: &str) -> Result<Instant<C>, Flaw> {
+        self.take(field).map(Instant::from_nanos)
     }
 
     /// Nothing if the next field is this word, which is taken then; otherwise what follows.

@@ -104,10 +104,10 @@ macro_rules! state_names {
     ($($state:pat => $name:literal,)*) => {
         impl State {
             /// The name of every state, without its reason.
-            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name,)*];
 
             /// The name of this state, without its reason.
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $($state => $name,)* }
             }
         }

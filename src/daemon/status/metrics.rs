@@ -25,7 +25,6 @@ use super::PAUSE;
 use super::server::SharedBoard;
 use crate::core::event::{Reason, State};
 use crate::sys::claim::{Claim, ClaimError};
-use crate::sys::error::{OpenError, Problem};
 
 /// Connections at a time. One more closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
@@ -45,12 +44,12 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Listens at this address.
-    pub async fn bind(address: SocketAddr) -> Result<Self, OpenError> {
+    /// Listens at this address. The error is the sentence for the operator.
+    pub async fn bind(address: SocketAddr) -> Result<Self, String> {
         let claim = Claim::take(&format!("metrics-{address}"));
         match TcpListener::bind(address).await {
             Ok(listener) => Ok(Self { listener, _claim: claim.ok() }),
-            Err(error) => Err(refused(address, claim.err(), error)),
+            Err(error) => Err(refused(address, claim, &error)),
         }
     }
 
@@ -88,26 +87,20 @@ impl MetricsServer {
     }
 }
 
-fn refused(at: SocketAddr, claim: Option<ClaimError>, error: io::Error) -> OpenError {
-    let what = format!("metrics cannot be served at {at}");
-    match (error.kind(), claim) {
-        (ErrorKind::AddrInUse, Some(ClaimError::Taken(rival))) => {
-            let sentence = format!("{what}: {rival} serves its own there; give each its own port");
-            OpenError::new(Problem::Taken, sentence)
+/// Why metrics cannot be served, and what to do.
+fn refused(at: SocketAddr, claim: Result<Claim, ClaimError>, error: &io::Error) -> String {
+    let cure = match (error.kind(), claim) {
+        (ErrorKind::AddrInUse, Err(ClaimError::Taken(rival))) => {
+            format!("{rival} serves its own there; give each its own port")
         }
-        (ErrorKind::AddrInUse, _) => {
-            let sentence = format!(
-                "{what}: another program listens there (`ss -ltnp sport = :{}` as root names it); stop that one, or give \
-                 another port",
-                at.port()
-            );
-            OpenError::new(Problem::Taken, sentence)
-        }
-        (ErrorKind::PermissionDenied, _) => {
-            OpenError::new(Problem::Denied, format!("{what}: {error}; give a port that is not root's, from 1024 on"))
-        }
-        _ => OpenError::io(what, error),
-    }
+        (ErrorKind::AddrInUse, _) => format!(
+            "another program listens there (`ss -ltnp sport = :{}` as root names it); stop that one, or give another port",
+            at.port()
+        ),
+        (ErrorKind::PermissionDenied, _) => format!("{error}; give a port that is not root's, from 1024 on"),
+        _ => error.to_string(),
+    };
+    format!("metrics cannot be served at {at}: {cure}")
 }
 
 /// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
@@ -118,7 +111,6 @@ pub async fn serve(address: SocketAddr, board: SharedBoard) {
         match MetricsServer::bind(address).await {
             Ok(server) => return server.run(board).await,
             Err(error) => {
-                let error = error.to_string();
                 if error != said {
                     warn!("{error}; samples are published regardless, and gnss2shm tries again");
                     said = error;
