@@ -36,15 +36,15 @@ impl Drop for Claim {
 /// Why there is no claim.
 #[derive(Debug)]
 pub enum ClaimError {
-    /// Another process has it.
-    Taken(Rival),
+    /// Another process has it; which, as the subject of a sentence.
+    Taken(String),
     /// No lock can be had.
     Os(io::Error),
 }
 
 impl ClaimError {
     /// The operator's sentence: `taken` says what the other process does, and what to do.
-    pub(crate) fn explain(self, what: impl fmt::Display, taken: impl FnOnce(Rival) -> String) -> OpenError {
+    pub(crate) fn explain(self, what: impl fmt::Display, taken: impl FnOnce(String) -> String) -> OpenError {
         match self {
             Self::Taken(rival) => OpenError::new(Problem::Taken, taken(rival)),
             Self::Os(error) => OpenError::io(what, error),
@@ -87,7 +87,7 @@ fn lock(name: &str) -> Result<File, ClaimError> {
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             let holder = fs::read_to_string(&path).ok().and_then(|pid| pid.parse().ok());
-            Err(ClaimError::Taken(Rival::new(holder)))
+            Err(ClaimError::Taken(rival(holder)))
         }
         Err(error) => Err(at(error)),
     }
@@ -150,37 +150,25 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The other process, as the subject of a sentence: `another gnss2shm (pid 812, gnss2shm@default.service)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival(String);
-
-impl Rival {
-    /// The process with this number, if it is known. The program of another user's process may be hidden, proc(5).
-    pub fn new(pid: Option<u32>) -> Self {
-        let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
-        Self::described(pid, pid.and_then(processes::program).as_deref(), cgroup.as_deref())
-    }
-
-    fn described(pid: Option<u32>, program: Option<&str>, cgroup: Option<&str>) -> Self {
-        let subject = match program {
-            Some("gnss2shm") => "another gnss2shm",
-            Some(program) => program,
-            None => "another program",
-        };
-        // The instance of the service is the last part of a path, cgroups(7).
-        let parts = cgroup.unwrap_or_default().lines().filter_map(|line| line.rsplit('/').next());
-        let service = parts.into_iter().find(|name| name.starts_with("gnss2shm@"));
-        Self(match (pid, service) {
-            (Some(pid), Some(service)) => format!("{subject} (pid {pid}, {service})"),
-            (Some(pid), None) => format!("{subject} (pid {pid})"),
-            (None, _) => subject.into(),
-        })
-    }
+/// The other process, as the subject of a sentence: `another gnss2shm (pid 812, gnss2shm@default.service)`. Its number
+/// may be unknown, and the program of another user's process may be hidden, proc(5).
+pub fn rival(pid: Option<u32>) -> String {
+    let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
+    subject(pid, pid.and_then(processes::program).as_deref(), &cgroup.unwrap_or_default())
 }
 
-impl fmt::Display for Rival {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+fn subject(pid: Option<u32>, program: Option<&str>, cgroup: &str) -> String {
+    let subject = match program {
+        Some("gnss2shm") => "another gnss2shm",
+        Some(program) => program,
+        None => "another program",
+    };
+    // The instance of the service is the last part of a path, cgroups(7).
+    let mut parts = cgroup.lines().filter_map(|line| line.rsplit('/').next());
+    match (pid, parts.find(|name| name.starts_with("gnss2shm@"))) {
+        (Some(pid), Some(service)) => format!("{subject} (pid {pid}, {service})"),
+        (Some(pid), None) => format!("{subject} (pid {pid})"),
+        (None, _) => subject.into(),
     }
 }
 
@@ -198,7 +186,7 @@ mod tests {
         let held = claim("real/it").unwrap();
         for same in ["real/it", "link/it", "real/../link/./it"] {
             let Err(ClaimError::Taken(rival)) = claim(same) else { panic!("{same}") };
-            assert!(rival.to_string().contains(&format!("(pid {})", std::process::id())), "{same}: {rival}");
+            assert!(rival.contains(&format!("(pid {})", std::process::id())), "{same}: {rival}");
         }
         let _others = (claim("real/other").unwrap(), Claim::take_path("tested", &dir.join("real/it")).unwrap());
         drop(held);
@@ -238,12 +226,12 @@ mod tests {
     #[test]
     fn a_rival_is_named_as_far_as_it_is_known() {
         let service = "0::/system.slice/system-gnss2shm.slice/gnss2shm@default.service\n";
-        let rival = |program, cgroup| Rival::described(Some(812), program, Some(cgroup));
+        let rival = |program, cgroup| subject(Some(812), program, cgroup);
         let (ours, session) = (Some("gnss2shm"), "0::/user.slice/session-3.scope\n");
-        assert_eq!(rival(ours, service).to_string(), "another gnss2shm (pid 812, gnss2shm@default.service)");
-        assert_eq!(rival(ours, session).to_string(), "another gnss2shm (pid 812)");
-        assert_eq!(rival(Some("socat"), "").to_string(), "socat (pid 812)");
-        assert_eq!(rival(None, session).to_string(), "another program (pid 812)");
-        assert_eq!(Rival::new(None).to_string(), "another program");
+        assert_eq!(rival(ours, service), "another gnss2shm (pid 812, gnss2shm@default.service)");
+        assert_eq!(rival(ours, session), "another gnss2shm (pid 812)");
+        assert_eq!(rival(Some("socat"), ""), "socat (pid 812)");
+        assert_eq!(rival(None, session), "another program (pid 812)");
+        assert_eq!(super::rival(None), "another program");
     }
 }

@@ -22,7 +22,7 @@ impl Default for GateConfig {
 const PAUSE: Span = Span::from_millis(2_500);
 
 /// The gate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Gate {
     config: GateConfig,
     is_open: bool,

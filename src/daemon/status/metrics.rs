@@ -159,7 +159,11 @@ impl Collector for Metrics {
             ("gnss2shm_gate_open", "1 while programs may rely on the time", Some(f64::from(now.gate.open))),
             ("gnss2shm_offset_seconds", "UTC minus system clock, last sample", ns(sample.map(|s| s.offset_ns))),
             ("gnss2shm_error_bound_seconds", "Bound of the error of the last sample", ns(sample.map(|s| s.error_ns))),
-            ("gnss2shm_sentence_delay_seconds", "From pulse to first byte of its sentence", ns(receiver.delay_ns)),
+            (
+                "gnss2shm_sentence_delay_seconds",
+                "From the pulse to the first byte of its sentence",
+                ns(receiver.delay_ns),
+            ),
             ("gnss2shm_pulse_width_seconds", "Measured pulse width", ns(pulse.width_ns)),
             (
                 "gnss2shm_cross_timestamp_window_seconds",

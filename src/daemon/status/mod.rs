@@ -22,7 +22,7 @@ pub(crate) const SOCKETS: &str = "/run/gnss2shm";
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is known of a run so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Board {
     /// Everything that does not depend on when it is asked for.
     known: Snapshot,
@@ -46,17 +46,7 @@ impl Board {
             pulse: PulseView { source: pulse, ..PulseView::default() },
             ..Snapshot::default()
         };
-        let mut board = Self {
-            known,
-            state: engine.state(),
-            since: now,
-            besides: Vec::new(),
-            gate: Gate::new(gate, now),
-            last_byte: None,
-            last_time: None,
-            last_edge: None,
-            last_sample: None,
-        };
+        let mut board = Self { known, gate: Gate::new(gate, now), ..Self::default() };
         board.turn(engine.state(), now);
         board
     }

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{Board, PAUSE};
-use crate::sys::claim::{Claim, Rival};
+use crate::sys::claim::{Claim, rival};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::listener;
 
@@ -132,15 +132,15 @@ impl Drop for StatusServer {
 fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     let shown = path.display();
     let failed = |error| OpenError::not_created(format_args!("the status socket {shown} cannot be created"), error);
-    let taken = |rival| Err(OpenError::new(Problem::Taken, in_use(path, &rival)));
+    let taken = |rival: String| Err(OpenError::new(Problem::Taken, in_use(path, &rival)));
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
             let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
         Ok(_) => match SocketAddr::from_pathname(path).and_then(|address| listener::pid(&address)) {
-            Ok(pid) => return taken(Rival::new(pid)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return taken(Rival::new(None)),
+            Ok(pid) => return taken(rival(pid)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return taken(rival(None)),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 std::fs::remove_file(path).map_err(failed)?;
             }
@@ -154,7 +154,7 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     Ok(listener)
 }
 
-fn in_use(path: &Path, rival: &Rival) -> String {
+fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 

@@ -44,7 +44,7 @@ pub struct Contents {
 }
 
 impl ShmReader {
-    /// Attaches the unit's segment for reading, whoever owns it.
+    /// Attaches the unit's segment for reading, regardless of its owner.
     pub fn open(unit: u8) -> Result<Self, OpenError> {
         let failed = |call| move |error| failed(unit, Access::Read, call, &error);
         let segment = Segment::find(unit).map_err(failed("shmget"))?;

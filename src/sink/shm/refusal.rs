@@ -109,7 +109,7 @@ fn refused(unit: u8, problem: Problem, what: &str) -> OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::claim::Rival;
+    use crate::sys::claim::rival;
 
     fn status(uid: u32, cuid: u32) -> Status {
         Status { id: 12, uid, gid: 4, cuid, cgid: 997, mode: 0o600, size: SIZE, cpid: 812, lpid: 900, nattch: 2 }
@@ -139,7 +139,7 @@ mod tests {
                 ["other users", "--shm-world-writable"],
             ),
             (
-                unclaimed(NOT_OURS, ClaimError::Taken(Rival::new(None))),
+                unclaimed(NOT_OURS, ClaimError::Taken(rival(None))),
                 Problem::Taken,
                 ["another program writes to it", "--shm"],
             ),
