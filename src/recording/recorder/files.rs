@@ -93,15 +93,7 @@ impl Files {
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, pause: None, _claim: claim };
         match files.next_file() {
             Ok(file) => files.file = Some(file),
-            // There may be room later.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-                ) =>
-            {
-                files.pause(&error);
-            }
+            Err(error) if is_full(&error) => files.pause(&error),
             Err(error) => {
                 let what = format_args!("{} cannot be recorded to", files.path.display());
                 return Err(OpenError::not_created(what, error));
@@ -167,6 +159,11 @@ impl Files {
         self.header.part += 1;
         Ok(file)
     }
+}
+
+/// Whether there may be room later.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// Whether this is a recording, or the beginning of one, or cannot be read.
