@@ -146,8 +146,7 @@ impl FirstLine {
         if self.has_come {
             return false;
         }
-        let damage = self.reader.push(piece, |_| {}).err();
-        self.has_come = damage.is_some();
-        damage.map_or(self.reader.has_header(), |damage| damage.what != recording::What::NoHeader)
+        self.has_come = self.reader.push(piece, |_| {}).is_err();
+        self.reader.is_recording()
     }
 }

@@ -123,7 +123,7 @@ impl<'a, W: Write> Replay<'a, W> {
         let first = run.times.map_or(at, |(first, _)| first);
         run.times = Some((first, at));
         let since = *run.state_since.get_or_insert(at);
-        *self.total.events.entry(keyword.word()).or_default() += 1;
+        *self.total.events.entry(keyword).or_default() += 1;
         for verdict in run.engine.handle(event) {
             self.total.count(&verdict, at - since);
             if let Verdict::StateChanged { .. } = verdict {

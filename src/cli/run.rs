@@ -16,18 +16,19 @@ use crate::core::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::daemon::service::Service;
 use crate::daemon::status::Board;
 use crate::daemon::status::metrics;
-use crate::daemon::status::server::{StatusError, StatusServer};
+use crate::daemon::status::server::StatusServer;
 use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
-use crate::recording::recorder::{OpenError, Place, Recorder};
-use crate::sink::Sinks;
+use crate::recording::recorder::{Place, Recorder};
 use crate::sink::shm::ShmSink;
-use crate::sink::sock::{SockError, SockSink};
+use crate::sink::sock::SockSink;
+use crate::sink::{Sink, Sinks};
 use crate::source::pulse::Pulse;
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::thread::PulseThread;
 use crate::source::witness;
+use crate::sys::error::OpenError;
 use crate::sys::limits;
 use crate::sys::signal::is_ignored;
 
@@ -85,8 +86,13 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let names = (settings.receiver.to_string(), settings.pulse.to_string());
     let begins = begins(&settings);
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-    let shm = settings.shm.map(|unit| ShmSink::open_with(unit, settings.world_writable)).transpose()?;
-    let mut sinks = Sinks::new(shm, settings.sock.as_deref().map(SockSink::open).transpose()?);
+    let mut sinks = Sinks::new();
+    if let Some(unit) = settings.shm {
+        sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
+    }
+    if let Some(path) = &settings.sock {
+        sinks.push(Box::new(SockSink::open(path)?));
+    }
     let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
     let pulse = Pulse::open_or_wait(&settings.pulse)?;
     let receiver = Receiver::open(settings.receiver)?;
@@ -95,7 +101,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     info!("{begins}");
 
     let ((sender, others), (of_pulse, events)) = (mpsc::channel(EVENTS_QUEUED), mpsc::channel(EVENTS_QUEUED));
-    let inbox = Inbox { pulse: Some(events), others };
+    let inbox = Inbox { pulse: events, others };
     let pulse = PulseThread::spawn(settings.pulse, pulse, of_pulse)
         .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
@@ -159,7 +165,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         }
     };
     service.stopping();
-    sinks.invalidate();
+    sinks.withdraw();
     receiving.abort();
     witness.abort();
     drop(pulse);
@@ -212,42 +218,6 @@ impl From<ConfigError> for Failure {
             ConfigError::Unreadable(..) => ExitCode::NoInput,
             ConfigError::File(_) => ExitCode::Config,
             ConfigError::Options(_) => ExitCode::Usage,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        let code = match &error {
-            OpenError::NotAFile(_) | OpenError::NotARecording(_) => ExitCode::Config,
-            OpenError::Taken(..) => ExitCode::Unavailable,
-            OpenError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            OpenError::File(..) => ExitCode::CannotCreate,
-            OpenError::NoName(_) | OpenError::NoThread(_) => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<SockError> for Failure {
-    fn from(error: SockError) -> Self {
-        let code = match &error {
-            SockError::NoName { .. } | SockError::Commands { .. } | SockError::NoSocket { .. } => ExitCode::Config,
-            SockError::Taken { .. } => ExitCode::Unavailable,
-            SockError::Os { .. } => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<StatusError> for Failure {
-    fn from(error: StatusError) -> Self {
-        let code = match &error {
-            StatusError::InUse(..) => ExitCode::Unavailable,
-            StatusError::NoName(_) | StatusError::NotASocket(_) => ExitCode::Config,
-            StatusError::Io(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            StatusError::Io(..) => ExitCode::CannotCreate,
         };
         Self::new(code, error.to_string())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{ExitCode, Failure};
 use crate::config::Unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
-use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
+use crate::sink::shm::{Contents, Finding, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
 use crate::sys::reader::{self, Reader};
@@ -46,21 +46,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn poll(text: &str) -> Result<i8, String> {
     super::whole(text, &(i8::MIN..=i8::MAX))
-}
-
-impl From<ShmError> for Failure {
-    fn from(error: ShmError) -> Self {
-        let code = match error {
-            ShmError::Missing { .. } => ExitCode::NoInput,
-            ShmError::Denied { .. } => ExitCode::NoPermission,
-            ShmError::TooSmall { .. }
-            | ShmError::Stranger { .. }
-            | ShmError::WorldWritable { .. }
-            | ShmError::Taken { .. } => ExitCode::Unavailable,
-            ShmError::Os { .. } => ExitCode::Os,
-        };
-        Self::new(code, error.to_string())
-    }
 }
 
 fn show(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
@@ -186,15 +171,6 @@ fn attached(status: &Status) -> String {
 mod tests {
     use super::*;
     use crate::cli::positive_span;
-
-    #[test]
-    fn errors_map_to_their_exit_codes() {
-        let failure = Failure::from(ShmError::Missing { unit: 7 });
-        assert_eq!(failure.code, ExitCode::NoInput);
-        assert!(failure.message.contains("SHM unit 7"));
-        let failure = Failure::from(ShmError::Os { unit: 7, call: "shmat", source: io::Error::from_raw_os_error(12) });
-        assert_eq!(failure.code, ExitCode::Os);
-    }
 
     #[test]
     fn processes_are_named_while_they_live() {

@@ -17,7 +17,7 @@ use crate::core::time::Span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
 use crate::simulator::scenario::{Scenario, SimEdges};
-use crate::sink::Sinks;
+use crate::sink::Sink;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
@@ -166,7 +166,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Span>) -> Result<(), Failure> {
     let os = |error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}"));
     let mut stop = Stop::listen()?;
-    let mut sinks = Sinks::from(ShmSink::open(unit)?);
+    let mut sink = ShmSink::open(unit)?;
     let baud = scenario.baud;
     let edges = match scenario.edges {
         SimEdges::Both => "both edges",
@@ -200,11 +200,11 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
         said.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     };
     let ended = tokio::select! {
-        left = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
+        left = daemon::serve(&mut engine, Inbox::one(events), &mut sink, |_| {}, observe) => left.map_or(Ok(()), Err),
         () = over => Ok(()),
         _ = stop.asked() => Ok(()),
     };
-    sinks.invalidate();
+    sink.withdraw();
     serial.abort();
     witness.abort();
     match ended {

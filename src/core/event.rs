@@ -1,17 +1,15 @@
-//! What happens outside and what the engine says of it: the whole interface of the pure core.
+//! Facts from outside and the engine's answers: the whole interface of the pure core.
 //!
-//! Sources only make [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
-//! was captured, so the same events give the same verdicts whatever the scheduling was.
+//! Sources only produce [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
+//! was captured, so the same events give the same verdicts, regardless of scheduling.
 
 mod contradiction;
 mod reason;
-mod source_change;
 pub mod text;
 mod verdict;
 
 pub use contradiction::Contradiction;
 pub use reason::Reason;
-pub use source_change::{Edges, Lost, SourceChange};
 pub use verdict::{Sample, State, Verdict};
 
 use crate::core::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
@@ -21,7 +19,7 @@ use crate::core::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
 pub enum Event {
     /// Bytes of the receiver, as one read returned them.
     Bytes(Bytes),
-    /// What another program has read from the receiver.
+    /// What another program, gpsd, has read from the receiver.
     Report(Report),
     /// A pulse edge, timestamped by the PHC.
     Edge(Edge),
@@ -34,16 +32,16 @@ pub enum Event {
         /// What happened to it.
         change: SourceChange,
     },
-    /// What the kernel says of the system clock.
+    /// The kernel's account of the system clock.
     Witness(Witness),
-    /// What the system's table of leap seconds says.
+    /// The next entry of the system's leap second table.
     LeapTable {
         /// When it was read.
         raw: Instant<Raw>,
         /// The next leap second that it announces.
         next: Option<Announced>,
     },
-    /// Time passes, even where nothing happens.
+    /// Time passes, even if nothing happens.
     Tick {
         /// Now.
         raw: Instant<Raw>,
@@ -55,39 +53,39 @@ pub enum Event {
 pub struct Bytes {
     /// When the read returned; the last byte had arrived by then.
     pub read_at: Instant<Raw>,
-    /// How long one byte is on the line (start, data and stop bits); zero where no line paces the bytes.
+    /// Duration of one byte on the line (start, data and stop bits); zero on an input without a baud rate.
     pub byte_time: Span,
     /// The bytes.
     pub data: Box<[u8]>,
 }
 
-/// What another program, gpsd, has read from the receiver: a second, or that there is none.
+/// What another program, gpsd, has read from the receiver: a second, or that there is no fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// When it was read; not before anything that it says.
+    /// When it was read; not before any time in it.
     pub read_at: Instant<Raw>,
-    /// What it says.
+    /// Its content.
     pub says: Says,
 }
 
-/// What a [`Report`] says.
+/// The content of a [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Says {
     /// The receiver has a fix and has named this second.
     Second {
         /// The second.
         utc: UtcSecond,
-        /// When it was named: when the sentence that names it had come to its end.
+        /// When it was named: at the end of the sentence that names it.
         named_at: Instant<Raw>,
-        /// When the burst that this sentence is part of began, as far as it can be told; not after `named_at`.
+        /// When the burst with this sentence began, as far as that is known; not after `named_at`.
         began_at: Instant<Raw>,
     },
     /// The receiver has no fix.
     NoFix,
 }
 
-/// A pulse edge as the PHC, or the interrupt's handler of a kernel PPS device, stamped it. Which edge of the pulse it
-/// is, the kernel does not say.
+/// A pulse edge with the timestamp of the PHC, or of a kernel PPS device's interrupt handler. The kernel does not say
+/// which edge of the pulse it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// The timestamp; of a kernel PPS device it is `CLOCK_REALTIME`.
@@ -99,7 +97,7 @@ pub struct Edge {
 /// A cross timestamp: the same moment on all three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrossTs {
-    /// PTP hardware clock; the system clock's reading once more where a kernel PPS device stamps the edges.
+    /// PTP hardware clock; with a kernel PPS device, the system clock again.
     pub phc: Instant<Phc>,
     /// `CLOCK_REALTIME`.
     pub sys: Instant<Sys>,
@@ -109,19 +107,20 @@ pub struct CrossTs {
     pub window: Span,
 }
 
-/// What the kernel says of the system clock (adjtimex(2)). Until we have published, somebody else set it: a witness.
+/// The kernel's account of the system clock (adjtimex(2)). Until we have published, another program set it: it is an
+/// independent witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Witness {
     /// When it was asked.
     pub raw: Instant<Raw>,
-    /// How far the system clock can be off, at most; `None` while nobody synchronizes it.
+    /// Maximum error of the system clock; `None` while it is not synchronized.
     pub max_error: Option<Span>,
 }
 
-/// A leap second that is known to come.
+/// An announced leap second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
-    /// The UTC day at whose end it comes.
+    /// The UTC day at whose end it occurs.
     pub day: Date,
     /// What happens then.
     pub leap: Leap,
@@ -140,7 +139,7 @@ pub enum Leap {
 }
 
 impl Leap {
-    /// By how many seconds the label of the pulse counted as 0 changes over it.
+    /// By how many seconds UTC and the count of pulses move against each other over it.
     pub fn change(self) -> Option<i64> {
         match self {
             Self::None => None,
@@ -148,4 +147,73 @@ impl Leap {
             Self::Delete => Some(1),
         }
     }
+}
+
+/// What happened to a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceChange {
+    /// The receiver's device is open.
+    SentencesOpen,
+    /// The input of the sentences is missing or gone; the source keeps trying.
+    SentencesLost(Lost),
+    /// The PHC is open and timestamps edges.
+    PulseOpen(Edges),
+    /// The PHC is missing or gone; the source keeps trying.
+    PulseLost,
+    /// No edge arrived for a while: the PHC's pin and channel were set again.
+    PulseRearmed,
+    /// The kernel PPS device is open and captures edges: `CLOCK_REALTIME`, read in the interrupt handler, is the PHC.
+    PpsOpen(Edges),
+    /// The kernel PPS device is missing or gone; the source keeps trying.
+    PpsLost,
+}
+
+/// Which input of the sentences is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The receiver's device is not there.
+    Device,
+    /// Another program has the receiver's device.
+    Held,
+    /// The TCP server cannot be reached, or has closed the connection.
+    Server,
+    /// No program writes to the FIFO, or it does not exist.
+    Writer,
+    /// Standard input has ended, for good.
+    Stdin,
+    /// gpsd does not answer, or the server is not a gpsd.
+    Gpsd,
+    /// gpsd answers but does not have the receiver's device.
+    GpsdDevice,
+    /// gpsd has several devices and none is configured.
+    GpsdDevices,
+}
+
+impl Lost {
+    /// Why there are no sentences then.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Device => Reason::SerialLost,
+            Self::Held => Reason::SerialHeld,
+            Self::Server => Reason::ServerLost,
+            Self::Writer => Reason::WriterLost,
+            Self::Stdin => Reason::StdinEnded,
+            Self::Gpsd => Reason::GpsdLost,
+            Self::GpsdDevice => Reason::GpsdDeviceLost,
+            Self::GpsdDevices => Reason::GpsdDevicesSeveral,
+        }
+    }
+}
+
+/// Which edges the driver timestamps, as far as that is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Edges {
+    /// Only the on-time edge: the driver has granted a strict request for it, or is known to timestamp no other.
+    RisingOnly,
+    /// Both: the driver has granted a strict request for both, or is known to timestamp both regardless of the request.
+    /// One edge alone means that the other one is lost.
+    Both,
+    /// Nothing is certain: one edge alone proves nothing.
+    #[default]
+    Unknown,
 }

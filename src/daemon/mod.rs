@@ -1,12 +1,10 @@
-//! Wires sources to the engine and the engine to its sinks. The caller makes the sources and watches the verdicts.
+//! Wires sources to the engine and the engine to its sinks. The caller creates the sources and observes the verdicts.
 
-mod inbox;
-mod outlet;
+mod pace;
 mod scale;
 pub mod service;
 pub mod status;
 pub mod summary;
-mod tick;
 
 use std::ops::ControlFlow;
 
@@ -14,38 +12,35 @@ use tracing::{debug, info, warn};
 
 use crate::core::engine::Engine;
 use crate::core::event::{Event, Reason, State, Verdict};
-use crate::sink::Sinks;
-use crate::sys::clock::raw_sys_pair;
+use crate::sink::Sink;
 use crate::sys::clock_set::ClockSet;
-use inbox::Pulse;
-use outlet::Outlet;
+use pace::{Pulse, Ticker};
 use scale::{Reading, Scale, Standing};
-use tick::Ticker;
 
-pub use inbox::Inbox;
+pub use pace::Inbox;
 
-/// Events that may wait for the engine: seconds of a busy line. Sources wait when it is full.
+/// Events that may wait for the engine: seconds of a busy line. Sources block when it is full.
 pub const EVENTS_QUEUED: usize = 1_024;
 
-/// Feeds events to the engine and samples to the sinks, until all sources are gone or `observe` breaks off, with this.
+/// Feeds events to the engine and samples to the sinks until all sources are gone, or until `observe` breaks off with the
+/// returned value.
 ///
-/// `record` sees every event, just before the engine does.
-/// `observe` sees every event after the engine did, and what came of it.
+/// `record` sees every event just before the engine does, `observe` sees it afterwards with its verdicts.
 pub async fn serve<B>(
     engine: &mut Engine,
     inbox: Inbox,
-    sinks: &mut Sinks,
+    sinks: &mut dyn Sink,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
-    let (mut ticker, mut scale, mut outlet) = (Ticker::default(), Scale::default(), Outlet::new(engine.state()));
+    let (mut ticker, mut scale, mut shown) = (Ticker::default(), Scale::default(), engine.state());
     let (clock_set, mut pulse, mut others) = (ClockSet::new(), Pulse::new(inbox.pulse), inbox.others);
     loop {
         let event = tokio::select! {
             biased;
             () = clock_set.heard() => {
-                // The sample that chronyd has not taken yet is of the scale before.
-                sinks.invalidate();
+                // A sample that chronyd has not taken yet refers to the time before the step.
+                sinks.withdraw();
                 continue;
             }
             event = pulse.next() => event,
@@ -54,31 +49,32 @@ pub async fn serve<B>(
         };
         record(&event);
         if let Event::CrossTs(cross) = &event
-            && scale.add(cross.into()) == Standing::Stepped
+            && scale.add(Reading { raw: cross.raw, sys: cross.sys, window: cross.window }) == Standing::Stepped
         {
-            // Where no descriptor was left to hear of it.
-            sinks.invalidate();
+            // If no descriptor was left for `clock_set`.
+            sinks.withdraw();
         }
         if let Event::Tick { .. } = event {
-            sinks.renew();
+            sinks.tick();
         }
         let verdicts: Vec<_> =
             engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
         pulse.after(&event, &verdicts, engine.state());
-        let verdicts = outlet.shown(verdicts, engine.state(), sinks.are_lost());
+        let verdicts = show(verdicts, &mut shown, visible(engine.state(), sinks.lost()));
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
         }
     }
 }
 
-/// Hands a sample to the sinks; one that nobody would get, or that the system clock has left behind, becomes a rejection.
-fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
+/// Passes a sample to the sinks; one that would reach nobody, or that a step of the system clock made obsolete, becomes a
+/// rejection.
+fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
     let Verdict::Sample(sample) = verdict else { return verdict };
-    if sinks.are_lost() {
-        return Verdict::Rejected(Reason::SegmentLost);
+    if let Some(reason) = sinks.lost() {
+        return Verdict::Rejected(reason);
     }
-    match scale.stands(sample.at, Reading::from(raw_sys_pair())) {
+    match scale.stands(sample.at, Reading::now()) {
         Standing::Same => {
             sinks.publish(&sample);
             verdict
@@ -87,19 +83,38 @@ fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
     }
 }
 
-/// Says in the log what the operator has to know: one line for each change of state, nothing each second.
+/// The state as seen from outside: if samples reach nobody, nothing is published.
+fn visible(state: State, lost: Option<Reason>) -> State {
+    lost.filter(|_| state.publishes()).map_or(state, State::Refusing)
+}
+
+/// Replaces the engine's change of state by that of the visible state, which was `shown` before.
+fn show(mut verdicts: Vec<Verdict>, shown: &mut State, to: State) -> Vec<Verdict> {
+    let change = Verdict::StateChanged { from: *shown, to };
+    let is_new = std::mem::replace(shown, to) != to;
+    let is_change = |verdict: &Verdict| matches!(verdict, Verdict::StateChanged { .. });
+    match verdicts.iter_mut().find(|verdict| is_change(verdict)) {
+        Some(said) if is_new => *said = change,
+        Some(_) => verdicts.retain(|verdict| !is_change(verdict)),
+        None if is_new => verdicts.push(change),
+        None => {}
+    }
+    verdicts
+}
+
+/// Logs a verdict for the operator: one line for each change of state, nothing every second.
 pub fn log(engine: &Engine, verdict: &Verdict) {
     match verdict {
         Verdict::StateChanged { from, to } => log_state(engine, *from, *to),
         Verdict::Relabeled { seconds } => warn!(
             seconds,
-            "the sentences agree on another second than before ({seconds:+} s): a leap second, or the receiver has now \
-             learnt how many there were"
+            "the sentences agree on a different second than before ({seconds:+} s): a leap second, or the receiver has now \
+             received the leap second count"
         ),
         Verdict::Contradiction(figures) => warn!("{figures}"),
         Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
         Verdict::WitnessOverruled { offset } => warn!(
-            "the system clock is synchronized and disagrees by {offset}; publishing all the same, because \
+            "the system clock is synchronized and disagrees by {offset}; publishing nevertheless, because \
              witness is \"warn\""
         ),
         Verdict::Sample(sample) => debug!(
@@ -123,7 +138,7 @@ fn log_state(engine: &Engine, from: State, to: State) {
     }
 }
 
-/// The state and what it comes from, in one line for the operator.
+/// The state and its cause, in one line for the operator.
 pub fn state_line(engine: &Engine, from: State, to: State) -> String {
     match to {
         State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
@@ -149,10 +164,11 @@ mod tests {
     use super::*;
     use crate::core::event::{Leap, Sample};
     use crate::core::time::{Span, UtcSecond};
+    use crate::sink::Sinks;
 
     #[test]
     fn a_sample_that_a_step_overtook_is_seen_as_a_rejection() {
-        let (raw, sys, window) = raw_sys_pair();
+        let Reading { raw, sys, window } = Reading::now();
         let sample = Sample { label: UtcSecond::from_posix(0), at: sys, error: Span::ZERO, leap: Leap::None };
         for (step, expected) in [
             (Span::ZERO, Verdict::Sample(sample)),
@@ -160,8 +176,36 @@ mod tests {
             (Span::SECOND, Verdict::Rejected(Reason::SysStepped)),
         ] {
             let mut scale = Scale::default();
-            scale.add((raw, sys + step, window).into());
-            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::default()), expected, "{step}");
+            scale.add(Reading { raw, sys: sys + step, window });
+            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::new()), expected, "{step}");
+        }
+    }
+
+    const LOST: State = State::Refusing(Reason::SegmentLost);
+
+    fn change(from: State, to: State) -> Verdict {
+        Verdict::StateChanged { from, to }
+    }
+
+    #[test]
+    fn the_state_is_the_engines_unless_its_samples_reach_nobody() {
+        let mut before = State::Pairing;
+        let sample = Verdict::Rejected(Reason::NotYet);
+        for (said, state, is_lost, shown) in [
+            (vec![sample], State::Pairing, true, vec![sample]),
+            (vec![change(State::Pairing, State::Locked)], State::Locked, true, vec![change(State::Pairing, LOST)]),
+            (vec![change(State::Locked, State::Coasting)], State::Coasting, true, vec![]),
+            (vec![sample], State::Coasting, false, vec![sample, change(LOST, State::Coasting)]),
+            (vec![], State::Coasting, true, vec![change(State::Coasting, LOST)]),
+            (
+                vec![change(State::Coasting, State::Measuring)],
+                State::Measuring,
+                true,
+                vec![change(LOST, State::Measuring)],
+            ),
+        ] {
+            let visible = visible(state, is_lost.then_some(Reason::SegmentLost));
+            assert_eq!(show(said, &mut before, visible), shown);
         }
     }
 }

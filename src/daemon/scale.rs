@@ -1,77 +1,76 @@
-//! Whether the system clock still runs on the scale that a sample speaks of. Between a pulse and the publication of its
-//! sample pass some milliseconds; if the clock is stepped in them, chronyd would take the step for its own error. Pure:
-//! the readings come from outside.
+//! Whether the system clock was stepped since the moment that a sample refers to. Some milliseconds pass between a pulse
+//! and the publication of its sample; if the clock is stepped meanwhile, chronyd would take the step for its own error.
 //!
-//! A clock that is slewed runs on: the kernel slews by 10 % at most (adjtimex(2), `ADJ_TICK`), and what has been
-//! measured before is expected to go on. A rate that changes by more than [`RATE_PPM`] at once looks like a step. That
-//! costs a sample where chronyd begins or ends to slew fast, and is right more often than the opposite.
+//! A slewed clock stays on its scale: the kernel slews by 10 % at most (adjtimex(2), `ADJ_TICK`), and the measured rate is
+//! expected to continue. A rate that changes abruptly by more than [`RATE_PPM`] looks like a step. That costs a sample when
+//! chronyd starts or ends a fast slew, and is right more often than the opposite.
 
 use std::collections::VecDeque;
 
-use crate::core::event::CrossTs;
 use crate::core::time::{Instant, Raw, Span, Sys};
+use crate::sys::clock::raw_sys_pair;
 
-/// By how much the rate may differ from what it was...
+/// Allowed change of the rate...
 const RATE_PPM: i64 = 500;
-/// ...and where no rate is known yet: an eighth is more than any slew.
+/// ...and allowed rate while none is known: an eighth is more than any slew.
 const ANY_RATE_PPM: i64 = 125_000;
-/// What two readings may disagree by, their windows apart.
+/// Allowed disagreement of two readings, in addition to their windows.
 const SLACK: Span = Span::from_micros(2);
-/// The rate is taken over at least this span: over less, the windows would spoil it.
+/// The rate is measured over at least this span: below, the windows would dominate.
 const BASELINE: Span = Span::from_millis(50);
-/// Readings older than this are forgotten: no sample is published later than that after its pulse.
+/// Readings older than this are dropped: no sample is published later than that after its pulse.
 const KEPT_FOR: Span = Span::from_millis(2_500);
-/// ... and so are those beyond this number: some come each second, and a hundred where noise is on the pin.
+/// ... and so are those beyond this number: some arrive every second, a hundred if there is noise on the pin.
 const KEPT: usize = 256;
 
-/// The system clock as it was read once.
+/// One reading of the system clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    raw: Instant<Raw>,
-    sys: Instant<Sys>,
-    /// Length of the bracket the two lie in.
-    window: Span,
+    pub(super) raw: Instant<Raw>,
+    pub(super) sys: Instant<Sys>,
+    /// Length of the bracket that contains the two.
+    pub(super) window: Span,
 }
 
-/// How the system clock stands to readings before.
+impl Reading {
+    pub(super) fn now() -> Self {
+        let (raw, sys, window) = raw_sys_pair();
+        Self { raw, sys, window }
+    }
+}
+
+/// The system clock compared with earlier readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It runs on from there.
+    /// It runs on.
     Same,
     /// It was stepped.
     Stepped,
 }
 
-/// The system clock's readings of late, cut into scales.
+/// Recent readings of the system clock, divided at its steps into scales.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scale {
     /// Since the last step; the oldest first.
     readings: VecDeque<Reading>,
-    /// What the scales before it could have shown: from the first reading to the step.
+    /// The times that earlier scales could have shown: from the first reading to the step.
     left: VecDeque<Left>,
 }
 
-/// A scale that the system clock has left.
+/// A scale that a step has ended.
 #[derive(Clone, Copy, Debug)]
 struct Left {
-    /// When the first reading of another scale was taken.
+    /// When the first reading of the next scale was taken.
     at: Instant<Raw>,
     first: Instant<Sys>,
     last: Instant<Sys>,
 }
 
 impl Scale {
-    /// Takes a reading, and says whether it begins another scale. One that is not later than the last is ignored.
+    /// Takes a reading, and returns whether it begins another scale. One that is not later than the last is ignored.
     pub(super) fn add(&mut self, reading: Reading) -> Standing {
-        while self.left.front().is_some_and(|left| reading.raw - left.at > KEPT_FOR) || self.left.len() > KEPT {
-            self.left.pop_front();
-        }
-        while self.readings.len() > 1
-            && (self.readings.front().is_some_and(|first| reading.raw - first.raw > KEPT_FOR)
-                || self.readings.len() > KEPT)
-        {
-            self.readings.pop_front();
-        }
+        self.left.retain(|left| reading.raw - left.at <= KEPT_FOR);
+        self.left.drain(..self.left.len().saturating_sub(KEPT));
         let Some(last) = self.readings.back().copied() else {
             self.readings.push_back(reading);
             return Standing::Same;
@@ -79,6 +78,8 @@ impl Scale {
         if reading.raw <= last.raw {
             return Standing::Same;
         }
+        self.readings.retain(|kept| *kept == last || reading.raw - kept.raw <= KEPT_FOR);
+        self.readings.drain(..self.readings.len().saturating_sub(KEPT));
         let standing = self.compare(last, reading);
         if standing == Standing::Stepped {
             let first = self.readings.front().map_or(last.sys, |first| first.sys);
@@ -91,8 +92,8 @@ impl Scale {
         standing
     }
 
-    /// Whether the system clock, read `now`, still runs on the scale on which it showed `at`, at the last pulse. Where
-    /// `at` may as well have been shown before a step, it counts as stepped.
+    /// Whether the system clock, read `now`, is still on the scale on which it showed `at`, at the last pulse. If `at` could
+    /// also have been shown before a step, it counts as stepped.
     pub(super) fn stands(&self, at: Instant<Sys>, now: Reading) -> Standing {
         if self.left.iter().any(|left| left.first <= at && at <= left.last) {
             return Standing::Stepped;
@@ -111,18 +112,6 @@ impl Scale {
         let allowed = elapsed.abs().ppm(ppm) + SLACK + last.window + reading.window;
         let is_same = (reading.sys - last.sys - expected).abs() <= allowed;
         if is_same { Standing::Same } else { Standing::Stepped }
-    }
-}
-
-impl From<&CrossTs> for Reading {
-    fn from(cross: &CrossTs) -> Self {
-        Self { raw: cross.raw, sys: cross.sys, window: cross.window }
-    }
-}
-
-impl From<(Instant<Raw>, Instant<Sys>, Span)> for Reading {
-    fn from((raw, sys, window): (Instant<Raw>, Instant<Sys>, Span)) -> Self {
-        Self { raw, sys, window }
     }
 }
 

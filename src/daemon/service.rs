@@ -1,5 +1,5 @@
-//! What systemd is told of `run`, by the protocol of `sd_notify(3)`; where nobody asked (`NOTIFY_SOCKET` is not set),
-//! nothing. It knows no more than it is shown: the event loop calls [`Service::turn`] from each of its ticks.
+//! Notifies systemd by the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls [`Service::turn`] at
+//! each of its ticks.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tracing::debug;
 
 use crate::source::thread::Heartbeat;
 
-/// The watchdog is fed this many times within its patience.
-const MEALS: u32 = 4;
+/// The watchdog is notified this many times within its timeout.
+const PER_TIMEOUT: u32 = 4;
 
-/// The service manager's view of this process.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub struct Service {
     is_ready: bool,
@@ -19,15 +19,15 @@ pub struct Service {
 }
 
 impl Service {
-    /// By the environment of this process. `pulse` is the heart of the thread that reads the pulse.
+    /// From the environment of this process. `pulse` is the heartbeat of the thread that reads the pulse.
     pub fn new(pulse: Heartbeat) -> Self {
-        let watchdog = sd_notify::watchdog_enabled().map(|patience| Watchdog::new(patience, pulse));
+        let watchdog = sd_notify::watchdog_enabled().map(|timeout| Watchdog::new(timeout, pulse));
         Self { is_ready: false, watchdog }
     }
 
-    /// The event loop is here. The first time means that every source is being served, though a device may still be
-    /// waited for: readiness is not a lock, for a receiver may need minutes and nothing else should be held up by it.
-    /// From then on the watchdog is fed, while the thread that reads the pulse lives, too.
+    /// The event loop runs. The first call reports readiness: every source is served, though a device may still be missing.
+    /// Readiness is not a lock, because a receiver may need minutes and must not delay other units. Later calls notify the
+    /// watchdog while the thread that reads the pulse runs, too.
     pub fn turn(&mut self) {
         if !self.is_ready {
             self.is_ready = true;
@@ -38,7 +38,7 @@ impl Service {
         }
     }
 
-    /// The line that `systemctl status` shows from now on.
+    /// Sets the line that `systemctl status` shows.
     pub fn status(&self, line: &str) {
         notify(NotifyState::Status(line));
     }
@@ -49,29 +49,29 @@ impl Service {
     }
 }
 
-/// A manager that cannot be reached learns nothing; there is no other way to tell it.
+/// If the manager cannot be reached, there is no other way to tell it.
 fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         debug!("systemd cannot be notified: {error}");
     }
 }
 
-/// When to say that all is well.
+/// When to notify the watchdog.
 #[derive(Debug)]
 struct Watchdog {
     pulse: Heartbeat,
-    /// What the heart had counted at the last meal.
+    /// The heartbeat's count at the last notification.
     seen: u64,
     every: Duration,
     next: Option<Instant>,
 }
 
 impl Watchdog {
-    fn new(patience: Duration, pulse: Heartbeat) -> Self {
-        Self { seen: pulse.count(), pulse, every: patience / MEALS, next: None }
+    fn new(timeout: Duration, pulse: Heartbeat) -> Self {
+        Self { seen: pulse.count(), pulse, every: timeout / PER_TIMEOUT, next: None }
     }
 
-    /// Whether it is time, and the heart has beaten since the last time.
+    /// Whether a notification is due, and the thread has run since the last one.
     fn is_due(&mut self, now: Instant) -> bool {
         let count = self.pulse.count();
         if self.next.is_some_and(|next| now < next) || count == self.seen {
@@ -99,7 +99,7 @@ mod tests {
                 watchdog.is_due(start + Duration::from_secs(*second))
             })
             .collect();
-        // Four times in 8 s; the meal at 20 s is for the beat at 19 s.
+        // Four times in 8 s; the notification at 20 s is for the beat at 19 s.
         let expected: Vec<u64> = (0..60).step_by(2).filter(|second| !(21..40).contains(second)).collect();
         assert_eq!(fed, expected);
     }

@@ -1,14 +1,13 @@
-//! The line that says, every ten minutes, that all is as it was: how many samples there were, and what was passed over.
+//! The log line of every ten minutes: state, number of samples, what was rejected.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::core::event::{State, Verdict};
 
 /// Ticks of the event loop, a second each, from one summary to the next.
 const TICKS: u32 = 600;
 
-/// What has come since the last summary.
+/// Counts since the last summary.
 #[derive(Debug, Default)]
 pub struct Summary {
     ticks: u32,
@@ -17,7 +16,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts it.
+    /// Counts a verdict.
     pub fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Sample(_) => self.samples += 1,
@@ -30,29 +29,18 @@ impl Summary {
         }
     }
 
-    /// A second has passed; the summary, if it is time for it.
+    /// A second has passed; the summary, if it is due.
     pub fn tick(&mut self) -> Option<Self> {
         self.ticks += 1;
         (self.ticks >= TICKS).then(|| std::mem::take(self))
     }
 
-    /// The whole line: the state, why nothing is published in it, and the summary.
+    /// `Locked: 600 samples in 600 s, rejected: 3 stray-edge, 1 phc-stepped`
     pub fn line(&self, state: State) -> String {
-        match state.reason() {
-            Some(reason) => format!("{state}: {reason}; {self}"),
-            None => format!("{state}: {self}"),
-        }
-    }
-}
-
-impl fmt::Display for Summary {
-    /// `600 samples in 600 s, rejected: 3 stray-edge, 1 phc-stepped`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} samples in {} s, rejected: ", self.samples, self.ticks)?;
-        for (n, (reason, times)) in self.rejected.iter().enumerate() {
-            write!(f, "{}{times} {reason}", if n == 0 { "" } else { ", " })?;
-        }
-        f.write_str(if self.rejected.is_empty() { "nothing" } else { "" })
+        let why = state.reason().map_or(String::new(), |reason| format!("{reason}; "));
+        let rejected: Vec<_> = self.rejected.iter().map(|(reason, times)| format!("{times} {reason}")).collect();
+        let rejected = if rejected.is_empty() { "nothing".into() } else { rejected.join(", ") };
+        format!("{state}: {why}{} samples in {} s, rejected: {rejected}", self.samples, self.ticks)
     }
 }
 
@@ -65,8 +53,8 @@ mod tests {
     fn every_ten_minutes_it_says_what_came_since_the_last() {
         let mut summary = Summary::default();
         for (round, says) in [
-            (0, "0 samples in 600 s, rejected: 1200 phc-stepped, 600 stray-edge"),
-            (1, "0 samples in 600 s, rejected: nothing"),
+            (0, "Locked: 0 samples in 600 s, rejected: 1200 phc-stepped, 600 stray-edge"),
+            (1, "Locked: 0 samples in 600 s, rejected: nothing"),
         ] {
             let said: Vec<_> = (0..TICKS)
                 .filter_map(|_| {
@@ -77,7 +65,7 @@ mod tests {
                     }
                     summary.tick()
                 })
-                .map(|summary| summary.to_string())
+                .map(|summary| summary.line(State::Locked))
                 .collect();
             assert_eq!(said, [says]);
         }

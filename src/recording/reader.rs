@@ -1,169 +1,129 @@
-//! Text to events, as it comes: no line is longer than [`LINE_MAX`], and nothing else is kept.
+//! Text to events, in pieces of any size: no line is longer than [`LINE_MAX`], and nothing else is kept.
 
-use std::fmt;
-
-use super::VERSION;
-use super::header::{Header, MAGIC, NotRead};
+use super::header::{Header, MAGIC};
 use crate::core::event::Event;
 use crate::core::event::text::{self, Fields, Flaw, LINE_MAX};
 
 /// The first word of a line that says how many events are missing there.
 pub const LOST: &str = "lost";
 
-/// What a line of a recording says.
+/// The content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A recording begins, or its next file.
     Header(Header),
-    /// The engine was given this.
+    /// The engine was given this event.
     Event(Event),
     /// The engine was given this many events that could not be recorded.
     Lost(i64),
 }
 
 /// A line that cannot be read. Nothing after it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {flaw}")]
 pub struct Damage {
     /// Number of the line, from 1.
     pub line: u64,
-    /// What is wrong.
-    pub what: What,
+    flaw: Flaw,
 }
-
-/// What is wrong with a line of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The first line is no header.
-    NoHeader,
-    /// The recording has a newer format.
-    NewerFormat(i64),
-    /// The line is longer than any that is written.
-    TooLong,
-    /// The line is wrong.
-    Flaw(Flaw),
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        match &self.what {
-            What::NoHeader => write!(f, "this is not a recording: it does not begin with `{MAGIC}`"),
-            What::NewerFormat(version) => {
-                write!(f, "the recording has format {version}, this program reads up to {VERSION}: use a newer one")
-            }
-            What::TooLong => write!(f, "longer than {LINE_MAX} bytes"),
-            What::Flaw(flaw) => write!(f, "{flaw}"),
-        }
-    }
-}
-
-impl std::error::Error for Damage {}
 
 /// Takes the text in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// The beginning of a line whose end has not come yet.
+    /// The beginning of a line whose end has not arrived yet.
     partial: Vec<u8>,
     lines: u64,
+    is_recording: bool,
     has_header: bool,
     damage: Option<Damage>,
 }
 
 impl Reader {
-    /// Hands on what the lines say that this piece completes, up to the first damaged one; that one stays the answer.
+    /// Passes on the content of the lines that this piece completes, up to the first damaged one, which stays the answer.
     pub fn push(&mut self, piece: &[u8], mut found: impl FnMut(Item)) -> Result<(), Damage> {
         if self.damage.is_none() {
-            self.damage = self.take(piece, &mut found).err();
+            let taken = self.take(piece, &mut found);
+            self.damage = taken.err().map(|flaw| Damage { line: self.lines + 1, flaw });
         }
         self.damage.clone().map_or(Ok(()), Err)
     }
 
-    /// Whether the text breaks off within a line. That is what a recording looks like whose writer was killed: nothing
-    /// is wrong with it.
+    /// Whether the text ends within a line, as the recording of a killed process does: that is no damage.
     pub fn breaks_off(&self) -> bool {
         !self.partial.is_empty()
     }
 
-    /// Whether a header has come.
+    /// Whether a header was read.
     pub fn has_header(&self) -> bool {
         self.has_header
     }
 
-    fn take(&mut self, piece: &[u8], found: &mut impl FnMut(Item)) -> Result<(), Damage> {
-        let mut rest = piece;
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-            let (line, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            if self.partial.is_empty() {
-                self.line(line, found)?;
+    /// Whether the text begins as a recording of any version, readable or not.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.is_recording
+    }
+
+    fn take(&mut self, piece: &[u8], found: &mut impl FnMut(Item)) -> Result<(), Flaw> {
+        let mut lines = piece.split(|&byte| byte == b'\n');
+        let rest = lines.next_back().unwrap_or_default();
+        for line in lines {
+            // Most lines are read where they lie.
+            let item = if self.partial.is_empty() {
+                self.check_length(line)?;
+                self.line(line)?
             } else {
                 self.keep(line)?;
                 let whole = std::mem::take(&mut self.partial);
-                self.line(&whole, found)?;
+                let item = self.line(&whole)?;
                 self.partial = whole;
                 self.partial.clear();
-            }
+                item
+            };
+            self.lines += 1;
+            item.into_iter().for_each(&mut *found);
         }
         self.keep(rest)
     }
 
-    fn keep(&mut self, part: &[u8]) -> Result<(), Damage> {
-        if self.partial.len() + part.len() > LINE_MAX {
-            return Err(Damage { line: self.lines + 1, what: self.unless_foreign(What::TooLong) });
-        }
+    fn keep(&mut self, part: &[u8]) -> Result<(), Flaw> {
+        self.check_length(part)?;
         self.partial.extend_from_slice(part);
         Ok(())
     }
 
-    fn line(&mut self, line: &[u8], found: &mut impl FnMut(Item)) -> Result<(), Damage> {
-        self.lines += 1;
-        let item = if line.len() > LINE_MAX { Err(What::TooLong) } else { self.read(line) };
-        match item {
-            Ok(item) => item.into_iter().for_each(found),
-            Err(what) => return Err(Damage { line: self.lines, what: self.unless_foreign(what) }),
+    fn check_length(&self, more: &[u8]) -> Result<(), Flaw> {
+        match self.partial.len() + more.len() {
+            ..=LINE_MAX => Ok(()),
+            _ if self.is_recording => Err(Flaw(format!("longer than {LINE_MAX} bytes"))),
+            _ => Err(not_a_recording()),
         }
-        Ok(())
     }
 
-    fn read(&mut self, line: &[u8]) -> Result<Option<Item>, What> {
-        if let Some(b'0'..=b'9' | b'-') = line.first()
-            && self.has_header
-        {
-            return text::parse(line).map(|event| Some(Item::Event(event))).map_err(What::Flaw);
-        }
+    fn line(&mut self, line: &[u8]) -> Result<Option<Item>, Flaw> {
         if line.is_empty() || line.starts_with(b"#") {
             return Ok(None);
         }
-        match Header::parse(line) {
-            Some(Ok(header)) => {
-                self.has_header = true;
-                Ok(Some(Item::Header(header)))
-            }
-            Some(Err(NotRead::Newer(version))) => Err(What::NewerFormat(version)),
-            Some(Err(NotRead::Flaw(flaw))) => Err(What::Flaw(flaw)),
-            None if !self.has_header => Err(What::NoHeader),
-            None => lost(line).map(|lost| Some(Item::Lost(lost))).map_err(What::Flaw),
-        }
-    }
-
-    /// Before a header has come, no line is damaged: it is of another file.
-    fn unless_foreign(&self, what: What) -> What {
-        match what {
-            What::TooLong if !self.has_header => What::NoHeader,
-            What::TooLong | What::NoHeader | What::NewerFormat(_) | What::Flaw(_) => what,
+        let mut fields = Fields::of(line);
+        let first = fields.next("header")?;
+        if first == MAGIC.as_bytes() {
+            self.is_recording = true;
+            let header = Header::after_magic(fields)?;
+            self.has_header = true;
+            Ok(Some(Item::Header(header)))
+        } else if !self.has_header {
+            Err(not_a_recording())
+        } else if first == LOST.as_bytes() {
+            let lost = fields.take("number of lost events")?;
+            fields.end()?;
+            Ok(Some(Item::Lost(lost)))
+        } else {
+            text::parse(line).map(|event| Some(Item::Event(event)))
         }
     }
 }
 
-/// `lost N`, or what is wrong with an event's line.
-fn lost(line: &[u8]) -> Result<i64, Flaw> {
-    let mut fields = Fields::of(line);
-    if fields.next(LOST)? != LOST.as_bytes() {
-        return text::parse(line).and(Err(Flaw::unreadable("line of a recording", line)));
-    }
-    let lost = fields.number("number of lost events")?;
-    fields.end()?;
-    Ok(lost)
+fn not_a_recording() -> Flaw {
+    Flaw(format!("this is not a recording: it does not begin with `{MAGIC}`"))
 }
 
 #[cfg(test)]

@@ -1,32 +1,33 @@
 //! Records every event in files that `gnss2shm replay` reads, and that a person can follow.
 //!
-//! [`Recorder`] makes lines of events on the engine's thread and hands them over once a second; `Files` writes and
-//! rotates on a thread of its own, so that no disk, however slow or full, costs a sample or keeps an event waiting.
-//! What could not be written is counted, and the recording says at that place how much is missing.
+//! [`Recorder`] turns events into lines on the engine's thread and passes them on once a second; `Files` writes and
+//! rotates on its own thread, so that no disk, however slow or full, costs a sample or delays an event. Events that could
+//! not be written are counted, and the recording says at that place how many are missing.
 
-use std::fmt::{self, Write as _};
+mod files;
+
+use std::fmt::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use tracing::warn;
 
+use super::Header;
 use crate::core::event::Event;
 use crate::core::event::text::DATA_MAX;
-use crate::recording::Header;
-
-mod files;
+use crate::sys::error::OpenError;
 
 use files::Files;
-pub use files::{KEPT, OpenError, Place};
+pub use files::Place;
 
-/// Text is handed over when there is this much, or at a tick.
+/// Text is passed on when there is this much, or at a tick.
 const CHUNK: usize = 32 * 1024;
 /// Chunks that may wait for the disk: a minute of a busy line.
 const WAITING: usize = 64;
-/// The smallest size at which a file makes way for the next.
-pub const SIZE_MIN: u64 = 2 * CHUNK as u64;
-/// A disk that does not answer does not keep the process from ending for longer than this.
+/// The smallest size at which a file is rotated.
+const SIZE_MIN: u64 = 2 * CHUNK as u64;
+/// A disk that does not respond delays the end of the process by at most this.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Lines on their way to the disk.
@@ -39,6 +40,7 @@ struct Chunk {
 }
 
 /// Takes every event before the engine does.
+#[derive(Debug)]
 pub struct Recorder {
     chunk: Chunk,
     disk: SyncSender<Chunk>,
@@ -46,15 +48,9 @@ pub struct Recorder {
     falling_behind: bool,
 }
 
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("events", &self.chunk.events).finish_non_exhaustive()
-    }
-}
-
 impl Recorder {
-    /// Begins a recording in this place. A file that is there already becomes `FILE.1`, and so on; a file that would grow
-    /// beyond `size` bytes makes way for the next. Where the disk is full, the recording begins when there is room.
+    /// Begins a recording in this place. An existing file becomes `FILE.1`, and so on; a file that would grow beyond `size`
+    /// bytes is rotated. If the disk is full, the recording begins when there is room.
     pub fn open(place: Place, size: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Files::open(place, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
@@ -63,41 +59,41 @@ impl Recorder {
             for chunk in chunks {
                 files.write(&chunk);
             }
-            // Whoever waits for the end may begin anew in the same file.
+            // Releases the claim before `finish` returns: the caller may record to the same file again.
             drop(files);
-            // Whoever waited for this may be gone.
             let _ = farewell.send(());
         };
-        thread::Builder::new().name("recorder".into()).spawn(work).map_err(OpenError::NoThread)?;
+        let started = thread::Builder::new().name("recorder".into()).spawn(work);
+        started.map_err(|error| OpenError::io("cannot start a thread for the recording", error))?;
         Ok(Self { chunk: Chunk::default(), disk, ended, falling_behind: false })
     }
 
     /// Records an event that the engine is about to be given.
     pub fn record(&mut self, event: &Event) {
         if matches!(event, Event::Bytes(bytes) if bytes.data.len() > DATA_MAX) {
-            // No source reads that much at once; no reader would take the line.
-            self.hand_over();
+            // No source reads that much at once, and no reader would accept the line.
+            self.pass_on();
             self.chunk.missing += 1;
             return;
         }
         self.chunk.events += 1;
-        // Writing to a string does not fail.
+        // Writing to a String cannot fail.
         let _ = writeln!(self.chunk.text, "{event}");
         if matches!(event, Event::Tick { .. }) || self.chunk.text.len() >= CHUNK {
-            self.hand_over();
+            self.pass_on();
         }
     }
 
-    /// Ends the recording: what has been recorded is in the file, unless the disk takes too long.
+    /// Ends the recording: everything recorded is in the file, unless the disk takes too long.
     pub fn finish(mut self) {
-        self.hand_over();
+        self.pass_on();
         drop(self.disk);
         if self.ended.recv_timeout(FAREWELL).is_err() {
-            warn!("the end of the recording is not written: the disk does not answer");
+            warn!("the end of the recording is not written: the disk does not respond");
         }
     }
 
-    fn hand_over(&mut self) {
+    fn pass_on(&mut self) {
         match self.disk.try_send(std::mem::take(&mut self.chunk)) {
             Ok(()) => self.falling_behind = false,
             Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) => {

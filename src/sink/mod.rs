@@ -1,75 +1,86 @@
-//! Where samples go. A sink takes finished samples and knows nothing of where they came from.
+//! Where samples go. A sink takes finished samples and knows nothing about their origin.
+//!
+//! To add one: a file here with an `impl Sink`, and the line in `cli/run.rs` that opens it.
 
 pub mod shm;
 pub mod sock;
 
-use tracing::warn;
+use std::fmt::Debug;
 
-use crate::core::event::Sample;
-use shm::ShmSink;
-use sock::SockSink;
+use crate::core::event::{Reason, Sample};
 
-/// The refclocks that get every sample. Each fails on its own.
-#[derive(Debug, Default)]
-pub struct Sinks {
-    /// The SHM refclock.
-    pub shm: Option<ShmSink>,
-    /// The SOCK refclock.
-    pub sock: Option<SockSink>,
-    /// Why the segment, which somebody removed, is not made anew, as it was said last.
-    orphaned: Option<String>,
-}
+/// Takes samples, never blocks, and reports trouble in the log, once per change. Each type has an `open` of its own,
+/// which fails where no retry would help.
+pub trait Sink: Debug + Send {
+    /// Publishes a sample.
+    fn publish(&mut self, sample: &Sample);
 
-impl Sinks {
-    /// With these refclocks.
-    pub fn new(shm: Option<ShmSink>, sock: Option<SockSink>) -> Self {
-        Self { shm, sock, orphaned: None }
-    }
+    /// Checks what other programs may have removed; called once a second.
+    fn tick(&mut self) {}
 
-    /// Whether a sample would reach nobody.
-    pub fn are_lost(&self) -> bool {
-        self.orphaned.is_some() && self.sock.is_none()
-    }
+    /// Takes back a sample that nobody has read yet, where the protocol has a way to do so.
+    fn withdraw(&mut self) {}
 
-    /// Hands the sample on.
-    pub fn publish(&mut self, sample: &Sample) {
-        if let Some(shm) = &mut self.shm {
-            shm.publish(sample);
-        }
-        if let Some(sock) = &mut self.sock {
-            sock.publish(sample);
-        }
-    }
-
-    /// Looks after what others may have removed; called once a second.
-    pub fn renew(&mut self) {
-        let Some(shm) = &mut self.shm else { return };
-        let orphaned = match shm.renew() {
-            Ok(false) => None,
-            Ok(true) => {
-                warn!("the segment of SHM unit {} was removed and is made anew: restart chronyd", shm.unit());
-                None
-            }
-            Err(error) => Some(error.to_string()),
-        };
-        if orphaned != self.orphaned
-            && let Some(why) = &orphaned
-        {
-            warn!("the segment was removed, and no other can be used: {why}");
-        }
-        self.orphaned = orphaned;
-    }
-
-    /// Withdraws what can be withdrawn.
-    pub fn invalidate(&mut self) {
-        if let Some(shm) = &mut self.shm {
-            shm.invalidate();
-        }
+    /// Why samples reach nobody until an operator acts; `None` in a sink that only waits for its reader.
+    fn lost(&self) -> Option<Reason> {
+        None
     }
 }
 
-impl From<ShmSink> for Sinks {
-    fn from(shm: ShmSink) -> Self {
-        Self::new(Some(shm), None)
+/// Every sink of a run. Each fails on its own; all of them are lost together.
+pub type Sinks = Vec<Box<dyn Sink>>;
+
+impl Sink for Sinks {
+    fn publish(&mut self, sample: &Sample) {
+        for sink in self {
+            sink.publish(sample);
+        }
+    }
+
+    fn tick(&mut self) {
+        for sink in self {
+            sink.tick();
+        }
+    }
+
+    fn withdraw(&mut self) {
+        for sink in self {
+            sink.withdraw();
+        }
+    }
+
+    fn lost(&self) -> Option<Reason> {
+        self.iter().map(|sink| sink.lost()).reduce(Option::and).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fake(Option<Reason>);
+
+    impl Sink for Fake {
+        fn publish(&mut self, _: &Sample) {}
+        fn lost(&self) -> Option<Reason> {
+            self.0
+        }
+    }
+
+    #[test]
+    fn samples_are_lost_only_if_no_sink_is_left() {
+        const LOST: Option<Reason> = Some(Reason::SegmentLost);
+        for (sinks, lost) in [
+            (&[][..], None),
+            (&[None], None),
+            (&[LOST], LOST),
+            (&[LOST, None], None),
+            (&[None, LOST], None),
+            (&[LOST, LOST], LOST),
+        ] {
+            let sinks: Sinks = sinks.iter().map(|lost| Box::new(Fake(*lost)) as Box<dyn Sink>).collect();
+            assert_eq!(sinks.lost(), lost, "{sinks:?}");
+        }
     }
 }

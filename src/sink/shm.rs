@@ -1,82 +1,88 @@
 //! chrony's SHM refclock: one sample at a time in a System V segment that chronyd reads.
 //!
-//! [`ShmSink`] writes (the daemon), [`ShmReader`] looks without consuming (the verb `shm`, tests). Neither ever removes
-//! a segment: a chronyd that is attached would go on reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
+//! [`ShmSink`] writes (the daemon), [`ShmReader`] reads without consuming (the verb `shm`, tests). Neither ever removes
+//! a segment: a chronyd that is attached would keep reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
 
-mod error;
 mod reader;
+mod refusal;
 mod rules;
-mod trust;
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{Ordering, fence};
 
-use crate::core::event::Sample;
+use tracing::warn;
+
+use super::Sink;
+use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
-use crate::sys::claim::{Claim, ClaimError};
-use crate::sys::sysv_shm::{self, Attachment, Fields, ReadWrite, Segment};
+use crate::sys::claim::Claim;
+use crate::sys::error::OpenError;
+use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
 use crate::sys::trusted::Trusted;
 
-pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status};
-pub use error::{Access, ShmError};
+pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
 pub use reader::{Contents, ShmReader, Snapshot};
+pub(crate) use refusal::{is_writable_by_others, stranger};
 pub use rules::Finding;
-pub use trust::{is_writable_by_others, stranger};
 
-/// The key of a unit's segment, `0x4e545030 + unit`.
-pub const fn key(unit: u8) -> i32 {
-    sysv_shm::key(unit)
-}
+use refusal::{Access, failed};
 
-/// The writing end of a unit's segment. What it published last is withdrawn when it is dropped.
+/// The writing end of a unit's segment. Dropping it withdraws the last sample.
 #[derive(Debug)]
 pub struct ShmSink {
     unit: u8,
     world_writable: bool,
     segment: Segment,
     memory: Attachment<ReadWrite>,
-    /// Held while the unit is ours: two writers would take turns, and chronyd cannot tell them apart.
+    /// Why there is no segment to write to, if another program removed ours; as last logged.
+    orphaned: Option<String>,
+    /// Two writers would alternate, and chronyd cannot tell them apart.
     _claim: Claim,
 }
 
 impl ShmSink {
-    /// Attaches the unit's segment, creates it where there is none, and withdraws what an earlier writer left in it.
+    /// Attaches the unit's segment, creating it if there is none, and withdraws what an earlier writer left in it.
     ///
-    /// A new segment has mode 0600 and belongs to root, whoever we are: chronyd attaches it as root and may lack
-    /// `CAP_IPC_OWNER`, and we keep our rights as its creator. An existing one is taken if it is large enough, we may
-    /// write to it, only the [trusted](crate::sys::trusted) stand behind it, and nobody else may write to it.
-    pub fn open(unit: u8) -> Result<Self, ShmError> {
+    /// A new segment has mode 0600 and is given to root: chronyd attaches it as root and may lack `CAP_IPC_OWNER`,
+    /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable to us,
+    /// created and owned by [trusted](crate::sys::trusted) users, and writable to nobody else.
+    pub fn open(unit: u8) -> Result<Self, OpenError> {
         Self::open_with(unit, false)
     }
 
-    /// The same; but an existing segment may be one that others can write to, where `world_writable` allows that.
-    pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, ShmError> {
-        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| match error {
-            ClaimError::Taken(rival) => ShmError::Taken { unit, rival },
-            ClaimError::Os(source) => ShmError::Os { unit, call: "flock", source },
-        })?;
-        let (segment, memory) = take(unit, world_writable)?;
-        let mut sink = Self { unit, world_writable, segment, memory, _claim: claim };
-        sink.invalidate();
+    /// The same; `world_writable` accepts an existing segment that other users can write to.
+    pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
+        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| refusal::unclaimed(unit, error))?;
+        let (segment, memory) = attach(unit, world_writable)?;
+        let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
+        sink.withdraw();
         Ok(sink)
     }
 
-    /// Takes a new segment where somebody removed the one we write to: no chronyd that starts from now on would find
-    /// it. Says whether that was so.
-    pub fn renew(&mut self) -> Result<bool, ShmError> {
-        if !self.status()?.is_removed() {
-            return Ok(false);
-        }
-        (self.segment, self.memory) = take(self.unit, self.world_writable)?;
-        self.invalidate();
-        Ok(true)
+    /// Owner, mode, size and users of the segment now. After [`Status::is_removed`], chronyd will find another one at its
+    /// next start.
+    pub fn status(&self) -> io::Result<Status> {
+        self.segment.status()
     }
 
-    /// Puts the sample into the segment, over one that nobody took yet.
+    /// Replaces a segment that another program removed: a chronyd that starts from now on would not find it.
+    fn renew(&mut self) -> Result<(), OpenError> {
+        let status = self.status().map_err(|error| failed(self.unit, Access::Write, "shmctl(IPC_STAT)", &error))?;
+        if status.is_removed() {
+            (self.segment, self.memory) = attach(self.unit, self.world_writable)?;
+            self.withdraw();
+            warn!("the segment of SHM unit {} was removed and has been created again: restart chronyd", self.unit);
+        }
+        Ok(())
+    }
+}
+
+impl Sink for ShmSink {
+    /// Writes the sample into the segment, over one that nobody has taken yet.
     ///
-    /// The clock stamp is the label (a whole second), the receive stamp `sample.at`. The order is that of mode 1: a
-    /// reader that finds the same `count` before and after its copy, and `valid` in the copy, has a whole sample.
-    pub fn publish(&mut self, sample: &Sample) {
+    /// The clock timestamp is the label (a whole second), the receive timestamp `sample.at`. The order is that of mode 1:
+    /// a reader that finds the same `count` before and after its copy, and `valid` in the copy, has a whole sample.
+    fn publish(&mut self, sample: &Sample) {
         let fields = fields_of(sample);
         self.memory.set_valid(0);
         // A reader that sees the raised count must not see the old valid after it.
@@ -90,60 +96,50 @@ impl ShmSink {
         self.memory.set_valid(1);
     }
 
-    /// Withdraws the sample, if chronyd has not taken it yet.
-    pub fn invalidate(&mut self) {
+    fn tick(&mut self) {
+        let orphaned = self.renew().err().map(|error| error.to_string());
+        if orphaned != self.orphaned
+            && let Some(why) = &orphaned
+        {
+            warn!("the segment was removed, and the one in its place cannot be used: {why}");
+        }
+        self.orphaned = orphaned;
+    }
+
+    fn withdraw(&mut self) {
         self.memory.set_valid(0);
     }
 
-    /// The unit.
-    pub fn unit(&self) -> u8 {
-        self.unit
-    }
-
-    /// Owner, mode, size and users of the segment now. [`Status::is_removed`] tells that chronyd will find another one
-    /// at its next start.
-    pub fn status(&self) -> Result<Status, ShmError> {
-        self.segment.status().map_err(|source| ShmError::Os { unit: self.unit, call: "shmctl(IPC_STAT)", source })
+    fn lost(&self) -> Option<Reason> {
+        self.orphaned.as_ref().map(|_| Reason::SegmentLost)
     }
 }
 
 impl Drop for ShmSink {
     fn drop(&mut self) {
-        self.invalidate();
+        self.withdraw();
     }
 }
 
-/// The unit's segment, if it is ours to write to.
-fn take(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWrite>), ShmError> {
-    let os = |call| move |source| ShmError::Os { unit, call, source };
-    let segment = find_or_create(unit).map_err(os("shmget"))?;
-    let denied = |error: io::Error, call| match error.kind() {
-        ErrorKind::PermissionDenied => ShmError::denied(unit, Access::Write),
-        _ => os(call)(error),
-    };
-    let status = segment.status().map_err(|e| denied(e, "shmctl(IPC_STAT)"))?;
-    if status.size < SIZE {
-        return Err(ShmError::TooSmall { unit, status });
-    }
-    if let Some(stranger) = stranger(&status, Trusted::now()) {
-        return Err(ShmError::Stranger { unit, stranger, status });
-    }
-    if is_writable_by_others(&status) && !world_writable {
-        return Err(ShmError::WorldWritable { unit, status });
-    }
-    // Not only a new one: an earlier start may have ended between creating it and giving it away.
+/// The unit's segment, attached if every guard accepts it.
+fn attach(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWrite>), OpenError> {
+    let failed = |call| move |error| failed(unit, Access::Write, call, &error);
+    let segment = find_or_create(unit).map_err(failed("shmget"))?;
+    let status = segment.status().map_err(failed("shmctl(IPC_STAT)"))?;
+    refusal::judge(unit, &status, Trusted::now(), world_writable)?;
+    // Not only a new segment: an earlier start may have ended between creating it and giving it away.
     if status.uid != 0 {
-        segment.give_to(0).map_err(os("shmctl(IPC_SET)"))?;
+        segment.give_to(0).map_err(failed("shmctl(IPC_SET)"))?;
     }
-    let memory = segment.attach().map_err(|e| denied(e, "shmat"))?;
+    let memory = segment.attach().map_err(failed("shmat"))?;
     Ok((segment, memory))
 }
 
-/// chronyd may create the segment, or somebody remove it, between the two calls. Twice in a row is a quarrel to report.
+/// Another program may create or remove the segment between the two calls; twice in a row is an error.
 fn find_or_create(unit: u8) -> io::Result<Segment> {
     match Segment::find(unit) {
-        Err(e) if e.kind() == ErrorKind::NotFound => match Segment::create(unit) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Segment::find(unit),
+        Err(error) if error.kind() == ErrorKind::NotFound => match Segment::create(unit) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Segment::find(unit),
             created => created,
         },
         found => found,
@@ -187,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_keep_nanoseconds_and_microseconds_in_step() {
+    fn timestamps_keep_nanoseconds_and_microseconds_in_step() {
         for (ns, sec, nsec) in [(-1, -1, 999_999_999), (1_999, 0, 1_999), (-NANOS, -1, 0), (5 * NANOS + 7, 5, 7)] {
             let sample = Sample {
                 label: UtcSecond::from_posix(3),

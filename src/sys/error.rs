@@ -49,4 +49,12 @@ impl OpenError {
         };
         Self { problem, sentence: format!("{what}: {error}"), source: Some(error) }
     }
+
+    /// The same of something that was to be created.
+    pub(crate) fn not_created(what: impl Display, error: io::Error) -> Self {
+        match Self::io(what, error) {
+            denied @ Self { problem: Problem::Denied, .. } => denied,
+            other => Self { problem: Problem::NotCreated, ..other },
+        }
+    }
 }

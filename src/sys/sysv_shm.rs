@@ -1,27 +1,94 @@
 //! The System V shared memory segment of chrony's and ntpd's SHM refclock, as an owned attachment.
 //!
 //! Finds, creates, describes and attaches segments, and loads and stores their fields. It never removes a segment and
-//! knows nothing of the protocol: all loads and stores are relaxed, the caller's fences make the order among them.
-//! Called by `sink::shm` only. Sources: shmget(2), shmop(2), shmctl(2); chrony's `refclock_shm.c` for key and layout.
+//! does not implement the protocol: all loads and stores are relaxed, the caller's fences order them. Called by
+//! `sink::shm` only. Sources: shmget(2), shmop(2), shmctl(2); chrony's `refclock_shm.c` for key and layout.
 
-mod attachment;
-mod layout;
-
+use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, offset_of};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI32, AtomicI64};
 
-pub use attachment::{Attachment, ReadOnly, ReadWrite};
-pub use layout::{Fields, LAYOUT, SIZE};
-
-/// The key of a unit's segment: the letters `NTP0`, and so many units on.
+/// The key of a unit's segment: `0x4e545030` (the letters `NTP0`) plus the unit.
 pub const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
 }
 
-/// The effective user of this process.
-pub fn effective_uid() -> u32 {
-    // SAFETY: geteuid(2) takes nothing, touches no memory of ours and cannot fail.
-    unsafe { libc::geteuid() }
+/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics.
+#[repr(C)]
+struct ShmTime {
+    mode: AtomicI32,
+    count: AtomicI32,
+    clock_sec: AtomicI64,
+    clock_usec: AtomicI32,
+    receive_sec: AtomicI64,
+    receive_usec: AtomicI32,
+    leap: AtomicI32,
+    precision: AtomicI32,
+    nsamples: AtomicI32,
+    valid: AtomicI32,
+    clock_nsec: AtomicI32,
+    receive_nsec: AtomicI32,
+    dummy: [AtomicI32; 8],
+}
+
+/// Bytes of the segment.
+pub const SIZE: usize = 96;
+
+// A target with another layout or a 32-bit time_t must not compile: its chronyd would read something else.
+const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
+
+macro_rules! laid_out {
+    ($($field:ident @ $offset:literal,)*) => {
+        $(const _: () = assert!(offset_of!(ShmTime, $field) == $offset);)*
+
+        /// Name and offset in bytes of every field, for comparison with a C compiler's.
+        pub const LAYOUT: &[(&str, usize)] = &[$((stringify!($field), offset_of!(ShmTime, $field)),)*];
+    };
+}
+
+laid_out! {
+    mode @ 0,
+    count @ 4,
+    clock_sec @ 8,
+    clock_usec @ 16,
+    receive_sec @ 24,
+    receive_usec @ 32,
+    leap @ 36,
+    precision @ 40,
+    nsamples @ 44,
+    valid @ 48,
+    clock_nsec @ 52,
+    receive_nsec @ 56,
+    dummy @ 60,
+}
+
+/// A sample: all fields but `count` and `valid`, which guard them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Fields {
+    /// Protocol: 1 means that `count` tells whether a reading is whole.
+    pub mode: i32,
+    /// True time, POSIX seconds.
+    pub clock_sec: i64,
+    /// True time, microseconds after the second.
+    pub clock_usec: i32,
+    /// System time of the same moment, POSIX seconds.
+    pub receive_sec: i64,
+    /// System time, microseconds after the second.
+    pub receive_usec: i32,
+    /// NTP's leap indicator, 0 to 3.
+    pub leap: i32,
+    /// Precision, as a power of two in seconds.
+    pub precision: i32,
+    /// Samples that a reader's filter should hold.
+    pub nsamples: i32,
+    /// True time, nanoseconds after the second.
+    pub clock_nsec: i32,
+    /// System time, nanoseconds after the second.
+    pub receive_nsec: i32,
 }
 
 /// A segment that exists, attached or not.
@@ -30,7 +97,7 @@ pub struct Segment {
     id: i32,
 }
 
-/// What the kernel says of a segment (`struct shmid_ds`).
+/// The kernel's description of a segment (`struct shmid_ds`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The kernel's number of the segment; another one each time it is created.
@@ -39,11 +106,11 @@ pub struct Status {
     pub uid: u32,
     /// Owning group.
     pub gid: u32,
-    /// Creating user; has the owner's rights for ever.
+    /// Creating user; always keeps the owner's rights.
     pub cuid: u32,
     /// Creating group.
     pub cgid: u32,
-    /// Permission bits, and `SHM_DEST` once it was removed.
+    /// Permission bits, and `SHM_DEST` after it was removed.
     pub mode: u32,
     /// Bytes.
     pub size: usize,
@@ -56,9 +123,17 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether somebody removed the segment: those who are attached keep it, nobody else finds it any more.
+    /// Whether a process removed the segment: those that are attached keep it, no other process can find it.
     pub const fn is_removed(&self) -> bool {
         self.mode & 0o1000 != 0 // SHM_DEST of <linux/shm.h>
+    }
+}
+
+/// For the middle of a sentence.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uid, cuid, mode, size, .. } = self;
+        write!(f, "owner uid {uid}, creator uid {cuid}, mode {:04o}, {size} bytes", mode & 0o777)
     }
 }
 
@@ -134,5 +209,108 @@ impl Segment {
     /// Attaches for reading only: nothing that this process does can change the segment.
     pub fn attach_read_only(self) -> io::Result<Attachment<ReadOnly>> {
         Attachment::map(self, libc::SHM_RDONLY)
+    }
+}
+
+/// The right to read.
+#[derive(Debug)]
+pub struct ReadOnly;
+/// The right to read and write.
+#[derive(Debug)]
+pub struct ReadWrite;
+
+/// A segment mapped into this process until this is dropped.
+#[derive(Debug)]
+pub struct Attachment<A> {
+    address: NonNull<ShmTime>,
+    access: PhantomData<A>,
+}
+
+// SAFETY: a mapping belongs to the process, not to the thread that made it, and all access to it is atomic.
+unsafe impl<A> Send for Attachment<A> {}
+
+impl<A> Attachment<A> {
+    /// Maps a segment; `flags` are those of shmat(2).
+    fn map(segment: Segment, flags: i32) -> io::Result<Self> {
+        // A segment's size never changes, and its number is not used again while we go on, so checking once is enough.
+        if segment.stat(libc::IPC_STAT)?.shm_segsz < SIZE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the segment is too small"));
+        }
+        // SAFETY: with a null address the kernel chooses a free place, so no memory of ours is mapped over.
+        let address = unsafe { libc::shmat(segment.id, ptr::null(), flags) };
+        if address.addr() == usize::MAX {
+            return Err(io::Error::last_os_error()); // shmat(2) answers (void *) -1
+        }
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { address, access: PhantomData })
+    }
+
+    fn memory(&self) -> &ShmTime {
+        // SAFETY: `map` checked that the segment holds a ShmTime, shmat(2) aligns to pages, the mapping lives until
+        // `drop`, and all fields are atomics, so that other processes may write to them meanwhile. On a read-only
+        // mapping only `load` with `Relaxed` is reachable, which std documents as sound there.
+        unsafe { self.address.as_ref() }
+    }
+
+    /// The counter that a writer raises before and after it changes the fields.
+    pub fn count(&self) -> i32 {
+        self.memory().count.load(Relaxed)
+    }
+
+    /// 1 until a reader takes the sample and sets 0.
+    pub fn valid(&self) -> i32 {
+        self.memory().valid.load(Relaxed)
+    }
+
+    /// The fields, in no particular order among each other.
+    pub fn fields(&self) -> Fields {
+        let m = self.memory();
+        Fields {
+            mode: m.mode.load(Relaxed),
+            clock_sec: m.clock_sec.load(Relaxed),
+            clock_usec: m.clock_usec.load(Relaxed),
+            receive_sec: m.receive_sec.load(Relaxed),
+            receive_usec: m.receive_usec.load(Relaxed),
+            leap: m.leap.load(Relaxed),
+            precision: m.precision.load(Relaxed),
+            nsamples: m.nsamples.load(Relaxed),
+            clock_nsec: m.clock_nsec.load(Relaxed),
+            receive_nsec: m.receive_nsec.load(Relaxed),
+        }
+    }
+}
+
+impl Attachment<ReadWrite> {
+    /// Stores `count`.
+    pub fn set_count(&mut self, count: i32) {
+        self.memory().count.store(count, Relaxed);
+    }
+
+    /// Stores `valid`.
+    pub fn set_valid(&mut self, valid: i32) {
+        self.memory().valid.store(valid, Relaxed);
+    }
+
+    /// Stores the fields, in no particular order among each other.
+    pub fn set_fields(&mut self, fields: &Fields) {
+        let m = self.memory();
+        m.mode.store(fields.mode, Relaxed);
+        m.clock_sec.store(fields.clock_sec, Relaxed);
+        m.clock_usec.store(fields.clock_usec, Relaxed);
+        m.receive_sec.store(fields.receive_sec, Relaxed);
+        m.receive_usec.store(fields.receive_usec, Relaxed);
+        m.leap.store(fields.leap, Relaxed);
+        m.precision.store(fields.precision, Relaxed);
+        m.nsamples.store(fields.nsamples, Relaxed);
+        m.clock_nsec.store(fields.clock_nsec, Relaxed);
+        m.receive_nsec.store(fields.receive_nsec, Relaxed);
+    }
+}
+
+impl<A> Drop for Attachment<A> {
+    fn drop(&mut self) {
+        // SAFETY: the address is what shmat(2) returned, is detached only here, and no reference outlives `self`.
+        // It can fail only for an address that is not attached.
+        let _ = unsafe { libc::shmdt(self.address.as_ptr().cast()) };
     }
 }

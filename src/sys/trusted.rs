@@ -1,26 +1,26 @@
-//! Users whose work is as good as ours: whoever else has a hand in a segment or a claim could set the clock or stop us.
+//! Trusted users: any other user with write access to a segment or a claim could set the clock or stop us.
 
 use std::fs;
 
-use crate::sys::sysv_shm::effective_uid;
+use rustix::process::geteuid;
 
-/// The user that the packaged service runs as.
+/// The account that the packaged service runs as.
 pub const SERVICE: &str = "gnss2shm";
 
-/// Root, ourselves, and the service's user, whose work root may look after.
+/// Root, ourselves, and the service account, whose segments root may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted {
     /// Ourselves.
     pub me: u32,
-    /// The service's user, where the package has made one.
+    /// The service account, if the package is installed.
     pub service: Option<u32>,
 }
 
 impl Trusted {
-    /// Those of this process, on this machine. The package makes the service's user in `/etc/passwd`, sysusers.d(5).
+    /// Those of this process, on this machine. The package creates the service account in `/etc/passwd`, sysusers.d(5).
     pub fn now() -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self { me: effective_uid(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
+        Self { me: geteuid().as_raw(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
     }
 
     /// Whether this user is one of them.
@@ -29,7 +29,7 @@ impl Trusted {
     }
 }
 
-/// Number of a user and of his group in the text of `/etc/passwd`, passwd(5).
+/// Numbers of a user and their group in the text of `/etc/passwd`, passwd(5).
 pub fn user(passwd: &str, wanted: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let mut field = line.split(':');
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_by_his_whole_name() {
+    fn a_user_is_found_by_the_whole_name() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\ngnss2shmx:x:7:8::/:\ngnss2shm:x:998:997:gnss2shm:/:/bin/false\n";
         assert_eq!(user(passwd, "gnss2shm"), Some((998, 997)));
         assert_eq!(user(passwd, "gnss"), None);

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
+use gnss2shm::sink::shm::{Contents, ShmReader, Snapshot, key};
+use gnss2shm::sys::error::Problem;
 
 /// A program that is started has for a moment all that this process has open, and so holds the ports of another test:
 /// a test that starts one takes this for writing, a test that needs its ports to itself for reading.
@@ -62,7 +63,7 @@ impl TestUnit {
 
     /// What production code must never do.
     pub fn remove_segment(&self) {
-        if !matches!(ShmReader::open(self.unit), Err(ShmError::Missing { .. })) {
+        if ShmReader::open(self.unit).err().is_none_or(|error| error.problem != Problem::NotThere) {
             let removed = Command::new("ipcrm").args(["-M", &format!("{:#x}", key(self.unit))]).output().unwrap();
             assert!(removed.status.success(), "{removed:?}");
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use gnss2shm::core::engine::{Config, Engine};
-use gnss2shm::core::event::text::{self, Keyword, Word};
+use gnss2shm::core::event::text::{self, Word};
 use gnss2shm::core::event::{Reason, SourceChange, State, Verdict};
 use gnss2shm::core::time::Span;
 use gnss2shm::recording::{self, Header, Item, Reader};
@@ -263,7 +263,11 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
     let settings = header.split(' ').skip(2).map(|setting| setting.split('=').next().unwrap().to_owned());
     let mut words: Vec<String> = settings.collect();
     words.extend([recording::MAGIC, recording::LOST].map(Into::into));
-    words.extend(Keyword::ALL.iter().map(|keyword| keyword.word().into()));
+    for keyword in ["bytes", "report", "edge", "cross", "source", "witness", "leap-table", "tick"] {
+        let known = text::parse(format!("1 {keyword} x").as_bytes()).unwrap_err().to_string();
+        assert!(!known.contains("keyword"), "{known}");
+        words.push(keyword.into());
+    }
     words.extend(SourceChange::ALL.iter().map(|change| change.word().into()));
     for word in words {
         assert!(bold(&word), "{word} is not in the manual page");

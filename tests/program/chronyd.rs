@@ -9,9 +9,9 @@ use std::time::{Duration, Instant as Deadline, SystemTime};
 use crate::common::{NOBODY, TestDir, TestUnit, is_root};
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, NANOS, Span, UtcSecond};
-use gnss2shm::sink::Sinks;
+use gnss2shm::sink::Sink;
 use gnss2shm::sink::shm::{Finding, ShmReader, ShmSink, Snapshot};
-use gnss2shm::sink::sock::{SockSink, Standing};
+use gnss2shm::sink::sock::SockSink;
 
 /// The poll of the test's refclock: samples older than 2 s are dropped.
 const POLL: i8 = 0;
@@ -212,21 +212,24 @@ fn both_refclocks_get_the_same_and_a_restarted_chronyd_too() {
     }
     let unit = TestUnit::claim();
     let mut chronyd = Chronyd::start(&unit, "both", &[]);
-    let sock = SockSink::open(&chronyd.socket()).unwrap();
-    let mut sinks = Sinks::new(Some(ShmSink::open(unit.unit).unwrap()), Some(sock));
+    let (mut shm, mut sock) = (ShmSink::open(unit.unit).unwrap(), SockSink::open(&chronyd.socket()).unwrap());
+    let both = |shm: &mut ShmSink, sock: &mut SockSink, sample| {
+        shm.publish(&sample);
+        sock.publish(&sample);
+    };
     let mut expected = Vec::new();
     for offset in [[123_456, -999_999, 1], [-123_457, 77, -1]] {
         for offset in offset {
-            sinks.publish(&sample(next_second(), Span::from_nanos(offset)));
+            both(&mut shm, &mut sock, sample(next_second(), Span::from_nanos(offset)));
             expected.push(offset);
             for refid in ["TEST", "SOCK"] {
                 wait_for(refid, || chronyd.raw_offsets_of(refid).len() == expected.len(), || chronyd.stderr());
             }
         }
         chronyd.kill();
-        sinks.publish(&sample(next_second(), Span::ZERO)); // into an orphan
-        assert_eq!(sinks.sock.as_ref().unwrap().standing(), Some(Standing::Deserted));
-        sinks.invalidate(); // SHM keeps a sample, a socket keeps none
+        both(&mut shm, &mut sock, sample(next_second(), Span::ZERO)); // into an orphan
+        assert!(sock.last_report().contains("was left behind"), "{}", sock.last_report());
+        shm.withdraw(); // SHM keeps a sample, a socket keeps none
         chronyd.child = Chronyd::spawn(&chronyd.dir, &unit, &[]);
     }
     assert_eq!(chronyd.raw_offsets_of("TEST"), expected);

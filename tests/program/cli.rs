@@ -138,7 +138,7 @@ fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
     refuses(&["simulate", "--for", "1s", "--shm", &unit.unit.to_string()], 69, &holder);
     unit.remove_segment();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    comes(&child, &mut log, "made anew");
+    comes(&child, &mut log, "created again");
     comes(&child, &mut lines, " off");
     assert!(run(&["shm", &unit.unit.to_string()]).status.success());
     terminate(&child);

@@ -17,7 +17,6 @@ use gnss2shm::recording::recorder::{Place, Recorder};
 use gnss2shm::recording::{Header, Item, Reader};
 use gnss2shm::simulator::live::Live;
 use gnss2shm::simulator::scenario::Scenario;
-use gnss2shm::sink::Sinks;
 use gnss2shm::sink::shm::ShmSink;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
@@ -57,13 +56,13 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
         let live = Live::start(scenario, sender.clone()).unwrap();
         let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(port, None, sender));
-        let mut sinks = Sinks::from(ShmSink::open(unit.unit).unwrap());
+        let mut sink = ShmSink::open(unit.unit).unwrap();
         let mut engine = Engine::new(config);
         let record = |event: &Event| {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, record, |_, _, new| {
+        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sink, record, |_, _, new| {
             verdicts.extend(new);
             ControlFlow::<()>::Continue(())
         });
@@ -169,7 +168,7 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let mut run = Recorded::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64");
     run.send(60, || false);
     let said = run.said("pauses");
-    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     // Whoever looks meanwhile finds whole lines; and nothing more is said.
     std::thread::sleep(Duration::from_millis(2_500));
     let whole = fs::read(&file).unwrap();
@@ -229,7 +228,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     let file = disk.0.join("rec");
     let mut run = Recorded::spawn(&file, "1GB", ":");
     let said = run.said("pauses");
-    assert!(said.contains("samples are not concerned") && said.contains("WARN"), "{said}");
+    assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     run.said("reading /dev/");
     run.send(1, || false);
     std::thread::sleep(Duration::from_millis(2_500));

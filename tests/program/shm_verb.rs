@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::{TestUnit, ends_within, sample, whole};
 use gnss2shm::core::event::Leap;
+use gnss2shm::sink::Sink;
 use gnss2shm::sink::shm::ShmSink;
 
 fn verb(args: &[&str]) -> std::process::Output {
@@ -33,7 +34,7 @@ fn the_verb_shows_what_chronyd_would_make_of_it() {
     assert_eq!(whole(unit.unit).valid, 1, "looking consumed it");
     sink.publish(&sample(now, now - 3_600, 0, Leap::None));
     assert!(shown().contains("would not take this sample: it is 3"), "{}", shown());
-    sink.invalidate();
+    sink.withdraw();
     assert!(shown().contains("valid is 0"), "{}", shown());
     drop(sink);
     assert!(shown().contains("attached   0: neither"), "{}", shown());

@@ -1,22 +1,16 @@
-//! The one-line text form of an [`Event`]: what recordings are made of. Pure: text in, events out.
+//! The text form of an [`Event`], one line each: what recordings are made of. Pure: text in, events out.
 //!
 //! Every line begins with the time (`CLOCK_MONOTONIC_RAW`, nanoseconds) at which the event was captured and the event's
 //! keyword. All times are whole nanoseconds. gnss2shm-recording(5) describes each line.
 //!
-//! A new event needs a word in [`Keyword`], an arm in [`Event`]'s `Display` and an arm in [`parse`]; the compiler asks
-//! for all three.
+//! A new event needs a keyword in [`Event::head`], an arm in [`Event`]'s `Display` and an arm in [`parse`].
 
-mod fields;
-
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::{Announced, Bytes, CrossTs, Edge, Edges, Event, Leap, Lost, Report, Says, SourceChange, Witness};
-use crate::core::time::{Instant, Raw, UtcSecond};
+use crate::core::time::{Clock, Date, Instant, Raw, Span, UtcSecond};
 
-pub(crate) use fields::Fields;
-pub use fields::Flaw;
-
-/// Most bytes of one read that a line holds. Sources read far less at a time.
+/// Maximum bytes of one read in a line. Sources read far less at a time.
 pub const DATA_MAX: usize = 65_536;
 
 /// Longest line: every byte escaped, and the fields before them.
@@ -28,11 +22,9 @@ pub trait Word: Sized + 'static {
     const ALL: &'static [Self];
     /// The word.
     fn word(&self) -> &'static str;
-    /// The value that this word stands for.
-    fn from_word(word: &[u8]) -> Option<Self>;
 }
 
-/// One list gives the words both ways; a value that is missing in it does not compile.
+/// One list gives the words in both directions; a value that is missing from it does not compile.
 macro_rules! words {
     ($type:ty: $(($($value:tt)+) = $word:literal,)*) => {
         impl $crate::core::event::text::Word for $type {
@@ -40,49 +32,17 @@ macro_rules! words {
             fn word(&self) -> &'static str {
                 match self { $($($value)+ => $word,)* }
             }
-            fn from_word(word: &[u8]) -> Option<Self> {
-                match word {
-                    $(word if word == $word.as_bytes() => Some($($value)+),)*
-                    _ => None,
-                }
+        }
+        impl $crate::core::event::text::Value for $type {
+            fn read(text: &[u8]) -> Option<Self> {
+                $(if text == $word.as_bytes() { return Some($($value)+) })*
+                None
             }
         }
     };
 }
 
 pub(crate) use words;
-
-/// What a line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keyword {
-    /// [`Event::Bytes`]: byte time, quoted data.
-    Bytes,
-    /// [`Event::Report`]: second, when it was named, when its burst began; or `no-fix`.
-    Report,
-    /// [`Event::Edge`]: PHC.
-    Edge,
-    /// [`Event::CrossTs`]: PHC, system clock, window.
-    CrossTs,
-    /// [`Event::Source`]: what happened to it.
-    Source,
-    /// [`Event::Witness`]: how far the system clock can be off, or `unsynchronised`.
-    Witness,
-    /// [`Event::LeapTable`]: day and kind, or `none`.
-    LeapTable,
-    /// [`Event::Tick`].
-    Tick,
-}
-
-words! { Keyword:
-    (Self::Bytes) = "bytes",
-    (Self::Report) = "report",
-    (Self::Edge) = "edge",
-    (Self::CrossTs) = "cross",
-    (Self::Source) = "source",
-    (Self::Witness) = "witness",
-    (Self::LeapTable) = "leap-table",
-    (Self::Tick) = "tick",
-}
 
 words! { Leap:
     (Self::None) = "none",
@@ -111,23 +71,23 @@ words! { SourceChange:
     (Self::PpsLost) = "pps-lost",
 }
 
-/// What stands in the place of a value that is not known.
-const UNSYNCHRONISED: &[u8] = b"unsynchronised";
-const NONE: &[u8] = b"none";
-const NO_FIX: &[u8] = b"no-fix";
+/// In the place of a value that is not known.
+const UNSYNCHRONISED: &str = "unsynchronised";
+const NONE: &str = "none";
+const NO_FIX: &str = "no-fix";
 
 impl Event {
     /// When it was captured, and the keyword of its line.
-    pub fn head(&self) -> (Instant<Raw>, Keyword) {
+    pub fn head(&self) -> (Instant<Raw>, &'static str) {
         match self {
-            Self::Bytes(Bytes { read_at, .. }) => (*read_at, Keyword::Bytes),
-            Self::Report(Report { read_at, .. }) => (*read_at, Keyword::Report),
-            Self::Edge(Edge { read_at, .. }) => (*read_at, Keyword::Edge),
-            Self::CrossTs(CrossTs { raw, .. }) => (*raw, Keyword::CrossTs),
-            Self::Source { raw, .. } => (*raw, Keyword::Source),
-            Self::Witness(Witness { raw, .. }) => (*raw, Keyword::Witness),
-            Self::LeapTable { raw, .. } => (*raw, Keyword::LeapTable),
-            Self::Tick { raw } => (*raw, Keyword::Tick),
+            Self::Bytes(Bytes { read_at, .. }) => (*read_at, "bytes"),
+            Self::Report(Report { read_at, .. }) => (*read_at, "report"),
+            Self::Edge(Edge { read_at, .. }) => (*read_at, "edge"),
+            Self::CrossTs(CrossTs { raw, .. }) => (*raw, "cross"),
+            Self::Source { raw, .. } => (*raw, "source"),
+            Self::Witness(Witness { raw, .. }) => (*raw, "witness"),
+            Self::LeapTable { raw, .. } => (*raw, "leap-table"),
+            Self::Tick { raw } => (*raw, "tick"),
         }
     }
 }
@@ -136,75 +96,210 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, keyword) = self.head();
-        write!(f, "{} {}", at.nanos(), keyword.word())?;
-        // Every field by name: one that is new has to be written here, and read in `parse`.
+        write!(f, "{} {keyword}", at.nanos())?;
+        // Every field by name: a new one has to be written here, and read in `parse`.
         match self {
             Self::Bytes(Bytes { read_at: _, byte_time, data }) => {
                 write!(f, " {} ", byte_time.nanos())?;
-                fields::write_quoted(f, data)
+                write_quoted(f, data)
             }
             Self::Report(Report { read_at: _, says: Says::Second { utc, named_at, began_at } }) => {
                 write!(f, " {} {} {}", utc.posix(), named_at.nanos(), began_at.nanos())
             }
-            Self::Report(Report { read_at: _, says: Says::NoFix }) => write!(f, " {}", NO_FIX.escape_ascii()),
+            Self::Report(Report { read_at: _, says: Says::NoFix }) => write!(f, " {NO_FIX}"),
             Self::Edge(Edge { phc, read_at: _ }) => write!(f, " {}", phc.nanos()),
             Self::CrossTs(CrossTs { phc, sys, raw: _, window }) => {
                 write!(f, " {} {} {}", phc.nanos(), sys.nanos(), window.nanos())
             }
             Self::Source { raw: _, change } => write!(f, " {}", change.word()),
             Self::Witness(Witness { raw: _, max_error: Some(error) }) => write!(f, " {}", error.nanos()),
-            Self::Witness(Witness { raw: _, max_error: None }) => write!(f, " {}", UNSYNCHRONISED.escape_ascii()),
+            Self::Witness(Witness { raw: _, max_error: None }) => write!(f, " {UNSYNCHRONISED}"),
             Self::LeapTable { raw: _, next: Some(Announced { day, leap }) } => write!(f, " {day} {}", leap.word()),
-            Self::LeapTable { raw: _, next: None } => write!(f, " {}", NONE.escape_ascii()),
+            Self::LeapTable { raw: _, next: None } => write!(f, " {NONE}"),
             Self::Tick { raw: _ } => Ok(()),
         }
     }
 }
 
-/// The event that a line (without its end) stands for.
+/// The event of a line (without its end).
 pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
     let mut fields = Fields::of(line);
     let raw = fields.instant("time")?;
-    let event = match fields.word("keyword")? {
-        Keyword::Bytes => {
-            let (byte_time, data) = (fields.span("byte time")?, fields.quoted()?);
+    let event = match fields.next("keyword")? {
+        b"bytes" => {
+            let (byte_time, data) = (fields.take("byte time")?, fields.quoted()?);
             return Ok(Event::Bytes(Bytes { read_at: raw, byte_time, data }));
         }
-        Keyword::Report => {
-            let second = |fields: &mut Fields<'_>| {
-                Ok(Says::Second {
-                    utc: UtcSecond::from_posix(fields.number("second")?),
-                    named_at: fields.instant("time of naming")?,
-                    began_at: fields.instant("beginning of the burst")?,
-                })
-            };
-            let says = if fields.is(NO_FIX) { Says::NoFix } else { second(&mut fields)? };
-            Event::Report(Report { read_at: raw, says })
+        b"report" => {
+            let second = fields.unless(NO_FIX, |fields| {
+                let utc = UtcSecond::from_posix(fields.take("second")?);
+                let (named_at, began_at) =
+                    (fields.instant("time of naming")?, fields.instant("beginning of the burst")?);
+                Ok(Says::Second { utc, named_at, began_at })
+            })?;
+            Event::Report(Report { read_at: raw, says: second.unwrap_or(Says::NoFix) })
         }
-        Keyword::Edge => Event::Edge(Edge { phc: fields.instant("PHC time")?, read_at: raw }),
-        Keyword::CrossTs => Event::CrossTs(CrossTs {
-            phc: fields.instant("PHC time")?,
-            sys: fields.instant("system time")?,
-            raw,
-            window: fields.span("window")?,
-        }),
-        Keyword::Source => Event::Source { raw, change: fields.word("change of a source")? },
-        Keyword::Witness => {
-            let max_error =
-                if fields.is(UNSYNCHRONISED) { None } else { Some(fields.span("error of the system clock")?) };
+        b"edge" => Event::Edge(Edge { phc: fields.instant("PHC time")?, read_at: raw }),
+        b"cross" => {
+            let (phc, sys) = (fields.instant("PHC time")?, fields.instant("system time")?);
+            Event::CrossTs(CrossTs { phc, sys, raw, window: fields.take("window")? })
+        }
+        b"source" => Event::Source { raw, change: fields.take("change of a source")? },
+        b"witness" => {
+            let max_error = fields.unless(UNSYNCHRONISED, |fields| fields.take("error of the system clock"))?;
             Event::Witness(Witness { raw, max_error })
         }
-        Keyword::LeapTable => {
-            let announced = |fields: &mut Fields<'_>| {
-                Ok(Announced { day: fields.date("day")?, leap: fields.word("kind of leap second")? })
-            };
-            let next = if fields.is(NONE) { None } else { Some(announced(&mut fields)?) };
+        b"leap-table" => {
+            let next = fields.unless(NONE, |fields| {
+                Ok(Announced { day: fields.take("day")?, leap: fields.take("kind of leap second")? })
+            })?;
             Event::LeapTable { raw, next }
         }
-        Keyword::Tick => Event::Tick { raw },
+        b"tick" => Event::Tick { raw },
+        other => return Err(Flaw::unreadable("keyword", other)),
     };
     fields.end()?;
     Ok(event)
+}
+
+/// What is wrong with a line, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Flaw(pub(crate) String);
+
+impl Flaw {
+    /// The text of this field cannot be read.
+    pub(crate) fn unreadable(field: &str, found: &[u8]) -> Self {
+        let article = if field.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        Self(format!("`{}` is not {article} {field}", excerpt(found)))
+    }
+}
+
+/// The beginning of a field, printable.
+fn excerpt(field: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    let (shown, dots) = field.get(..SHOWN).map_or((field, ""), |shown| (shown, "..."));
+    format!("{}{dots}", shown.escape_ascii())
+}
+
+/// What a field can hold.
+pub(crate) trait Value: Sized {
+    fn read(text: &[u8]) -> Option<Self>;
+}
+
+/// Decimal, with nothing but a minus sign before it.
+impl Value for i64 {
+    fn read(text: &[u8]) -> Option<Self> {
+        std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+    }
+}
+
+impl Value for Span {
+    fn read(text: &[u8]) -> Option<Self> {
+        i64::read(text).map(Self::from_nanos)
+    }
+}
+
+/// `2028-12-31`
+impl Value for Date {
+    fn read(text: &[u8]) -> Option<Self> {
+        let mut parts = text.splitn(3, |&byte| byte == b'-').map_while(i64::read);
+        let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+        Self::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?)
+    }
+}
+
+/// The fields of a line, separated by one blank each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields<'a>(Option<&'a [u8]>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(line: &'a [u8]) -> Self {
+        Self(Some(line))
+    }
+
+    pub(crate) fn next(&mut self, field: &str) -> Result<&'a [u8], Flaw> {
+        let rest = self.0.take().ok_or_else(|| Flaw(format!("the {field} is missing")))?;
+        let mut parts = rest.splitn(2, |&byte| byte == b' ');
+        let found = parts.next().unwrap_or_default();
+        self.0 = parts.next();
+        Ok(found)
+    }
+
+    pub(crate) fn take<V: Value>(&mut self, field: &str) -> Result<V, Flaw> {
+        let found = self.next(field)?;
+        V::read(found).ok_or_else(|| Flaw::unreadable(field, found))
+    }
+
+    fn instant<C: Clock>(&mut self, field: &str) -> Result<Instant<C>, Flaw> {
+        self.take(field).map(Instant::from_nanos)
+    }
+
+    /// Nothing if the next field is this word, which is taken then; otherwise what follows.
+    fn unless<T>(&mut self, word: &str, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<Option<T>, Flaw> {
+        let mut ahead = *self;
+        if self.0.is_some() && ahead.next("word")? == word.as_bytes() {
+            *self = ahead;
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
+    pub(crate) fn end(self) -> Result<(), Flaw> {
+        self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` stands after the last field", excerpt(rest)))))
+    }
+
+    /// The rest of the line, which is quoted data.
+    fn quoted(self) -> Result<Box<[u8]>, Flaw> {
+        let rest = self.0.ok_or_else(|| Flaw("the data is missing".into()))?;
+        let inner = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        let inner = inner.ok_or_else(|| Flaw("the data is not within quotation marks".into()))?;
+        let mut data = Vec::with_capacity(inner.len().min(DATA_MAX));
+        let mut bytes = inner.iter().copied();
+        while let Some(byte) = bytes.next() {
+            if data.len() == DATA_MAX {
+                return Err(Flaw(format!("more than {DATA_MAX} bytes of data")));
+            }
+            let read = match byte {
+                b'\\' => unescaped(&mut bytes),
+                b' '..=b'~' if byte != b'"' => Some(byte),
+                _ => None,
+            };
+            data.push(
+                read.ok_or_else(|| Flaw("the data contains a byte or a backslash that no recording has".into()))?,
+            );
+        }
+        Ok(data.into())
+    }
+}
+
+/// Printable ASCII as it is; quotation mark, backslash and line ends behind a backslash; all else as `\xHH`.
+fn write_quoted(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
+    f.write_char('"')?;
+    for &byte in data {
+        match byte {
+            b'"' => f.write_str("\\\"")?,
+            b'\\' => f.write_str("\\\\")?,
+            b'\r' => f.write_str("\\r")?,
+            b'\n' => f.write_str("\\n")?,
+            b' '..=b'~' => f.write_char(char::from(byte))?,
+            _ => write!(f, "\\x{byte:02x}")?,
+        }
+    }
+    f.write_char('"')
+}
+
+/// The byte after a backslash.
+fn unescaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let first = bytes.next()?;
+    let mut hex = || char::from(bytes.next()?).to_digit(16).map(|digit| digit as u8);
+    Some(match first {
+        b'r' => b'\r',
+        b'n' => b'\n',
+        b'x' => hex()? << 4 | hex()?,
+        b'"' | b'\\' => first,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

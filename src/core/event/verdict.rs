@@ -1,35 +1,35 @@
-//! What the engine says: samples, refusals, and where it stands.
+//! The output of the engine: samples, refusals, and its state.
 
 use std::fmt;
 
 use super::{Contradiction, Leap, Reason};
 use crate::core::time::{Instant, Span, Sys, UtcSecond};
 
-/// What the engine says.
+/// An output of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A finished sample.
     Sample(Sample),
-    /// An edge, a pulse or a sentence that is not used, and why.
+    /// An edge, pulse or sentence that is not used, and why.
     Rejected(Reason),
-    /// The sentences agreed on another second than the one counted so far.
+    /// The sentences agreed on a different second than the count so far.
     Relabeled {
         /// How many seconds the label was moved.
         seconds: i64,
     },
-    /// Why the state is what it is, in figures. Follows the change of state.
+    /// The figures behind the state. Follows the change of state.
     Contradiction(Contradiction),
-    /// The receiver's dates are corrected by that many weeks from now on.
+    /// From now on, the receiver's dates are corrected by that many weeks.
     RolledOver {
         /// A multiple of 1024.
         weeks: i64,
     },
-    /// The first sample disagrees with the system clock, and is published all the same because that was configured.
+    /// The first sample disagrees with the system clock, and is published because that was configured.
     WitnessOverruled {
         /// How far UTC is ahead of the system clock, as the sample has it.
         offset: Span,
     },
-    /// The state is another one now.
+    /// The state has changed.
     StateChanged {
         /// The state until now.
         from: State,
@@ -38,14 +38,14 @@ pub enum Verdict {
     },
 }
 
-/// A finished sample: the pulse of that UTC second came at that system time.
+/// A finished sample: at which system time the pulse of a UTC second came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The UTC second that the on-time edge marks.
     pub label: UtcSecond,
     /// `CLOCK_REALTIME` at the true second: at the on-time edge, less the configured offset.
     pub at: Instant<Sys>,
-    /// Bound of the error of `at`.
+    /// Bound of the error in `at`.
     pub error: Span,
     /// Leap second announced for the end of the UTC day.
     pub leap: Leap,
@@ -58,20 +58,20 @@ impl Sample {
     }
 }
 
-/// Where the engine stands.
+/// The engine's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// A half of the input is missing.
+    /// Half of the input is missing.
     Searching(Reason),
-    /// Edges come; which of them is on time is being found out.
+    /// Edges arrive; the engine determines which of them is on time.
     Measuring,
-    /// The on-time edge is known; its second is being found out.
+    /// The on-time edge is known; the engine determines its second.
     Pairing,
     /// Samples are published, confirmed by sentences.
     Locked,
     /// Samples are published, seconds are counted on the pulse alone.
     Coasting,
-    /// Input comes, but it cannot be trusted.
+    /// Input arrives, but it cannot be trusted.
     Refusing(Reason),
 }
 
@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    /// Why nothing is published, where it is not just a matter of seconds.
+    /// Why nothing is published, unless that is a matter of seconds.
     pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Searching(reason) | Self::Refusing(reason) => Some(reason),
@@ -99,16 +99,33 @@ impl State {
     }
 }
 
+/// One list gives every state its name; a state that is missing from it does not compile.
+macro_rules! state_names {
+    ($($state:pat => $name:literal,)*) => {
+        impl State {
+            /// The name of every state, without its reason.
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            /// The name of this state, without its reason.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $($state => $name,)* }
+            }
+        }
+    };
+}
+
+state_names! {
+    Self::Searching(_) => "Searching",
+    Self::Measuring => "Measuring",
+    Self::Pairing => "Pairing",
+    Self::Locked => "Locked",
+    Self::Coasting => "Coasting",
+    Self::Refusing(_) => "Refusing",
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Searching(_) => "Searching",
-            Self::Measuring => "Measuring",
-            Self::Pairing => "Pairing",
-            Self::Locked => "Locked",
-            Self::Coasting => "Coasting",
-            Self::Refusing(_) => "Refusing",
-        })
+        f.pad(self.name())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Whether time can be relied on, for programs that must not start before it can, or must stop when it cannot: like the
-//! state, but slower, so that a short loss does not make them flap.
+//! Whether programs can rely on the time: like the state, but slower, so that a short loss does not make services that
+//! depend on it stop and start.
 
 use crate::core::time::{Instant, Raw, Span};
 
@@ -18,15 +18,15 @@ impl Default for GateConfig {
     }
 }
 
-/// A longer time than this between two samples is a pause.
+/// A longer gap than this between two samples is a pause.
 const PAUSE: Span = Span::from_millis(2_500);
 
 /// The gate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Gate {
     config: GateConfig,
     is_open: bool,
-    /// Since when it is as it is.
+    /// When it opened or closed.
     since: Instant<Raw>,
     /// The first of the samples that came without a pause, and the last.
     samples: Option<(Instant<Raw>, Instant<Raw>)>,
@@ -44,7 +44,7 @@ impl Gate {
         self.samples = Some((first, now));
     }
 
-    /// Time passes, in a state that publishes or does not.
+    /// Time passes, in a state that publishes samples or does not.
     pub fn pass(&mut self, now: Instant<Raw>, publishes: bool) {
         let Some((first, last)) = self.samples else { return };
         let flows = publishes && now - last <= PAUSE;

@@ -1,9 +1,9 @@
-//! The same board as OpenMetrics, over HTTP on loopback: `GET /metrics`.
+//! The board as OpenMetrics, over HTTP on loopback: `GET /metrics`.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -23,15 +23,14 @@ use tracing::warn;
 
 use super::PAUSE;
 use super::server::SharedBoard;
-use super::snapshot::Snapshot;
-use crate::core::event::Reason;
-use crate::sys::claim::{Claim, ClaimError, Rival};
+use crate::core::event::{Reason, State};
+use crate::sys::claim::{Claim, ClaimError};
 
 /// Connections at a time. One more closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
-/// Where the address is not to be had, it is tried again this often.
+/// Pause between two attempts at an address that is not available.
 const RETRY: Duration = Duration::from_secs(10);
-/// A connection may take this long, from its first byte to its last.
+/// Time limit of a connection, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The content type of OpenMetrics 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -40,59 +39,21 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug)]
 pub struct MetricsServer {
     listener: TcpListener,
-    /// By this another one learns who we are. It is not what keeps it out.
+    /// Tells another instance who has the address. The listener keeps it out, not the claim.
     _claim: Option<Claim>,
 }
 
-/// Why metrics cannot be served.
-#[derive(Debug)]
-pub enum MetricsError {
-    /// Another process listens there; who it is, where it is one of ours.
-    InUse(SocketAddr, Option<Rival>),
-    /// The address is not to be had.
-    Io(SocketAddr, io::Error),
-}
-
-impl fmt::Display for MetricsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse(at, Some(rival)) => {
-                write!(f, "metrics cannot be served at {at}: {rival} serves its own there; give each its own port")
-            }
-            Self::InUse(at, None) => write!(
-                f,
-                "metrics cannot be served at {at}: another program listens there (`ss -ltnp sport = :{}` as root names \
-                 it); end that one, or give another port",
-                at.port()
-            ),
-            Self::Io(at, error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                write!(f, "metrics cannot be served at {at}: {error}; give a port that is not root's, from 1024 on")
-            }
-            Self::Io(at, error) => write!(f, "metrics cannot be served at {at}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for MetricsError {}
-
 impl MetricsServer {
-    /// Listens at this address.
-    pub async fn bind(address: SocketAddr) -> Result<Self, MetricsError> {
-        let name = format!("metrics-{address}");
+    /// Listens at this address. The error is the sentence for the operator.
+    pub async fn bind(address: SocketAddr) -> Result<Self, String> {
+        let claim = Claim::take(&format!("metrics-{address}"));
         match TcpListener::bind(address).await {
-            Ok(listener) => Ok(Self { listener, _claim: Claim::take(&name).ok() }),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let rival = match Claim::take(&name) {
-                    Err(ClaimError::Taken(rival)) => Some(rival),
-                    Ok(_) | Err(ClaimError::Os(_)) => None,
-                };
-                Err(MetricsError::InUse(address, rival))
-            }
-            Err(error) => Err(MetricsError::Io(address, error)),
+            Ok(listener) => Ok(Self { listener, _claim: claim.ok() }),
+            Err(error) => Err(refused(address, claim, &error)),
         }
     }
 
-    /// Answers for as long as it is polled.
+    /// Answers requests for as long as it is polled.
     pub async fn run(self, board: SharedBoard) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Metrics(board)));
@@ -115,28 +76,43 @@ impl MetricsServer {
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(PATIENCE)
-                    .half_close(true) // one that has said all waits for its answer all the same
+                    .half_close(true) // a client that has shut down its sending side still gets its answer
                     .keep_alive(false)
                     .max_buf_size(16 * 1024)
                     .serve_connection(TokioIo::new(client), answer);
-                let _ = tokio::time::timeout(PATIENCE, connection).await; // a client's trouble is his own
+                let _ = tokio::time::timeout(PATIENCE, connection).await; // a client's errors are ignored
             });
             connections.push_back(connection.abort_handle());
         }
     }
 }
 
-/// Serves metrics at this address for as long as it is polled. One that is not to be had is tried again, and said once:
-/// the time does not depend on who looks at it.
+/// Why metrics cannot be served, and what to do.
+fn refused(at: SocketAddr, claim: Result<Claim, ClaimError>, error: &io::Error) -> String {
+    let cure = match (error.kind(), claim) {
+        (ErrorKind::AddrInUse, Err(ClaimError::Taken(rival))) => {
+            format!("{rival} serves its own there; give each its own port")
+        }
+        (ErrorKind::AddrInUse, _) => format!(
+            "another program listens there (`ss -ltnp sport = :{}` as root names it); stop that one, or give another port",
+            at.port()
+        ),
+        (ErrorKind::PermissionDenied, _) => format!("{error}; give a port that is not root's, from 1024 on"),
+        _ => error.to_string(),
+    };
+    format!("metrics cannot be served at {at}: {cure}")
+}
+
+/// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
+/// once: the time service does not depend on monitoring.
 pub async fn serve(address: SocketAddr, board: SharedBoard) {
     let mut said = String::new();
     loop {
         match MetricsServer::bind(address).await {
             Ok(server) => return server.run(board).await,
             Err(error) => {
-                let error = error.to_string();
                 if error != said {
-                    warn!("{error}; samples are published all the same, and it is tried again");
+                    warn!("{error}; samples are published regardless, and gnss2shm tries again");
                     said = error;
                 }
             }
@@ -163,108 +139,87 @@ fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<String> 
     response
 }
 
-/// The board, as it is asked for at every scrape.
+/// The board, read at every scrape.
 #[derive(Debug)]
 struct Metrics(SharedBoard);
 
-const STATES: [&str; 6] = ["Searching", "Measuring", "Pairing", "Locked", "Coasting", "Refusing"];
-
 impl Collector for Metrics {
-    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
-        let snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-        Page(encoder).write(&snapshot)
-    }
-}
-
-struct Page<'a>(DescriptorEncoder<'a>);
-
-impl Page<'_> {
-    fn write(&mut self, now: &Snapshot) -> fmt::Result {
-        let Snapshot { receiver, pulse, sample, gate, .. } = now;
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let (now, state) = {
+            let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (board.snapshot(), board.state)
+        };
+        let (receiver, pulse, sample) = (&now.receiver, &now.pulse, now.sample.as_ref());
         let version = [("version", now.version.as_str())];
-        self.0.encode_descriptor("gnss2shm_build", "The program", None, MetricType::Info)?.encode_info(&version)?;
-        let states = STATES.map(|state| (state, u64::from(now.state == state)));
-        self.family("gnss2shm_state", "1 for the state that it is in", "state", &states, MetricType::Gauge)?;
-        self.gauge("gnss2shm_gate_open", "1 while programs may rely on the time", Some(f64::from(gate.open)))?;
-        self.counter("gnss2shm_samples", "Samples published", now.samples)?;
-        // Every reason from the start: a counter that begins with its first event shows no increase for that one.
-        let times = |reason: &Reason| (reason.key(), now.rejected.get(reason.key()).copied().unwrap_or(0));
-        let rejected: Vec<_> = Reason::ALL.iter().map(times).collect();
-        self.family(
-            "gnss2shm_rejected",
-            "Pulses, edges and sentences not used",
-            "reason",
-            &rejected,
-            MetricType::Counter,
-        )?;
-        let reason = now.reason.iter().map(|reason| (reason.as_str(), 1)).collect::<Vec<_>>();
-        self.family("gnss2shm_reason", "Why nothing is published", "reason", &reason, MetricType::Gauge)?;
-
-        self.gauge("gnss2shm_offset_seconds", "How far UTC is ahead of the system clock, last sample", {
-            sample.as_ref().map(|sample| seconds(sample.offset_ns))
-        })?;
-        self.gauge("gnss2shm_error_bound_seconds", "Bound of the error of the last sample", {
-            sample.as_ref().map(|sample| seconds(sample.error_ns))
-        })?;
-        self.gauge("gnss2shm_sentence_delay_seconds", "From the pulse to the first byte of its sentence", {
-            receiver.delay_ns.map(seconds)
-        })?;
-        self.gauge("gnss2shm_pulse_width_seconds", "Measured pulse width", pulse.width_ns.map(seconds))?;
-        self.gauge("gnss2shm_cross_timestamp_window_seconds", "Window of the last cross timestamp", {
-            pulse.cross_window_ns.map(seconds)
-        })?;
+        encoder.encode_descriptor("gnss2shm_build", "The program", None, MetricType::Info)?.encode_info(&version)?;
 
         let age = |ms: Option<i64>| ms.map(|ms| seconds(ms.saturating_mul(1_000_000)));
-        self.gauge("gnss2shm_last_edge_age_seconds", "Age of the last edge", age(pulse.last_edge_ms))?;
-        self.gauge("gnss2shm_last_time_age_seconds", "Age of the last valid second named by the receiver", {
-            age(receiver.last_time_ms)
-        })?;
-        self.gauge("gnss2shm_last_sample_age_seconds", "Age of the last sample", {
-            age(sample.as_ref().map(|sample| sample.age_ms))
-        })?;
+        let ns = |ns: Option<i64>| ns.map(seconds);
+        for (name, help, value) in [
+            ("gnss2shm_gate_open", "1 while programs may rely on the time", Some(f64::from(now.gate.open))),
+            ("gnss2shm_offset_seconds", "UTC minus system clock, last sample", ns(sample.map(|s| s.offset_ns))),
+            ("gnss2shm_error_bound_seconds", "Bound of the error of the last sample", ns(sample.map(|s| s.error_ns))),
+            (
+                "gnss2shm_sentence_delay_seconds",
+                "From the pulse to the first byte of its sentence",
+                ns(receiver.delay_ns),
+            ),
+            ("gnss2shm_pulse_width_seconds", "Measured pulse width", ns(pulse.width_ns)),
+            (
+                "gnss2shm_cross_timestamp_window_seconds",
+                "Window of the last cross timestamp",
+                ns(pulse.cross_window_ns),
+            ),
+            ("gnss2shm_last_edge_age_seconds", "Age of the last edge", age(pulse.last_edge_ms)),
+            ("gnss2shm_last_time_age_seconds", "Age of the last valid second received", age(receiver.last_time_ms)),
+            ("gnss2shm_last_sample_age_seconds", "Age of the last sample", age(sample.map(|s| s.age_ms))),
+        ] {
+            // Nothing if there is no value yet.
+            if let Some(value) = value {
+                encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+            }
+        }
+        for (name, help, count) in [
+            ("gnss2shm_samples", "Samples published", now.samples),
+            ("gnss2shm_edges", "Pulse edges read", pulse.edges),
+            ("gnss2shm_sentences", "Sentences with a correct checksum", receiver.sentences),
+            ("gnss2shm_broken_lines", "Lines that are not sentences", receiver.broken),
+            ("gnss2shm_rearms", "Times that pin and channel were set again", pulse.rearmed),
+        ] {
+            let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter.encode_counter::<[(&str, &str); 0], _, f64>(&count, None)?;
+        }
 
-        self.counter("gnss2shm_edges", "Pulse edges read", pulse.edges)?;
-        self.counter("gnss2shm_sentences", "Sentences with a right checksum", receiver.sentences)?;
-        self.counter("gnss2shm_broken_lines", "Lines that are no sentence", receiver.broken)?;
-        self.counter("gnss2shm_rearms", "Times that pin and channel were set again", pulse.rearmed)?;
-        let opened = [("receiver", receiver.opened), ("pulse", pulse.opened)];
-        self.family(
-            "gnss2shm_source_opened",
-            "Times that a source was opened",
-            "source",
-            &opened,
-            MetricType::Counter,
-        )?;
-        let open = [("receiver", u64::from(receiver.open)), ("pulse", u64::from(pulse.open))];
-        self.family("gnss2shm_source_open", "1 while a source is open", "source", &open, MetricType::Gauge)
-    }
-
-    fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
-        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        metric.encode_counter::<[(&str, &str); 0], _, f64>(&count, None)
-    }
-
-    /// Nothing where there is no value yet.
-    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> fmt::Result {
-        let Some(value) = value else { return Ok(()) };
-        self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
-    }
-
-    fn family(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)], kind: MetricType) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (which, value) in values {
-            let labels = [(label, *which)];
-            let mut metric = family.encode_family(&labels)?;
-            match kind {
-                MetricType::Counter => metric.encode_counter::<[(&str, &str); 0], _, f64>(value, None)?,
-                _ => metric.encode_gauge(&(*value as i64))?,
+        let states = State::NAMES.iter().map(|name| (*name, u64::from(*name == state.name()))).collect();
+        // Every reason from the start: a counter that begins with its first event shows no increase for that one.
+        let times = |reason: &Reason| (reason.key(), now.rejected.get(reason.key()).copied().unwrap_or(0));
+        let rejected = Reason::ALL.iter().map(times).collect();
+        let reason = state.reason().iter().map(|reason| (reason.key(), 1)).collect();
+        let opened = vec![("receiver", receiver.opened), ("pulse", pulse.opened)];
+        let open = vec![("receiver", u64::from(receiver.open)), ("pulse", u64::from(pulse.open))];
+        let families: [(_, _, _, Vec<(&str, u64)>, _); 5] = [
+            ("gnss2shm_state", "1 for the current state", "state", states, MetricType::Gauge),
+            ("gnss2shm_rejected", "Pulses, edges and sentences not used", "reason", rejected, MetricType::Counter),
+            ("gnss2shm_reason", "Why nothing is published", "reason", reason, MetricType::Gauge),
+            ("gnss2shm_source_opened", "Times that a source was opened", "source", opened, MetricType::Counter),
+            ("gnss2shm_source_open", "1 while a source is open", "source", open, MetricType::Gauge),
+        ];
+        for (name, help, label, values, kind) in families {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (which, value) in values {
+                let labels = [(label, which)];
+                let mut metric = family.encode_family(&labels)?;
+                match kind {
+                    MetricType::Counter => metric.encode_counter::<[(&str, &str); 0], _, f64>(&value, None)?,
+                    _ => metric.encode_gauge(&(value as i64))?,
+                }
             }
         }
         Ok(())
     }
 }
 
-/// The one place where time becomes a floating point number: OpenMetrics has no other.
+/// The one place where time becomes a floating-point number: OpenMetrics has no other.
 #[allow(clippy::cast_precision_loss)] // 52 bits hold every difference that is shown here
 fn seconds(ns: i64) -> f64 {
     ns as f64 / 1e9

@@ -1,8 +1,6 @@
-//! The status socket: whoever connects gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another
-//! one at each change of state for as long as he stays. Nothing that a client sends is read, so there is nothing that
-//! a client can ask for.
+//! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
+//! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
-use std::fmt;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -18,126 +16,52 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{Board, PAUSE};
-use crate::sys::claim::{Claim, ClaimError, Rival};
+use crate::sys::claim::{Claim, rival};
+use crate::sys::error::{OpenError, Problem};
 use crate::sys::listener;
 
-/// Clients that stay connected, at most. Whoever comes when it is full gets his line and is let go.
+/// Maximum number of clients that stay connected. When full, send one snapshot and close.
 pub const FOLLOWERS: usize = 32;
-/// How often it is looked whether the socket still has its name.
+/// Interval of the check that the socket still has its name.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A board that the daemon writes to and others read.
+/// A board that the daemon writes to and servers read.
 pub type SharedBoard = Arc<Mutex<Board>>;
 
-/// A snapshot of the board, as it goes over the socket: a line.
-fn line(board: &SharedBoard) -> Vec<u8> {
-    let snapshot = board.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    let mut line = serde_json::to_vec(&snapshot).unwrap_or_default();
-    line.push(b'\n');
-    line
-}
-
-/// The listening end. Dropped, its name is removed.
+/// The listening end. Its name is removed when it is dropped.
 #[derive(Debug)]
 pub struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
-    /// What was made at the path; none where it was gone at once.
-    made: Option<Identity>,
-    /// Held while the path is ours: of two who find a socket left behind, the slower would remove the faster's.
+    /// What was created at the path; `None` if it was gone at once.
+    created: Option<Identity>,
+    /// Of two processes that find a stale socket, the slower would remove the faster one's.
     _claim: Claim,
 }
 
 /// A socket in the file system: its device and its inode.
 type Identity = (u64, u64);
 
-/// The socket at this path.
-fn socket_at(path: &Path) -> Option<Identity> {
-    let found = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
-    Some((found.dev(), found.ino()))
-}
-
-/// Lets everybody connect to the socket at this path, and touches nothing else, whatever is there by now.
-fn open_to_all(path: &Path) -> io::Result<()> {
-    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
-    if !socket.metadata()?.file_type().is_socket() {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
-    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
-}
-
-/// Why there can be no status socket.
-#[derive(Debug)]
-pub enum StatusError {
-    /// Another process answers there, or is about to.
-    InUse(PathBuf, Rival),
-    /// No socket can have this path.
-    NoName(PathBuf),
-    /// Something else is there.
-    NotASocket(PathBuf),
-    /// It cannot be made.
-    Io(PathBuf, io::Error),
-}
-
-impl fmt::Display for StatusError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse(path, rival) => {
-                write!(f, "{} is answered by {rival}: give each its own status socket", path.display())
-            }
-            Self::NoName(path) => write!(
-                f,
+impl StatusServer {
+    /// Listens at this path. Replaces a socket that a killed process left behind. Every user on this machine may connect.
+    pub fn bind(path: &Path) -> Result<Self, OpenError> {
+        if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
+            let sentence = format!(
                 "the status socket cannot be {}: give a path of 1 to 107 bytes, as in /run/gnss2shm/default.sock",
                 path.display()
-            ),
-            Self::NotASocket(path) => {
-                write!(f, "{} is there and is not a socket: choose another path for the status socket", path.display())
-            }
-            Self::Io(path, error) => write!(f, "the status socket {} cannot be made: {error}", path.display()),
+            );
+            return Err(OpenError::new(Problem::Wrong, sentence));
         }
-    }
-}
-
-impl std::error::Error for StatusError {}
-
-impl StatusServer {
-    /// Listens at this path. A socket that a killed process left behind is replaced. Everybody on this machine may read.
-    pub fn bind(path: &Path) -> Result<Self, StatusError> {
-        if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
-            return Err(StatusError::NoName(path.to_owned()));
-        }
-        let claim = Claim::take_path("status", path).map_err(|error| match error {
-            ClaimError::Taken(rival) => StatusError::InUse(path.to_owned(), rival),
-            ClaimError::Os(error) => StatusError::Io(path.to_owned(), error),
+        let claim = Claim::take_path("status", path).map_err(|error| {
+            error.explain(format_args!("the status socket {} cannot be claimed", path.display()), |rival| {
+                in_use(path, &rival)
+            })
         })?;
-        let listener = Self::listen(path)?;
-        Ok(Self { path: path.to_owned(), listener, made: socket_at(path), _claim: claim })
+        let listener = listen(path)?;
+        Ok(Self { path: path.to_owned(), listener, created: socket_at(path), _claim: claim })
     }
 
-    fn listen(path: &Path) -> Result<UnixListener, StatusError> {
-        let cannot = |error| StatusError::Io(path.to_owned(), error);
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => return Err(StatusError::NotASocket(path.to_owned())),
-            Ok(_) => match listener::pid(path) {
-                Ok(pid) => return Err(StatusError::InUse(path.to_owned(), Rival::new(pid))),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Err(StatusError::InUse(path.to_owned(), Rival::default()));
-                }
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path).map_err(cannot)?;
-                }
-                Err(error) => return Err(cannot(error)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(cannot(error)),
-        }
-        let listener = UnixListener::bind(path).map_err(cannot)?;
-        open_to_all(path).map_err(cannot)?;
-        Ok(listener)
-    }
-
-    /// Serves clients until nobody can change the state any more.
-    /// A socket that somebody removed is made anew.
+    /// Serves clients until no sender of changes is left. Creates a removed socket again.
     pub async fn run(mut self, board: SharedBoard, mut changed: watch::Receiver<()>) {
         let mut followers: Vec<UnixStream> = Vec::new();
         let mut look = interval(LOOK);
@@ -147,12 +71,12 @@ impl StatusServer {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, _)) => {
-                        // As a plain stream, still without blocking: nothing wakes us up for what he sends.
+                        // A plain stream, still non-blocking: client input must not wake this thread.
                         let Ok(client) = client.into_std() else { continue };
                         if followers.len() >= FOLLOWERS {
                             followers.retain(is_connected);
                         }
-                        if tell(&client, &line(&board)) && followers.len() < FOLLOWERS {
+                        if send(&client, &line(&board)) && followers.len() < FOLLOWERS {
                             followers.push(client);
                         }
                     }
@@ -164,22 +88,26 @@ impl StatusServer {
                         return;
                     }
                     let line = line(&board);
-                    followers.retain(|follower| tell(follower, &line));
+                    followers.retain(|follower| send(follower, &line));
                 }
             }
         }
     }
 
-    /// Makes the socket anew where its name is gone. Those who are connected stay. Says once why it cannot.
+    fn is_ours(&self) -> bool {
+        self.created.is_some() && socket_at(&self.path) == self.created
+    }
+
+    /// Creates the socket again if its name is gone. Connected clients stay. Logs a failure once.
     fn renew(&mut self, said: &mut String) {
-        if self.made.is_some() && socket_at(&self.path) == self.made {
+        if self.is_ours() {
             return;
         }
-        match Self::listen(&self.path) {
+        match listen(&self.path) {
             Ok(listener) => {
-                (self.listener, self.made) = (listener, socket_at(&self.path));
+                (self.listener, self.created) = (listener, socket_at(&self.path));
                 said.clear();
-                warn!("the status socket {} was removed and is made anew", self.path.display());
+                warn!("the status socket {} was removed and has been created again", self.path.display());
             }
             Err(error) => {
                 let error = error.to_string();
@@ -194,22 +122,74 @@ impl StatusServer {
 
 impl Drop for StatusServer {
     fn drop(&mut self) {
-        // Another's, by now, if somebody removed ours.
-        if self.made.is_some() && socket_at(&self.path) == self.made {
+        // If another program removed ours, the path may be another process's by now.
+        if self.is_ours() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Gives the client the whole line at once. One who does not keep up is let go: waiting for him would cost samples.
-fn tell(mut client: &UnixStream, line: &[u8]) -> bool {
+fn listen(path: &Path) -> Result<UnixListener, OpenError> {
+    let shown = path.display();
+    let failed = |error| OpenError::not_created(format_args!("the status socket {shown} cannot be created"), error);
+    let taken = |rival: String| Err(OpenError::new(Problem::Taken, in_use(path, &rival)));
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
+            return Err(OpenError::new(Problem::Wrong, sentence));
+        }
+        Ok(_) => match listener::pid(path) {
+            Ok(pid) => return taken(rival(pid)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return taken(rival(None)),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    open_to_all(path).map_err(failed)?;
+    Ok(listener)
+}
+
+fn in_use(path: &Path, rival: &str) -> String {
+    format!("{} is answered by {rival}: give each its own status socket", path.display())
+}
+
+/// The socket at this path.
+fn socket_at(path: &Path) -> Option<Identity> {
+    let found = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
+fn open_to_all(path: &Path) -> io::Result<()> {
+    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    if !socket.metadata()?.file_type().is_socket() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
+}
+
+/// A snapshot of the board as a line.
+fn line(board: &SharedBoard) -> Vec<u8> {
+    let snapshot = board.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
+    let mut line = serde_json::to_vec(&snapshot).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would cost samples.
+fn send(mut client: &UnixStream, line: &[u8]) -> bool {
     matches!(client.write(line), Ok(written) if written == line.len())
 }
 
-/// Whether the client is still there. What he says is thrown away.
+/// Whether the client is still connected. Its input is discarded.
 fn is_connected(mut client: &UnixStream) -> bool {
-    let mut said = [0; 64];
-    match client.read(&mut said) {
+    let mut input = [0; 64];
+    match client.read(&mut input) {
         Ok(0) => false,
         Ok(_) => true,
         Err(error) => error.kind() == ErrorKind::WouldBlock,

@@ -1,40 +1,41 @@
-//! What `gnss2shm status` shows, as one object: the line that goes over the status socket.
+//! The status as one object: a line of JSON on the status socket, and the text of `gnss2shm status`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::event::Reason;
+use crate::core::event::text::Word;
+use crate::core::event::{Reason, Sample, State};
 use crate::core::time::Span;
 
-/// How things stand. Ages and times are in ms, everything that is measured is in ns.
+/// The status. Ages and durations are in ms, measured values in ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Version of the program that answers.
     pub version: String,
     /// The state.
     pub state: String,
-    /// The state in the words of other programs: `LOCKED`, `HOLDOVER`, `FREERUN`.
+    /// The state in the terms of other programs: `LOCKED`, `HOLDOVER`, `FREERUN`.
     pub sync: String,
-    /// When it became the state, by the system clock, UTC.
+    /// When the state began, by the system clock, UTC.
     pub since: String,
-    /// For how long it has been the state.
+    /// Age of the state.
     pub for_ms: i64,
-    /// Short name of the reason why nothing is published.
+    /// Key of the reason why nothing is published.
     pub reason: Option<String>,
     /// The reason's sentence, for the operator.
     pub sentence: Option<String>,
-    /// The two values that contradict each other, where that is the reason.
+    /// The two values that contradict each other, if that is the reason.
     pub contradiction: Option<String>,
-    /// What is wrong of pulse and receiver besides that reason.
+    /// Other things that are wrong with pulse and receiver.
     #[serde(default)]
     pub besides: Vec<ReasonView>,
-    /// Whether programs that need the time may rely on it.
+    /// Whether programs that need the time can rely on it.
     pub gate: GateView,
-    /// The receiver's half.
+    /// The receiver.
     pub receiver: ReceiverView,
-    /// The pulse's half.
+    /// The pulse.
     pub pulse: PulseView,
     /// The last sample.
     pub sample: Option<SampleView>,
@@ -47,7 +48,7 @@ pub struct Snapshot {
 /// A reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonView {
-    /// Its short name.
+    /// Its key.
     pub reason: String,
     /// Its sentence, for the operator.
     pub sentence: String,
@@ -64,7 +65,7 @@ impl From<Reason> for ReasonView {
 pub struct GateView {
     /// Whether it is open.
     pub open: bool,
-    /// For how long it has been so.
+    /// For how long it has been open or closed.
     pub for_ms: i64,
 }
 
@@ -79,11 +80,11 @@ pub struct ReceiverView {
     pub opened: u64,
     /// Bytes so far.
     pub bytes: u64,
-    /// Sentences with a right checksum so far.
+    /// Sentences with a correct checksum so far.
     pub sentences: u64,
-    /// Lines that are no sentence, so far.
+    /// Lines that are not sentences, so far.
     pub broken: u64,
-    /// Age of the last byte, or of the last word of gpsd.
+    /// Age of the last byte, or of gpsd's last report.
     pub last_byte_ms: Option<i64>,
     /// Age of the last sentence that named a valid second.
     pub last_time_ms: Option<i64>,
@@ -100,7 +101,7 @@ pub struct PulseView {
     pub open: bool,
     /// How often it was opened.
     pub opened: u64,
-    /// How often pin and channel were set again, because no edge came.
+    /// How often pin and channel were set again because no edge arrived.
     pub rearmed: u64,
     /// Edges so far.
     pub edges: u64,
@@ -108,7 +109,7 @@ pub struct PulseView {
     pub last_edge_ms: Option<i64>,
     /// Whether it is known which edge is on time.
     pub settled: bool,
-    /// Measured pulse width; none where only one edge is seen.
+    /// Measured pulse width; none if only one edge is seen.
     pub width_ns: Option<i64>,
     /// Window of the last cross timestamp.
     pub cross_window_ns: Option<i64>,
@@ -121,7 +122,7 @@ pub struct SampleView {
     pub second: String,
     /// How far UTC is ahead of the system clock.
     pub offset_ns: i64,
-    /// Bound of the error of that.
+    /// Bound of the error in that.
     pub error_ns: i64,
     /// Leap second announced for the end of the day: `none`, `insert`, `delete`.
     pub leap: String,
@@ -129,7 +130,28 @@ pub struct SampleView {
     pub age_ms: i64,
 }
 
-/// As people read it.
+impl From<&Sample> for SampleView {
+    fn from(sample: &Sample) -> Self {
+        Self {
+            second: sample.label.to_string(),
+            offset_ns: sample.offset().nanos(),
+            error_ns: sample.error.nanos(),
+            leap: sample.leap.word().into(),
+            age_ms: 0,
+        }
+    }
+}
+
+/// The state in the terms of other programs.
+pub(super) fn sync(state: State) -> &'static str {
+    match state {
+        State::Locked => "LOCKED",
+        State::Coasting => "HOLDOVER",
+        State::Searching(_) | State::Measuring | State::Pairing | State::Refusing(_) => "FREERUN",
+    }
+}
+
+/// For people.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |ms: i64| Span::from_millis(ms);

@@ -69,11 +69,12 @@ fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
     reader.push(HEADER.as_bytes(), |_| {}).unwrap();
     let piece = [b'1'; 4_096];
     let refused = (0..1_000).find_map(|_| reader.push(&piece, |_| {}).err());
-    assert_eq!(refused, Some(Damage { line: 2, what: What::TooLong }));
+    assert_eq!(refused.map(|damage| damage.to_string()), Some(format!("line 2: longer than {LINE_MAX} bytes")));
     assert!(reader.partial.capacity() <= 2 * LINE_MAX, "{}", reader.partial.capacity());
     let whole = format!("{HEADER}{}\n", "1".repeat(LINE_MAX + 1));
-    assert_eq!(read(whole.as_bytes()).1, Err(Damage { line: 2, what: What::TooLong }));
-    assert_eq!(read(&vec![0; LINE_MAX + 1]).1, Err(Damage { line: 1, what: What::NoHeader }));
+    assert!(read(whole.as_bytes()).1.unwrap_err().to_string().starts_with("line 2: longer"));
+    let foreign = read(&vec![0; LINE_MAX + 1]).1.unwrap_err().to_string();
+    assert!(foreign.starts_with("line 1: this is not a recording"), "{foreign}");
 }
 
 #[test]

@@ -1,33 +1,34 @@
-//! The reading end: what is in a segment now, without consuming it.
+//! The reading end: the content of a segment, without consuming it.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
-use super::{Access, SIZE, ShmError, Status};
+use super::refusal::{Access, failed, too_small};
+use super::{SIZE, Status};
 use crate::core::time::{Instant, NANOS, Span, Sys};
+use crate::sys::error::OpenError;
 use crate::sys::sysv_shm::{Attachment, Fields, ReadOnly, Segment};
 
-/// How often a snapshot is tried, and the pause between two tries. A writer needs less than a microsecond.
+/// Attempts at a snapshot, and the pause between two of them. A writer needs less than a microsecond.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// A read-only attachment: it cannot clear `valid`, so chronyd misses nothing.
 #[derive(Debug)]
 pub struct ShmReader {
-    unit: u8,
     segment: Segment,
     found: Status,
     memory: Attachment<ReadOnly>,
 }
 
-/// What was in the segment.
+/// The content of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
-    /// No writer was in between.
+    /// No writer interfered.
     Whole(Contents),
-    /// A writer was in between at every try.
+    /// A writer interfered at every attempt.
     Torn,
 }
 
@@ -36,29 +37,23 @@ pub enum Snapshot {
 pub struct Contents {
     /// Raised by two for each sample.
     pub count: i32,
-    /// 1 while nobody took the sample.
+    /// 1 until a reader takes the sample.
     pub valid: i32,
     /// The sample.
     pub fields: Fields,
 }
 
 impl ShmReader {
-    /// Attaches the unit's segment for reading, whoever owns it.
-    pub fn open(unit: u8) -> Result<Self, ShmError> {
-        let error = |call| {
-            move |source: io::Error| match source.kind() {
-                ErrorKind::NotFound => ShmError::Missing { unit },
-                ErrorKind::PermissionDenied => ShmError::denied(unit, Access::Read),
-                _ => ShmError::Os { unit, call, source },
-            }
-        };
-        let segment = Segment::find(unit).map_err(error("shmget"))?;
-        let found = segment.status().map_err(error("shmctl(IPC_STAT)"))?;
+    /// Attaches the unit's segment for reading, regardless of its owner.
+    pub fn open(unit: u8) -> Result<Self, OpenError> {
+        let failed = |call| move |error| failed(unit, Access::Read, call, &error);
+        let segment = Segment::find(unit).map_err(failed("shmget"))?;
+        let found = segment.status().map_err(failed("shmctl(IPC_STAT)"))?;
         if found.size < SIZE {
-            return Err(ShmError::TooSmall { unit, status: found });
+            return Err(too_small(unit, &found));
         }
-        let memory = segment.attach_read_only().map_err(error("shmat"))?;
-        Ok(Self { unit, segment, found, memory })
+        let memory = segment.attach_read_only().map_err(failed("shmat"))?;
+        Ok(Self { segment, found, memory })
     }
 
     /// The segment as it was before this reader attached, which itself changes `lpid` and `nattch`.
@@ -66,15 +61,15 @@ impl ShmReader {
         &self.found
     }
 
-    /// The segment now, this reader counted.
-    pub fn status(&self) -> Result<Status, ShmError> {
-        self.segment.status().map_err(|source| ShmError::Os { unit: self.unit, call: "shmctl(IPC_STAT)", source })
+    /// The segment now, this reader included.
+    pub fn status(&self) -> io::Result<Status> {
+        self.segment.status()
     }
 
-    /// Reads the segment, again while a writer is in between; takes 20 ms at most.
+    /// Reads the segment, again while a writer interferes; takes 20 ms at most.
     ///
-    /// With `valid` 0 a writer could be half way through, so such a reading must be the same a pause later. Only a
-    /// writer that is held up for longer than the pause gives a mixed reading, and then `valid` says not to use it.
+    /// With `valid` 0 a writer could be halfway through, so such a reading must be the same a pause later. Only a writer
+    /// that is delayed for longer than the pause gives a mixed reading, and then `valid` says not to use it.
     pub fn snapshot(&self) -> Snapshot {
         let mut last = None;
         for _ in 0..TRIES {
@@ -100,27 +95,27 @@ impl ShmReader {
 }
 
 impl Contents {
-    /// Whether chrony uses the nanoseconds: both must fit their microseconds.
+    /// Whether chrony uses the nanoseconds: both must match their microseconds.
     pub(super) fn has_nanoseconds(&self) -> bool {
         let f = &self.fields;
         f.clock_nsec / 1_000 == f.clock_usec && f.receive_nsec / 1_000 == f.receive_usec
     }
 
-    /// The receive stamp as chrony reads it: the system clock at the pulse.
+    /// The receive timestamp as chrony reads it: the system clock at the pulse.
     pub fn receive(&self) -> Instant<Sys> {
         let f = &self.fields;
         let nsec = if self.has_nanoseconds() { f.receive_nsec as i64 } else { f.receive_usec as i64 * 1_000 };
         Instant::from_parts(f.receive_sec, nsec)
     }
 
-    /// The clock stamp as chrony reads it, in nanoseconds of UTC since 1970.
+    /// The clock timestamp as chrony reads it, in nanoseconds of UTC since 1970.
     pub fn clock_nanos(&self) -> i64 {
         let f = &self.fields;
         let nsec = if self.has_nanoseconds() { f.clock_nsec as i64 } else { f.clock_usec as i64 * 1_000 };
         f.clock_sec.saturating_mul(NANOS).saturating_add(nsec)
     }
 
-    /// Clock stamp minus receive stamp: how far UTC is ahead of the system clock.
+    /// Clock minus receive timestamp: how far UTC is ahead of the system clock.
     pub fn offset(&self) -> Span {
         Instant::<Sys>::from_nanos(self.clock_nanos()) - self.receive()
     }

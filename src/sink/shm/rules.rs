@@ -1,42 +1,48 @@
-//! What chronyd would make of a sample: the rules by which it drops one without a word.
+//! What chronyd would do with a sample: the rules by which it drops one without a message.
 //!
 //! Facts from chrony's `refclock_shm.c` (mode, count, valid, nanoseconds), `refclock.c` (leap; age from 0 to
 //! 2^(poll+1) s) and `util.c` (`UTI_IsTimeOffsetSane`), the same in 4.3 and 4.8.
 
-use std::fmt;
-
 use super::reader::{Contents, Snapshot};
 use crate::core::time::{Instant, NANOS, Span, Sys};
 
-/// What a rule of chrony says about a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A rule of chrony that concerns a sample. Displayed: the sentence for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// Dropped: `count` changed while it was copied.
+    #[error("a writer was changing it at every look: do two programs write to this unit?")]
     Torn,
     /// Dropped: `valid` is 0.
+    #[error("valid is 0: it was taken already, or withdrawn")]
     NotValid,
     /// Dropped: neither mode 0 nor 1.
+    #[error("mode is {0}, only 0 and 1 are known")]
     UnknownMode(i32),
     /// Dropped: the leap indicator is not 0, 1 or 2.
+    #[error("leap is {0}, only 0 to 2 are used")]
     BadLeap(i32),
-    /// Dropped: the receive stamp lies that far ahead of the system clock.
+    /// Dropped: the receive timestamp is that far ahead of the system clock.
+    #[error("its receive timestamp is {0} in the future: was the system clock stepped?")]
     Future(Span),
-    /// Dropped: the receive stamp is older than chrony's limit.
+    /// Dropped: the receive timestamp is older than chrony's limit.
+    #[error("it is {age} old, and more than {limit} is too old: does its writer still run?")]
     TooOld {
         /// Age.
         age: Span,
         /// What chrony allows.
         limit: Span,
     },
-    /// Dropped: the clock stamp lies before 1970, or 2^32 seconds or more from the receive stamp.
+    /// Dropped: the clock timestamp is before 1970, or 2^32 seconds or more from the receive timestamp.
+    #[error("its clock timestamp is before 1970, or 136 years from the system clock")]
     Insane,
-    /// Taken, but only to the microsecond: a nanosecond field does not fit its microsecond field.
+    /// Taken, but only to the microsecond: a nanosecond field does not match its microsecond field.
+    #[error("a nanosecond field does not match its microseconds, so the nanoseconds are ignored")]
     Microseconds,
 }
 
 impl Snapshot {
-    /// Which of chrony's rules speak about this sample, at system time `now` and for a refclock with that `poll` (the
-    /// power of two in seconds of chrony.conf). Empty where chronyd takes it as it is. Not seen from a snapshot: chrony
+    /// The rules of chrony that concern this sample, at system time `now` and for a refclock with that `poll` (the
+    /// power of two in seconds of chrony.conf). Empty if chronyd takes it as it is. Not seen from a snapshot: chrony
     /// also drops a sample that is not newer than the last one it holds.
     pub fn findings(&self, now: Instant<Sys>, poll: i8) -> Vec<Finding> {
         match self {
@@ -68,37 +74,7 @@ impl Contents {
 impl Finding {
     /// Whether chronyd would not use the sample at all.
     pub fn drops(self) -> bool {
-        match self {
-            Self::Torn
-            | Self::NotValid
-            | Self::UnknownMode(_)
-            | Self::BadLeap(_)
-            | Self::Future(_)
-            | Self::TooOld { .. }
-            | Self::Insane => true,
-            Self::Microseconds => false,
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Torn => f.write_str("a writer was changing it at every look: do two programs write to this unit?"),
-            Self::NotValid => f.write_str("valid is 0: it was taken already, or withdrawn"),
-            Self::UnknownMode(mode) => write!(f, "mode is {mode}, only 0 and 1 are known"),
-            Self::BadLeap(leap) => write!(f, "leap is {leap}, only 0 to 2 are used"),
-            Self::Future(ahead) => {
-                write!(f, "its receive stamp lies {ahead} in the future: was the system clock stepped?")
-            }
-            Self::TooOld { age, limit } => {
-                write!(f, "it is {age} old, and more than {limit} is too old: is its writer still at work?")
-            }
-            Self::Insane => f.write_str("its clock stamp lies before 1970 or 136 years from the system clock"),
-            Self::Microseconds => {
-                f.write_str("a nanosecond field does not fit its microseconds, so the nanoseconds are ignored")
-            }
-        }
+        self != Self::Microseconds
     }
 }
 

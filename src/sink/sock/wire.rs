@@ -1,7 +1,5 @@
 //! The datagram: `struct sock_sample` of chrony's `refclock_sock.c`, field by field.
 
-use std::mem::offset_of;
-
 use crate::core::event::Sample;
 
 /// `SOCK_MAGIC`: "SOCK".
@@ -10,63 +8,28 @@ const MAGIC: i32 = 0x534f_434b;
 /// Bytes of a datagram. chronyd drops one of another length.
 pub const SIZE: usize = 40;
 
-// Another timeval than this, and chronyd reads something else: such a target must not compile.
+// chronyd reads another timeval than this as something else: such a target must not compile.
 const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t>() == 8);
-
-macro_rules! laid_out {
-    ($($field:ident: $type:ident @ $offset:literal,)*) => {
-        /// Holds the layout; without a gap, so that it is sent field after field.
-        #[repr(C)]
-        struct SockSample {
-            $($field: $type,)*
-        }
-
-        const _: () = assert!(size_of::<SockSample>() == SIZE && SIZE == 0 $(+ size_of::<$type>())*);
-        $(const _: () = assert!(offset_of!(SockSample, $field) == $offset);)*
-
-        /// Name and offset in bytes of every field, for comparison with a C compiler's.
-        pub const LAYOUT: &[(&str, usize)] = &[$((stringify!($field), offset_of!(SockSample, $field)),)*];
-
-        impl SockSample {
-            fn bytes(&self) -> [u8; SIZE] {
-                let mut fields = std::iter::empty()$(.chain(self.$field.to_ne_bytes()))*;
-                std::array::from_fn(|_| fields.next().unwrap_or_default())
-            }
-        }
-    };
-}
-
-laid_out! {
-    tv_sec: i64 @ 0,
-    tv_usec: i64 @ 8,
-    offset: f64 @ 16,
-    pulse: i32 @ 24,
-    leap: i32 @ 28,
-    pad: i32 @ 32,
-    magic: i32 @ 36,
-}
 
 /// The sample as chronyd reads it: at `tv` of the system clock, UTC was ahead by `offset` seconds.
 ///
-/// `tv` says when and the offset by how much. So the nanoseconds that `tv` has no room for must not go into the offset,
-/// and nothing is lost with them: an offset measured now holds for the microsecond around it. chronyd cuts the offset
-/// to whole nanoseconds, sometimes to the one below.
+/// The nanoseconds that `tv` has no room for must not go into the offset, and nothing is lost with them: an offset
+/// measured now holds for the microsecond around it. chronyd truncates the offset to whole nanoseconds, sometimes to the
+/// one below.
 pub(super) fn datagram(sample: &Sample) -> [u8; SIZE] {
     let (sec, nsec) = sample.at.parts();
-    SockSample {
-        tv_sec: sec,
-        tv_usec: i64::from(nsec / 1_000),
-        offset: seconds(sample.offset().nanos()),
-        pulse: 0, // its second is known: no other source is needed for it
-        leap: sample.leap as i32,
-        pad: 0,
-        magic: MAGIC,
-    }
-    .bytes()
+    let mut fields = (sec.to_ne_bytes().into_iter()) // tv.tv_sec
+        .chain(i64::from(nsec / 1_000).to_ne_bytes()) // tv.tv_usec
+        .chain(seconds(sample.offset().nanos()).to_ne_bytes()) // offset
+        .chain(0_i32.to_ne_bytes()) // pulse: no, the second is known and needs no other source
+        .chain((sample.leap as i32).to_ne_bytes()) // leap
+        .chain(0_i32.to_ne_bytes()) // _pad
+        .chain(MAGIC.to_ne_bytes()); // magic
+    std::array::from_fn(|_| fields.next().unwrap_or_default())
 }
 
-/// The only floating point there is, because chrony's protocol has it. A picosecond at an offset of an hour; a quarter
-/// of a microsecond at one of decades, which chronyd steps away before it measures on.
+/// The only floating-point number in a sample, because chrony's protocol has it. Its resolution is a picosecond at an
+/// offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it measures on.
 #[allow(clippy::cast_precision_loss)] // as said
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9

@@ -93,7 +93,7 @@ fn a_contradiction_names_both_values() {
             evening,
             Scenario { width: ms(499), ..Scenario::default() },
             Reason::AmbiguousWidth,
-            &["the edges lie ", "499.0 ms", "501.0 ms"],
+            &["the edges are ", "499.0 ms", "501.0 ms"],
         ),
         (
             Config { delay: Some(ms(300)), ..default },
@@ -135,7 +135,7 @@ fn a_contradiction_names_both_values() {
             before_leap,
             Scenario { leap: Some((29, LeapShape::Sixty)), ..announced(Leap::Delete) },
             Reason::LeapContradiction,
-            &["the table announced a second left out, the sentences showed an inserted second"],
+            &["the table announced a deleted second, the sentences showed an inserted second"],
         ),
         (
             default,

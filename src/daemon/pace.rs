@@ -1,20 +1,31 @@
-//! What is on its way to the engine. An edge that follows the one on time is needed no sooner than the next sentences:
-//! it does not wake the engine's thread for itself. The next one on time does.
+//! When the engine's thread wakes up. At one pulse per second, neither the second edge of a pulse nor a tick costs a
+//! wake-up of its own.
 
 use std::future::{pending, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::core::event::{Event, State, Verdict};
+use crate::core::time::{Instant, Raw, Span};
 use crate::sys::alarm::Alarm;
+use crate::sys::clock::raw_now;
+
+/// Minimum time between two ticks. Below a second, so that pulses, a second apart, bring one each.
+const EARLIEST: Span = Span::from_millis(950);
+/// Maximum time between two ticks, if nothing else happens.
+const LATEST: Duration = Duration::from_millis(1_050);
+/// For so long after a sample, edges are not on time.
+const OFF_TIME: Duration = Duration::from_millis(900);
+/// An alarm that no task waits for would wake the thread nevertheless.
+const PUT_OFF: Duration = Duration::from_secs(3_600);
 
 /// Events of all sources.
 #[derive(Debug)]
 pub struct Inbox {
-    /// What the clock with the edges tells. They may wait for the others; those who send them wait while it is full.
-    pub pulse: Option<Receiver<Event>>,
+    /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while it is full.
+    pub pulse: Receiver<Event>,
     /// Everything else.
     pub others: Receiver<Event>,
 }
@@ -22,19 +33,15 @@ pub struct Inbox {
 impl Inbox {
     /// With everything on one channel.
     pub fn one(events: Receiver<Event>) -> Self {
-        Self { pulse: None, others: events }
+        Self { pulse: channel(1).1, others: events }
     }
 }
 
-/// From a sample on, edges are not on time for so long.
-const OFF_TIME: Duration = Duration::from_millis(900);
-/// An alarm that nobody waits for would wake the thread all the same.
-const PUT_OFF: Duration = Duration::from_secs(3_600);
-
-/// What the clock with the edges tells.
+/// The events of the pulse. An edge that follows the on-time one is not needed before the next sentences, so it does not
+/// wake the engine's thread; the next on-time edge does.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    events: Option<Receiver<Event>>,
+    events: Receiver<Event>,
     /// Whether they wait until something else wakes the engine's thread.
     waits: bool,
     /// Ends that.
@@ -43,11 +50,11 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Each event wakes. Must be called within a tokio runtime.
-    pub(super) fn new(events: Option<Receiver<Event>>) -> Self {
+    pub(super) fn new(events: Receiver<Event>) -> Self {
         Self { events, waits: false, alarm: Alarm::new() }
     }
 
-    /// The engine has handled an event: what those of the pulse after it do.
+    /// The engine has handled an event: decides whether the events of the pulse after it wait.
     pub(super) fn after(&mut self, event: &Event, verdicts: &[Verdict], state: State) {
         let is_sample = |verdict: &Verdict| matches!(verdict, Verdict::Sample(_));
         if state == State::Locked && verdicts.iter().any(is_sample) {
@@ -59,20 +66,47 @@ impl Pulse {
         }
     }
 
-    /// The next event. Pending where none has come, and after the last. Cancel safe.
+    /// The next event. Pending while there is none, and after the last. Cancel safe.
     pub(super) async fn next(&mut self) -> Event {
-        let Some(events) = &mut self.events else { return pending().await };
         if self.waits {
             tokio::select! {
                 biased;
-                event = poll_fn(|_| events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
+                event = poll_fn(|_| self.events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
                 () = self.alarm.rung() => self.waits = false,
             }
         }
-        match events.recv().await {
+        match self.events.recv().await {
             Some(event) => event,
             None => pending().await,
         }
+    }
+}
+
+/// Makes ticks: with the first event after nearly a second, or at the latest by an alarm. The first is due at once.
+#[derive(Debug, Default)]
+pub(super) struct Ticker {
+    last: Option<Instant<Raw>>,
+    alarm: Alarm,
+}
+
+impl Ticker {
+    /// Waits until a tick is due. Cancel safe.
+    pub(super) async fn due(&self) {
+        if !self.goes_with_an_event(raw_now()) {
+            self.alarm.rung().await;
+        }
+    }
+
+    fn goes_with_an_event(&self, now: Instant<Raw>) -> bool {
+        self.last.is_none_or(|last| now - last >= EARLIEST)
+    }
+
+    /// The tick, now.
+    pub(super) fn tick(&mut self) -> Instant<Raw> {
+        let now = raw_now();
+        self.last = Some(now);
+        self.alarm.set(LATEST);
+        now
     }
 }
 
@@ -80,13 +114,13 @@ impl Pulse {
 mod tests {
     use super::*;
     use crate::core::event::{Bytes, Edge, Leap, Sample};
-    use crate::core::time::{Instant, Span, UtcSecond};
+    use crate::core::time::UtcSecond;
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::{Context, Wake, Waker};
     use tokio::runtime::{Builder, Runtime};
-    use tokio::sync::mpsc::{Sender, channel};
+    use tokio::sync::mpsc::Sender;
 
     fn edge(ms: i64) -> Event {
         Event::Edge(Edge { phc: Instant::from_nanos(0), read_at: Instant::from_nanos(ms * 1_000_000) })
@@ -123,7 +157,7 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (sender, events) = channel(8);
         let _within = runtime.enter();
-        work(&runtime, Pulse::new(Some(events)), sender);
+        work(&runtime, Pulse::new(events), sender);
     }
 
     #[test]
@@ -181,5 +215,20 @@ mod tests {
                 assert_eq!(pulse.waits, after, "{before} {event:?} {state}");
             });
         }
+    }
+
+    #[test]
+    fn a_tick_goes_with_an_event_or_comes_by_itself() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut ticker = Ticker::default();
+            assert!(ticker.goes_with_an_event(raw_now()), "the first");
+            let first = ticker.tick();
+            for (ms, is_due) in [(0, false), (949, false), (950, true), (5_000, true)] {
+                assert_eq!(ticker.goes_with_an_event(first + Span::from_millis(ms)), is_due, "{ms}");
+            }
+            ticker.due().await;
+            assert!(raw_now() - first >= Span::from_millis(1_040));
+        });
     }
 }
