@@ -16,6 +16,8 @@
 mod adversary;
 #[path = "sim/bursts.rs"]
 mod bursts;
+#[path = "sim/draw.rs"]
+mod draw;
 #[path = "sim/envelope.rs"]
 mod envelope;
 #[path = "sim/faults.rs"]
@@ -26,6 +28,8 @@ mod garbage;
 mod harness;
 #[path = "sim/hostile.rs"]
 mod hostile;
+#[path = "sim/inside.rs"]
+mod inside;
 #[path = "sim/pulses.rs"]
 mod pulses;
 #[path = "sim/readme.rs"]

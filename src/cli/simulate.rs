@@ -16,7 +16,7 @@ use crate::core::event::{Event, Verdict};
 use crate::core::time::Span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
-use crate::simulator::scenario::{Scenario, SimEdges};
+use crate::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
@@ -117,9 +117,13 @@ impl Args {
             edges: self.edges,
             phc_ppm: self.phc_ppm,
             system_ppm: self.system_ppm,
-            edge_loss: self.loss,
-            sentence_loss: self.sentence_loss,
-            glitches: self.glitches,
+            faults: [
+                FaultKind::EdgeLoss(self.loss),
+                FaultKind::SentenceLoss(self.sentence_loss),
+                FaultKind::Glitches(self.glitches),
+            ]
+            .map(Fault::always)
+            .into(),
             noise: self.noise.abs(),
             seed: self.seed,
             ..Scenario::default()

@@ -1,5 +1,5 @@
-//! The simulated world in real time: sentences go into a pseudo terminal at the pace of the line, edges and cross time
-//! stamps into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is invented.
+//! The simulated world in real time: sentences go into a pseudo terminal at the line's rate, edges and cross timestamps
+//! into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is simulated.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
@@ -12,24 +12,25 @@ use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
+use super::scenario::Scenario;
+use super::world::{Act, World};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{Instant, Raw, Span, Sys, UtcSecond};
-use crate::simulator::agenda::{Act, agenda};
-use crate::simulator::scenario::Scenario;
-use crate::simulator::world::World;
 use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 
 /// Seconds of truth remembered: a sample is published some milliseconds after its pulse.
 const TRUTH_KEPT: usize = 64;
+/// Generated ahead: no second begins more than 10 ms before its pulse.
+const AHEAD: Span = Span::from_secs(2);
 
-/// A receiver and a NIC at work. Dropped, they stop.
+/// A receiver and a NIC at work, until dropped.
 #[derive(Debug)]
 pub struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
     truth: Arc<Mutex<Truth>>,
-    stop: Option<SyncSender<()>>,
+    stop: SyncSender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,23 +44,17 @@ struct Truth {
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
     pub fn start(scenario: Scenario, events: Sender<Event>) -> std::io::Result<Self> {
-        let (master, slave) = TTYPort::pair()?;
+        let (line, slave) = TTYPort::pair()?;
         let device = slave.name().unwrap_or_default();
         let (raw, sys, _) = raw_sys_pair();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
-        let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
-        let truth = Arc::new(Mutex::new(Truth::default()));
-        let (stop, stopped) = sync_channel(0);
-        let player = Player {
-            world: World::new(scenario, first, first_pulse),
-            line: master,
-            _keeps_it_open: slave,
-            events,
-            truth: Arc::clone(&truth),
-        };
-        let wait = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
-        let thread = Builder::new().name("simulator".into()).spawn(move || player.play(wait))?;
-        Ok(Self { device, truth, stop: Some(stop), thread: Some(thread) })
+        let world = World::new(scenario, first, raw + (Instant::from_parts(first.posix(), 0) - sys));
+        let truth = Arc::<Mutex<Truth>>::default();
+        let player = Player { world, line, _keeps_it_open: slave, events, truth: Arc::clone(&truth) };
+        let (stop, stopped) = sync_channel(1);
+        let wait = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout)).then_some(());
+        let thread = Builder::new().name("simulator".into()).spawn(move || player.play(wait).unwrap_or_default())?;
+        Ok(Self { device, truth, stop, thread: Some(thread) })
     }
 
     /// How many pulses there were.
@@ -67,7 +62,7 @@ impl Live {
         self.truth.lock().map_or(0, |truth| truth.pulses)
     }
 
-    /// How wrong a sample is; `None` where there was no such pulse: then its second is wrong.
+    /// The error of a sample; `None` if there was no such pulse: then its second is wrong.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         let truth = self.truth.lock().ok()?;
         truth.kept.iter().find(|(utc, _)| *utc == sample.label).map(|(_, at)| sample.at - *at)
@@ -76,11 +71,9 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there has been printed; nothing is left to do about it.
-            let _ = thread.join();
-        }
+        // It may have ended; and a panic in there has been printed.
+        let _ = self.stop.try_send(());
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -92,39 +85,28 @@ struct Player {
     truth: Arc<Mutex<Truth>>,
 }
 
-/// The engine is gone: the world may end.
-struct Over;
-
 impl Player {
-    /// Plays second after second; `wait` waits that long, and says whether to go on.
-    fn play(mut self, wait: impl Fn(Duration) -> bool) {
+    /// Plays second after second, until `wait` says that it is to stop or no engine takes events: both are `None`.
+    fn play(mut self, wait: impl Fn(Duration) -> Option<()>) -> Option<()> {
         let mut queue = BTreeMap::new();
         let (mut seconds, mut made) = (0, 0_u64);
         let mut schedule = Schedule::new(raw_now());
         let promise = self.world.scenario().edges.promise();
-        let opened = Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) };
-        if self.events.blocking_send(opened).is_err() {
-            return;
-        }
+        self.send(Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) })?;
         loop {
-            // Two seconds ahead is enough: nothing begins more than 10 ms before its second.
-            while self.world.pulse_number(seconds) - raw_now() < Span::from_secs(2) {
-                let second = self.world.second(seconds);
-                seconds += 1;
-                for (at, act) in agenda(&self.world, &second) {
+            while self.world.pulse_number(seconds) - raw_now() < AHEAD {
+                for (at, act) in self.world.acts(seconds) {
                     made += 1;
                     queue.insert((at, made), act);
                 }
+                seconds += 1;
             }
             let now = raw_now();
             let rest = match schedule.next(now) {
                 Step::CrossTs(_) => {
                     let (raw, sys, window) = raw_sys_pair();
-                    let cross = CrossTs { phc: self.world.phc(raw), sys, raw, window };
                     schedule.cross_taken(now);
-                    if self.events.blocking_send(Event::CrossTs(cross)).is_err() {
-                        return;
-                    }
+                    self.send(Event::CrossTs(CrossTs { phc: self.world.phc(raw), sys, raw, window }))?;
                     continue;
                 }
                 Step::Rearm => {
@@ -136,33 +118,28 @@ impl Player {
             let Some(next) = queue.first_entry() else { continue };
             let ahead = (next.key().0 - now).min(rest);
             if ahead > Span::ZERO {
-                if !wait(Duration::from_nanos(ahead.nanos().unsigned_abs())) {
-                    return;
-                }
+                wait(Duration::from_nanos(ahead.nanos().unsigned_abs()))?;
                 continue;
             }
             let ((at, _), act) = next.remove_entry();
-            if self.perform(act, at, &mut schedule).is_err() {
-                return;
+            match act {
+                Act::Pulse(number) => self.remember(self.world.first_second().plus(number), at),
+                Act::Bytes(bytes) => {
+                    if let Err(error) = self.line.write_all(&bytes) {
+                        debug!("simulated line: {error}");
+                    }
+                }
+                Act::Edge(phc) => {
+                    let read_at = raw_now();
+                    schedule.edges_read(read_at);
+                    self.send(Event::Edge(Edge { phc, read_at }))?;
+                }
             }
         }
     }
 
-    fn perform(&mut self, act: Act, at: Instant<Raw>, schedule: &mut Schedule) -> Result<(), Over> {
-        match act {
-            Act::Pulse(number) => self.remember(self.world.first_second().plus(number), at),
-            Act::Bytes(bytes) => {
-                if let Err(error) = self.line.write_all(&bytes) {
-                    debug!("simulated line: {error}");
-                }
-            }
-            Act::Edge(phc) => {
-                let read_at = raw_now();
-                schedule.edges_read(read_at);
-                self.events.blocking_send(Event::Edge(Edge { phc, read_at })).map_err(|_| Over)?;
-            }
-        }
-        Ok(())
+    fn send(&self, event: Event) -> Option<()> {
+        self.events.blocking_send(event).ok()
     }
 
     /// The system clock at the pulse, from a reading just after it.

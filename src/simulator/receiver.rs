@@ -1,17 +1,16 @@
-//! What a receiver sends, and how its delay spreads.
+//! What a simulated receiver sends, and how its sentence delay varies.
 
-use crate::core::time::{NANOS, Span, UtcSecond};
-use crate::simulator::random::Random;
+use super::Random;
+use crate::core::time::{Span, UtcSecond};
 
-/// How the sentence delay spreads about its mean. Nothing lies beyond the greatest deviation; a constant delay is one
-/// whose greatest deviation is zero. Ramps and jumps are faults.
+/// How the sentence delay is distributed about its mean, within a greatest deviation. Ramps and jumps are faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
-    /// Evenly.
+    /// Uniformly.
     Even,
-    /// Normally: three standard deviations are the greatest one.
+    /// Normally: the greatest deviation is three standard deviations.
     Normal,
-    /// It wanders: from second to second by up to an eighth of the greatest deviation.
+    /// A random walk: each second by up to an eighth of the greatest deviation.
     Wander,
 }
 
@@ -20,67 +19,13 @@ impl Spread {
     pub fn next(self, random: &mut Random, most: Span, last: Span) -> Span {
         let next = match self {
             Self::Even => random.within(most),
-            // Twelve even ones have two greatest deviations as their standard deviation.
+            // The sum of twelve uniform deviations has twice the greatest one as its standard deviation.
             Self::Normal => {
                 Span::from_nanos((0..12).map(|_| random.within(most).nanos()).fold(0, i64::saturating_add) / 6)
             }
             Self::Wander => last + random.within(Span::from_nanos(most.nanos() / 8)),
         };
-        next.min(most).max(Span::ZERO - most)
-    }
-}
-
-/// A kind of receiver, as its users know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// What it is called.
-    pub name: &'static str,
-    /// Pulse to the end of the first sentence, on average: below zero where that comes before its pulse.
-    pub end: Span,
-    /// Greatest deviation from it.
-    pub jitter: Span,
-    /// How the deviations spread.
-    pub spread: Spread,
-    /// Bits a second on the line.
-    pub baud: u32,
-    /// Which sentences it sends, in this order.
-    pub sentences: &'static [SimSentence],
-}
-
-/// The kinds of receivers whose delays are known from reports: those that need no setting first.
-pub const MODELS: [Model; 10] = {
-    use SimSentence::{Gga, Gsa, Rmc, Zda};
-    use Spread::{Even, Normal, Wander};
-    const fn model(
-        name: &'static str,
-        end: [i64; 2],
-        spread: Spread,
-        baud: u32,
-        sentences: &'static [SimSentence],
-    ) -> Model {
-        let [end, jitter] = end;
-        Model { name, end: Span::from_millis(end), jitter: Span::from_millis(jitter), spread, baud, sentences }
-    }
-    [
-        model("u-blox", [115, 85], Wander, 38_400, &[Rmc, Gga, Gsa, Zda]),
-        model("SiRF", [417, 85], Even, 4_800, &[Gga, Gsa, Rmc]),
-        model("MTK3339", [500, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
-        model("any that sends NMEA", [222, 10], Normal, 9_600, &[Rmc, Gga]),
-        model("Brandywine", [750, 5], Normal, 9_600, &[Rmc]),
-        model("Zodiac", [1_239, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
-        model("old Garmin", [1_200, 20], Normal, 4_800, &[Rmc]),
-        model("Z3801", [-965, 5], Normal, 19_200, &[Rmc]),
-        model("RFTG", [-663, 5], Normal, 9_600, &[Rmc]),
-        model("TAIP", [-175, 5], Normal, 4_800, &[Rmc]),
-    ]
-};
-
-impl Model {
-    /// Pulse to first byte, on average.
-    pub fn delay(&self) -> Span {
-        let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
-        let bytes = self.sentences.first().map_or(0, |sentence| sentence.text(shown).len() as i64);
-        self.end - Span::from_nanos(10 * NANOS / i64::from(self.baud)).times(bytes)
+        next.min(most).max(-most)
     }
 }
 
@@ -95,13 +40,13 @@ pub enum SimSentence {
     Gga,
     /// Satellites used: no time.
     Gsa,
-    /// ZDA of the second after: some receivers send it ahead.
+    /// ZDA of the next second: some receivers send it ahead.
     ZdaAhead,
-    /// GLL of the second after.
+    /// GLL of the next second.
     GllAhead,
-    /// A GNS without modes, which says nothing of validity.
+    /// GNS without modes, which says nothing about validity.
     GnsPlain,
-    /// A GGA without a fix, as of a second system, beside the others' fix.
+    /// GGA without a fix, as of a second system, beside the others' fix.
     GgaInvalid,
 }
 
@@ -154,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deviations_spread_as_they_are_called() {
+    fn deviations_are_distributed_as_named() {
         let most = Span::from_millis(90);
         for (spread, rms) in [(Spread::Even, 49..55), (Spread::Normal, 28..32), (Spread::Wander, 10..91)] {
             let (mut random, mut last, mut squares) = (Random::new(1), Span::ZERO, 0);

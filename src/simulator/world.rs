@@ -1,22 +1,19 @@
-//! The simulated truth: when each UTC second begins on `CLOCK_MONOTONIC_RAW`, and what a receiver and a NIC make of it.
-//! Pure and seeded: the same scenario gives the same world. It is the only fake in the project.
+//! The simulated truth: when each second begins, what the clocks show, and what a receiver and a NIC make of it. Seeded:
+//! the same scenario gives the same world.
 
-use std::ops::Range;
-
+use super::Random;
+use super::clocks::Clocks;
+use super::receiver::Shown;
+use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges};
 use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
-use crate::simulator::clock::PiecewiseClock;
-use crate::simulator::random::Random;
-use crate::simulator::scenario::{Fault, FaultKind, LeapShape, PulseEnd, Scenario, Shown, SimEdges};
 
-/// A part per million, in parts per billion.
-const PPM: i64 = 1_000;
-/// The moment at which the system clock's slew changes varies by this much.
-const SLEWED_WITHIN: Span = Span::from_millis(1);
-/// After this long without an edge the source arms the PHC again.
-const REARMED_AFTER: Span = Span::from_secs(3);
-/// A front is stamped a second time after at least and at most this many nanoseconds.
+/// From the edge to the read that returns it.
+const LATENCY: Span = Span::from_micros(60);
+/// Bytes that a UART hands over at once.
+const FIFO: usize = 16;
+/// An edge is timestamped a second time after at least and at most this many nanoseconds.
 const DOUBLED_AFTER: [i64; 2] = [1_000, 40_000];
-/// Sentences that would begin so much later than they should, because of those before them, are left out.
+/// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
 const BACKLOG: Span = Span::from_secs(3);
 
 /// The simulated truth.
@@ -25,143 +22,38 @@ pub struct World {
     scenario: Scenario,
     random: Random,
     first_second: UtcSecond,
-    first_pulse: Instant<Raw>,
-    phc: PiecewiseClock<Phc>,
-    sys: PiecewiseClock<Sys>,
-    /// How far the delay is off its mean just now.
+    clocks: Clocks,
+    /// How far the sentence delay currently is off its mean.
     deviation: Span,
-    /// When the NIC stamps no edges.
-    disarmed: Vec<Range<Instant<Raw>>>,
-    /// When the line has carried what was sent so far.
+    /// When the line has carried all that was sent so far.
     line_free: Instant<Raw>,
 }
 
-/// What happens to a clock.
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    PhcStep(Span),
-    PhcRate(i64),
-    PhcToSystem,
-    SysStep(Span),
-    SysRate(i64),
-}
-
-/// One second of the world.
+/// Something that happens in a simulated second.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Second {
-    /// Its number, counted from the first.
-    pub number: i64,
-    /// When it begins.
-    pub pulse: Instant<Raw>,
-    /// The edges that the NIC stamps.
-    pub edges: Vec<StampedEdge>,
-    /// When the receiver's sentences begin on the line, and the sentences; `None` where they are lost.
-    pub burst: Option<(Instant<Raw>, Vec<u8>)>,
-}
-
-/// An edge as the NIC stamps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StampedEdge {
-    /// When it comes.
-    pub at: Instant<Raw>,
-    /// Its stamp.
-    pub phc: Instant<Phc>,
-    /// How long after it comes it is delivered.
-    pub late: Span,
+pub enum Act {
+    /// The second with this number begins.
+    Pulse(i64),
+    /// An edge is in the PHC's queue.
+    Edge(Instant<Phc>),
+    /// The last of these bytes has arrived.
+    Bytes(Box<[u8]>),
 }
 
 impl World {
     /// A world in which `first_second` begins at `first_pulse`.
     pub fn new(scenario: Scenario, first_second: UtcSecond, first_pulse: Instant<Raw>) -> Self {
-        // A PHC that nobody set counts from its driver's start: any epoch but the right one.
-        let phc_epoch = Instant::from_nanos(4_242 * NANOS + 123_456_789);
-        let sys_start = Instant::from_parts(first_second.posix(), 0) + scenario.sys_ahead;
-        let mut world = Self {
+        Self {
             random: Random::new(scenario.seed),
-            phc: PiecewiseClock::new(first_pulse, phc_epoch, scenario.phc_ppm * PPM),
-            sys: PiecewiseClock::new(first_pulse, sys_start, 0),
+            clocks: Clocks::new(&scenario, first_second, first_pulse),
             first_second,
-            first_pulse,
             deviation: Span::ZERO,
-            disarmed: Vec::new(),
             line_free: Instant::from_nanos(i64::MIN),
             scenario,
-        };
-        world.bend_clocks();
-        world
-    }
-
-    /// Puts the faults of the clocks into them, in the order of time.
-    fn bend_clocks(&mut self) {
-        let mut random = Random::new(self.scenario.seed ^ 0xC10C);
-        let mut changes = Vec::new();
-        for fault in &self.scenario.faults {
-            // Not at a pulse: somewhere in the second.
-            let when = |second: i64| self.pulse_number(second) + Span::from_nanos(second * 7_919_777 % NANOS);
-            let (from, until) = (when(fault.from), when(fault.until));
-            match fault.kind {
-                FaultKind::PhcStep(step) => changes.push((from, Change::PhcStep(step))),
-                FaultKind::SysStep(step) => changes.push((from, Change::SysStep(step))),
-                FaultKind::PhcRate(ppm) => {
-                    changes.extend([(from, Change::PhcRate(ppm * PPM)), (until, Change::PhcRate(-ppm * PPM))]);
-                }
-                FaultKind::SysRate(ppm) => {
-                    changes.extend([(from, Change::SysRate(ppm * PPM)), (until, Change::SysRate(-ppm * PPM))]);
-                }
-                FaultKind::PhcWalk(ppb) => {
-                    let steps = fault.from..fault.until;
-                    changes.extend(steps.map(|n| (when(n), Change::PhcRate(random.between(-ppb, ppb)))));
-                }
-                FaultKind::PhcServo(ppm, after) => {
-                    changes.extend(self.by_turns(fault, ppm, |_| after).map(|(at, ppb)| (at, Change::PhcRate(ppb))));
-                }
-                FaultKind::SysServo(ppm, after) => {
-                    let when = |_| after + random.within(SLEWED_WITHIN);
-                    changes.extend(self.by_turns(fault, ppm, when).map(|(at, ppb)| (at, Change::SysRate(ppb))));
-                }
-                FaultKind::PhcNudge(step, after) => {
-                    let steps = (fault.from..fault.until).map(|n| {
-                        let step = if n % 2 == 0 { step } else { Span::ZERO - step };
-                        (self.pulse_number(n) + after, Change::PhcStep(step))
-                    });
-                    changes.extend(steps);
-                }
-                FaultKind::NicReset => {
-                    changes.push((from, Change::PhcToSystem));
-                    self.disarmed.push(from..self.pulse_number(fault.from) + REARMED_AFTER);
-                }
-                _ => {}
-            }
-        }
-        changes.sort_by_key(|(at, _)| *at);
-        for (at, change) in changes {
-            match change {
-                Change::PhcStep(step) => self.phc.change(at, step, 0),
-                Change::PhcRate(ppb) => self.phc.change(at, Span::ZERO, ppb),
-                Change::PhcToSystem => self.phc.set(at, Instant::from_nanos(self.sys.at(at).nanos()), 0),
-                Change::SysStep(step) => self.sys.change(at, step, 0),
-                Change::SysRate(ppb) => self.sys.change(at, Span::ZERO, ppb),
-            }
         }
     }
 
-    /// A rate to either side by turns, and none at the end: when it changes, and by how much.
-    fn by_turns(
-        &self,
-        fault: &Fault,
-        ppm: i64,
-        mut after: impl FnMut(i64) -> Span,
-    ) -> impl Iterator<Item = (Instant<Raw>, i64)> {
-        let (from, until) = (fault.from, fault.until);
-        let rate = move |n: i64| match n {
-            n if !(from..until).contains(&n) => 0,
-            n if n % 2 == 0 => ppm * PPM,
-            _ => -ppm * PPM,
-        };
-        (from..=until).map(move |n| (self.pulse_number(n) + after(n), rate(n) - rate(n - 1)))
-    }
-
-    /// What is simulated.
+    /// The scenario that is simulated.
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
@@ -173,7 +65,7 @@ impl World {
 
     /// When second number `n` begins.
     pub fn pulse_number(&self, n: i64) -> Instant<Raw> {
-        self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.scenario.system_ppm * 1_000)
+        self.clocks.pulse_number(n)
     }
 
     /// When a UTC second begins. An inserted second has no number of its own, and a deleted one never begins.
@@ -189,14 +81,14 @@ impl World {
         Some(self.pulse_number(number))
     }
 
-    /// What the PHC shows.
+    /// The PHC's reading.
     pub fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
-        self.phc.at(raw)
+        self.clocks.phc.at(raw)
     }
 
-    /// What the simulated system clock shows.
+    /// The simulated system clock's reading.
     pub fn sys(&self, raw: Instant<Raw>) -> Instant<Sys> {
-        self.sys.at(raw)
+        self.clocks.sys.at(raw)
     }
 
     /// How long a byte is on the line.
@@ -204,20 +96,21 @@ impl World {
         Span::from_nanos(10 * NANOS / i64::from(self.scenario.baud.max(1)))
     }
 
-    /// Second number `n`. To be asked for in order.
-    pub fn second(&mut self, n: i64) -> Second {
+    /// Everything that belongs to second number `n`, with its time, in no order; some of it lies in the second before or
+    /// after. Must be called for each second in turn.
+    pub fn acts(&mut self, n: i64) -> Vec<(Instant<Raw>, Act)> {
         let faults: Vec<Fault> =
             self.scenario.faults.iter().filter(|f| (f.from..f.until).contains(&n)).copied().collect();
-        let pulse = self.pulse_number(n);
-        let edges = self.edges(n, pulse, &faults);
-        let burst = self.burst(n, pulse, &faults);
-        Second { number: n, pulse, edges, burst }
+        let mut acts = vec![(self.pulse_number(n), Act::Pulse(n))];
+        self.edges(n, &faults, &mut acts);
+        self.burst(n, &faults, &mut acts);
+        acts
     }
 
-    fn edges(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Vec<StampedEdge> {
-        let (mut loss, mut glitches) = (self.scenario.edge_loss, self.scenario.glitches);
-        let (mut stale, mut double, mut late, mut shift) = (0, 0, Span::ZERO, Span::ZERO);
-        let (mut rise_rings, mut fall_rings, mut crosstalk) = (None, None, None);
+    fn edges(&mut self, n: i64, faults: &[Fault], acts: &mut Vec<(Instant<Raw>, Act)>) {
+        let (mut loss, mut glitches, mut stale, mut double) = (0, 0, 0, 0);
+        let (mut late, mut shift, mut crosstalk) = (Span::ZERO, Span::ZERO, None);
+        let (mut rise_rings, mut fall_rings) = (None, None);
         let (mut rise_loss, mut fall_loss) = (0, 0);
         for fault in faults {
             match fault.kind {
@@ -239,64 +132,64 @@ impl World {
                 _ => {}
             }
         }
-        let [rises, falls] = self.scenario.polarity.edges(self.scenario.width);
-        let ends = match self.scenario.edges {
-            SimEdges::Both => vec![(rises, rise_rings, rise_loss), (falls, fall_rings, fall_loss)],
-            SimEdges::One => vec![(rises, rise_rings, rise_loss)],
-        };
-        let mut fronts: Vec<Instant<Raw>> =
-            crosstalk.map(|before| pulse + shift + rises - before).into_iter().collect();
-        for (end, rings, lost) in ends {
+        let pulse = self.pulse_number(n);
+        let [rises, falls] = self.scenario.polarity.edges(self.scenario.width).map(|end| pulse + shift + end);
+        let mut ends = vec![(rises, rise_rings, rise_loss)];
+        if self.scenario.edges == SimEdges::Both {
+            ends.push((falls, fall_rings, fall_loss));
+        }
+        let mut signal: Vec<Instant<Raw>> = crosstalk.map(|before| rises - before).into_iter().collect();
+        for (at, rings, lost) in ends {
             if lost > 0 && self.random.happens(lost) {
                 continue;
             }
-            let at = pulse + shift + end;
-            fronts.push(at);
-            fronts.extend(rings.map(|after| at + after));
+            signal.push(at);
+            signal.extend(rings.map(|after| at + after));
             if double > 0 && self.random.happens(double) {
                 let [least, most] = DOUBLED_AFTER;
-                fronts.push(at + Span::from_nanos(self.random.between(least, most)));
+                signal.push(at + Span::from_nanos(self.random.between(least, most)));
             }
         }
+        // Edges with their timestamps, and how much later than usual each is delivered.
         let mut edges = Vec::new();
-        for at in fronts {
+        for at in signal {
             if !self.random.happens(loss) {
                 let phc = self.phc(at) + self.random.within(self.scenario.noise);
-                edges.push(StampedEdge { at, phc, late });
+                edges.push((at, phc, late));
                 if self.random.happens(stale) {
-                    edges.push(StampedEdge { at, phc, late: late + Span::from_millis(self.random.between(1, 900)) });
+                    edges.push((at, phc, late + Span::from_millis(self.random.between(1, 900))));
                 }
             }
         }
-        // The pulse of second n may be absent, but noise on the line is not.
+        // Noise on the line does not depend on the pulse.
         if self.random.happens(glitches) && n > 0 {
             let at = pulse + Span::from_nanos(self.random.below(NANOS as u64) as i64);
-            edges.push(StampedEdge { at, phc: self.phc(at), late });
+            edges.push((at, self.phc(at), late));
         }
-        edges.retain(|edge| !self.disarmed.iter().any(|silence| silence.contains(&edge.at)));
+        edges.retain(|(at, ..)| !self.clocks.disarmed.iter().any(|silence| silence.contains(at)));
         edges.sort_unstable();
-        edges
+        acts.extend(edges.into_iter().map(|(at, phc, late)| (at + late + LATENCY, Act::Edge(phc))));
     }
 
-    fn burst(&mut self, n: i64, pulse: Instant<Raw>, faults: &[Fault]) -> Option<(Instant<Raw>, Vec<u8>)> {
-        let (mut loss, mut corruption, mut has_fix) = (self.scenario.sentence_loss, 0, true);
-        let (mut later, mut off) = (Span::ZERO, 0);
+    fn burst(&mut self, n: i64, faults: &[Fault], acts: &mut Vec<(Instant<Raw>, Act)>) {
+        let (mut loss, mut corruption, mut has_fix) = (0, 0, true);
+        let (mut delay, mut off) = (self.scenario.delay, 0);
         for fault in faults {
             match fault.kind {
                 FaultKind::NoSentences => loss = 1_000,
                 FaultKind::SentenceLoss(permille) => loss = loss.max(permille),
                 FaultKind::Corruption(permille) => corruption = permille,
                 FaultKind::NoFix => has_fix = false,
-                FaultKind::DelayJump(span) => later = later + span,
-                FaultKind::DelayRamp(span) => later = later + span.times(n - fault.from),
+                FaultKind::DelayJump(span) => delay = delay + span,
+                FaultKind::DelayRamp(span) => delay = delay + span.times(n - fault.from),
                 FaultKind::WrongSecond(seconds) => off += seconds,
                 _ => {}
             }
         }
         self.deviation = self.scenario.spread.next(&mut self.random, self.scenario.jitter, self.deviation);
-        let delay = self.scenario.delay + later + self.deviation;
+        delay = delay + self.deviation;
         if self.random.happens(loss) {
-            return None;
+            return;
         }
         let (utc, is_sixty) = self.shown(n);
         let shown = Shown { utc: utc.plus(off), is_sixty, has_fix };
@@ -307,14 +200,27 @@ impl World {
                 *byte ^= 1 << self.random.below(8);
             }
         }
-        let start = if self.scenario.delay < Span::ZERO { pulse + delay } else { pulse + delay.max(Span::ZERO) };
-        // A line carries one sentence after the other.
+        // Only a receiver that sends ahead of the pulse on average ever does.
+        let start = self.pulse_number(n) + if self.scenario.delay < Span::ZERO { delay } else { delay.max(Span::ZERO) };
         if self.line_free - start > BACKLOG {
-            return None;
+            return;
         }
-        let start = start.max(self.line_free);
-        self.line_free = start + self.scenario.pause + self.byte_time().times(bytes.len() as i64);
-        Some((start, bytes))
+        let (mut sent, pause) = (start.max(self.line_free), self.scenario.pause);
+        self.line_free = sent + pause + self.byte_time().times(bytes.len() as i64);
+        let first_line = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let (first, rest) = bytes.split_at(if pause == Span::ZERO { bytes.len() } else { first_line });
+        for part in [first, rest] {
+            let (chunks, byte_time): (Vec<&[u8]>, _) = match self.scenario.pace {
+                Pace::Line => (part.chunks(FIFO).collect(), self.byte_time()),
+                Pace::WholeLines => (part.split_inclusive(|&byte| byte == b'\n').collect(), self.byte_time()),
+                Pace::AtOnce => (part.chunks(part.len().max(1)).collect(), Span::ZERO),
+            };
+            for chunk in chunks {
+                sent = sent + byte_time.times(chunk.len() as i64);
+                acts.push((sent, Act::Bytes(chunk.into())));
+            }
+            sent = sent + pause;
+        }
     }
 
     /// What the receiver calls second number `n`, and whether it shows it as `:60`.

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::Random;
 
 use judge::{Judgement, judge};
 use worlds::Genome;
@@ -104,7 +104,8 @@ impl Hunt {
     fn report(&mut self, genome: &Genome, kind: &'static str) {
         let small = shrink::shrunk(genome, kind);
         let Judgement { failure: Some(failure), .. } = judge(&small) else { return };
-        let faults: BTreeSet<&str> = small.case.scenario.faults.iter().map(|fault| fault.kind.name()).collect();
+        let faults: BTreeSet<&str> =
+            small.case.scenario.faults.iter().map(|fault| crate::draw::name(fault.kind)).collect();
         let what = format!("{kind}: {}", Vec::from_iter(faults).join(", "));
         if !self.finds.insert(what.clone()) {
             return;

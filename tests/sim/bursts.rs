@@ -5,7 +5,7 @@
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span, UtcSecond};
-use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::Random;
 use gnss2shm::simulator::receiver::{Shown, SimSentence};
 use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
 use gnss2shm::simulator::timeline::Timeline;

@@ -306,7 +306,11 @@ fn one_late_sentence_costs_a_second_and_no_more() {
 #[test]
 fn lost_and_stray_edges_delay_the_first_sample_by_less_than_twenty_seconds() {
     for seed in 0..40 {
-        let plain = Scenario { edge_loss: 200, glitches: 100, seed, ..Scenario::default() };
+        let plain = Scenario {
+            faults: [FaultKind::EdgeLoss(200), FaultKind::Glitches(100)].map(Fault::always).into(),
+            seed,
+            ..Scenario::default()
+        };
         let outcome = run(Config::default(), &plain, 60);
         outcome.assert_right(&format!("seed {seed}"));
         assert!(

@@ -94,7 +94,7 @@ pub fn record(genome: &Genome, failure: &Failure, file: &Path) {
     let faults: Vec<String> = scenario
         .faults
         .iter()
-        .map(|fault| format!("{} from second {} to {}", fault.kind.name(), fault.from, fault.until))
+        .map(|fault| format!("{} from second {} to {}", crate::draw::name(fault.kind), fault.from, fault.until))
         .collect();
     let mut text = format!(
         "# receiver: simulated, {:?} at {} baud, {} after a pulse of {}\n# nic: simulated, {:?}, {} ppm\n# kernel: none: \
