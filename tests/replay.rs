@@ -249,6 +249,11 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let output = replay(&["--quiet", "-"], b"gnss2shm-recording 1\n");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"events 0\nsamples 0\n"[..]));
     assert_eq!(replay(&["/nonexistent.rec"], b"").status.code(), Some(66));
+    // What is missing makes the rest doubtful.
+    let gap = replay(&["--quiet", "-"], format!("{good}lost 12\n").as_bytes());
+    let [summary, said] = [gap.stdout, gap.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(summary.contains("12 events are missing in the recording"), "{summary}");
+    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing in it\n"));
     // Cut off within a line: what came before it counts.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);
     assert!(cut.status.success() && String::from_utf8(cut.stdout).unwrap().contains("in the middle of a line"));
