@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
+#[path = "common/simulated/mod.rs"]
+mod simulated;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,6 +15,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use common::run::{Run, scraped};
 use common::{TestDir, TestUnit, free_address};
 use gnss2shm::config::File;
@@ -20,9 +25,6 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 use gnss2shm::simulator::Random;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use gnss2shm::core::event::State;
 use gnss2shm::core::time::Span;
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::receiver::ReceiverConfig;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};

@@ -5,8 +5,8 @@
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::core::time::Span;
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::sys::clock::raw_now;
 use serialport::{SerialPort, TTYPort};
@@ -64,7 +64,7 @@ impl Drop for Line {
 
 /// A NIC with a pulse, whose receiver says nothing on a line of its own.
 fn silent() -> Scenario {
-    Scenario { faults: vec![Fault::always(FaultKind::NoSentences)], ..Scenario::default() }
+    Scenario { sentence_loss: 1_000, ..Scenario::default() }
 }
 
 /// What is sent each half second, and the reason that must be named; nothing of it may become a sample.

@@ -18,8 +18,8 @@ use gnss2shm::core::time::Span;
 use gnss2shm::daemon::{self, EVENTS_QUEUED, Inbox};
 use gnss2shm::recording::recorder::{Place, Recorder};
 use gnss2shm::recording::{Header, Item, Reader};
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
 use gnss2shm::sink::Sinks;
 use gnss2shm::sink::shm::ShmSink;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
@@ -51,10 +51,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
     let (dir, unit) = (TestDir::new("record-live"), TestUnit::claim());
     let file = dir.join("rec");
     let config = Config { holdover: Span::from_secs(7), ..Config::default() };
-    let scenario = Scenario {
-        faults: [FaultKind::Glitches(300), FaultKind::EdgeLoss(50)].map(Fault::always).into(),
-        ..Scenario::default()
-    };
+    let scenario = Scenario { glitches: 300, edge_loss: 50, ..Scenario::default() };
     let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

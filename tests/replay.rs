@@ -9,6 +9,8 @@
 mod common;
 #[path = "replay/make.rs"]
 mod make;
+#[path = "common/simulated/mod.rs"]
+mod simulated;
 #[path = "common/twins.rs"]
 mod twins;
 

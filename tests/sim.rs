@@ -30,12 +30,16 @@ mod harness;
 mod hostile;
 #[path = "sim/inside.rs"]
 mod inside;
+#[path = "sim/parts.rs"]
+mod parts;
 #[path = "sim/pulses.rs"]
 mod pulses;
 #[path = "sim/readme.rs"]
 mod readme;
 #[path = "sim/seen.rs"]
 mod seen;
+#[path = "common/simulated/mod.rs"]
+mod simulated;
 #[path = "sim/stabilise.rs"]
 mod stabilise;
 #[path = "sim/states.rs"]

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::core::time::Span;
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
 use gnss2shm::source::receiver::{Receiver as Source, ReceiverConfig};
 use gnss2shm::source::serial::{Baud, SerialConfig};
 use gnss2shm::source::server::Server;
@@ -303,7 +303,7 @@ fn single_bytes_lock_through_tcp() {
 /// What must be named where a NIC has its pulse, and this stream says no more than its peer was made to.
 async fn is_named(what: &str, config: StreamConfig, reason: Reason) {
     let (sender, mut events) = channel(1_024);
-    let silent = Scenario { faults: vec![Fault::always(FaultKind::NoSentences)], ..Scenario::default() };
+    let silent = Scenario { sentence_loss: 1_000, ..Scenario::default() };
     let _live = Live::start(silent, sender.clone()).unwrap();
     let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
     let mut engine = Engine::new(Config::default());
@@ -397,11 +397,7 @@ fn vanish() {
     });
     on_runtime(async move {
         let (sender, mut events) = channel(1_024);
-        let _live = Live::start(
-            Scenario { faults: vec![Fault::always(FaultKind::NoSentences)], ..Scenario::default() },
-            sender.clone(),
-        )
-        .unwrap();
+        let _live = Live::start(Scenario { sentence_loss: 1_000, ..Scenario::default() }, sender.clone()).unwrap();
         let config = StreamConfig::Tcp(Server { host: "127.0.0.1".into(), port });
         let source = tokio::spawn(Source::open(ReceiverConfig::Stream(config)).unwrap().run(sender));
         let mut engine = Engine::new(Config::default());

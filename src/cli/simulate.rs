@@ -17,7 +17,7 @@ use crate::core::event::{Event, Sample, Verdict};
 use crate::core::time::Span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
-use crate::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges};
+use crate::simulator::{Scenario, SimEdges};
 use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
@@ -100,11 +100,6 @@ impl Args {
         let Baud::Rate(baud) = self.baud else {
             return usage("--baud must be a number here: the receiver is simulated");
         };
-        let faults = [
-            FaultKind::EdgeLoss(self.loss),
-            FaultKind::SentenceLoss(self.sentence_loss),
-            FaultKind::Glitches(self.glitches),
-        ];
         Ok(Scenario {
             delay: self.delay,
             jitter: self.jitter.min(Span::SECOND),
@@ -113,10 +108,11 @@ impl Args {
             edges: self.edges,
             phc_ppm: self.phc_ppm,
             system_ppm: self.system_ppm,
-            faults: faults.map(Fault::always).into(),
+            edge_loss: self.loss,
+            sentence_loss: self.sentence_loss,
+            glitches: self.glitches,
             noise: self.noise.abs(),
             seed: self.seed,
-            ..Scenario::default()
         })
     }
 }

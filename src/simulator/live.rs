@@ -12,16 +12,26 @@ use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
-use super::scenario::Scenario;
-use super::world::{Act, World};
+use super::sentence::{Shown, SimSentence};
+use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
-use crate::core::time::{Instant, Raw, Span, Sys, UtcSecond};
+use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 
+/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+const PHC_START: Instant<Phc> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
+/// From the edge to the read that returns it.
+const LATENCY: Span = Span::from_micros(60);
+/// Bytes that a UART hands over at once.
+const FIFO: usize = 16;
+/// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
+const BACKLOG: Span = Span::from_secs(3);
+/// What the receiver sends each second.
+const SENTENCES: [SimSentence; 4] = [SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga, SimSentence::Gsa];
 /// Seconds of truth remembered: a sample is published some milliseconds after its pulse.
 const TRUTH_KEPT: usize = 64;
-/// Generated ahead: no second begins more than 10 ms before its pulse.
+/// How far ahead seconds are generated.
 const AHEAD: Span = Span::from_secs(2);
 
 /// A receiver and a NIC at work, until dropped.
@@ -48,7 +58,8 @@ impl Live {
         let device = slave.name().unwrap_or_default();
         let (raw, sys, _) = raw_sys_pair();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
-        let world = World::new(scenario, first, raw + (Instant::from_parts(first.posix(), 0) - sys));
+        let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
+        let world = World { random: Random::new(scenario.seed), scenario, first, first_pulse, line_free: raw };
         let truth = Arc::<Mutex<Truth>>::default();
         let player = Player { world, line, _keeps_it_open: slave, events, truth: Arc::clone(&truth) };
         let (stop, stopped) = sync_channel(1);
@@ -91,10 +102,10 @@ impl Player {
         let mut queue = BTreeMap::new();
         let (mut seconds, mut made) = (0, 0_u64);
         let mut schedule = Schedule::new(raw_now());
-        let promise = self.world.scenario().edges.promise();
+        let promise = self.world.scenario.edges.promise();
         self.send(Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) })?;
         loop {
-            while self.world.pulse_number(seconds) - raw_now() < AHEAD {
+            while self.world.pulse(seconds) - raw_now() < AHEAD {
                 for (at, act) in self.world.acts(seconds) {
                     made += 1;
                     queue.insert((at, made), act);
@@ -123,7 +134,7 @@ impl Player {
             }
             let ((at, _), act) = next.remove_entry();
             match act {
-                Act::Pulse(number) => self.remember(self.world.first_second().plus(number), at),
+                Act::Pulse(number) => self.remember(self.world.first.plus(number), at),
                 Act::Bytes(bytes) => {
                     if let Err(error) = self.line.write_all(&bytes) {
                         debug!("simulated line: {error}");
@@ -152,5 +163,68 @@ impl Player {
                 truth.kept.pop_front();
             }
         }
+    }
+}
+
+/// The simulated truth.
+struct World {
+    scenario: Scenario,
+    random: Random,
+    first: UtcSecond,
+    first_pulse: Instant<Raw>,
+    /// When the line has carried all that was sent so far.
+    line_free: Instant<Raw>,
+}
+
+/// Something that happens in a simulated second.
+enum Act {
+    /// The second with this number begins.
+    Pulse(i64),
+    /// An edge is in the PHC's queue.
+    Edge(Instant<Phc>),
+    /// The last of these bytes has arrived.
+    Bytes(Vec<u8>),
+}
+
+impl World {
+    /// When second number `n` begins.
+    fn pulse(&self, n: i64) -> Instant<Raw> {
+        self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.scenario.system_ppm * 1_000)
+    }
+
+    /// The PHC's reading.
+    fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
+        let elapsed = raw - self.first_pulse;
+        PHC_START + elapsed + elapsed.ppm(self.scenario.phc_ppm)
+    }
+
+    /// Everything that belongs to second number `n`, with its time, in no order.
+    fn acts(&mut self, n: i64) -> Vec<(Instant<Raw>, Act)> {
+        let Scenario { delay, jitter, baud, width, edges, edge_loss, sentence_loss, glitches, noise, .. } =
+            self.scenario;
+        let pulse = self.pulse(n);
+        let mut signal = vec![pulse];
+        signal.extend((edges == SimEdges::Both).then(|| pulse + width));
+        signal.retain(|_| !self.random.happens(edge_loss));
+        if self.random.happens(glitches) {
+            signal.push(pulse + Span::from_nanos(self.random.between(0, NANOS)));
+        }
+        let mut acts = vec![(pulse, Act::Pulse(n))];
+        for at in signal {
+            acts.push((at + LATENCY, Act::Edge(self.phc(at) + self.random.within(noise))));
+        }
+        let start = pulse + (delay + self.random.within(jitter)).max(Span::ZERO);
+        if self.random.happens(sentence_loss) || self.line_free - start > BACKLOG {
+            return acts;
+        }
+        let shown = Shown { utc: self.first.plus(n), is_sixty: false, has_fix: true };
+        let text: String = SENTENCES.iter().map(|sentence| sentence.text(shown)).collect();
+        let byte_time = Span::from_nanos(10 * NANOS / i64::from(baud.max(1)));
+        self.line_free = self.line_free.max(start);
+        for chunk in text.as_bytes().chunks(FIFO) {
+            self.line_free = self.line_free + byte_time.times(chunk.len() as i64);
+            acts.push((self.line_free, Act::Bytes(chunk.into())));
+        }
+        acts
     }
 }

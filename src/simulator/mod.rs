@@ -1,15 +1,78 @@
-//! A simulated receiver and NIC, for `gnss2shm simulate` and for tests: the only fake in the project.
-//!
-//! A [`scenario::Scenario`] makes a [`world::World`], which [`live`] plays in real time and [`timeline`] in virtual time.
+//! A simulated receiver and NIC for `gnss2shm simulate`. Tests have a richer world, in which everything can go wrong and
+//! time is virtual: tests/common/simulated.
 
-mod clocks;
 pub mod live;
-pub mod receiver;
-pub mod scenario;
-pub mod timeline;
-pub mod world;
+pub mod sentence;
 
+use crate::core::event::Edges;
 use crate::core::time::Span;
+
+/// What to simulate. Shares are per thousand.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Pulse to first byte of the sentences.
+    pub delay: Span,
+    /// Greatest deviation from `delay`, uniformly distributed; never to before the pulse.
+    pub jitter: Span,
+    /// Bits a second on the line.
+    pub baud: u32,
+    /// How long the pulse is active.
+    pub width: Span,
+    /// Which edges the NIC timestamps.
+    pub edges: SimEdges,
+    /// How much faster than the raw clock the PHC runs.
+    pub phc_ppm: i64,
+    /// How much faster than UTC the machine's oscillator runs.
+    pub system_ppm: i64,
+    /// Share of edges that are lost.
+    pub edge_loss: u32,
+    /// Share of seconds whose sentences are lost.
+    pub sentence_loss: u32,
+    /// Share of seconds with an edge at a random place.
+    pub glitches: u32,
+    /// Greatest error of an edge's timestamp, uniformly distributed.
+    pub noise: Span,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            delay: Span::from_millis(300),
+            jitter: Span::from_millis(20),
+            baud: 9_600,
+            width: Span::from_millis(100),
+            edges: SimEdges::Both,
+            phc_ppm: 12,
+            system_ppm: -7,
+            edge_loss: 0,
+            sentence_loss: 0,
+            glitches: 0,
+            noise: Span::from_nanos(20),
+            seed: 1,
+        }
+    }
+}
+
+/// Which edges the simulated NIC timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SimEdges {
+    /// Both, like Intel's i210, and it does not say which is which
+    Both,
+    /// Only the rising one, as its driver promises
+    One,
+}
+
+impl SimEdges {
+    /// What such a NIC's driver promises.
+    pub fn promise(self) -> Edges {
+        match self {
+            Self::Both => Edges::Both,
+            Self::One => Edges::RisingOnly,
+        }
+    }
+}
 
 /// Seeded random numbers: `SplitMix64`, small and the same on every machine.
 #[derive(Clone, Debug)]

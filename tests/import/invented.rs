@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 use gnss2shm::recording::Header;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use crate::imported::{Imported, Truth};
 

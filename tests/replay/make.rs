@@ -8,12 +8,12 @@ use std::io::Write as _;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::{Act, World};
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 use gnss2shm::recording::{Header, LEGEND};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::{Act, World};
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::sys::clock::raw_now;
 use serialport::{SerialPort, TTYPort};

@@ -1,12 +1,12 @@
 //! Which simulated worlds lie inside the envelope. What lies outside is named: either the promise does not cover it, or
 //! no wire can show it (README.md, Limits).
 
+use crate::simulated::scenario::{
+    Fault, FaultKind, LeapShape, Pace, Polarity, Scenario, Shown, SimEdges, SimSentence, SimThread,
+};
 use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Announced, Leap};
 use gnss2shm::core::time::{NANOS, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Pace, Polarity, Scenario, Shown, SimEdges, SimSentence, SimThread,
-};
 
 /// Greatest error of an edge's timestamp. What the pulse itself wanders by comes on top of it.
 pub const NOISE: Span = Span::from_nanos(50);

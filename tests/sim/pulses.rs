@@ -1,10 +1,10 @@
 //! Named receivers and pulses of every polarity: right, or held back.
 
+use crate::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::engine::guard::Conventions;
 use gnss2shm::core::event::Reason;
 use gnss2shm::core::time::{NANOS, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 
 use super::harness::{ms, run, witnessed};
 

@@ -1,12 +1,12 @@
 //! What broke 0.1.0 when others tried it: each case is right, or refused by name while it lasts, and right again within
 //! twenty seconds of its end.
 
+use crate::simulated::scenario::{
+    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
+};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Announced, Event, Leap, Reason, State};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
-};
 
 use super::harness::{Judged, Outcome, evening, ms, run, run_from, run_with, steady};
 

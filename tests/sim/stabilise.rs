@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::scenario::FaultKind;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, State, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span};
-use gnss2shm::simulator::scenario::FaultKind;
 
 use super::faults::seeds_within;
 use super::harness::Judged;

@@ -3,11 +3,11 @@
 #[path = "../common/twins.rs"]
 mod fresh;
 
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::Event;
 use gnss2shm::core::time::Instant;
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::harness::ms;
 use super::inside::Case;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::simulated::scenario::Scenario;
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Engine;
 use gnss2shm::core::engine::guard::in_leap_window;
 use gnss2shm::core::event::{Event, Sample, Verdict};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::Scenario;
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::worlds::{Genome, SECONDS};
 use crate::harness::{Judged, WRONG, ms};

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::simulated::scenario::{FaultKind, Scenario};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::time::{Instant, Span};
 use gnss2shm::recording::{Header, LEGEND};
-use gnss2shm::simulator::scenario::{FaultKind, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::judge::Failure;
 use super::worlds::Genome;

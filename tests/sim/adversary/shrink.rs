@@ -1,6 +1,6 @@
 //! A world that fails is made as plain as it can be while it still fails in the same way.
 
-use gnss2shm::simulator::scenario::Scenario;
+use crate::simulated::scenario::Scenario;
 
 use super::judge::judge;
 use super::worlds::Genome;

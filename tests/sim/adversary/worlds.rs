@@ -1,9 +1,9 @@
 //! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
 
+use crate::simulated::scenario::{Fault, Scenario};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::time::Span;
 use gnss2shm::simulator::Random;
-use gnss2shm::simulator::scenario::{Fault, Scenario};
 
 use crate::draw::{self, any_fault};
 use crate::inside::{self, Case};

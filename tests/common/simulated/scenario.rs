@@ -1,9 +1,11 @@
 //! A scenario: a receiver, a NIC, the machine's clocks, and what goes wrong when.
 
-use crate::core::event::{Announced, Edges};
-use crate::core::time::Span;
+use gnss2shm::core::event::Announced;
+use gnss2shm::core::time::Span;
+use gnss2shm::simulator::Random;
 
-pub use super::receiver::{Shown, SimSentence, Spread};
+pub use gnss2shm::simulator::SimEdges;
+pub use gnss2shm::simulator::sentence::{Shown, SimSentence};
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,32 @@ impl Default for Scenario {
     }
 }
 
+/// How the sentence delay is distributed about its mean, within a greatest deviation. Ramps and jumps are faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Uniformly.
+    Even,
+    /// Normally: the greatest deviation is three standard deviations.
+    Normal,
+    /// A random walk: each second by up to an eighth of the greatest deviation.
+    Wander,
+}
+
+impl Spread {
+    /// The next deviation, of at most `most`, after the `last` one.
+    pub fn next(self, random: &mut Random, most: Span, last: Span) -> Span {
+        let next = match self {
+            Self::Even => random.within(most),
+            // The sum of twelve uniform deviations has twice the greatest one as its standard deviation.
+            Self::Normal => {
+                Span::from_nanos((0..12).map(|_| random.within(most).nanos()).fold(0, i64::saturating_add) / 6)
+            }
+            Self::Wander => last + random.within(Span::from_nanos(most.nanos() / 8)),
+        };
+        next.min(most).max(-most)
+    }
+}
+
 /// The pulse's polarity, and which of its ends is on time. With both edges timestamped, [`Self::ActiveHigh`] and
 /// [`Self::ActiveLow`] look the same, and [`Self::EndsOnTime`] looks like a pulse that starts a width early, or like
 /// one on time that is active for the rest of the second. With only the rising edge timestamped, a pulse that does not
@@ -108,25 +136,6 @@ pub enum Pace {
     AtOnce,
     /// Each line when it is complete, from a relay that has no rate.
     WholeLines,
-}
-
-/// Which edges the simulated NIC timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum SimEdges {
-    /// Both, like Intel's i210, and it does not say which is which
-    Both,
-    /// Only the rising one, as its driver promises
-    One,
-}
-
-impl SimEdges {
-    /// What such a NIC's driver promises.
-    pub fn promise(self) -> Edges {
-        match self {
-            Self::Both => Edges::Both,
-            Self::One => Edges::RisingOnly,
-        }
-    }
 }
 
 /// How a receiver shows an inserted second, or that it leaves one out.

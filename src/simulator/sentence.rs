@@ -1,33 +1,6 @@
-//! What a simulated receiver sends, and how its sentence delay varies.
+//! The sentences of a simulated receiver.
 
-use super::Random;
-use crate::core::time::{Span, UtcSecond};
-
-/// How the sentence delay is distributed about its mean, within a greatest deviation. Ramps and jumps are faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// Uniformly.
-    Even,
-    /// Normally: the greatest deviation is three standard deviations.
-    Normal,
-    /// A random walk: each second by up to an eighth of the greatest deviation.
-    Wander,
-}
-
-impl Spread {
-    /// The next deviation, of at most `most`, after the `last` one.
-    pub fn next(self, random: &mut Random, most: Span, last: Span) -> Span {
-        let next = match self {
-            Self::Even => random.within(most),
-            // The sum of twelve uniform deviations has twice the greatest one as its standard deviation.
-            Self::Normal => {
-                Span::from_nanos((0..12).map(|_| random.within(most).nanos()).fold(0, i64::saturating_add) / 6)
-            }
-            Self::Wander => last + random.within(Span::from_nanos(most.nanos() / 8)),
-        };
-        next.min(most).max(-most)
-    }
-}
+use crate::core::time::UtcSecond;
 
 /// A sentence that the simulated receiver can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,28 +64,5 @@ impl SimSentence {
         };
         let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
         format!("${body}*{sum:02X}\r\n")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deviations_are_distributed_as_named() {
-        let most = Span::from_millis(90);
-        for (spread, rms) in [(Spread::Even, 49..55), (Spread::Normal, 28..32), (Spread::Wander, 10..91)] {
-            let (mut random, mut last, mut squares) = (Random::new(1), Span::ZERO, 0);
-            for _ in 0..10_000 {
-                let next = spread.next(&mut random, most, last);
-                assert!(next.abs() <= most, "{spread:?}: {next}");
-                let step = (next - last).abs();
-                assert!(spread != Spread::Wander || step <= Span::from_nanos(most.nanos() / 8), "{step}");
-                squares += (next.nanos() / 1_000_000).pow(2);
-                last = next;
-            }
-            let measured = (squares / 10_000).isqrt();
-            assert!(rms.contains(&measured), "{spread:?}: RMS {measured} ms");
-        }
     }
 }

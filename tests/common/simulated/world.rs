@@ -1,11 +1,11 @@
 //! The simulated truth: when each second begins, what the clocks show, and what a receiver and a NIC make of it. Seeded:
 //! the same scenario gives the same world.
 
-use super::Random;
+use gnss2shm::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::simulator::Random;
+
 use super::clocks::Clocks;
-use super::receiver::Shown;
-use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, SimEdges};
-use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, Shown, SimEdges};
 
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);

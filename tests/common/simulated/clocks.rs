@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use super::Random;
+use gnss2shm::core::time::{Clock, Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::simulator::Random;
+
 use super::scenario::{Fault, FaultKind, Scenario};
-use crate::core::time::{Clock, Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 
 /// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
@@ -18,13 +19,13 @@ const REARMED_AFTER: Span = Span::from_secs(3);
 
 /// All clocks of a world.
 #[derive(Clone, Debug)]
-pub(super) struct Clocks {
+pub struct Clocks {
     first_pulse: Instant<Raw>,
     system_ppm: i64,
-    pub(super) phc: PiecewiseClock<Phc>,
-    pub(super) sys: PiecewiseClock<Sys>,
+    pub phc: PiecewiseClock<Phc>,
+    pub sys: PiecewiseClock<Sys>,
     /// When the NIC timestamps no edges.
-    pub(super) disarmed: Vec<Range<Instant<Raw>>>,
+    pub disarmed: Vec<Range<Instant<Raw>>>,
 }
 
 /// A change of a clock: a step, and a change of rate in parts per billion.
@@ -37,7 +38,7 @@ enum Change {
 
 impl Clocks {
     /// Clocks of a world in which `first_second` begins at `first_pulse`.
-    pub(super) fn new(scenario: &Scenario, first_second: UtcSecond, first_pulse: Instant<Raw>) -> Self {
+    pub fn new(scenario: &Scenario, first_second: UtcSecond, first_pulse: Instant<Raw>) -> Self {
         let sys_start = Instant::from_parts(first_second.posix(), 0) + scenario.sys_ahead;
         let mut clocks = Self {
             first_pulse,
@@ -60,7 +61,7 @@ impl Clocks {
     }
 
     /// When second number `n` begins.
-    pub(super) fn pulse_number(&self, n: i64) -> Instant<Raw> {
+    pub fn pulse_number(&self, n: i64) -> Instant<Raw> {
         self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.system_ppm * PPM)
     }
 
@@ -108,7 +109,7 @@ impl Clocks {
 
 /// A clock that runs straight over the raw clock between steps and changes of rate.
 #[derive(Clone, Debug)]
-pub(super) struct PiecewiseClock<C: Clock> {
+pub struct PiecewiseClock<C: Clock> {
     pieces: Vec<Piece<C>>,
 }
 
@@ -121,41 +122,22 @@ struct Piece<C: Clock> {
 
 impl<C: Clock> PiecewiseClock<C> {
     /// A clock that shows `shows` at `from` and runs `ppb` parts per billion faster than the raw clock, before and after.
-    fn new(from: Instant<Raw>, shows: Instant<C>, ppb: i64) -> Self {
+    pub fn new(from: Instant<Raw>, shows: Instant<C>, ppb: i64) -> Self {
         Self { pieces: vec![Piece { from, shows, ppb }] }
     }
 
     /// Counts on from `shows` at `from`, and gains `ppb` more. Changes must be made in order of time.
-    fn set(&mut self, from: Instant<Raw>, shows: Instant<C>, ppb: i64) {
+    pub fn set(&mut self, from: Instant<Raw>, shows: Instant<C>, ppb: i64) {
         let ppb = ppb + self.pieces.last().map_or(0, |piece| piece.ppb);
         self.pieces.push(Piece { from, shows, ppb });
     }
 
     /// The reading at `raw`.
-    pub(super) fn at(&self, raw: Instant<Raw>) -> Instant<C> {
+    pub fn at(&self, raw: Instant<Raw>) -> Instant<C> {
         let later = self.pieces.partition_point(|piece| piece.from <= raw);
         self.pieces.get(later.saturating_sub(1)).map_or(Instant::from_nanos(0), |piece| {
             let elapsed = raw - piece.from;
             piece.shows + elapsed + elapsed.scaled(Span::from_nanos(piece.ppb), Span::SECOND)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_and_rates_add_up() {
-        let second = |s: i64| Instant::<Raw>::from_parts(s, 0);
-        let mut clock = PiecewiseClock::<Sys>::new(second(0), Instant::from_parts(100, 0), 0);
-        clock.set(second(10), clock.at(second(10)) + Span::from_secs(5), 1_000_000);
-        clock.set(second(20), clock.at(second(20)), -1_000_000);
-        clock.set(second(30), Instant::from_parts(7, 0), 0);
-        for (at, shows) in
-            [(0, 100_000), (9, 109_000), (10, 115_000), (20, 125_010), (29, 134_010), (30, 7_000), (31, 8_000)]
-        {
-            assert_eq!(clock.at(second(at)), Instant::from_nanos(shows * 1_000_000), "{at}");
-        }
     }
 }

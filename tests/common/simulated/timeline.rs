@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Random;
+use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
+use gnss2shm::core::time::{Instant, Phc, Raw, Span};
+use gnss2shm::simulator::Random;
+use gnss2shm::source::phc::schedule::{Schedule, Step};
+
 use super::scenario::{FaultKind, Pace, SimThread};
 use super::world::{Act, World};
-use crate::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
-use crate::core::time::{Instant, Phc, Raw, Span};
-use crate::source::phc::schedule::{Schedule, Step};
 
 /// Bracket of a cross timestamp; its readings err by up to half of it.
 const WINDOW: Span = Span::from_nanos(400);
@@ -177,7 +178,7 @@ impl Timeline {
     }
 
     /// When a thread that may stall gets to what it would have done at `at`. The order is kept.
-    fn runs(&self, thread: SimThread, at: Instant<Raw>) -> Instant<Raw> {
+    pub fn runs(&self, thread: SimThread, at: Instant<Raw>) -> Instant<Raw> {
         let wakes = self.world.scenario().faults.iter().filter_map(|fault| match fault.kind {
             FaultKind::Stall(stalled, every) if stalled == thread && every > Span::ZERO => {
                 let (from, until) = (self.world.pulse_number(fault.from), self.world.pulse_number(fault.until));
@@ -194,25 +195,5 @@ impl Timeline {
     fn add(&mut self, delivered: Instant<Raw>, due: Instant<Raw>, event: Event) {
         self.made += 1;
         self.queue.insert((delivered, due, self.made), event);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::time::UtcSecond;
-    use crate::simulator::scenario::{Fault, Scenario};
-
-    #[test]
-    fn a_stalled_thread_acts_late_and_in_order() {
-        let kind = FaultKind::Stall(SimThread::Reader, Span::from_millis(1_500));
-        let faults = vec![Fault { from: 10, until: 12, kind }];
-        let scenario = Scenario { faults, system_ppm: 0, ..Scenario::default() };
-        let timeline = Timeline::new(World::new(scenario, UtcSecond::from_posix(0), Instant::from_nanos(0)));
-        let ms = |ms: i64| Instant::from_nanos(ms * 1_000_000);
-        for (at, runs) in [(9_900, 9_900), (10_000, 10_000), (10_001, 11_500), (11_500, 11_500), (11_600, 12_000)] {
-            assert_eq!(timeline.runs(SimThread::Reader, ms(at)), ms(runs), "{at}");
-            assert_eq!(timeline.runs(SimThread::Phc, ms(at)), ms(at), "another thread");
-        }
     }
 }
