@@ -4,14 +4,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use clap::value_parser;
 use tokio::sync::mpsc;
 use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure, Rejections};
 use crate::config::{Conventions, Unit, Witness};
-use crate::core::duration::parse_span_in;
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Event, Sample, Verdict};
 use crate::core::time::Span;
@@ -36,44 +34,8 @@ Exit status: 0 samples came and every one was right, 1 none came or one was wron
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
 pub(super) struct Args {
-    /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = millis)]
-    delay: Span,
-    /// How far that time wanders
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = millis)]
-    jitter: Span,
-    /// Rate of the serial line in bits a second
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
-    baud: Baud,
-    /// Pulse width
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
-    width: Span,
-    /// Which edges the NIC timestamps
-    #[arg(long, value_enum, default_value = "both")]
-    edges: SimEdges,
-    /// How much faster than the system's oscillator the PHC runs
-    #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
-    #[arg(value_parser = value_parser!(i64).range(-1_000..=1_000))]
-    phc_ppm: i64,
-    /// How much faster than UTC the system's oscillator runs
-    #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
-    #[arg(value_parser = value_parser!(i64).range(-400..=400))]
-    system_ppm: i64,
-    /// Share of edges that are lost
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    loss: u32,
-    /// Share of seconds whose sentences are lost
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    sentence_loss: u32,
-    /// Share of seconds with an edge that belongs to no pulse
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    glitches: u32,
-    /// Greatest error of an edge's timestamp
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
-    noise: Span,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1")]
-    seed: u64,
+    #[command(flatten)]
+    scenario: Scenario,
     /// Unit of chrony's SHM refclock to write to: one that neither gpsd nor `run` takes by itself
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
     shm: Unit,
@@ -88,57 +50,25 @@ pub(super) struct Args {
     time: Option<Span>,
 }
 
-impl Args {
-    fn scenario(&self) -> Result<Scenario, Failure> {
-        let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
-        if self.width <= Span::ZERO || self.width >= Span::SECOND {
-            return usage("--width must be longer than nothing and shorter than a second");
-        }
-        if self.delay < Span::ZERO || self.delay > Span::from_secs(5) || self.jitter < Span::ZERO {
-            return usage("--delay must be from 0s to 5s, and --jitter not below 0s");
-        }
-        let Baud::Rate(baud) = self.baud else {
-            return usage("--baud must be a number here: the receiver is simulated");
-        };
-        Ok(Scenario {
-            delay: self.delay,
-            jitter: self.jitter.min(Span::SECOND),
-            baud,
-            width: self.width,
-            edges: self.edges,
-            phc_ppm: self.phc_ppm,
-            system_ppm: self.system_ppm,
-            edge_loss: self.loss,
-            sentence_loss: self.sentence_loss,
-            glitches: self.glitches,
-            noise: self.noise.abs(),
-            seed: self.seed,
-        })
-    }
-}
-
-fn millis(text: &str) -> Result<Span, String> {
-    parse_span_in("ms", text)
-}
-
-fn nanos(text: &str) -> Result<Span, String> {
-    parse_span_in("ns", text)
-}
-
-/// `5%` or `0.5%` as parts in a thousand.
-fn permille(text: &str) -> Result<u32, String> {
-    let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
-    let share =
-        percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| (percent * 10.0).round() as u32);
-    share.ok_or_else(|| format!("`{text}` is not a share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%"))
-}
-
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let scenario = args.scenario()?;
+    let Scenario { delay, jitter, width, .. } = args.scenario;
+    let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
+    if width <= Span::ZERO || width >= Span::SECOND {
+        return usage("--width must be longer than nothing and shorter than a second");
+    }
+    let is_within = |span: Span, most: i64| span >= Span::ZERO && span <= Span::from_secs(most);
+    if !is_within(delay, 5) || !is_within(jitter, 1) {
+        return usage("--delay must be from 0s to 5s, and --jitter from 0s to 1s");
+    }
     // The simulated oscillator drifts from the real one (--system-ppm), which may be known to microseconds: no witness.
     let (witness, conventions) = (args.witness.into(), args.conventions.into());
     super::log::start(false);
-    super::on_runtime(simulate(scenario, Config { witness, conventions, ..Config::default() }, args.shm.0, args.time))
+    super::on_runtime(simulate(
+        args.scenario.clone(),
+        Config { witness, conventions, ..Config::default() },
+        args.shm.0,
+        args.time,
+    ))
 }
 
 async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Span>) -> Result<(), Failure> {

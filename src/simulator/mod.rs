@@ -4,38 +4,74 @@
 pub mod live;
 pub mod sentence;
 
+use clap::value_parser;
+
+use crate::core::duration::parse_span_in;
 use crate::core::event::Edges;
 use crate::core::time::Span;
 
-/// What to simulate. Shares are per thousand.
-#[derive(Clone, Debug)]
+/// What to simulate: the options of `gnss2shm simulate`. Shares are per thousand.
+#[derive(clap::Args, Clone, Debug)]
 pub struct Scenario {
-    /// Pulse to first byte of the sentences.
+    /// Time from the pulse to the first byte of its sentences
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = millis)]
     pub delay: Span,
-    /// Greatest deviation from `delay`, uniformly distributed; never to before the pulse.
+    /// How far that time wanders
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = millis)]
     pub jitter: Span,
-    /// Bits a second on the line.
+    /// Rate of the serial line in bits a second
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
+    #[arg(value_parser = value_parser!(u32).range(300..=4_000_000))]
     pub baud: u32,
-    /// How long the pulse is active.
+    /// Pulse width
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
     pub width: Span,
-    /// Which edges the NIC timestamps.
+    /// Which edges the NIC timestamps
+    #[arg(long, value_enum, default_value = "both")]
     pub edges: SimEdges,
-    /// How much faster than the raw clock the PHC runs.
+    /// How much faster than the system's oscillator the PHC runs
+    #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
+    #[arg(value_parser = value_parser!(i64).range(-1_000..=1_000))]
     pub phc_ppm: i64,
-    /// How much faster than UTC the machine's oscillator runs.
+    /// How much faster than UTC the system's oscillator runs
+    #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
+    #[arg(value_parser = value_parser!(i64).range(-400..=400))]
     pub system_ppm: i64,
-    /// Share of edges that are lost.
+    /// Share of edges that are lost
+    #[arg(long = "loss", value_name = "PERCENT", allow_hyphen_values = true)]
+    #[arg(default_value = "0%", value_parser = permille)]
     pub edge_loss: u32,
-    /// Share of seconds whose sentences are lost.
+    /// Share of seconds whose sentences are lost
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     pub sentence_loss: u32,
-    /// Share of seconds with an edge at a random place.
+    /// Share of seconds with an edge that belongs to no pulse
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     pub glitches: u32,
-    /// Greatest error of an edge's timestamp, uniformly distributed.
+    /// Greatest error of an edge's timestamp
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
     pub noise: Span,
-    /// Seed of everything random.
+    /// Seed of everything random
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1")]
     pub seed: u64,
 }
 
+fn millis(text: &str) -> Result<Span, String> {
+    parse_span_in("ms", text)
+}
+
+fn nanos(text: &str) -> Result<Span, String> {
+    parse_span_in("ns", text)
+}
+
+/// `5%` or `0.5%` as parts in a thousand.
+fn permille(text: &str) -> Result<u32, String> {
+    let percent: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
+    let share =
+        percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| (percent * 10.0).round() as u32);
+    share.ok_or_else(|| format!("`{text}` is not a share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%"))
+}
+
+/// The defaults of the options.
 impl Default for Scenario {
     fn default() -> Self {
         Self {
@@ -116,5 +152,19 @@ impl Random {
     /// One of `choices`; `otherwise` if there are none.
     pub fn one_of<T: Copy>(&mut self, choices: &[T], otherwise: T) -> T {
         choices.get(self.below(choices.len() as u64) as usize).copied().unwrap_or(otherwise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn the_default_is_what_no_option_gives() {
+        let given = Scenario::augment_args(Command::new("simulate")).get_matches_from(["simulate"]);
+        let given = Scenario::from_arg_matches(&given).unwrap();
+        assert_eq!(format!("{given:?}"), format!("{:?}", Scenario::default()));
     }
 }
