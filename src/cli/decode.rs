@@ -1,35 +1,45 @@
-//! `gnss2shm decode`: what a receiver says of time, message by message, from its bytes as they came: which time each
-//! names, whether it vouches for it, or why it is refused; at the end, what `run` would say of the receiver.
+//! `gnss2shm decode`: what a receiver's raw bytes say about time, message by message: the time that each names, whether
+//! the message calls it valid, or why it is refused; at the end, what `run` would say of the receiver.
 
-mod counts;
+mod hearing;
 mod row;
-mod verdict;
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use super::{ExitCode, Failure, Input};
 use crate::core::event::Bytes;
-use crate::core::nmea::{Found, Framer};
-use crate::core::printable::{Printable, printable};
+use crate::core::foreign::Foreign;
+use crate::core::nmea::{Found, Framer, LineCounts};
+use crate::core::printable::Printable;
 use crate::core::time::{Instant, Span};
-use crate::recording;
-use counts::Counts;
-use row::Row;
-use verdict::Hearing;
+use crate::recording::Reader;
+use hearing::Hearing;
+use row::{Row, VALID};
 
-/// What --help says below the options.
+/// Below the options in --help.
 const HELP: &str = "\
 Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
-second without a fix, and several seconds that agree. Dates that it refuses are marked. The last line says what it
-would lack, with its default settings, if this were all that the receiver sent.
+second without a fix, and several seconds that agree. Dates that it refuses are marked.
 
-The keys of each JSON object are file, byte, kind, message, utc, validity, date_refused, refused, remark and text; what
-does not apply is null.";
+The keys of each JSON object are file, byte, kind, message, utc, validity, date_refused, refused, remark and text; those
+that do not apply are null.
+
+A summary of each file follows on standard error: bytes, lines with a right checksum and lines refused, counts of what
+was found, and in its last line what `gnss2shm run` would lack, with its default settings, if this were all that the
+receiver sent.
+
+Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
+66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.";
+
+/// Kinds of lines in the summary.
+const ABOUT_TIME: &str = "about time";
+const REFUSED: &str = "refused";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
 pub(super) struct Args {
-    /// Bytes of a receiver as they came; - is standard input
+    /// Raw bytes of a receiver; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<Input>,
     /// Print one JSON object a line
@@ -38,39 +48,40 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut out = BufWriter::new(super::stdout());
-    let mut empty = Vec::new();
+    let mut failed: Vec<Failure> = Vec::new();
     for (nth, input) in args.files.iter().enumerate() {
         if args.files.len() > 1 {
             let gap = if nth > 0 { "\n" } else { "" };
             if !args.json {
-                super::written(writeln!(out, "{gap}==> {input} <=="))?;
+                super::written(super::print(&format!("{gap}==> {input} <==\n")))?;
             }
-            // The counts are a courtesy: where standard error is closed, they are not.
-            let _ = writeln!(io::stderr(), "{}:", printable(&input.to_string()));
+            // The summary is a courtesy: standard error may be closed.
+            let _ = writeln!(Printable(io::stderr()), "{input}:");
         }
-        if decode(args, input, &mut out)?.valid == 0 {
-            empty.push(input.to_string());
-        }
-    }
-    match empty.as_slice() {
-        [] => Ok(()),
-        [one] => Err(Failure::new(ExitCode::No, format!("{one} holds no sentence with a valid time"))),
-        several => {
-            Err(Failure::new(ExitCode::No, format!("{} hold no sentence with a valid time", several.join(", "))))
+        match decode(args, input) {
+            Err(failure) if matches!(failure.code, ExitCode::Enough | ExitCode::Os) => return Err(failure),
+            decoded => failed.extend(decoded.err()),
         }
     }
+    let all: Vec<_> = failed.iter().map(|failure| failure.message.as_str()).collect();
+    let worst = failed.iter().map(|failure| failure.code).max_by_key(|code| *code as u8);
+    worst.map_or(Ok(()), |code| Err(Failure::new(code, all.join("; "))))
 }
 
-fn decode(args: &Args, input: &Input, out: &mut BufWriter<Printable<StdoutLock<'_>>>) -> Result<Counts, Failure> {
-    let name = matches!(input, Input::File(_)).then(|| input.to_string());
-    let (mut framer, mut hearing, mut first_line) = (Framer::default(), Hearing::new(), FirstLine::default());
-    let mut printer = Printer { file: name.as_deref(), json: args.json, ..Printer::default() };
+fn decode(args: &Args, input: &Input) -> Result<(), Failure> {
+    let (mut framer, mut hearing) = (Framer::default(), Hearing::new());
+    let file = (!input.is_stdin()).then(|| input.to_string());
+    let mut printer = Printer { file, json: args.json, ..Printer::default() };
+    // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
+    let mut recording = Some(Reader::default());
     let mut taken: usize = 0;
     input.read(|piece| {
-        if first_line.is_recordings(piece) {
-            let sentence = format!("{input}: this is a recording: use gnss2shm replay");
-            return Err(Failure::new(ExitCode::Data, sentence));
+        if let Some(reader) = &mut recording {
+            let read = reader.push(piece, |_| {});
+            if reader.is_recording() {
+                return Err(Failure::new(ExitCode::Data, format!("{input}: this is a recording: use gnss2shm replay")));
+            }
+            recording = recording.take().filter(|_| read.is_ok());
         }
         let before = taken;
         taken += piece.len();
@@ -79,74 +90,74 @@ fn decode(args: &Args, input: &Input, out: &mut BufWriter<Printable<StdoutLock<'
         framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| printer.take(&found));
         let seconds: Vec<usize> = printer.seconds.drain(..).map(|at| at.saturating_sub(before)).collect();
         hearing.take(piece, &seconds);
-        // A receiver's lines are wanted as they come.
-        super::written(out.write_all(&printer.text).and_then(|()| out.flush()))?;
-        printer.text.clear();
-        Ok(())
+        printer.flush()
     })?;
     framer.finish(|found| printer.take(&found));
-    super::written(out.write_all(&printer.text).and_then(|()| out.flush()))?;
-    let mut stderr = Printable(io::stderr().lock());
-    let _ = printer.counts.summary(framer.counts(), &mut stderr);
-    let _ = match hearing.lacks() {
-        Some(reason) => writeln!(stderr, "gnss2shm run would say: {reason}"),
-        None => writeln!(stderr, "gnss2shm run would take the second from this"),
-    };
-    Ok(printer.counts)
+    printer.flush()?;
+    let _ = printer.summary(framer.counts(), hearing);
+    if printer.counts.contains_key(&(ABOUT_TIME, VALID)) {
+        Ok(())
+    } else {
+        Err(Failure::new(ExitCode::No, format!("{input} holds no sentence with a valid time")))
+    }
 }
 
-/// Makes text of what is found, and counts it.
+/// Turns what is found into text, and counts it.
 #[derive(Default)]
-struct Printer<'a> {
-    file: Option<&'a str>,
+struct Printer {
+    file: Option<String>,
     json: bool,
-    counts: Counts,
     /// What is to be printed.
-    text: Vec<u8>,
+    text: String,
+    /// Messages about time by what they are worth, and lines by why they are refused.
+    counts: BTreeMap<(&'static str, &'static str), u64>,
     /// The last second named, and where messages began that named another one.
     second: Option<String>,
     seconds: Vec<usize>,
 }
 
-impl Printer<'_> {
+impl Printer {
     fn take(&mut self, found: &Found<'_>) {
         let (row, first_byte) = match found {
             Found::Line(line) => {
                 if let Err(refusal) = &line.read {
-                    self.counts.refuse(refusal.key());
+                    *self.counts.entry((REFUSED, refusal.key())).or_default() += 1;
                 }
-                (Row::of_line(self.file, line), line.first_byte)
+                (Row::of_line(line), line.first_byte)
             }
-            Found::Frame(frame, _) => (Row::of_frame(self.file, frame), frame.first_byte),
+            Found::Frame(frame, _) => (Row::of_frame(frame), frame.first_byte),
         };
-        let Some(row) = row else { return };
+        let Some(mut row) = row else { return };
+        row.file = self.file.as_deref();
         if let Some(worth) = row.worth {
-            self.counts.add(worth);
+            *self.counts.entry((ABOUT_TIME, worth)).or_default() += 1;
         }
         if row.second().is_some() && row.second() != self.second.as_deref() {
             self.second = row.second().map(str::to_owned);
             self.seconds.push(usize::try_from(first_byte.nanos()).unwrap_or_default());
         }
         let text = if self.json { serde_json::to_string(&row).unwrap_or_default() } else { row.plain() };
-        self.text.extend_from_slice(text.as_bytes());
-        self.text.push(b'\n');
+        self.text += &(text + "\n");
     }
-}
 
-/// Looks for the header of a recording: the sentences in it are cut into pieces.
-#[derive(Default)]
-struct FirstLine {
-    reader: recording::Reader,
-    has_come: bool,
-}
+    /// A receiver's lines are shown as they arrive.
+    fn flush(&mut self) -> Result<(), Failure> {
+        super::written(super::print(&std::mem::take(&mut self.text)))
+    }
 
-impl FirstLine {
-    /// Whether what has come so far begins as a recording does, of whatever version.
-    fn is_recordings(&mut self, piece: &[u8]) -> bool {
-        if self.has_come {
-            return false;
+    fn summary(&self, lines: LineCounts, hearing: Hearing) -> io::Result<()> {
+        let mut out = Printable(io::stderr().lock());
+        let refused: u64 = self.counts.iter().filter(|((kind, _), _)| *kind == REFUSED).map(|(_, times)| times).sum();
+        writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
+        for ((kind, what), times) in &self.counts {
+            writeln!(out, "  {kind} {times} x {what}")?;
         }
-        self.has_come = self.reader.push(piece, |_| {}).is_err();
-        self.reader.is_recording()
+        for foreign in Foreign::ALL.into_iter().filter(|&it| it != Foreign::Damaged && lines.of(it) > 0) {
+            writeln!(out, "{} {}", lines.of(foreign), foreign.name())?;
+        }
+        match hearing.lacks() {
+            Some(reason) => writeln!(out, "gnss2shm run would say: {reason}"),
+            None => writeln!(out, "gnss2shm run would take the second from this"),
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! The command line: one file a verb. A verb returns [`Failure`], the exit code's and the message's only way out.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, ErrorKind, StdoutLock};
-use std::ops::RangeInclusive;
+use std::io::{self, ErrorKind, StdoutLock, Write as _};
 use std::panic::resume_unwind;
-use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
 use crate::core::duration::parse_span;
+use crate::core::event::Reason;
 use crate::core::printable::Printable;
 use crate::core::time::Span;
 use crate::sys::error::{OpenError, Problem};
@@ -171,16 +171,16 @@ fn positive_span(text: &str) -> Result<Span, String> {
     }
 }
 
-/// A whole number of this range; else what is allowed.
-fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: &RangeInclusive<T>) -> Result<T, String> {
-    let refused =
-        || format!("`{text}` is refused: allowed is a whole number from {} to {}", range.start(), range.end());
-    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refused)
-}
-
 /// Standard output, for what others may have said.
 fn stdout() -> Printable<StdoutLock<'static>> {
     Printable(io::stdout().lock())
+}
+
+/// Prints this at once.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// What became of writing to standard output. Whoever closed it has seen enough: that ends the command, and well.
@@ -206,6 +206,22 @@ fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
         Ok(Reader::There) => Ok(()),
         Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
         Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
+    }
+}
+
+/// Edges, pulses and sentences that were not used, by reason.
+#[derive(Debug, Default)]
+struct Rejections(BTreeMap<&'static str, (u64, &'static str)>);
+
+impl Rejections {
+    fn count(&mut self, reason: Reason) {
+        self.0.entry(reason.key()).or_insert((0, reason.sentence())).0 += 1;
+    }
+}
+
+impl fmt::Display for Rejections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(key, (times, sentence))| writeln!(f, "rejected {times} x {key}: {sentence}"))
     }
 }
 

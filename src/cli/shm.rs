@@ -1,7 +1,7 @@
-//! `gnss2shm shm UNIT`: what is in a segment, whose it is, and what chronyd would make of it. It only looks: nothing it
-//! does can take a sample away from chronyd.
+//! `gnss2shm shm UNIT`: what is in a segment, who owns it, and what chronyd would make of it. It attaches read-only, so
+//! it cannot take a sample away from chronyd.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{ExitCode, Failure};
@@ -10,141 +10,112 @@ use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
 use crate::sink::shm::{Contents, Finding, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
-use crate::sys::reader::{self, Reader};
+use crate::sys::reader;
+use crate::sys::sysv_shm::Fields;
 
 /// Between two looks of `--watch`; writers publish once a second.
 const TICK: Duration = Duration::from_millis(10);
-/// Looks of `--watch` between two checks that the segment was not removed.
-const TICKS_PER_CHECK: u32 = 100;
+
+/// Below the options in --help.
+const HELP: &str = "\
+Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or --watch saw it removed; 69 it is
+too small to be a refclock's; 77 it may not be read; others as in sysexits(3).";
 
 #[derive(clap::Args, Debug)]
+#[command(after_help = HELP)]
 pub(super) struct Args {
-    /// Unit of the segment: its key is 0x4e545030 plus this number.
+    /// Unit of the segment: its key is 0x4e545030 plus this number
     #[arg(allow_negative_numbers = true)]
     unit: Unit,
-    /// Print a line for each new sample, until interrupted.
+    /// Print a line for each new sample, until interrupted
     #[arg(long)]
     watch: bool,
-    /// End --watch after this time, as in 30s or 2min.
+    /// End --watch after this time, as in 30s or 2min
     #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true)]
     #[arg(value_parser = super::positive_span)]
     limit: Option<Span>,
-    /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
-    #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = poll)]
+    /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds
+    #[arg(long, default_value_t = 2, allow_hyphen_values = true)]
     poll: i8,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let reader = ShmReader::open(args.unit.0)?;
-    let mut out = super::stdout();
-    let printed = if args.watch { watch(&mut out, &reader, args) } else { show(&mut out, &reader, args) };
-    match printed {
-        Ok(result) => result,
-        Err(error) => super::written(Err(error)),
-    }
+    if args.watch { watch(&reader, args) } else { super::written(super::print(&describe(&reader, args))) }
 }
 
-fn poll(text: &str) -> Result<i8, String> {
-    super::whole(text, &(i8::MIN..=i8::MAX))
-}
-
-fn show(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
-    let s = reader.found();
-    let snapshot = reader.snapshot();
-    let now = sys_now();
-    writeln!(out, "SHM unit {}, key {:#x}, {} bytes", args.unit.0, key(args.unit.0), s.size)?;
-    writeln!(
-        out,
-        "owner      uid {} gid {}, mode {:04o}; creator uid {} gid {}",
-        s.uid,
-        s.gid,
-        s.mode & 0o777,
-        s.cuid,
-        s.cgid
-    )?;
-    writeln!(out, "processes  created by {}, last attached or detached by {}", process(s.cpid), process(s.lpid))?;
-    writeln!(out, "attached   {}{}", s.nattch, attached(s))?;
-    let findings = snapshot.findings(now, args.poll);
-    match snapshot {
+/// The segment, its users, its sample, and what chronyd would make of that.
+fn describe(reader: &ShmReader, args: &Args) -> String {
+    let (status, snapshot, now) = (reader.found(), reader.snapshot(), sys_now());
+    let Status { size, uid, gid, cuid, cgid, nattch, .. } = *status;
+    let (unit, key, mode) = (args.unit.0, key(args.unit.0), status.mode & 0o777);
+    let ([creator, last], users) = ([status.cpid, status.lpid].map(process), attached(status));
+    let head = format!(
+        "SHM unit {unit}, key {key:#x}, {size} bytes\n\
+         owner      uid {uid} gid {gid}, mode {mode:04o}; creator uid {cuid} gid {cgid}\n\
+         processes  created by {creator}, last attached or detached by {last}\n\
+         attached   {nattch}{users}\n"
+    );
+    let sample = match &snapshot {
         Snapshot::Whole(c) if c.fields.clock_sec == 0 && c.fields.receive_sec == 0 => {
-            writeln!(out, "sample     none: nothing was published yet")?;
-            return Ok(Ok(()));
+            return head + "sample     none: nothing was published yet\n";
         }
-        Snapshot::Whole(c) => describe(out, &c, now)?,
-        Snapshot::Torn => writeln!(out, "sample     cannot be read")?,
+        Snapshot::Whole(contents) => fields(contents, now),
+        Snapshot::Torn => "sample     cannot be read\n".to_owned(),
+    };
+    let findings = snapshot.findings(now, args.poll);
+    let mut verdict = String::new();
+    if !findings.iter().any(|finding| finding.drops()) {
+        verdict += "verdict    chronyd would take this sample\n";
     }
-    let (drops, notes): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|f| f.drops());
-    if drops.is_empty() {
-        writeln!(out, "verdict    chronyd would take this sample")?;
+    for finding in findings {
+        let label = if finding.drops() { "verdict    chronyd would not take this sample:" } else { "note      " };
+        let _ = writeln!(verdict, "{label} {finding}");
     }
-    for finding in drops {
-        writeln!(out, "verdict    chronyd would not take this sample: {finding}")?;
-    }
-    for finding in notes {
-        writeln!(out, "note       {finding}")?;
-    }
-    Ok(Ok(()))
+    head + &sample + &verdict
 }
 
-fn describe(out: &mut impl Write, c: &Contents, now: Instant<Sys>) -> io::Result<()> {
-    let f = &c.fields;
-    let (clock, receive) = (c.clock_nanos(), c.receive());
-    let (sec, nsec) = receive.parts();
-    writeln!(
-        out,
-        "clock      {} + {} ns (UTC)",
-        UtcSecond::from_posix(clock.div_euclid(NANOS)),
-        clock.rem_euclid(NANOS)
-    )?;
-    writeln!(out, "receive    {} + {nsec} ns (system clock), {} ago", UtcSecond::from_posix(sec), now - receive)?;
-    writeln!(out, "offset     {:+} ns (clock - receive)", c.offset().nanos())?;
-    writeln!(
-        out,
-        "fields     valid {}, count {}, mode {}, leap {}, precision {}, nsamples {}",
-        c.valid, c.count, f.mode, f.leap, f.precision, f.nsamples
+fn fields(contents: &Contents, now: Instant<Sys>) -> String {
+    let Contents { count, valid, fields: Fields { mode, leap, precision, nsamples, .. } } = *contents;
+    let split = |nanos: i64| (UtcSecond::from_posix(nanos.div_euclid(NANOS)), nanos.rem_euclid(NANOS));
+    let ((utc, utc_nsec), (sys, sys_nsec)) = (split(contents.clock_nanos()), split(contents.receive().nanos()));
+    let (age, offset) = (now - contents.receive(), contents.offset().nanos());
+    format!(
+        "clock      {utc} + {utc_nsec} ns (UTC)\n\
+         receive    {sys} + {sys_nsec} ns (system clock), {age} ago\n\
+         offset     {offset:+} ns (clock - receive)\n\
+         fields     valid {valid}, count {count}, mode {mode}, leap {leap}, precision {precision}, nsamples {nsamples}\n"
     )
 }
 
-fn watch(out: &mut impl Write, reader: &ShmReader, args: &Args) -> io::Result<Result<(), Failure>> {
-    let ticks = args.limit.map(|span| span.nanos() / TICK.as_nanos() as i64);
+fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
+    let unit = args.unit.0;
+    let ticks = args.limit.map_or(i64::MAX, |span| span.nanos() / TICK.as_nanos() as i64);
     let mut seen = None;
-    for tick in 0_i64.. {
-        if ticks.is_some_and(|end| tick >= end) {
-            break;
+    for _ in 0..ticks {
+        if reader.status().map_or(true, |status| status.is_removed()) {
+            let message = format!("SHM unit {unit}: the segment was removed: restart gnss2shm and chronyd");
+            return Err(Failure::new(ExitCode::NoInput, message));
         }
-        if tick % TICKS_PER_CHECK as i64 == 0 {
-            match reader.status() {
-                Ok(status) if !status.is_removed() => (),
-                Ok(_) | Err(_) => {
-                    let message =
-                        format!("SHM unit {}: the segment was removed: restart gnss2shm and chronyd", args.unit.0);
-                    return Ok(Err(Failure::new(ExitCode::NoInput, message)));
-                }
-            }
+        if let Snapshot::Whole(contents) = reader.snapshot()
+            && seen.replace(contents.count).is_some_and(|count| count != contents.count)
+        {
+            super::written(super::print(&line(contents, args.poll)))?;
         }
-        if let Snapshot::Whole(c) = reader.snapshot() {
-            if seen.is_some_and(|count| count != c.count) {
-                line(out, &c, args.poll)?;
-            }
-            seen = Some(c.count);
-        }
-        if reader::rest(TICK)? == Reader::Gone {
-            break;
-        }
+        super::while_read(reader::rest(TICK))?;
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
-/// One sample. That `valid` is 0 is no finding here: it is what a chronyd at work leaves.
-fn line(out: &mut impl Write, c: &Contents, poll: i8) -> io::Result<()> {
-    let now = sys_now();
-    let second = UtcSecond::from_posix(c.clock_nanos().div_euclid(NANOS));
-    write!(out, "{second} offset {:+} ns, age {}, leap {}", c.offset().nanos(), now - c.receive(), c.fields.leap)?;
-    for finding in Snapshot::Whole(*c).findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
-        write!(out, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" })?;
+/// A sample's line. `valid` 0 is not reported here: it is what a working chronyd leaves behind.
+fn line(contents: Contents, poll: i8) -> String {
+    let (now, offset, leap) = (sys_now(), contents.offset().nanos(), contents.fields.leap);
+    let second = UtcSecond::from_posix(contents.clock_nanos().div_euclid(NANOS));
+    let mut text = format!("{second} offset {offset:+} ns, age {}, leap {leap}", now - contents.receive());
+    for finding in Snapshot::Whole(contents).findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
+        let _ = write!(text, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" });
     }
-    writeln!(out)?;
-    out.flush()
+    text + "\n"
 }
 
 /// `chronyd (pid 812)`. PID 0 stands for a process of another PID namespace.

@@ -1,5 +1,5 @@
-//! `gnss2shm simulate`: the main job without hardware. The receiver and the NIC are invented, everything after them is
-//! the real thing; every sample is held against the invented truth.
+//! `gnss2shm simulate`: the main job without hardware. Receiver and NIC are simulated, everything after them is the real
+//! code; every sample is checked against the simulated truth.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -8,26 +8,23 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::run::Stop;
-use super::{ExitCode, Failure};
+use super::{ExitCode, Failure, Rejections};
 use crate::config::{Conventions, Unit, Witness};
-use crate::core::duration::parse_span_in;
 use crate::core::engine::{Config, Engine};
-use crate::core::event::{Event, Verdict};
+use crate::core::event::{Event, Sample, Verdict};
 use crate::core::time::Span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
-use crate::simulator::scenario::{Scenario, SimEdges};
+use crate::simulator::{Scenario, SimEdges};
 use crate::sink::Sink;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
 use crate::sys::reader;
 
-mod tally;
-
-use tally::Tally;
-
-/// What --help says below the options.
+/// A sample further off than this is wrong.
+const WRONG: Span = Span::from_micros(10);
+/// Below the options in --help.
 const HELP: &str = "\
 Standard output has a line for each sample, and at the end a summary; the log, on standard error, has a line for each
 change of state and says why no sample comes. The first sample comes about five seconds after the start.
@@ -37,154 +34,60 @@ Exit status: 0 samples came and every one was right, 1 none came or one was wron
 #[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
 pub(super) struct Args {
-    /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = millis)]
-    delay: Span,
-    /// How far that time wanders
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = millis)]
-    jitter: Span,
-    /// Rate of the serial line in bits a second
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
-    baud: Baud,
-    /// Pulse width
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
-    width: Span,
-    /// Which edges the NIC timestamps
-    #[arg(long, value_enum, default_value = "both")]
-    edges: SimEdges,
-    /// How much faster than the system's oscillator the PHC runs
-    #[arg(long, value_name = "PPM", default_value = "12", allow_hyphen_values = true, value_parser = phc_ppm)]
-    phc_ppm: i64,
-    /// How much faster than UTC the system's oscillator runs
-    #[arg(long, value_name = "PPM", default_value = "-7", allow_hyphen_values = true, value_parser = system_ppm)]
-    system_ppm: i64,
-    /// Share of edges that are lost
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    loss: u32,
-    /// Share of seconds whose sentences are lost
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    sentence_loss: u32,
-    /// Share of seconds with an edge that belongs to no pulse
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
-    glitches: u32,
-    /// How far the stamps of the edges scatter
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
-    noise: Span,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = seed)]
-    seed: u64,
+    #[command(flatten)]
+    scenario: Scenario,
     /// Unit of chrony's SHM refclock to write to: one that neither gpsd nor `run` takes by itself
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
     shm: Unit,
     /// What to do when the real system clock is synchronized and disagrees with the first label
     #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
     witness: Witness,
-    /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
-    #[arg(long, value_enum, value_name = "HOW")]
-    conventions: Option<Conventions>,
+    /// Assume the two conventions that no wire can contradict, or have them confirmed
+    #[arg(long, value_enum, value_name = "HOW", default_value = "assume")]
+    conventions: Conventions,
     /// End after this time, with a summary [default: at Ctrl-C]
     #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = super::positive_span)]
     time: Option<Span>,
 }
 
-impl Args {
-    fn engine(&self) -> Config {
-        let defaults = Config::default();
-        Config {
-            // The invented oscillator runs away from the real one (--system-ppm), which may be known to microseconds.
-            witness: self.witness.into(),
-            conventions: self.conventions.map_or(defaults.conventions, Into::into),
-            ..defaults
-        }
-    }
-
-    fn scenario(&self) -> Result<Scenario, Failure> {
-        let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
-        if self.width < Span::from_nanos(1) || self.width >= Span::SECOND {
-            return usage("--width must be longer than nothing and shorter than a second");
-        }
-        if self.delay < Span::ZERO || self.delay > Span::from_secs(5) || self.jitter < Span::ZERO {
-            return usage("--delay must be from 0s to 5s, and --jitter not below 0s");
-        }
-        let Baud::Rate(baud) = self.baud else {
-            return usage("--baud must be a number here: the receiver is invented");
-        };
-        Ok(Scenario {
-            delay: self.delay,
-            jitter: self.jitter.min(Span::SECOND),
-            baud,
-            width: self.width,
-            edges: self.edges,
-            phc_ppm: self.phc_ppm,
-            system_ppm: self.system_ppm,
-            edge_loss: self.loss,
-            sentence_loss: self.sentence_loss,
-            glitches: self.glitches,
-            noise: self.noise.abs(),
-            seed: self.seed,
-            ..Scenario::default()
-        })
-    }
-}
-
-fn phc_ppm(text: &str) -> Result<i64, String> {
-    super::whole(text, &(-1_000..=1_000))
-}
-
-fn system_ppm(text: &str) -> Result<i64, String> {
-    super::whole(text, &(-400..=400))
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    super::whole(text, &(0..=u64::MAX))
-}
-
-fn millis(text: &str) -> Result<Span, String> {
-    parse_span_in("ms", text)
-}
-
-fn nanos(text: &str) -> Result<Span, String> {
-    parse_span_in("ns", text)
-}
-
-/// `5%` or `0.5%` as parts in a thousand.
-fn permille(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{text}` is not a share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%");
-    let number = text.strip_suffix('%').ok_or_else(wrong)?;
-    let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
-    let (whole, tenth): (u32, u32) = (whole.parse().map_err(|_| wrong())?, tenth.parse().map_err(|_| wrong())?);
-    let share = whole.saturating_mul(10).saturating_add(tenth);
-    if tenth <= 9 && share <= 1_000 { Ok(share) } else { Err(wrong()) }
-}
-
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let scenario = args.scenario()?;
+    let Scenario { delay, jitter, width, .. } = args.scenario;
+    let usage = |sentence: &str| Err(Failure::new(ExitCode::Usage, sentence));
+    if width <= Span::ZERO || width >= Span::SECOND {
+        return usage("--width must be longer than nothing and shorter than a second");
+    }
+    let is_within = |span: Span, most: i64| span >= Span::ZERO && span <= Span::from_secs(most);
+    if !is_within(delay, 5) || !is_within(jitter, 1) {
+        return usage("--delay must be from 0s to 5s, and --jitter from 0s to 1s");
+    }
+    // The simulated oscillator drifts from the real one (--system-ppm), which may be known to microseconds: no witness.
+    let (witness, conventions) = (args.witness.into(), args.conventions.into());
     super::log::start(false);
-    super::on_runtime(simulate(scenario, args.engine(), args.shm.0, args.time))
+    super::on_runtime(simulate(
+        args.scenario.clone(),
+        Config { witness, conventions, ..Config::default() },
+        args.shm.0,
+        args.time,
+    ))
 }
 
 async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Span>) -> Result<(), Failure> {
-    let os = |error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}"));
     let mut stop = Stop::listen()?;
     let mut sink = ShmSink::open(unit)?;
-    let baud = scenario.baud;
-    let edges = match scenario.edges {
-        SimEdges::Both => "both edges",
-        SimEdges::One => "one edge",
-    };
+    let Scenario { baud, delay, width, edges, .. } = scenario;
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-    let (delay, width) = (scenario.delay, scenario.width);
-    let live = Live::start(scenario, sender.clone()).map_err(os)?;
+    let live = Live::start(scenario, sender.clone())
+        .map_err(|error| Failure::new(ExitCode::Os, format!("the simulation cannot start: {error}")))?;
     info!(
-        "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that stamps \
-         {edges}; samples go to SHM unit {unit}",
-        live.device
+        "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that \
+         timestamps {} of its edges; samples go to SHM unit {unit}",
+        live.device,
+        if edges == SimEdges::Both { "both" } else { "one" }
     );
     let witness = tokio::spawn(witness::run(sender.clone()));
     let serial =
         tokio::spawn(serial::run(SerialConfig { device: live.device.clone(), baud: Baud::Rate(baud) }, None, sender));
-    let mut tally = Tally::default();
-    let mut engine = Engine::new(config);
+    let (mut tally, mut engine) = (Tally::default(), Engine::new(config));
     let over = async {
         match time {
             Some(time) => tokio::time::sleep(Duration::from_nanos(time.nanos().unsigned_abs())).await,
@@ -193,7 +96,6 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     };
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         let said = tally.observe(&live, engine, verdicts).and_then(|()| match event {
-            // Breaks off where nobody reads any more.
             Event::Tick { .. } => super::while_read(reader::rest(Duration::ZERO)),
             _ => Ok(()),
         });
@@ -207,9 +109,76 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     sink.withdraw();
     serial.abort();
     witness.abort();
-    match ended {
-        Ok(()) => tally.summary(live.pulses()),
-        Err(_) if tally.is_any_wrong() => Err(tally.were_wrong()),
-        Err(left) => Err(left),
+    // If standard output was closed, the exit code still tells.
+    let said = ended.and_then(|()| super::shown(super::print(&tally.summary(live.pulses()))));
+    match (tally.samples, tally.wrong) {
+        (_, 1..) => Err(Failure::new(
+            ExitCode::No,
+            format!("wrong samples: {}, outside the known envelope (see Limits in README.md)", tally.wrong),
+        )),
+        (0, 0) => said.and(Err(Failure::new(ExitCode::No, "no sample came"))),
+        _ => said,
     }
+}
+
+/// Samples against the simulated truth.
+#[derive(Debug, Default)]
+struct Tally {
+    samples: u64,
+    /// Samples whose second exists, so that they have an error.
+    judged: u64,
+    wrong: u64,
+    worst: Span,
+    sum_of_squares: u128,
+    rejections: Rejections,
+}
+
+impl Tally {
+    /// Counts, prints and logs verdicts; an error if standard output cannot be written.
+    fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) -> Result<(), Failure> {
+        for verdict in verdicts {
+            daemon::log(engine, verdict);
+            match verdict {
+                Verdict::Sample(sample) => {
+                    let error = live.error(sample);
+                    self.samples += 1;
+                    self.wrong += u64::from(error.is_none_or(|error| error.abs() > WRONG));
+                    if let Some(error) = error {
+                        self.judged += 1;
+                        self.worst = self.worst.max(error.abs());
+                        self.sum_of_squares += u128::from(error.nanos().unsigned_abs()).pow(2);
+                    }
+                    super::written(super::print(&line(engine, sample, error)))?;
+                }
+                Verdict::Rejected(reason) => self.rejections.count(*reason),
+                Verdict::StateChanged { .. }
+                | Verdict::Contradiction(_)
+                | Verdict::Relabeled { .. }
+                | Verdict::RolledOver { .. }
+                | Verdict::WitnessOverruled { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(&self, pulses: u64) -> String {
+        let Self { samples, wrong, judged, rejections, .. } = self;
+        let (without, worst) = (pulses.saturating_sub(*samples), self.worst.nanos());
+        let rms = (self.sum_of_squares / u128::from(*judged).max(1)).isqrt();
+        format!(
+            "pulses {pulses}, samples {samples}, wrong {wrong}, pulses without a sample {without}\n{rejections}\
+             error against the simulated truth: worst {worst} ns, RMS {rms} ns\n"
+        )
+    }
+}
+
+fn line(engine: &Engine, sample: &Sample, error: Option<Span>) -> String {
+    let edge = match engine.on_time().and_then(|on_time| on_time.width) {
+        Some(width) => format!("before {width:>8}"),
+        None => "on its own".into(),
+    };
+    let (state, label, offset) = (engine.state(), sample.label, sample.offset().nanos());
+    let delay = engine.label().map(|label| label.delay).unwrap_or_default();
+    let truth = error.map_or("NO SUCH PULSE".into(), |error| format!("{:+} ns off", error.nanos()));
+    format!("{state:<10} {label}  edge {edge}  delay {delay:>8}  offset {offset:>+8} ns  {truth}\n")
 }

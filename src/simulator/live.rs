@@ -1,5 +1,5 @@
-//! The simulated world in real time: sentences go into a pseudo terminal at the pace of the line, edges and cross time
-//! stamps into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is invented.
+//! The simulated world in real time: sentences go into a pseudo terminal at the line's rate, edges and cross timestamps
+//! into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is simulated.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -15,24 +15,35 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
+use super::sentence::{Shown, SimSentence};
+use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
-use crate::core::time::{Instant, Raw, Span, Sys, UtcSecond};
-use crate::simulator::agenda::{Act, agenda};
-use crate::simulator::scenario::Scenario;
-use crate::simulator::world::World;
+use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 
+/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+const PHC_START: Instant<Phc> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
+/// From the edge to the read that returns it.
+const LATENCY: Span = Span::from_micros(60);
+/// Bytes that a UART hands over at once.
+const FIFO: usize = 16;
+/// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
+const BACKLOG: Span = Span::from_secs(3);
+/// What the receiver sends each second.
+const SENTENCES: [SimSentence; 4] = [SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga, SimSentence::Gsa];
 /// Seconds of truth remembered: a sample is published some milliseconds after its pulse.
 const TRUTH_KEPT: usize = 64;
+/// How far ahead seconds are generated.
+const AHEAD: Span = Span::from_secs(2);
 
-/// A receiver and a NIC at work. Dropped, they stop.
+/// A receiver and a NIC at work, until dropped.
 #[derive(Debug)]
 pub struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
     truth: Arc<Mutex<Truth>>,
-    stop: Option<SyncSender<()>>,
+    stop: SyncSender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,23 +56,18 @@ struct Truth {
 
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
-    pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
+    pub fn start(scenario: Scenario, events: Sender<Event>) -> std::io::Result<Self> {
         let (master, device, slave) = pseudo_terminal()?;
         let (raw, sys, _) = raw_sys_pair();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
-        let truth = Arc::new(Mutex::new(Truth::default()));
-        let (stop, stopped) = sync_channel(0);
-        let player = Player {
-            world: World::new(scenario, first, first_pulse),
-            line: master,
-            _keeps_it_open: slave,
-            events,
-            truth: Arc::clone(&truth),
-        };
-        let wait = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
-        let thread = Builder::new().name("simulator".into()).spawn(move || player.play(wait))?;
-        Ok(Self { device, truth, stop: Some(stop), thread: Some(thread) })
+        let world = World { random: Random::new(scenario.seed), scenario, first, first_pulse, line_free: raw };
+        let truth = Arc::<Mutex<Truth>>::default();
+        let player = Player { world, line: master, _keeps_it_open: slave, events, truth: Arc::clone(&truth) };
+        let (stop, stopped) = sync_channel(1);
+        let wait = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout)).then_some(());
+        let thread = Builder::new().name("simulator".into()).spawn(move || player.play(wait).unwrap_or_default())?;
+        Ok(Self { device, truth, stop, thread: Some(thread) })
     }
 
     /// How many pulses there were.
@@ -69,7 +75,7 @@ impl Live {
         self.truth.lock().map_or(0, |truth| truth.pulses)
     }
 
-    /// How wrong a sample is; `None` where there was no such pulse: then its second is wrong.
+    /// The error of a sample; `None` if there was no such pulse: then its second is wrong.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         let truth = self.truth.lock().ok()?;
         truth.kept.iter().find(|(utc, _)| *utc == sample.label).map(|(_, at)| sample.at - *at)
@@ -78,11 +84,9 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there has been printed; nothing is left to do about it.
-            let _ = thread.join();
-        }
+        // It may have ended; and a panic in there has been printed.
+        let _ = self.stop.try_send(());
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -110,39 +114,28 @@ struct Player {
     truth: Arc<Mutex<Truth>>,
 }
 
-/// The engine is gone: the world may end.
-struct Over;
-
 impl Player {
-    /// Plays second after second; `wait` waits that long, and says whether to go on.
-    fn play(mut self, wait: impl Fn(Duration) -> bool) {
+    /// Plays second after second, until `wait` says that it is to stop or no engine takes events: both are `None`.
+    fn play(mut self, wait: impl Fn(Duration) -> Option<()>) -> Option<()> {
         let mut queue = BTreeMap::new();
         let (mut seconds, mut made) = (0, 0_u64);
         let mut schedule = Schedule::new(raw_now());
-        let promise = self.world.scenario().edges.promise();
-        let opened = Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) };
-        if self.events.blocking_send(opened).is_err() {
-            return;
-        }
+        let promise = self.world.scenario.edges.promise();
+        self.send(Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) })?;
         loop {
-            // Two seconds ahead is enough: nothing begins more than 10 ms before its second.
-            while self.world.pulse_number(seconds) - raw_now() < Span::from_secs(2) {
-                let second = self.world.second(seconds);
-                seconds += 1;
-                for (at, act) in agenda(&self.world, &second) {
+            while self.world.pulse(seconds) - raw_now() < AHEAD {
+                for (at, act) in self.world.acts(seconds) {
                     made += 1;
                     queue.insert((at, made), act);
                 }
+                seconds += 1;
             }
             let now = raw_now();
             let rest = match schedule.next(now) {
                 Step::CrossTs(_) => {
                     let (raw, sys, window) = raw_sys_pair();
-                    let cross = CrossTs { phc: self.world.phc(raw), sys, raw, window };
                     schedule.cross_taken(now);
-                    if self.events.blocking_send(Event::CrossTs(cross)).is_err() {
-                        return;
-                    }
+                    self.send(Event::CrossTs(CrossTs { phc: self.world.phc(raw), sys, raw, window }))?;
                     continue;
                 }
                 Step::Rearm => {
@@ -154,33 +147,28 @@ impl Player {
             let Some(next) = queue.first_entry() else { continue };
             let ahead = (next.key().0 - now).min(rest);
             if ahead > Span::ZERO {
-                if !wait(Duration::from_nanos(ahead.nanos().unsigned_abs())) {
-                    return;
-                }
+                wait(Duration::from_nanos(ahead.nanos().unsigned_abs()))?;
                 continue;
             }
             let ((at, _), act) = next.remove_entry();
-            if self.perform(act, at, &mut schedule).is_err() {
-                return;
+            match act {
+                Act::Pulse(number) => self.remember(self.world.first.plus(number), at),
+                Act::Bytes(bytes) => {
+                    if let Err(error) = self.line.write_all(&bytes) {
+                        debug!("simulated line: {error}");
+                    }
+                }
+                Act::Edge(phc) => {
+                    let read_at = raw_now();
+                    schedule.edges_read(read_at);
+                    self.send(Event::Edge(Edge { phc, read_at }))?;
+                }
             }
         }
     }
 
-    fn perform(&mut self, act: Act, at: Instant<Raw>, schedule: &mut Schedule) -> Result<(), Over> {
-        match act {
-            Act::Pulse(number) => self.remember(self.world.first_second().plus(number), at),
-            Act::Bytes(bytes) => {
-                if let Err(error) = self.line.write_all(&bytes) {
-                    debug!("simulated line: {error}");
-                }
-            }
-            Act::Edge(phc) => {
-                let read_at = raw_now();
-                schedule.edges_read(read_at);
-                self.events.blocking_send(Event::Edge(Edge { phc, read_at })).map_err(|_| Over)?;
-            }
-        }
-        Ok(())
+    fn send(&self, event: Event) -> Option<()> {
+        self.events.blocking_send(event).ok()
     }
 
     /// The system clock at the pulse, from a reading just after it.
@@ -193,5 +181,68 @@ impl Player {
                 truth.kept.pop_front();
             }
         }
+    }
+}
+
+/// The simulated truth.
+struct World {
+    scenario: Scenario,
+    random: Random,
+    first: UtcSecond,
+    first_pulse: Instant<Raw>,
+    /// When the line has carried all that was sent so far.
+    line_free: Instant<Raw>,
+}
+
+/// Something that happens in a simulated second.
+enum Act {
+    /// The second with this number begins.
+    Pulse(i64),
+    /// An edge is in the PHC's queue.
+    Edge(Instant<Phc>),
+    /// The last of these bytes has arrived.
+    Bytes(Vec<u8>),
+}
+
+impl World {
+    /// When second number `n` begins.
+    fn pulse(&self, n: i64) -> Instant<Raw> {
+        self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.scenario.system_ppm * 1_000)
+    }
+
+    /// The PHC's reading.
+    fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
+        let elapsed = raw - self.first_pulse;
+        PHC_START + elapsed + elapsed.ppm(self.scenario.phc_ppm)
+    }
+
+    /// Everything that belongs to second number `n`, with its time, in no order.
+    fn acts(&mut self, n: i64) -> Vec<(Instant<Raw>, Act)> {
+        let Scenario { delay, jitter, baud, width, edges, edge_loss, sentence_loss, glitches, noise, .. } =
+            self.scenario;
+        let pulse = self.pulse(n);
+        let mut signal = vec![pulse];
+        signal.extend((edges == SimEdges::Both).then(|| pulse + width));
+        signal.retain(|_| !self.random.happens(edge_loss));
+        if self.random.happens(glitches) {
+            signal.push(pulse + Span::from_nanos(self.random.between(0, NANOS)));
+        }
+        let mut acts = vec![(pulse, Act::Pulse(n))];
+        for at in signal {
+            acts.push((at + LATENCY, Act::Edge(self.phc(at) + self.random.within(noise))));
+        }
+        let start = pulse + (delay + self.random.within(jitter)).max(Span::ZERO);
+        if self.random.happens(sentence_loss) || self.line_free - start > BACKLOG {
+            return acts;
+        }
+        let shown = Shown { utc: self.first.plus(n), is_sixty: false, has_fix: true };
+        let text: String = SENTENCES.iter().map(|sentence| sentence.text(shown)).collect();
+        let byte_time = Span::from_nanos(10 * NANOS / i64::from(baud.max(1)));
+        self.line_free = self.line_free.max(start);
+        for chunk in text.as_bytes().chunks(FIFO) {
+            self.line_free = self.line_free + byte_time.times(chunk.len() as i64);
+            acts.push((self.line_free, Act::Bytes(chunk.into())));
+        }
+        acts
     }
 }

@@ -18,7 +18,7 @@ use cross::CrossReader;
 pub(crate) mod cross;
 mod drivers;
 mod missing;
-pub(crate) mod schedule;
+pub mod schedule;
 mod serve;
 
 pub use cross::Method;

@@ -1,17 +1,20 @@
 //! How fast the core is: `cargo bench`. The events are those of a simulated hour: both edges, 9600 baud, four sentences.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../common/simulated/mod.rs"]
+mod simulated;
+
 use std::hint::black_box;
 
+use crate::simulated::scenario::Scenario;
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gnss2shm::core::engine::clock_map::ClockMap;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::Event;
 use gnss2shm::core::nmea::Framer;
 use gnss2shm::core::time::{Date, Instant, UtcSecond};
-use gnss2shm::simulator::scenario::Scenario;
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 fn hour() -> Vec<Event> {
     let first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 43_200);

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 use gnss2shm::recording::Header;
-use gnss2shm::simulator::scenario::{Scenario, SimEdges};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use crate::imported::{Imported, Truth};
 
@@ -108,7 +108,7 @@ impl Invention {
             phc_ppm: self.phc_ppm,
             sys_ahead: Span::from_nanos(-1_234),
             sys_max_error: self.witness.then_some(Span::from_millis(50)),
-            sentence_loss: 1_000, // they come from the log
+            faults: vec![Fault::always(FaultKind::NoSentences)], // they come from the log
             ..Scenario::default()
         };
         let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));

@@ -10,6 +10,8 @@ mod invented;
 mod judge;
 mod named;
 mod packets;
+#[path = "../common/simulated/mod.rs"]
+mod simulated;
 #[cfg(test)]
 mod tests;
 #[path = "../common/twins.rs"]

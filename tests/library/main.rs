@@ -22,6 +22,8 @@ mod properties;
 mod pty;
 mod replay;
 mod sim;
+#[path = "../common/simulated/mod.rs"]
+mod simulated;
 mod stream;
 #[path = "../common/twins.rs"]
 mod twins;

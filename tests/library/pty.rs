@@ -4,8 +4,8 @@
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::core::time::Span;
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::simulator::scenario::Scenario;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::sys::clock::raw_now;
 use serialport::{SerialPort, TTYPort};

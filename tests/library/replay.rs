@@ -1,7 +1,7 @@
 //! Recordings replayed: what the engine makes of each is known line by line.
 //!
 //! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. Where
-//! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --test engine replay` writes every NAME.chk anew; it
+//! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --test library replay` writes every NAME.chk anew; it
 //! fails in doing so, and what changed is to be read before it is committed.
 //! through-a-pty.rec keeps the header that it was made with, from before headers named dates and offset.
 
@@ -244,6 +244,11 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let output = replay(&["--quiet", "-"], b"gnss2shm-recording 1\n");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"events 0\nsamples 0\n"[..]));
     assert_eq!(replay(&["/nonexistent.rec"], b"").status.code(), Some(66));
+    // What is missing makes the rest doubtful.
+    let gap = replay(&["--quiet", "-"], format!("{good}lost 12\n").as_bytes());
+    let [summary, said] = [gap.stdout, gap.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(summary.contains("12 events are missing in the recording"), "{summary}");
+    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing in it\n"));
     // Cut off within a line: what came before it counts.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);
     assert!(cut.status.success() && String::from_utf8(cut.stdout).unwrap().contains("in the middle of a line"));
@@ -274,7 +279,7 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
     }
 }
 
-/// `cargo test --release --test engine replay -- --ignored replay_is_fast --nocapture`
+/// `cargo test --release --test library replay -- --ignored replay_is_fast --nocapture`
 #[test]
 #[ignore = "measures: a day of events; in a release build alone is its limit meant"]
 fn replay_is_fast_and_takes_no_more_memory_for_more_events() {

@@ -1,12 +1,12 @@
 //! A u-blox receiver on a mixed line: its binary frames between sentences, and what it says of UTC and of its pulse.
 
+use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Edge, Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::core::nmea::{Found, Framer};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 use proptest::prelude::*;
 
 /// An encoder of its own, from the interface description.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant as Clock};
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::nmea::{Found, Framer, LineCounts, Refusal, Sentence};
 use gnss2shm::core::time::{Instant, Span};
-use gnss2shm::simulator::random::Random;
+use gnss2shm::simulator::Random;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;

@@ -91,6 +91,10 @@ fn several_files_have_a_header_each() {
     assert!(said.contains(&format!("{bad}:\n18 bytes, ")) && said.contains("would take the second"), "{said}");
     assert_eq!(code, Some(1));
     assert!(said.ends_with(&format!("{bad} holds no sentence with a valid time\n")), "{said}");
+    // A file that cannot be read does not hide the others.
+    let (out, said, code) = decode(&["/nonexistent", &bad, &good], b"");
+    assert!(code == Some(66) && out.contains("12:00:00Z valid"), "{out}{said}");
+    assert!(said.contains("/nonexistent cannot be read") && said.contains("no sentence with a valid time"), "{said}");
     for (files, headers) in [(vec![good.as_str()], 0), (vec![&good, &good], 2)] {
         assert_eq!(decode(&files, b"").0.matches("==>").count(), headers);
     }

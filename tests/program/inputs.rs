@@ -1,5 +1,5 @@
 //! Mutated inputs over every entrance of the program, while it runs: none ends it, its memory does not grow, and samples
-//! go on. `GNSS2SHM_INPUTS=300000 cargo test --release --test system inputs -- --nocapture` is the full size.
+//! go on. `GNSS2SHM_INPUTS=300000 cargo test --release --test program inputs -- --nocapture` is the full size.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use crate::common::run::{Run, scraped};
 use crate::common::{TestDir, TestUnit, free_address};
+use crate::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::config::File;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::random::Random;
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
+use gnss2shm::simulator::Random;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.

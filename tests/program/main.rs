@@ -32,5 +32,7 @@ mod service;
 mod settings;
 mod shm;
 mod shm_verb;
+#[path = "../common/simulated/mod.rs"]
+mod simulated;
 mod sock;
 mod status;

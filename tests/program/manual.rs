@@ -1,6 +1,6 @@
 //! What is installed beside the program says what the program does: manual pages, completions, settings, units.
 //!
-//! `GNSS2SHM_BLESS=1 cargo test --test engine manual` writes the generated files anew.
+//! `GNSS2SHM_BLESS=1 cargo test --test program manual` writes the generated files anew.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ fn is_kept(path: &str, generated: &str) {
         fs::write(in_tree(path), generated).unwrap();
     }
     let kept = fs::read_to_string(in_tree(path)).unwrap_or_default();
-    assert!(kept == generated, "{path} is not up to date: GNSS2SHM_BLESS=1 cargo test --test engine manual writes it");
+    assert!(kept == generated, "{path} is not up to date: GNSS2SHM_BLESS=1 cargo test --test program manual writes it");
 }
 
 /// The command line with its verbs under their full names.

@@ -1,7 +1,7 @@
 //! What is installed for those who watch: the alert rules, the dashboard and the troubleshooting table name what the
 //! program says, and nothing that it does not.
 //!
-//! `GNSS2SHM_BLESS=1 cargo test --test engine metrics_files` writes the table anew from the reasons, and fails in doing so.
+//! `GNSS2SHM_BLESS=1 cargo test --test program metrics_files` writes the table anew from the reasons, and fails in doing so.
 //! Where promtool (Debian: prometheus) is found, it reads the rules and the dashboard's queries, and plays
 //! `tests/metrics_files/alerts.yml`.
 
@@ -260,6 +260,6 @@ fn the_troubleshooting_table_has_a_row_for_every_reason() {
     }
     assert!(
         known == table(),
-        "{TABLE} is not what the reasons say: GNSS2SHM_BLESS=1 cargo test --test engine metrics_files writes it anew"
+        "{TABLE} is not what the reasons say: GNSS2SHM_BLESS=1 cargo test --test program metrics_files writes it anew"
     );
 }

@@ -288,10 +288,10 @@ fn why_nothing_answers_is_said_with_its_cure() {
         (join("none"), "is not there: start `gnss2shm run`"),
         (join("file/s"), "is not there: start `gnss2shm run`"),
         ("/run/gnss2shm/no-such.sock".into(), "start it with `systemctl start gnss2shm@no-such`"),
-        (join("file"), "is not a socket: give the path"),
-        (dir.path().into(), "is not a socket: give the path"),
+        (join("file"), "is not gnss2shm's: give the path"),
+        (dir.path().into(), "is not gnss2shm's: give the path"),
         (join("stale"), "was left behind by a gnss2shm that has ended: start"),
-        (join("chronyd"), "is a socket of another kind"),
+        (join("chronyd"), "is not gnss2shm's: give the path"),
     ] {
         let (code, text) = said(&verb(&path).output().unwrap());
         let names = text.contains(&format!("the status socket {} ", path.display()));

@@ -5,27 +5,27 @@ use serde::Serialize;
 use crate::core::engine::{DATE_CEILING, DATE_FLOOR};
 use crate::core::event::{Leap, Reason};
 use crate::core::nmea::{Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
-use crate::core::time::{Date, Instant, Raw, Span};
+use crate::core::time::Span;
 use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs, TimeUtc};
 
-/// What is said of a sentence that names a second and vouches for it.
+/// What a sentence is worth that names a second and calls it valid.
 pub(super) const VALID: &str = "valid";
 
-/// What is said of a receiver that uses leap seconds that no satellite told it.
+/// The receiver uses leap seconds that no satellite told it.
 const UTC_UNKNOWN: &str = "UTC not known yet: leap seconds are the firmware's";
 
 /// u-blox's own sentence that names a time.
 const CLOCK: &str = "PUBX,04";
 
 /// A message about time. The fields are the keys of its JSON object; those that do not apply are null.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Row<'a> {
-    file: Option<&'a str>,
+    pub(super) file: Option<&'a str>,
     byte: i64,
     kind: &'static str,
     message: &'a str,
     /// Date and time as far as they are named, with the fraction as written.
-    pub(super) utc: Option<String>,
+    utc: Option<String>,
     validity: Option<&'static str>,
     /// Why `run` would not believe the date.
     date_refused: Option<&'static str>,
@@ -33,74 +33,70 @@ pub(super) struct Row<'a> {
     refused: Option<&'static str>,
     remark: String,
     text: Option<&'a str>,
-    /// The remark without its figures; none of a line that is not used.
+    /// The remark without its figures; `None` for a line that is not used.
     #[serde(skip)]
     pub(super) worth: Option<&'static str>,
 }
 
 impl<'a> Row<'a> {
-    /// Nothing where the line is not, and would not have been, about time.
-    pub(super) fn of_line(file: Option<&'a str>, line: &Line<'a>) -> Option<Self> {
-        let Line { text, first_byte, .. } = *line;
-        let id = id(text);
-        let is_about_time = id == CLOCK || matches!(id.get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"));
-        let row = Self { text: Some(text), ..Self::empty(file, first_byte, "sentence", id) };
+    /// `None` if the line is not about time, and would not have been.
+    pub(super) fn of_line(line: &Line<'a>) -> Option<Self> {
+        let (text, byte, message) = (line.text, line.first_byte.nanos(), id(line.text));
+        let is_about_time = message == CLOCK || matches!(message.get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"));
+        let row = Self { byte, kind: "sentence", message, text: Some(text), ..Self::default() };
         is_about_time.then(|| match &line.read {
             Ok(sentence) => {
                 let detail = match sentence.kind {
                     Kind::Clock(Some(LeapSeconds::Default(n) | LeapSeconds::Received(n))) => format!(" ({n})"),
                     _ => String::new(),
                 };
-                row.saying(sentence, written(text, sentence), remark(sentence), &detail)
+                row.naming(sentence, written(text, sentence), worth(sentence), &detail)
             }
             Err(refusal) => Self { refused: Some(refusal.key()), remark: refusal.to_string(), ..row },
         })
     }
 
-    /// Nothing where the frame is not about time.
-    pub(super) fn of_frame(file: Option<&'a str>, frame: &Frame) -> Option<Self> {
-        let row = |id| Self::empty(file, frame.first_byte, "frame", id);
-        let about = |id, worth: &'static str, detail: String| {
-            Some(Self { worth: Some(worth), remark: format!("{worth}{detail}"), ..row(id) })
-        };
-        match &frame.message {
+    /// `None` if the frame is not about time.
+    pub(super) fn of_frame(frame: &Frame) -> Option<Self> {
+        let row = |message| Self { byte: frame.first_byte.nanos(), kind: "frame", message, ..Self::default() };
+        let (message, worth, detail) = match &frame.message {
             Message::TimeUtc(time) | Message::Pvt(time) => {
                 let sentence = frame.sentence();
-                let id = if sentence.kind == Kind::Pvt { "NAV-PVT" } else { "NAV-TIMEUTC" };
+                let message = if sentence.kind == Kind::Pvt { "NAV-PVT" } else { "NAV-TIMEUTC" };
                 let is_unknown = !time.knows_utc && time.validity != Validity::Invalid;
-                let worth = if is_unknown { UTC_UNKNOWN } else { remark(&sentence) };
-                Some(row(id).saying(&sentence, fraction(time), worth, ""))
+                let worth = if is_unknown { UTC_UNKNOWN } else { worth(&sentence) };
+                return Some(row(message).naming(&sentence, fraction(time), worth, ""));
             }
             Message::TimeLs(TimeLs { count, next }) => {
-                let next = next.map_or(String::new(), |next| match next.leap {
-                    Leap::Delete => format!("; one less after {}", next.day),
-                    Leap::Insert | Leap::None => format!("; one more after {}", next.day),
-                });
-                match count {
-                    LeapCount::Told(count) => about("NAV-TIMELS", "leap seconds known", format!(" ({count}){next}")),
+                let (worth, count) = match count {
+                    LeapCount::Told(count) => ("leap seconds known", format!(" ({count})")),
                     LeapCount::Unsourced(count) => {
-                        about("NAV-TIMELS", "leap seconds valid, their source not named", format!(" ({count}){next}"))
+                        ("leap seconds valid, their source not named", format!(" ({count})"))
                     }
-                    LeapCount::Default => about("NAV-TIMELS", UTC_UNKNOWN, next),
-                }
+                    LeapCount::Default => (UTC_UNKNOWN, String::new()),
+                };
+                let next = next.map_or(String::new(), |next| {
+                    let change = if next.leap == Leap::Delete { "less" } else { "more" };
+                    format!("; one {change} after {}", next.day)
+                });
+                ("NAV-TIMELS", worth, count + &next)
             }
             Message::TimTp(TimTp { base, second_of_week, correction }) => {
                 let base = match base {
-                    TimeBase::Utc => " of UTC's week",
-                    TimeBase::Gps => " of GPS's week",
-                    TimeBase::Other => " of the week of a time that is not used",
+                    TimeBase::Utc => "UTC's week",
+                    TimeBase::Gps => "GPS's week",
+                    TimeBase::Other => "the week of a time that is not used",
                 };
                 let second = second_of_week.map_or("none".into(), |second| second.to_string());
-                match correction {
-                    Some(correction) => {
-                        let detail = format!(": second {second}{base}, {:+} ns", correction.nanos());
-                        about("TIM-TP", "the next pulse's correction", detail)
-                    }
-                    None => about("TIM-TP", "the next pulse, without a correction", format!(": second {second}{base}")),
-                }
+                let (worth, correction) = match correction {
+                    Some(correction) => ("the next pulse's correction", format!(", {:+} ns", correction.nanos())),
+                    None => ("the next pulse, without a correction", String::new()),
+                };
+                ("TIM-TP", worth, format!(": second {second} of {base}{correction}"))
             }
-            Message::Other => None,
-        }
+            Message::Other => return None,
+        };
+        Some(Self { worth: Some(worth), remark: format!("{worth}{detail}"), ..row(message) })
     }
 
     /// Place, message, time and remark in columns.
@@ -114,34 +110,20 @@ impl<'a> Row<'a> {
 
     /// The second that is named, without fraction and date.
     pub(super) fn second(&self) -> Option<&str> {
-        let time = self.utc.as_deref()?;
-        let time = time.split_once('T').map_or(time, |(_, time)| time);
+        let time = self.utc.as_deref()?.rsplit('T').next()?;
         time.get(..8).filter(|time| time.contains(':'))
     }
 
-    fn empty(file: Option<&'a str>, first_byte: Instant<Raw>, kind: &'static str, message: &'a str) -> Self {
-        Self {
-            file,
-            byte: first_byte.nanos(),
-            kind,
-            message,
-            utc: None,
-            validity: None,
-            date_refused: None,
-            refused: None,
-            remark: String::new(),
-            text: None,
-            worth: None,
-        }
-    }
-
-    fn saying(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str, detail: &str) -> Self {
-        let is_used = sentence.validity != Validity::Invalid;
-        let date_refused = sentence.date.filter(|_| is_used).and_then(refused);
-        let mark = match date_refused {
-            Some(Reason::DateTooEarly) => format!("; run refuses dates before {DATE_FLOOR}"),
-            Some(_) => format!("; run refuses dates from {DATE_CEILING} on"),
-            None => String::new(),
+    fn naming(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str, detail: &str) -> Self {
+        let date = sentence.date.filter(|_| sentence.validity != Validity::Invalid);
+        let (date_refused, mark) = match date {
+            Some(date) if date < DATE_FLOOR => {
+                (Some(Reason::DateTooEarly.key()), format!("; run refuses dates before {DATE_FLOOR}"))
+            }
+            Some(date) if date >= DATE_CEILING => {
+                (Some(Reason::DateTooLate.key()), format!("; run refuses dates from {DATE_CEILING} on"))
+            }
+            _ => (None, String::new()),
         };
         let validity = match sentence.validity {
             Validity::Valid => "valid",
@@ -151,7 +133,7 @@ impl<'a> Row<'a> {
         Self {
             utc: utc(sentence, fraction),
             validity: Some(validity),
-            date_refused: date_refused.map(Reason::key),
+            date_refused,
             remark: format!("{worth}{detail}{mark}"),
             worth: Some(worth),
             ..self
@@ -167,7 +149,8 @@ fn id(text: &str) -> &str {
     text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default()
 }
 
-fn remark(sentence: &Sentence) -> &'static str {
+/// What a message about time is worth.
+fn worth(sentence: &Sentence) -> &'static str {
     match (sentence.validity, sentence.time) {
         _ if let Kind::Clock(leap_seconds) = sentence.kind => match leap_seconds {
             Some(LeapSeconds::Default(_)) => UTC_UNKNOWN,
@@ -182,16 +165,7 @@ fn remark(sentence: &Sentence) -> &'static str {
     }
 }
 
-/// Why `run` does not believe this date, unless its rollover is to be corrected.
-fn refused(date: Date) -> Option<Reason> {
-    match date {
-        date if date < DATE_FLOOR => Some(Reason::DateTooEarly),
-        date if date >= DATE_CEILING => Some(Reason::DateTooLate),
-        _ => None,
-    }
-}
-
-/// Date and time of day, as far as the message names them; `fraction` is the time where it is no whole second.
+/// Date and time of day, as far as the message names them; `fraction` is the time if it is not a whole second.
 fn utc(sentence: &Sentence, fraction: Option<String>) -> Option<String> {
     let time = match sentence.time {
         Some(TimeOfDay::Whole(s)) => Some(format!("{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)),
@@ -218,7 +192,7 @@ fn written(text: &str, sentence: &Sentence) -> Option<String> {
     Some(format!("{hour}:{minute}:{second}Z"))
 }
 
-/// To the millisecond: what a frame says to the nanosecond is its solution's error.
+/// To the millisecond: the nanoseconds of a frame are the error of its solution.
 fn fraction(time: &TimeUtc) -> Option<String> {
     let (ms, _) = time.since_midnight?.nearest(Span::from_millis(1));
     let ms = ms.max(0);

@@ -29,7 +29,7 @@ const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Take a cross timestamp and call [`Schedule::cross_taken`].
     CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
@@ -40,7 +40,7 @@ pub(crate) enum Step {
 
 /// When a cross timestamp is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
+pub enum Delivery {
     /// At once.
     Now,
     /// Together with the edge that is expected after it, or else with the next one: alone it would only wake the
@@ -50,7 +50,7 @@ pub(crate) enum Delivery {
 
 /// The deadlines, all on `CLOCK_MONOTONIC_RAW`.
 #[derive(Debug)]
-pub(crate) struct Schedule {
+pub struct Schedule {
     /// Cross timestamps to take before edges, in no order.
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
@@ -64,14 +64,14 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     /// The PHC was opened and armed now.
-    pub(crate) fn new(now: Instant<Raw>) -> Self {
+    pub fn new(now: Instant<Raw>) -> Self {
         let (before_edges, paid_until) = (Vec::new(), now - CREDIT);
         Self { before_edges, idle: now, first: START_COUNT, paid_until, rearm: now + WATCHDOG }
     }
 
     /// An edge of our channel was read now. The cross timestamp that follows at once is delayed if too many were taken
     /// lately, never dropped.
-    pub(crate) fn edges_read(&mut self, now: Instant<Raw>) {
+    pub fn edges_read(&mut self, now: Instant<Raw>) {
         (self.rearm, self.idle) = (now + WATCHDOG, now);
         let expected = now + Span::SECOND - BEFORE_EDGE;
         let is_shared = self.before_edges.iter().any(|before| (expected - *before).abs() <= SHARED);
@@ -81,7 +81,7 @@ impl Schedule {
     }
 
     /// A cross timestamp was taken now, or tried.
-    pub(crate) fn cross_taken(&mut self, now: Instant<Raw>) {
+    pub fn cross_taken(&mut self, now: Instant<Raw>) {
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
         self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
@@ -89,17 +89,17 @@ impl Schedule {
     }
 
     /// Pin and channel were set again now, or it was tried.
-    pub(crate) fn rearmed(&mut self, now: Instant<Raw>) {
+    pub fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
     /// Pin and channel cannot be set now, for a reason that passes.
-    pub(crate) fn rearm_soon(&mut self, now: Instant<Raw>) {
+    pub fn rearm_soon(&mut self, now: Instant<Raw>) {
         self.rearm = now + Span::SECOND;
     }
 
     /// What to do now.
-    pub(crate) fn next(&self, now: Instant<Raw>) -> Step {
+    pub fn next(&self, now: Instant<Raw>) -> Step {
         let before_edge = self.before_edges.iter().copied().min();
         let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
         if at <= now {

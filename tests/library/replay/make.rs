@@ -1,6 +1,6 @@
 //! Makes the recordings of tests/replay/*.rec from simulated worlds. Recordings that are there are left alone: what they hold must not change with the simulator.
 //!
-//! `cargo test --test engine replay -- --ignored` makes those that are missing.
+//! `cargo test --test library replay -- --ignored` makes those that are missing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,21 +8,18 @@ use std::io::Write as _;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::{Act, World};
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 use gnss2shm::recording::{Header, LEGEND};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use gnss2shm::sys::clock::raw_now;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 
 use super::path;
-
-/// Bytes that a UART hands over at once.
-const UART_FIFO: usize = 8;
 
 /// The system clock of all recordings is off by this.
 pub(crate) const SYS_AHEAD: Span = Span::from_nanos(-1_234);
@@ -80,13 +77,10 @@ fn through_a_pty(scenario: Scenario, seconds: i64) -> Vec<Event> {
         };
         let sending = spawn(move || {
             for n in 0..seconds - 1 {
-                let second = world.second(n);
-                let Some((start, text)) = second.burst else { continue };
-                let mut sent = 0;
-                for piece in text.chunks(UART_FIFO) {
-                    sent += piece.len() as i64;
-                    wait_until(start + world.byte_time().times(sent));
-                    receiver.write_all(piece).unwrap();
+                for (at, act) in world.acts(n) {
+                    let Act::Bytes(piece) = act else { continue };
+                    wait_until(at);
+                    receiver.write_all(&piece).unwrap();
                 }
             }
             sleep(Duration::from_millis(200));
@@ -141,7 +135,16 @@ fn make_missing_recordings() {
         pulse,
         both,
         "15 % of edges lost, an edge of no pulse in 20 % of seconds",
-        &|| events(Scenario { edge_loss: 150, glitches: 200, seed: 7, ..plain.clone() }, 30),
+        &|| {
+            events(
+                Scenario {
+                    faults: [FaultKind::EdgeLoss(150), FaultKind::Glitches(200)].map(Fault::always).into(),
+                    seed: 7,
+                    ..plain.clone()
+                },
+                30,
+            )
+        },
     );
     make("no-fix-in-the-middle.rec", pulse, both, "no fix (V, N, quality 0) from second 10 to 20", &|| {
         events(fault(10, 20, FaultKind::NoFix), 28)
@@ -152,6 +155,6 @@ fn make_missing_recordings() {
     make("half-second-pulse.rec", "simulated GPSDO, 50 % duty", both, "the pulse is 500 ms long", &|| {
         events(Scenario { width: Span::from_millis(500), ..plain.clone() }, 14)
     });
-    let serial = "simulated, RMC GGA ZDA at 9600 baud, 8 bytes at a time through a pseudo terminal in real time";
+    let serial = "simulated, RMC GGA ZDA at 9600 baud, 16 bytes at a time through a pseudo terminal in real time";
     make("through-a-pty.rec", serial, both, "none", &|| through_a_pty(plain.clone(), 14));
 }

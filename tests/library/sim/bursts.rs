@@ -2,14 +2,14 @@
 //! them, before the pulse and after it, once a second and more often. Whatever they are, no sample is wrong; what a test
 //! can ask for besides is silence.
 
+use crate::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::simulated::scenario::{Shown, SimSentence};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span, UtcSecond};
-use gnss2shm::simulator::random::Random;
-use gnss2shm::simulator::receiver::{Shown, SimSentence};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
+use gnss2shm::simulator::Random;
 
 use super::harness::{evening, ms};
 

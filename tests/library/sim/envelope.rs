@@ -1,10 +1,10 @@
 //! What the envelope promises, cell by cell, and what lies outside it.
 
+use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use gnss2shm::core::event::{Announced, Leap, Reason, State};
 use gnss2shm::core::time::{Date, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 
 use super::harness::{evening, ms, run, run_from, steady, witnessed};
 

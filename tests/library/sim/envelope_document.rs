@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::scenario::{Polarity, Scenario};
 use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::draw::any_fault;
-use gnss2shm::simulator::envelope::Case;
-use gnss2shm::simulator::random::Random;
-use gnss2shm::simulator::scenario::{Polarity, Scenario};
+use gnss2shm::simulator::Random;
 
+use super::draw::any_fault;
 use super::harness::{evening, ms};
+use super::inside::Case;
 
 fn in_ms(span: Span) -> i64 {
     span.nanos() / 1_000_000
@@ -50,16 +50,16 @@ fn the_document_quotes_the_figures_of_the_envelope_and_no_others() {
 fn what_is_drawn_lies_inside_and_has_every_kind_of_fault() {
     let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
     for seed in 0..2_000 {
-        let case = Envelope::draw(seed, 1_000);
-        assert_eq!(Envelope::contains(&case), Ok(()), "seed {seed}: {case:#?}");
+        let case = super::draw::world(seed, 1_000);
+        assert_eq!(super::inside::check(&case), Ok(()), "seed {seed}: {case:#?}");
         for fault in &case.scenario.faults {
-            *kinds.entry(fault.kind.name()).or_default() += 1;
+            *kinds.entry(super::draw::name(fault.kind)).or_default() += 1;
         }
     }
     let scenario = Scenario::default();
     let all = (0..2_000).flat_map(|seed| any_fault(&mut Random::new(seed), &scenario, 1..9));
     for fault in all {
-        let name = fault.kind.name();
+        let name = super::draw::name(fault.kind);
         assert!(kinds.get(name).is_some_and(|times| *times > 20), "{name}: {kinds:?}");
     }
 }
@@ -77,6 +77,6 @@ fn what_lies_outside_is_named() {
         (Scenario { phc_ppm: 62_501, ..plain() }, Some("rate of the PHC")),
     ] {
         let case = Case { first: evening(), scenario };
-        assert_eq!(Envelope::contains(&case).err(), says, "{case:#?}");
+        assert_eq!(super::inside::check(&case).err(), says, "{case:#?}");
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::simulated::scenario::Scenario;
 use gnss2shm::core::engine::Config;
-use gnss2shm::core::envelope::Envelope;
-use gnss2shm::simulator::draw::{any_fault, any_scenario};
-use gnss2shm::simulator::envelope::Case;
-use gnss2shm::simulator::random::Random;
-use gnss2shm::simulator::scenario::Scenario;
+use gnss2shm::simulator::Random;
 
+use super::draw::{any_fault, any_scenario};
 use super::harness::{ms, run, run_from};
+use super::inside::Case;
 
 /// Length of a run.
 const SECONDS: i64 = 1_000;
@@ -35,7 +34,7 @@ fn random_faults_never_give_a_wrong_sample() {
     let mut shares: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut wrong = Vec::new();
     for seed in seeds_within(IN_ALL, SECONDS) {
-        let Case { first, scenario } = Envelope::draw(seed, SECONDS);
+        let Case { first, scenario } = super::draw::world(seed, SECONDS);
         let outcome = run_from(first, Config::default(), &scenario, SECONDS);
         wrong.extend(outcome.samples.iter().filter(|judged| !judged.is_right()).map(|judged| (seed, *judged)));
         let mut sampled = vec![false; SECONDS as usize + 8];
@@ -49,7 +48,7 @@ fn random_faults_never_give_a_wrong_sample() {
         };
         count("all together", 0..SECONDS);
         for fault in &scenario.faults {
-            count(fault.kind.name(), fault.from..fault.until);
+            count(super::draw::name(fault.kind), fault.from..fault.until);
         }
     }
     for (name, (seconds, samples)) in &shares {
@@ -59,7 +58,7 @@ fn random_faults_never_give_a_wrong_sample() {
         );
     }
     for (seed, judged) in wrong.iter().take(5) {
-        println!("GNSS2SHM_SIM_SEED={seed}: {judged:?}\n{:#?}", Envelope::draw(*seed, SECONDS));
+        println!("GNSS2SHM_SIM_SEED={seed}: {judged:?}\n{:#?}", super::draw::world(*seed, SECONDS));
     }
     assert_eq!(wrong.len(), 0, "wrong samples");
 }
@@ -73,7 +72,7 @@ fn each_fault_alone_is_recovered_from_within_twenty_seconds_of_its_end() {
             delay: ms(random.between(260, 700)),
             ..any_scenario(&mut random, seed)
         };
-        if !Envelope::is_prompt(&scenario) {
+        if !super::inside::is_prompt(&scenario) {
             continue;
         }
         let faults = any_fault(&mut random, &scenario, 60..90);

@@ -1,11 +1,11 @@
 //! Runs the engine through a simulated world and holds every sample against the truth.
 
+use crate::simulated::scenario::{Scenario, SimEdges, SimSentence};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{Scenario, SimEdges, SimSentence};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 /// A sample further off than this is wrong, whatever its bound says.
 pub const WRONG: Span = Span::from_micros(10);

@@ -1,12 +1,72 @@
 //! Named receivers and pulses of every polarity: right, or held back.
 
+use crate::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::engine::guard::Conventions;
 use gnss2shm::core::event::Reason;
-use gnss2shm::core::time::Span;
-use gnss2shm::simulator::scenario::{MODELS, Model, Polarity, Scenario, SimEdges, Spread};
+use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 
 use super::harness::{ms, run, witnessed};
+
+/// A kind of receiver, as its users know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Model {
+    /// What it is called.
+    name: &'static str,
+    /// Pulse to the end of the first sentence, on average: below zero where that comes before its pulse.
+    end: Span,
+    /// Greatest deviation from it.
+    jitter: Span,
+    /// How the deviations spread.
+    spread: Spread,
+    /// Bits a second on the line.
+    baud: u32,
+    /// Which sentences it sends, in this order.
+    sentences: &'static [SimSentence],
+}
+
+/// The kinds of receivers whose delays are known from reports.
+const MODELS: [Model; 10] = {
+    use SimSentence::{Gga, Gsa, Rmc, Zda};
+    use Spread::{Even, Normal, Wander};
+    const fn model(
+        name: &'static str,
+        end: [i64; 2],
+        spread: Spread,
+        baud: u32,
+        sentences: &'static [SimSentence],
+    ) -> Model {
+        let [end, jitter] = end;
+        Model { name, end: Span::from_millis(end), jitter: Span::from_millis(jitter), spread, baud, sentences }
+    }
+    [
+        model("u-blox", [115, 85], Wander, 38_400, &[Rmc, Gga, Gsa, Zda]),
+        model("SiRF", [417, 85], Even, 4_800, &[Gga, Gsa, Rmc]),
+        model("MTK3339", [500, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
+        model("any that sends NMEA", [222, 10], Normal, 9_600, &[Rmc, Gga]),
+        model("Brandywine", [750, 5], Normal, 9_600, &[Rmc]),
+        model("Zodiac", [1_239, 10], Normal, 9_600, &[Gga, Gsa, Rmc]),
+        model("old Garmin", [1_200, 20], Normal, 4_800, &[Rmc]),
+        model("Z3801", [-965, 5], Normal, 19_200, &[Rmc]),
+        model("RFTG", [-663, 5], Normal, 9_600, &[Rmc]),
+        model("TAIP", [-175, 5], Normal, 4_800, &[Rmc]),
+    ]
+};
+
+impl Model {
+    /// Pulse to first byte, on average.
+    fn delay(&self) -> Span {
+        let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
+        let bytes = self.sentences.first().map_or(0, |sentence| sentence.text(shown).len() as i64);
+        self.end - Span::from_nanos(10 * NANOS / i64::from(self.baud)).times(bytes)
+    }
+
+    /// Such a receiver at work.
+    fn scenario(&self) -> Scenario {
+        let Self { jitter, spread, baud, sentences, .. } = *self;
+        Scenario { delay: self.delay(), jitter, spread, baud, sentences: sentences.to_vec(), ..Scenario::default() }
+    }
+}
 
 fn confirming() -> Config {
     Config { conventions: Conventions::Confirm, ..Config::default() }
@@ -22,7 +82,7 @@ fn receivers_whose_sentences_follow_their_pulse_need_no_setting() {
     assert_eq!(models.len(), 5);
     for model in models {
         for seed in 0..10 {
-            let scenario = Scenario { seed, ..Scenario::from(model) };
+            let scenario = Scenario { seed, ..model.scenario() };
             run(Config::default(), &scenario, 100).assert_works(80, &format!("{}, seed {seed}", model.name));
         }
     }
@@ -34,8 +94,7 @@ fn receivers_whose_sentences_name_another_pulse_are_right_where_configured_and_e
     assert_eq!(models.len(), 5);
     for model in models {
         for seed in 0..5 {
-            let (scenario, context) =
-                (Scenario { seed, ..Scenario::from(model) }, format!("{}, seed {seed}", model.name));
+            let (scenario, context) = (Scenario { seed, ..model.scenario() }, format!("{}, seed {seed}", model.name));
             let configured = Config { delay: Some(model.delay()), ..Config::default() };
             run(configured, &scenario, 60).assert_works(40, &context);
             run(confirming(), &scenario, 60).assert_never_publishes(&context);

@@ -1,12 +1,12 @@
 //! What broke 0.1.0 when others tried it: each case is right, or refused by name while it lasts, and right again within
 //! twenty seconds of its end.
 
+use crate::simulated::scenario::{
+    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
+};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Announced, Event, Leap, Reason, State};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{
-    Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
-};
 
 use super::harness::{Judged, Outcome, evening, ms, run, run_from, run_with, steady};
 
@@ -306,7 +306,11 @@ fn one_late_sentence_costs_a_second_and_no_more() {
 #[test]
 fn lost_and_stray_edges_delay_the_first_sample_by_less_than_twenty_seconds() {
     for seed in 0..40 {
-        let plain = Scenario { edge_loss: 200, glitches: 100, seed, ..Scenario::default() };
+        let plain = Scenario {
+            faults: [FaultKind::EdgeLoss(200), FaultKind::Glitches(100)].map(Fault::always).into(),
+            seed,
+            ..Scenario::default()
+        };
         let outcome = run(Config::default(), &plain, 60);
         outcome.assert_right(&format!("seed {seed}"));
         assert!(

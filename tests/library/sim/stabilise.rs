@@ -1,16 +1,15 @@
 //! Self-stabilisation: whatever came before, a clean world of the envelope ends wrong samples within three seconds, and
 //! gives right ones within twenty.
 //!
-//! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --test engine stabilises -- --nocapture` is the full size,
+//! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --test library stabilises -- --nocapture` is the full size,
 //! `GNSS2SHM_SIM_FIRST=n` begins with that seed, `GNSS2SHM_SIM_SEED=n` plays one again.
 
 use std::collections::BTreeMap;
 
+use crate::simulated::scenario::FaultKind;
 use gnss2shm::core::engine::{Config, Engine};
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Event, Reason, State, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span};
-use gnss2shm::simulator::scenario::FaultKind;
 
 use super::faults::seeds_within;
 use super::harness::Judged;
@@ -111,7 +110,7 @@ impl Recovery {
     /// What no wire contradicts, by name: the engine may stay silent.
     fn silence_is_excused(&self, prefixed: &Prefixed) -> Option<&'static str> {
         match self.state.reason() {
-            _ if !Envelope::is_prompt(&prefixed.clean) => Some("a line that is not understood soon by itself"),
+            _ if !super::inside::is_prompt(&prefixed.clean) => Some("a line that is not understood soon by itself"),
             Some(Reason::LabelDissent) if self.was_off(prefixed) > STALE_LEAP_SECONDS => {
                 Some("a label that many bursts confirmed, and a correction by more than 18 s")
             }
@@ -160,7 +159,7 @@ fn a_clean_world_stabilises_whatever_came_before() {
             silent = silent.max((came.right_from.unwrap_or_default(), seed));
         } else if wrong_for > WRONG_FOR {
             // No burst that lies across a pulse contradicts a label that is off by one.
-            let is_undecided = came.is_off_by_one() && !Envelope::is_prompt(&prefixed.clean);
+            let is_undecided = came.is_off_by_one() && !super::inside::is_prompt(&prefixed.clean);
             if is_undecided {
                 *excused.entry("WRONG by 1 s as before: every burst may name either second").or_default() += 1;
             } else {

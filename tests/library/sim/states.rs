@@ -1,11 +1,11 @@
 //! Which state follows from which input, and what is said of it.
 
+use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::{Fault, FaultKind, LeapShape, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::harness::{evening, ms};
 

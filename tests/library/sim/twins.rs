@@ -2,15 +2,14 @@
 
 use crate::twins as fresh;
 
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Config;
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::Event;
 use gnss2shm::core::time::Instant;
-use gnss2shm::simulator::envelope::Case;
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::harness::ms;
+use super::inside::Case;
 
 const SECONDS: i64 = 400;
 
@@ -18,7 +17,7 @@ const SECONDS: i64 = 400;
 fn a_twin_that_starts_late_agrees_within_twenty_seconds() {
     let (mut compared, mut differ) = (0, Vec::new());
     for seed in 0..150 {
-        let Case { first, scenario } = Envelope::draw(seed, 1_000);
+        let Case { first, scenario } = super::draw::world(seed, 1_000);
         let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
         let end = timeline.world().pulse_number(SECONDS);
         let events: Vec<Event> =

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::simulated::scenario::Scenario;
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::engine::Engine;
 use gnss2shm::core::engine::guard::in_leap_window;
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Event, Sample, Verdict};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::simulator::scenario::Scenario;
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::worlds::{Genome, SECONDS};
 use crate::sim::harness::{Judged, WRONG, ms};
@@ -146,7 +145,7 @@ fn twins_differ(course: &Course) -> Option<Failure> {
 /// silence can be blamed.
 fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
     let scenario = &genome.case.scenario;
-    if !Envelope::is_prompt(scenario) || hides_leap(scenario) {
+    if !crate::sim::inside::is_prompt(scenario) || hides_leap(scenario) {
         return None;
     }
     let mut last = -1;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::simulated::scenario::{FaultKind, Scenario};
+use crate::simulated::timeline::Timeline;
+use crate::simulated::world::World;
 use gnss2shm::core::time::{Instant, Span};
 use gnss2shm::recording::{Header, LEGEND};
-use gnss2shm::simulator::scenario::{FaultKind, Scenario};
-use gnss2shm::simulator::timeline::Timeline;
-use gnss2shm::simulator::world::World;
 
 use super::judge::Failure;
 use super::worlds::Genome;
@@ -94,7 +94,7 @@ pub fn record(genome: &Genome, failure: &Failure, file: &Path) {
     let faults: Vec<String> = scenario
         .faults
         .iter()
-        .map(|fault| format!("{} from second {} to {}", fault.kind.name(), fault.from, fault.until))
+        .map(|fault| format!("{} from second {} to {}", crate::sim::draw::name(fault.kind), fault.from, fault.until))
         .collect();
     let mut text = format!(
         "# receiver: simulated, {:?} at {} baud, {} after a pulse of {}\n# nic: simulated, {:?}, {} ppm\n# kernel: none: \

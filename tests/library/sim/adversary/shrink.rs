@@ -1,7 +1,6 @@
 //! A world that fails is made as plain as it can be while it still fails in the same way.
 
-use gnss2shm::core::envelope::Envelope;
-use gnss2shm::simulator::scenario::Scenario;
+use crate::simulated::scenario::Scenario;
 
 use super::judge::judge;
 use super::worlds::Genome;
@@ -30,7 +29,7 @@ const PLAIN: [fn(&mut Genome); 18] = [
 ];
 
 fn fails(genome: &Genome, kind: &str) -> bool {
-    Envelope::contains(&genome.case).is_ok() && judge(genome).failure.is_some_and(|failure| failure.kind == kind)
+    crate::sim::inside::check(&genome.case).is_ok() && judge(genome).failure.is_some_and(|failure| failure.kind == kind)
 }
 
 /// The plainest world that fails in this way, as far as single steps lead.

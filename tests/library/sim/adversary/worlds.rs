@@ -1,12 +1,12 @@
 //! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
 
+use crate::simulated::scenario::{Fault, Scenario};
 use gnss2shm::core::engine::Config;
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::draw::any_fault;
-use gnss2shm::simulator::envelope::Case;
-use gnss2shm::simulator::random::Random;
-use gnss2shm::simulator::scenario::{Fault, Scenario};
+use gnss2shm::simulator::Random;
+
+use crate::sim::draw::{self, any_fault};
+use crate::sim::inside::{self, Case};
 
 /// How long a world lasts, in seconds.
 pub const SECONDS: i64 = 160;
@@ -27,7 +27,7 @@ impl Genome {
     /// That of a seed.
     pub fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0xAD_5E);
-        let case = Envelope::draw(seed, SECONDS);
+        let case = draw::world(seed, SECONDS);
         Self { case, width_is_set: random.happens(100), delay_is_set: random.happens(100) }
     }
 
@@ -47,7 +47,7 @@ impl Genome {
             for _ in 0..random.between(1, 3) {
                 child.bend(random, other);
             }
-            if Envelope::contains(&child.case).is_ok() && child != *self {
+            if inside::check(&child.case).is_ok() && child != *self {
                 return child;
             }
         }
@@ -133,7 +133,7 @@ fn bend_fault(scenario: &mut Scenario, random: &mut Random) {
         1 => scenario.faults[at].until = (fault.until + longer).max(fault.from + 1),
         _ => {
             let drawn = (0..60).flat_map(|_| any_fault(random, scenario, fault.from..fault.until)).collect::<Vec<_>>();
-            let same = drawn.into_iter().find(|other| other.kind.name() == fault.kind.name());
+            let same = drawn.into_iter().find(|other| draw::name(other.kind) == draw::name(fault.kind));
             if let Some(same) = same {
                 scenario.faults[at].kind = same.kind;
             }

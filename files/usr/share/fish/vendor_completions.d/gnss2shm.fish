@@ -88,19 +88,19 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Rate of the serial line in bits a second' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l width -d 'Pulse width' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC timestamps' -r -f -a "both\t'Both, like Intel\'s i210, and it does not say which is which'
-one\t'The rising one alone, as it promises'"
+one\t'Only the rising one, as its driver promises'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'How much faster than the system\'s oscillator the PHC runs' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'How much faster than UTC the system\'s oscillator runs' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l loss -d 'Share of edges that are lost' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l sentence-loss -d 'Share of seconds whose sentences are lost' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with an edge that belongs to no pulse' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'How far the stamps of the edges scatter' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'Greatest error of an edge\'s timestamp' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to: one that neither gpsd nor `run` takes by itself' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t'publish nothing'
 warn\t'publish, and warn in the log'
 off\t'do not ask it'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed' -r -f -a "assume\t'assume them, unless the witness disagrees'
 confirm\t'publish nothing until both are configured, or the witness agrees'"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'

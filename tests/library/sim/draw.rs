@@ -1,15 +1,17 @@
-//! Worlds of the envelope by chance: the one place where they are drawn.
+//! Random worlds inside the envelope: the one place where they are drawn.
 
 use std::ops::Range;
 
-use crate::core::envelope::Envelope;
-use crate::core::event::{Announced, Leap};
-use crate::core::time::{Date, Span, UtcSecond};
-use crate::simulator::envelope::{Case, NOISE, PAUSE, SYS_DRIFT, held_back, receiver};
-use crate::simulator::random::Random;
-use crate::simulator::scenario::{
+use crate::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
+use gnss2shm::core::envelope::Envelope;
+use gnss2shm::core::event::{Announced, Leap};
+use gnss2shm::core::time::{Date, Span, UtcSecond};
+use gnss2shm::simulator::Random;
+
+use super::harness::ms;
+use super::inside::{Case, NOISE, PAUSE, SYS_DRIFT, check, held_back, receiver};
 
 /// Kinds of faults. Crosstalk is not drawn: where it begins while samples come, one may be wrong.
 const KINDS: u64 = 30;
@@ -25,10 +27,6 @@ const QUIET: Date = match Date::new(2026, 11, 20) {
     Some(date) => date,
     None => Date::from_days(0),
 };
-
-fn ms(n: i64) -> Span {
-    Span::from_millis(n)
-}
 
 fn whole_ms(span: Span) -> i64 {
     span.nanos() / 1_000_000
@@ -181,30 +179,63 @@ fn any_beginning(random: &mut Random, scenario: &mut Scenario, seconds: i64) -> 
     UtcSecond::from_civil(day, 0).plus(86_400 - before)
 }
 
-impl Envelope {
-    /// The world of a seed, with faults that begin within so many seconds.
-    pub fn draw(seed: u64, seconds: i64) -> Case {
-        let mut random = Random::new(seed);
-        let scenario = any_scenario(&mut random, seed);
-        let mut case = Case { first: UtcSecond::from_posix(0), scenario };
-        case.first = any_beginning(&mut random, &mut case.scenario, seconds);
-        for _ in 0..random.between(1, FAULTS) {
-            // Starting is hardest where something is wrong from the start.
-            let from = if random.happens(300) { 0 } else { random.between(0, seconds * 9 / 10) };
-            let when = from..from + random.between(1, seconds / 10);
-            let faults = any_fault(&mut random, &case.scenario, when);
-            // What would mean something else beside the faults that are there is left out.
-            let with = case.with(faults);
-            case = if Self::contains(&with).is_ok() { with } else { case };
-        }
-        case
+/// The world of a seed, with faults that begin within so many seconds.
+pub fn world(seed: u64, seconds: i64) -> Case {
+    let mut random = Random::new(seed);
+    let scenario = any_scenario(&mut random, seed);
+    let mut case = Case { first: UtcSecond::from_posix(0), scenario };
+    case.first = any_beginning(&mut random, &mut case.scenario, seconds);
+    for _ in 0..random.between(1, FAULTS) {
+        // Starting is hardest where something is wrong from the start.
+        let from = if random.happens(300) { 0 } else { random.between(0, seconds * 9 / 10) };
+        let when = from..from + random.between(1, seconds / 10);
+        let faults = any_fault(&mut random, &case.scenario, when);
+        // What would mean something else beside the faults that are there is left out.
+        let with = with(&case, faults);
+        case = if check(&with).is_ok() { with } else { case };
     }
+    case
 }
 
-impl Case {
-    fn with(&self, faults: Vec<Fault>) -> Self {
-        let mut case = self.clone();
-        case.scenario.faults.extend(faults);
-        case
+fn with(case: &Case, faults: Vec<Fault>) -> Case {
+    let mut case = case.clone();
+    case.scenario.faults.extend(faults);
+    case
+}
+
+/// Its name in a table.
+pub fn name(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::EdgeLoss(_) => "edge loss",
+        FaultKind::Glitches(_) => "glitches",
+        FaultKind::PolarityLoss(..) => "polarity loss",
+        FaultKind::Crosstalk(_) => "crosstalk",
+        FaultKind::PulseDrift(_) => "pulse drift",
+        FaultKind::PhcServo(..) => "PHC servo",
+        FaultKind::PhcNudge(..) => "PHC nudges",
+        FaultKind::NoPulse => "no pulse",
+        FaultKind::PulseShift(_) => "pulse shift",
+        FaultKind::LateEdges(_) => "late edges",
+        FaultKind::StaleEdges(_) => "stale edges",
+        FaultKind::NoSentences => "no sentences",
+        FaultKind::SentenceLoss(_) => "sentence loss",
+        FaultKind::Corruption(_) => "corruption",
+        FaultKind::NoFix => "no fix",
+        FaultKind::DelayJump(_) => "delay jump",
+        FaultKind::DelayRamp(_) => "delay ramp",
+        FaultKind::WrongSecond(_) => "wrong second",
+        FaultKind::PhcStep(_) => "PHC step",
+        FaultKind::DoubleEdges(_) => "double edges",
+        FaultKind::Ringing(..) => "ringing",
+        FaultKind::PhcRate(_) => "PHC rate",
+        FaultKind::PhcWalk(_) => "PHC random walk",
+        FaultKind::NicReset => "NIC reset",
+        FaultKind::SysStep(_) => "system clock step",
+        FaultKind::SysRate(_) => "system clock rate",
+        FaultKind::SysServo(..) => "system clock slewed by turns",
+        FaultKind::Stall(SimThread::Phc, _) => "PHC thread stalls",
+        FaultKind::Stall(SimThread::Reader, _) => "reader stalls",
+        FaultKind::Stall(SimThread::PulseEvents, _) => "pulse events late",
+        FaultKind::Stall(SimThread::SentenceEvents, _) => "sentence events late",
     }
 }

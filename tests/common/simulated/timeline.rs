@@ -1,15 +1,14 @@
-//! The simulated world as a stream of events in virtual time, for tests: hours in milliseconds.
+//! The simulated world as a stream of events in virtual time, for tests: an hour takes milliseconds.
 
 use std::collections::BTreeMap;
 
-use crate::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
-use crate::core::time::{Instant, Phc, Raw, Span};
-use crate::simulator::agenda::{Act, agenda};
-use crate::simulator::random::Random;
-use crate::simulator::scenario::{Pace, SimThread};
-use crate::simulator::threads::Threads;
-use crate::simulator::world::{Second, World};
-use crate::source::phc::schedule::{Schedule, Step};
+use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
+use gnss2shm::core::time::{Instant, Phc, Raw, Span};
+use gnss2shm::simulator::Random;
+use gnss2shm::source::phc::schedule::{Schedule, Step};
+
+use super::scenario::{FaultKind, Pace, SimThread};
+use super::world::{Act, World};
 
 /// Bracket of a cross timestamp; its readings err by up to half of it.
 const WINDOW: Span = Span::from_nanos(400);
@@ -17,7 +16,6 @@ const WINDOW: Span = Span::from_nanos(400);
 const WAKE_TO_CROSS: Span = Span::from_micros(15);
 /// Seconds that are generated ahead: a burst may reach into the seconds after its own.
 const AHEAD: i64 = 4;
-
 /// The kernel is asked about the system clock this often, in seconds.
 const WITNESS_EVERY: i64 = 8;
 
@@ -26,7 +24,6 @@ const WITNESS_EVERY: i64 = 8;
 #[derive(Debug)]
 pub struct Timeline {
     world: World,
-    threads: Threads,
     random: Random,
     /// The PHC's thread: what it does next, the time by which it has got there, and the edges in its queue.
     schedule: Schedule,
@@ -42,11 +39,9 @@ impl Timeline {
     /// The events of this world, from one second before its first pulse on.
     pub fn new(world: World) -> Self {
         let random = Random::new(world.scenario().seed ^ 0x7151);
-        let threads = Threads::new(&world);
         let start = world.pulse_number(-1);
         let mut timeline = Self {
             world,
-            threads,
             random,
             schedule: Schedule::new(start),
             phc_at: start,
@@ -70,8 +65,7 @@ impl Timeline {
         &self.world
     }
 
-    /// How wrong a sample is: against the system time at which its second truly began; `None` where no such second
-    /// begins.
+    /// The error of a sample against the system time at which its second truly began; `None` if no such second begins.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         self.world.pulse(sample.label).map(|pulse| sample.at - self.world.sys(pulse))
     }
@@ -92,16 +86,16 @@ impl Timeline {
                 let event = entry.remove();
                 return self.read_together(event);
             }
-            let second = self.world.second(self.seconds);
+            let second = self.seconds;
             self.seconds += 1;
-            self.generate(&second);
+            self.generate(second);
             // No edge of a second comes before the pulse of the one before it.
-            self.run_phc(second.pulse);
+            self.run_phc(self.world.pulse_number(second));
         }
     }
 
-    fn generate(&mut self, second: &Second) {
-        for (at, act) in agenda(&self.world, second) {
+    fn generate(&mut self, second: i64) {
+        for (at, act) in self.world.acts(second) {
             match act {
                 Act::Pulse(number) => {
                     self.add(at, at, Event::Tick { raw: at });
@@ -119,8 +113,8 @@ impl Timeline {
                         Pace::Line | Pace::AtOnce => self.world.byte_time(),
                         Pace::WholeLines => Span::ZERO,
                     };
-                    let read_at = self.threads.runs(SimThread::Reader, at);
-                    let delivered = self.threads.runs(SimThread::SentenceEvents, read_at);
+                    let read_at = self.runs(SimThread::Reader, at);
+                    let delivered = self.runs(SimThread::SentenceEvents, read_at);
                     self.add(delivered, at, Event::Bytes(Bytes { read_at, byte_time, data }));
                 }
             }
@@ -139,7 +133,7 @@ impl Timeline {
                 Step::Wait(span) => {
                     let queued = self.edges.first_key_value().map(|(&(at, _), _)| at);
                     let due = queued.map_or(self.phc_at + span, |at| at.max(self.phc_at).min(self.phc_at + span));
-                    let wakes = self.threads.runs(SimThread::Phc, due);
+                    let wakes = self.runs(SimThread::Phc, due);
                     if wakes >= until {
                         return;
                     }
@@ -158,14 +152,14 @@ impl Timeline {
             let (at, _) = *entry.key();
             let phc = entry.remove();
             self.schedule.edges_read(read_at);
-            self.add(self.threads.runs(SimThread::PulseEvents, read_at), at, Event::Edge(Edge { phc, read_at }));
+            self.add(self.runs(SimThread::PulseEvents, read_at), at, Event::Edge(Edge { phc, read_at }));
         }
     }
 
     fn cross(&mut self, raw: Instant<Raw>) {
         let err = self.random.within(Span::from_nanos(WINDOW.nanos() / 2));
         let cross = CrossTs { phc: self.world.phc(raw + err), sys: self.world.sys(raw), raw, window: WINDOW };
-        self.add(self.threads.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
+        self.add(self.runs(SimThread::PulseEvents, raw), raw, Event::CrossTs(cross));
     }
 
     /// Bytes that one read returns are one event: those that had arrived when a stalled thread got to them.
@@ -181,6 +175,20 @@ impl Timeline {
         }
         bytes.data = data.into();
         Event::Bytes(bytes)
+    }
+
+    /// When a thread that may stall gets to what it would have done at `at`. The order is kept.
+    pub fn runs(&self, thread: SimThread, at: Instant<Raw>) -> Instant<Raw> {
+        let wakes = self.world.scenario().faults.iter().filter_map(|fault| match fault.kind {
+            FaultKind::Stall(stalled, every) if stalled == thread && every > Span::ZERO => {
+                let (from, until) = (self.world.pulse_number(fault.from), self.world.pulse_number(fault.until));
+                let (slept, rest) = (at - from).div_rem(every);
+                let slots = if rest > Span::ZERO { slept + 1 } else { slept };
+                (from < at && at < until).then(|| (from + every.times(slots)).min(until))
+            }
+            _ => None,
+        });
+        wakes.fold(at, Instant::max)
     }
 
     /// `due` keeps events in order that are delivered together.
