@@ -9,8 +9,9 @@ use std::process::Command;
 
 use clap::{CommandFactory, Parser};
 use common::TestDir;
+use common::keys::keys;
 use gnss2shm::cli::Cli;
-use gnss2shm::config::{File, KEYS, Key};
+use gnss2shm::config::File;
 
 /// Words that a programmer knows, and nobody else has to.
 const INSIDE: [&str; 14] = [
@@ -45,9 +46,68 @@ fn refusal(text: &str) -> String {
     said
 }
 
+/// A key of the file: its table, its name, the option that says the same, and what is allowed.
+struct Key {
+    table: Option<&'static str>,
+    name: &'static str,
+    option: Option<&'static str>,
+    allowed: &'static str,
+}
+
+const NAME: &str = "a name or path in quotes";
+const SWITCH: &str = "true or false, without quotes";
+
+/// Every key; [`every_key_is_listed_here_and_has_its_option`] holds that.
+#[rustfmt::skip]
+const KEYS: &[Key] = &[
+    Key { table: None, name: "holdover", option: Some("--holdover"), allowed: "a time from 0s to 24h" },
+    Key { table: None, name: "rollover", option: Some("--rollover"), allowed: r#""refuse" or "correct""# },
+    Key { table: None, name: "witness", option: Some("--witness"), allowed: r#""block" or "warn" or "off""# },
+    Key { table: None, name: "conventions", option: Some("--conventions"), allowed: r#""assume" or "confirm""# },
+    Key { table: Some("serial"), name: "device", option: Some("--serial"), allowed: NAME },
+    Key { table: Some("serial"), name: "baud", option: Some("--baud"), allowed: "a whole number from 300 to 4000000, or \"auto\"" },
+    Key { table: Some("gpsd"), name: "server", option: Some("--gpsd"), allowed: "a host and port, as in \"localhost:2947\", and a device" },
+    Key { table: Some("gpsd"), name: "device", option: None, allowed: NAME },
+    Key { table: Some("tcp"), name: "server", option: Some("--tcp"), allowed: "a host and port, as in \"localhost:2947\"" },
+    Key { table: Some("fifo"), name: "path", option: Some("--fifo"), allowed: NAME },
+    Key { table: Some("stdin"), name: "enabled", option: Some("--stdin"), allowed: SWITCH },
+    Key { table: Some("phc"), name: "device", option: Some("--phc"), allowed: NAME },
+    Key { table: Some("phc"), name: "pin", option: Some("--pin"), allowed: "a pin's name, as in \"SDP0\", or its number from 0 on" },
+    Key { table: Some("phc"), name: "channel", option: Some("--channel"), allowed: "a whole number from 0 to 4294967295" },
+    Key { table: Some("pps"), name: "device", option: Some("--pps"), allowed: NAME },
+    Key { table: Some("pps"), name: "capture", option: Some("--pps-capture"), allowed: r#""both" or "assert" or "clear""# },
+    Key { table: Some("pulse"), name: "width", option: Some("--width"), allowed: "a time from 1ns to less than 1s" },
+    Key { table: Some("pulse"), name: "edges", option: Some("--edges"), allowed: r#""one" or "both""# },
+    Key { table: Some("pulse"), name: "offset", option: Some("--offset"), allowed: "a time from -1ms to 1ms" },
+    Key { table: Some("pulse"), name: "rate", option: Some("--rate"), allowed: "1; set the receiver to one pulse a second" },
+    Key { table: Some("sentences"), name: "delay", option: Some("--delay"), allowed: "a time from -1s to less than 5s" },
+    Key { table: Some("sentences"), name: "trust-zda", option: Some("--trust-zda"), allowed: SWITCH },
+    Key { table: Some("sentences"), name: "sawtooth", option: Some("--sawtooth"), allowed: SWITCH },
+    Key { table: Some("shm"), name: "unit", option: Some("--shm"), allowed: "a whole number from 0 to 255" },
+    Key { table: Some("shm"), name: "world-writable", option: Some("--shm-world-writable"), allowed: SWITCH },
+    Key { table: Some("sock"), name: "path", option: Some("--sock"), allowed: NAME },
+    Key { table: Some("record"), name: "path", option: Some("--record"), allowed: NAME },
+    Key { table: Some("record"), name: "size", option: Some("--record-size"), allowed: "a size from 100kB to 1000GB" },
+    Key { table: Some("status"), name: "socket", option: Some("--status"), allowed: NAME },
+    Key { table: Some("metrics"), name: "listen", option: Some("--metrics"), allowed: "an address on loopback with its port" },
+    Key { table: Some("gate"), name: "opens-after", option: Some("--gate-opens-after"), allowed: "a time from 0s to 24h" },
+    Key { table: Some("gate"), name: "closes-after", option: Some("--gate-closes-after"), allowed: "a time from 0s to 24h" },
+];
+
+#[test]
+fn every_key_is_listed_here_and_has_its_option() {
+    let listed: Vec<_> = KEYS.iter().map(|key| (key.table, key.name)).collect();
+    assert_eq!(keys(), listed.iter().map(|(table, name)| (table.map(str::to_owned), (*name).to_owned())).collect());
+    let command = Cli::command();
+    let run = command.find_subcommand("run").unwrap();
+    for option in KEYS.iter().filter_map(|key| key.option) {
+        assert!(run.get_arguments().any(|known| known.get_long() == option.strip_prefix("--")), "{option}");
+    }
+}
+
 /// A setting alone in its table, and the line that it is in.
 fn setting(key: &Key, value: &str) -> (String, usize) {
-    let setting = format!("{} = {value}\n", key.name());
+    let setting = format!("{} = {value}\n", key.name);
     key.table.map_or((setting.clone(), 1), |table| (format!("[{table}]\n{setting}"), 2))
 }
 
@@ -55,13 +115,13 @@ fn setting(key: &Key, value: &str) -> (String, usize) {
 fn is_refused(key: &Key, value: &str) {
     let (text, line) = setting(key, value);
     let said = refusal(&text);
-    let name = key.name();
+    let name = key.name;
     let start = format!("x.toml:{line}:{}: `{name} = {value}`: ", name.len() + 4);
-    assert!(said.starts_with(&start) && said.contains(&(key.allowed)()), "{text}: {said}");
+    assert!(said.starts_with(&start) && said.contains(key.allowed), "{text}: {said}");
 }
 
 fn key(table: Option<&str>, name: &str) -> &'static Key {
-    KEYS.iter().find(|key| key.table == table && key.name() == name).unwrap()
+    KEYS.iter().find(|key| key.table == table && key.name == name).unwrap()
 }
 
 #[test]
@@ -87,7 +147,7 @@ fn every_key_refuses_values_of_every_other_type_with_place_key_value_and_what_is
     for key in KEYS {
         for value in values {
             if File::parse("x.toml", &setting(key, value).0).is_ok() {
-                taken.push(format!("{}.{}={value}", key.table.unwrap_or_default(), key.name()));
+                taken.push(format!("{}.{}={value}", key.table.unwrap_or_default(), key.name));
             } else {
                 is_refused(key, value);
             }
@@ -150,64 +210,63 @@ fn values_out_of_range_are_refused_with_the_range_and_the_last_one_within_is_tak
 }
 
 #[test]
-fn whoever_forgot_a_unit_is_told_the_natural_one() {
-    for (table, name, meant) in [
-        (Some("pulse"), "offset", "write 25ns;"),
-        (Some("pulse"), "width", "write 25ms;"),
-        (Some("sentences"), "delay", "write 25ms;"),
-        (None, "holdover", "write 25s;"),
-        (Some("gate"), "closes-after", "write 25s;"),
+fn a_time_without_a_unit_is_refused_with_the_units_and_the_range() {
+    for (table, name) in [
+        (Some("pulse"), "offset"),
+        (Some("pulse"), "width"),
+        (Some("sentences"), "delay"),
+        (None, "holdover"),
+        (Some("gate"), "closes-after"),
     ] {
-        let said = refusal(&setting(key(table, name), "25").0);
-        assert!(said.contains(meant), "{said}");
-        let said = Cli::try_parse_from(["gnss2shm", "run", &key(table, name).option().unwrap(), "25"]).unwrap_err();
-        assert!(said.to_string().contains(meant), "{said}");
+        let key = key(table, name);
+        let said = refusal(&setting(key, "25").0);
+        let units = "`25` has no unit of time: write ns, us, ms, s, min or h";
+        assert!(said.contains(units) && said.contains(key.allowed), "{said}");
+        let said = Cli::try_parse_from(["gnss2shm", "run", key.option.unwrap(), "25"]).unwrap_err().to_string();
+        assert!(said.contains(units) && said.contains(key.allowed), "{said}");
     }
 }
 
 #[test]
-fn a_key_in_a_wrong_place_is_told_its_table_and_a_misspelled_one_what_was_meant() {
+fn an_unknown_key_is_told_the_keys_of_its_table() {
     for (text, at, what) in [
-        ("width = \"1ms\"", "1:1", "width belongs in [pulse]"),
-        ("[serial]\nwidth = \"1ms\"", "2:1", "width belongs in [pulse], not in [serial]"),
-        ("device = \"x\"", "1:1", "device belongs in [serial], [gpsd], [phc] or [pps]"),
-        ("[pulse]\nholdover = \"1s\"", "2:1", "holdover belongs before the first table"),
         (
-            "shm = 300",
+            "width = \"1ms\"",
             "1:1",
-            "allowed is a table, [shm] on a line of its own, and below it unit (a whole number from 0 to 255)",
+            "allowed is holdover, rollover, witness, conventions, and in tables: [serial], [gpsd]",
         ),
-        ("[[serial]]\ndevice = \"x\"", "1:3", "`[[serial]]`: allowed is a table, [serial] on a line of its own"),
-        ("[holdover]", "1:2", "allowed is a time from 0s to 24h"),
-        ("[width]", "1:2", "width is not a table, but a key, and belongs in [pulse]"),
-        ("[seriel]", "1:2", "did you mean [serial]?"),
-        ("[nothing-like-it]", "1:2", "allowed are [serial], [gpsd]"),
-        ("[serial]\nbuad = 9600", "2:1", "device and baud are allowed: did you mean baud?"),
-        ("[serial]\nwitdh = \"1ms\"", "2:1", "did you mean width, which belongs in [pulse]?"),
-        ("[sentences]\ntrust_zda = true", "2:1", "did you mean trust-zda?"),
-        ("[serial]\nnothing-like-it = 1", "2:1", "where device and baud are allowed"),
-        ("hold-over = \"1s\"", "1:1", "did you mean holdover?"),
-        ("serail = \"x\"", "1:1", "did you mean the table [serial]?"),
-        ("nothing-like-it = 1", "1:1", "holdover, rollover, witness and conventions are allowed"),
-        // The first one of several.
-        ("[tcp]\nserver = 1\n[serial]\nbaud = 1", "2:10", "not a host and port"),
-        ("[serial]\nbaud = 1\n[fifo]\npath = 1", "2:8", "not a baud rate"),
+        ("[serial]\nwidth = \"1ms\"", "2:1", "there is no such key: allowed is [serial] device, [serial] baud"),
+        ("[pulse]\nholdover = \"1s\"", "2:1", "[pulse] width, [pulse] edges, [pulse] offset, [pulse] rate"),
+        ("[status]\npath = \"/run/x\"", "2:1", "there is no such key: allowed is [status] socket"),
+        ("shm = 300", "1:7", "allowed is a line [shm] and its keys below it"),
+        ("serial = [\"/dev/ttyS0\"]", "1:10", "allowed is a line [serial] and its keys below it"),
+        ("[[serial]]\ndevice = \"x\"", "1:1", "`[[serial]]`: allowed is a line [serial]"),
+        ("[holdover]", "1:1", "allowed is a time from 0s to 24h"),
+        ("[seriel]", "1:2", "in tables: [serial], [gpsd]"),
+        ("[seriel]\ndevice = \"x\"", "1:2", "in tables: [serial], [gpsd]"),
+        ("[serial.device]", "1:1", "allowed is a name or path in quotes"),
+        ("[sentences]\ntrust_zda = true", "2:1", "[sentences] delay, [sentences] trust-zda, [sentences] sawtooth"),
+        ("[serial]\n\"nothing like it\" = 1", "2:1", "there is no such key: allowed is [serial] device, [serial] baud"),
+        ("\"`\" = 1", "1:1", "there is no such key: allowed is "),
     ] {
         let said = refusal(text);
         assert!(said.starts_with(&format!("x.toml:{at}: `")) && said.contains(what), "{text}: {said}");
     }
+    let empty = keys().into_iter().filter_map(|(table, _)| table).map(|table| format!("[{table}]\n"));
+    let empty: std::collections::BTreeSet<String> = empty.collect();
+    File::parse("x.toml", &empty.into_iter().collect::<String>()).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
-fn what_is_no_toml_is_told_in_one_sentence_with_what_is_allowed_of_a_key_that_there_is() {
+fn what_is_not_toml_is_refused_in_one_sentence() {
     for (text, at, what) in [
-        ("[pulse]\nwidth = 100ms", "2:9", "text must be in quotes; allowed is a time from 1ns to less than 1s"),
+        ("[pulse]\nwidth = 100ms", "2:9", "`width = 100ms`: text must be in quotes"),
         ("[serial]\nbaud = 9600\nbaud = 4800", "3:1", "`baud = 4800`: this is given twice"),
         ("[serial]\n[serial]", "2:2", "`[serial]`: this is given twice"),
         ("\u{feff}witness = 1", "1:11", "`witness = 1`"),
         ("[serial]\r\nbaud = 1\r\n", "2:8", "`baud = 1`"),
         ("[serial]\nbaud = \"a\\nb\\u001b[1m\"", "2:8", "not a baud rate"),
-        ("[serial]\nbaud = [1,\n2]", "2:8", "`baud = [1,\\n2]`"),
+        ("[serial]\nbaud = [1,\n2]", "2:8", "`baud = [1,`"),
         ("[serial\n", "1:8", "unclosed table: allowed here is `]`"),
     ] {
         let said = File::parse("x.toml", text).map(|_| ()).expect_err(text).to_string();
@@ -237,13 +296,7 @@ fn long_values_are_not_repeated() {
 }
 
 #[test]
-fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself() {
-    let command = Cli::command();
-    let run = command.find_subcommand("run").unwrap();
-    for key in KEYS {
-        let Some(option) = key.option() else { continue };
-        assert!(run.get_arguments().any(|known| known.get_long() == option.strip_prefix("--")), "{option}");
-    }
+fn each_option_that_takes_a_number_answers_for_itself() {
     for (verb, option, value) in [
         ("run", "--baud", "-1"),
         ("run", "--pin", "-1"),
@@ -279,7 +332,7 @@ fn each_key_is_an_option_and_each_option_that_takes_a_number_answers_for_itself(
     }
     for (option, allowed) in [
         ("--pps-capture", "both, assert, clear"),
-        ("--edges", "both, one"),
+        ("--edges", "one, both"),
         ("--rollover", "refuse, correct"),
         ("--witness", "block, warn, off"),
         ("--conventions", "assume, confirm"),
@@ -318,62 +371,70 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
         dir.join(name).to_str().unwrap().to_owned()
     };
     for (args, words) in [
-        (&["--serial", "/dev/x", "--gpsd"][..], "--serial and --gpsd each name a receiver"),
-        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "--tcp, --fifo and --stdin each name a receiver"),
-        (&["--stdin", "--phc", "lo", "--pps", "/dev/pps0"], "--phc and --pps each name a pulse"),
         (
-            &["--gpsd", "--baud", "4800"],
-            "--baud goes with --serial, and the receiver is named with --gpsd: leave --baud out",
+            &["--serial", "/dev/x", "--gpsd"][..],
+            "only one receiver can be used: leave out all but one of --serial, --gpsd",
         ),
-        (&["--baud", "4800", "--fifo", "/x"], "named with --fifo: leave --baud out"),
-        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, and the pulse is named with --pps"),
+        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "leave out all but one of --tcp, --fifo, --stdin"),
+        (
+            &["--stdin", "--phc", "lo", "--pps", "/dev/pps0"],
+            "only one pulse can be used: leave out all but one of --phc, --pps",
+        ),
+        (
+            &["--gpsd", "--pps", "/x", "--baud", "4800"],
+            "--baud goes with --serial, which is not used: leave --baud out",
+        ),
+        (&["--baud", "4800", "--fifo", "/x", "--pps", "/x"], "--baud goes with --serial"),
+        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, which is not used: leave --pin out"),
         (&["--stdin", "--pps", "/x", "--channel", "0"], "--channel goes with --phc"),
         (&["--stdin", "--phc", "lo", "--pps-capture", "clear"], "--pps-capture goes with --pps"),
-        (&[], "no receiver is given: name it with --serial, --gpsd, --tcp, --fifo or --stdin"),
-        (&["--stdin"], "no pulse is given: name it with --phc or --pps"),
+        (&["--stdin", "--phc", "lo", "--record-size", "1GB"], "--record-size goes with --record"),
+        (&["--stdin", "--phc", "lo", "--sock", "/x", "--shm-world-writable"], "--shm-world-writable goes with --shm"),
+        (&[], "no receiver is given: name it with one of --serial, --gpsd, --tcp, --fifo, --stdin"),
+        (&["--stdin"], "no pulse is given: name it with one of --phc, --pps"),
     ] {
         ends(args, 64, words);
     }
     let gpsd = file("gpsd.toml", "[gpsd]\ndevice = \"/dev/x\"\n[pps]\ndevice = \"/dev/pps0\"");
-    ends(
-        &["--config", &gpsd, "--baud", "4800"],
-        64,
-        "gpsd.toml:2:1): leave --baud out, or name another receiver with --serial",
-    );
-    ends(&["--config", &gpsd, "--pin", "0"], 64, "--pin goes with --phc, and the pulse is in [pps]");
+    ends(&["--config", &gpsd, "--baud", "4800"], 64, "--baud goes with --serial, which is not used");
+    ends(&["--config", &gpsd, "--pin", "0"], 64, "--pin goes with --phc, which is not used");
     for (name, text, words) in [
         (
             "two.toml",
             "[tcp]\nserver = \"a:1\"\n[serial]\ndevice = \"x\"",
-            "two.toml:4:1: `device = \"x\"`: [tcp] (line 2) and [serial] (line 4) each name a receiver",
+            "two.toml:4:1: `device = \"x\"`: only one receiver can be used: leave out all but one of [serial], [tcp]",
         ),
         (
             "baud.toml",
-            "[serial]\nbaud = 4800\n[gpsd]\nserver = \"a:1\"\ndevice = \"/dev/x\"",
-            "baud.toml:2:1: `baud = 4800`: baud goes with [serial], and the receiver is in [gpsd] (line 4): leave baud out",
+            "[serial]\nbaud = 4800\n[gpsd]\nserver = \"a:1\"\ndevice = \"/dev/x\"\n[pps]\ndevice = \"x\"",
+            "baud.toml:2:1: `baud = 4800`: this goes with [serial], which is not used: leave it out",
         ),
         (
             "pin.toml",
             "[stdin]\nenabled = true\n[fifo]\n[pps]\ndevice = \"x\"\n[phc]\npin = 0",
-            "pin.toml:7:1: `pin = 0`: pin goes with [phc], and the pulse is in [pps] (line 5)",
+            "pin.toml:7:1: `pin = 0`: this goes with [phc], which is not used",
         ),
         (
             "nothing.toml",
             "",
-            "nothing.toml: no receiver is given: name it in [serial], [gpsd], [tcp], [fifo] or [stdin]",
+            "nothing.toml: no receiver is given: name it with one of [serial], [gpsd], [tcp], [fifo], [stdin]",
         ),
         (
             "devices.toml",
             "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
-            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device, /dev/a: leave one of the two out",
+            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device: leave one of the two out",
         ),
         (
             "size.toml",
             "[stdin]\nenabled = true\n[phc]\ndevice = \"lo\"\n[record]\nsize = \"1GB\"",
-            "size.toml:6:1: `size = \"1GB\"`: size goes with a recording, and nothing is recorded",
+            "size.toml:6:1: `size = \"1GB\"`: this goes with [record], which is not used",
         ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
-        ("no-pulse.toml", "[serial]\ndevice = \"x\"", "no-pulse.toml: no pulse is given: name it in [phc] or [pps]"),
+        (
+            "no-pulse.toml",
+            "[serial]\ndevice = \"x\"",
+            "no-pulse.toml: no pulse is given: name it with one of [phc], [pps]",
+        ),
     ] {
         ends(&["--config", &file(name, text)], 78, words);
     }
@@ -386,11 +447,11 @@ fn what_is_no_file_of_settings_is_told_in_one_sentence() {
         fs::write(dir.join(name), bytes).unwrap();
         dir.join(name).to_str().unwrap().to_owned()
     };
-    ends(&["--config", dir.path().to_str().unwrap()], 78, "is a directory");
+    ends(&["--config", dir.path().to_str().unwrap()], 78, "cannot be read: Is a directory");
     ends(&["--config", dir.join("nowhere").to_str().unwrap()], 66, "nowhere cannot be read");
-    ends(&["--config", &file("latin1", b"[serial]\n# \xe4\n")], 78, "latin1:2:3: the byte 0xe4 is no UTF-8 there");
-    ends(&["--config", &file("utf16", b"\xff\xfe[\0")], 78, "utf16:1:1: the byte 0xff is no UTF-8");
-    ends(&["--config", &file("big", "#".repeat(1_000_000).as_bytes())], 78, "big is longer than 256 KiB");
+    ends(&["--config", &file("latin1", b"[serial]\n# \xe4\n")], 78, "latin1:2:3: this is not UTF-8");
+    ends(&["--config", &file("utf16", b"\xff\xfe[\0")], 78, "utf16:1:1: this is not UTF-8");
+    ends(&["--config", &file("big", "#".repeat(1_000_000).as_bytes())], 78, "big is larger than 256 KiB");
     ends(&["--config", &file("binary", &[0; 1_000])], 78, "key with no value: allowed here is `=`");
-    ends(&["--config", "/dev/zero"], 78, "/dev/zero is longer than 256 KiB");
+    ends(&["--config", "/dev/zero"], 78, "/dev/zero is larger than 256 KiB");
 }

@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn decode(args: &Args, input: &Input, out: &mut BufWriter<Printable<StdoutLock<'_>>>) -> Result<Counts, Failure> {
-    let name = matches!(input, Input::File(_)).then(|| input.to_string());
+    let name = (!input.is_stdin()).then(|| input.to_string());
     let (mut framer, mut hearing, mut first_line) = (Framer::default(), Hearing::new(), FirstLine::default());
     let mut printer = Printer { file: name.as_deref(), json: args.json, ..Printer::default() };
     let mut taken: usize = 0;

@@ -1,46 +1,40 @@
-//! A file that a verb reads to its end, or standard input.
+//! The input of a command that reads to the end: a file, or standard input.
 
-use std::convert::Infallible;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, stdin};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::{ExitCode, Failure};
 use crate::sys::reader::await_input;
 
-/// Read at a time.
+/// Bytes to read at a time.
 const PIECE: usize = 64 * 1024;
 
-/// Where bytes come from.
+/// A path; `-` is standard input.
 #[derive(Clone, Debug)]
-pub(super) enum Input {
-    /// `-`
-    Stdin,
-    /// A path.
-    File(PathBuf),
-}
+pub(super) struct Input(PathBuf);
 
-impl FromStr for Input {
-    type Err = Infallible;
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "-" { Self::Stdin } else { Self::File(text.into()) })
+impl From<OsString> for Input {
+    fn from(path: OsString) -> Self {
+        Self(path.into())
     }
 }
 
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdin => f.write_str("standard input"),
-            Self::File(path) => path.display().fmt(f),
-        }
+        if self.is_stdin() { f.write_str("standard input") } else { self.0.display().fmt(f) }
     }
 }
 
 impl Input {
-    /// Hands over piece after piece to the end, for as long as somebody reads standard output, or until `take` fails.
+    pub(super) fn is_stdin(&self) -> bool {
+        self.0.as_os_str() == "-"
+    }
+
+    /// Hands all of it to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
     pub(super) fn read(&self, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         let cannot = |error: std::io::Error| {
             let code = match error.kind() {
@@ -49,10 +43,8 @@ impl Input {
             };
             Failure::new(code, format!("{self} cannot be read: {error}"))
         };
-        let opened = match self {
-            Self::Stdin => stdin().as_fd().try_clone_to_owned().map(File::from),
-            Self::File(path) => File::open(path),
-        };
+        let opened =
+            if self.is_stdin() { stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(&self.0) };
         let mut from = opened.map_err(cannot)?;
         let mut piece = vec![0; PIECE];
         loop {

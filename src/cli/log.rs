@@ -1,28 +1,33 @@
-//! Where the log goes: to journald with a field for each number, if journald reads our standard error; else as text to
-//! standard error.
+//! The log: to journald with a field for each number if journald reads standard error, otherwise as text to standard
+//! error.
 
-mod limiter;
-
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tracing::{Level, subscriber};
+use tracing::callsite::Identifier;
+use tracing::{Event, Level, Subscriber, subscriber, warn};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::debug_fn;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::core::printable::printable;
-use limiter::Limiter;
 
-/// Fields that the sentence beside them says in words: text leaves them out.
+/// Fields that the sentence already says in words: text leaves them out.
 const SAID_IN_WORDS: [&str; 4] = ["state", "reason", "seconds", "weeks"];
+/// At most this many lines from one place in the source ...
+const LINES: u32 = 200;
+/// ... within this time: a peer that keeps provoking the same message must not fill the disk.
+const WINDOW: Duration = Duration::from_secs(60);
 
-/// From now on everything up to this level is logged.
+/// Starts logging everything up to this level.
 pub(super) fn start(debug: bool) {
     let level = if debug { Level::DEBUG } else { Level::INFO };
-    // A second subscriber in one process would be refused; the first one does.
+    // A process has one subscriber: a second call changes nothing.
     let _ = match journald() {
         Some(journald) => subscriber::set_global_default(
             tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(Limiter::default()).with(journald),
@@ -33,22 +38,21 @@ pub(super) fn start(debug: bool) {
                 name if SAID_IN_WORDS.contains(&name) => Ok(()),
                 name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
             });
-            let text = tracing_subscriber::fmt().with_writer(|| Log).with_target(false).with_max_level(level);
+            let text = tracing_subscriber::fmt().with_writer(|| Stderr).with_target(false).with_max_level(level);
             subscriber::set_global_default(text.with_ansi(false).fmt_fields(fields).finish().with(Limiter::default()))
         }
     };
 }
 
-/// journald, if it is at the other end of standard error: `JOURNAL_STREAM` is its device and inode then
-/// (`systemd.exec(5)`). A service whose standard error was sent elsewhere still has the variable, and wants its log
-/// there.
+/// journald, if it reads standard error: `JOURNAL_STREAM` then is its device and inode (`systemd.exec(5)`). The variable
+/// stays set in a service whose standard error was redirected.
 fn journald() -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata()).ok()?;
     if stream != format!("{}:{}", stderr.dev(), stderr.ino()) {
         return None;
     }
-    // The levels are syslog's (`syslog(3)`), so that `journalctl -p warning` shows what needs a look.
+    // syslog(3) levels, for `journalctl -p warning`.
     let priorities = PriorityMappings {
         info: Priority::Informational,
         debug: Priority::Debug,
@@ -59,10 +63,10 @@ fn journald() -> Option<tracing_journald::Layer> {
     Some(layer.with_field_prefix(Some("GNSS2SHM".into())).with_priority_mappings(priorities))
 }
 
-/// Standard error, as the log needs it: a disk that is full or a reader that is gone costs the line, not the process.
-struct Log;
+/// Standard error: a full disk or a closed pipe costs the line, not the process.
+struct Stderr;
 
-impl Write for Log {
+impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = io::stderr().write_all(line);
         Ok(line.len())
@@ -70,5 +74,65 @@ impl Write for Log {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Drops lines beyond [`LINES`] per [`WINDOW`] and place in the source, except those of --debug.
+#[derive(Debug, Default)]
+struct Limiter(Mutex<HashMap<Identifier, Window>>);
+
+/// Lines from one place since a moment.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    since: Instant,
+    lines: u32,
+}
+
+impl Window {
+    /// Counts a line: whether it is logged, and how many of the previous window were not.
+    fn count(&mut self, now: Instant) -> (bool, u32) {
+        let mut dropped = 0;
+        if now.saturating_duration_since(self.since) >= WINDOW {
+            dropped = self.lines.saturating_sub(LINES);
+            *self = Self { since: now, lines: 0 };
+        }
+        self.lines = self.lines.saturating_add(1);
+        (self.lines <= LINES, dropped)
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Limiter {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        if *metadata.level() > Level::INFO {
+            return true;
+        }
+        let now = Instant::now();
+        let (is_logged, dropped) = {
+            let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            windows.entry(metadata.callsite()).or_insert(Window { since: now, lines: 0 }).count(now)
+        };
+        if dropped > 0 {
+            warn!(
+                "{dropped} lines like the next one were dropped: at most {LINES} are logged in {} s",
+                WINDOW.as_secs()
+            );
+        }
+        is_logged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_beyond_the_limit_are_dropped_and_counted_once() {
+        let begin = Instant::now();
+        let mut window = Window { since: begin, lines: 0 };
+        let logged = (0..270).filter(|_| window.count(begin).0).count();
+        assert_eq!(logged, LINES as usize);
+        assert_eq!(window.count(begin + WINDOW), (true, 70));
+        assert_eq!(window.count(begin + WINDOW), (true, 0));
     }
 }

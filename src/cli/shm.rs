@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{ExitCode, Failure};
 use crate::config::Unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
+use crate::core::units::{positive_span, whole};
 use crate::sink::shm::{Contents, Finding, ShmError, ShmReader, Snapshot, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes;
@@ -28,7 +29,7 @@ pub(super) struct Args {
     watch: bool,
     /// End --watch after this time, as in 30s or 2min.
     #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true)]
-    #[arg(value_parser = super::positive_span)]
+    #[arg(value_parser = positive_span)]
     limit: Option<Span>,
     /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds.
     #[arg(long, default_value_t = 2, allow_hyphen_values = true, value_parser = poll)]
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn poll(text: &str) -> Result<i8, String> {
-    super::whole(text, &(i8::MIN..=i8::MAX))
+    whole(text, &(i8::MIN..=i8::MAX))
 }
 
 impl From<ShmError> for Failure {
@@ -195,7 +196,6 @@ fn attached(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::positive_span;
 
     #[test]
     fn errors_map_to_their_exit_codes() {
@@ -210,11 +210,5 @@ mod tests {
     fn processes_are_named_while_they_live() {
         assert!(process(std::process::id() as i32).contains('('));
         assert_eq!(process(i32::MAX), format!("pid {} (gone)", i32::MAX));
-    }
-
-    #[test]
-    fn a_limit_must_be_positive() {
-        assert_eq!(positive_span("5s"), Ok(Span::from_secs(5)));
-        assert!(positive_span("0s").is_err() && positive_span("-1s").is_err() && positive_span("5").is_err());
     }
 }

@@ -9,11 +9,12 @@ use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure};
-use crate::config::{Conventions, Unit, Witness};
-use crate::core::duration::parse_span_in;
+use crate::config::{Unit, word_parser};
+use crate::core::engine::guard::{Conventions, WitnessMode};
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Event, Verdict};
 use crate::core::time::Span;
+use crate::core::units::{parse_span, positive_span, whole};
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
 use crate::simulator::scenario::{Scenario, SimEdges};
@@ -38,16 +39,16 @@ Exit status: 0 samples came and every one was right, 1 none came or one was wron
 #[command(after_help = HELP)]
 pub(super) struct Args {
     /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = millis)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = parse_span)]
     delay: Span,
     /// How far that time wanders
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = millis)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = parse_span)]
     jitter: Span,
     /// Rate of the serial line in bits a second
-    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
-    baud: Baud,
+    #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600", value_parser = baud)]
+    baud: u32,
     /// Pulse width
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = millis)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
     width: Span,
     /// Which edges the NIC timestamps
     #[arg(long, value_enum, default_value = "both")]
@@ -68,7 +69,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     glitches: u32,
     /// How far the stamps of the edges scatter
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = nanos)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = parse_span)]
     noise: Span,
     /// Seed of everything random
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1", value_parser = seed)]
@@ -77,13 +78,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
     shm: Unit,
     /// What to do when the real system clock is synchronized and disagrees with the first label
-    #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
-    witness: Witness,
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = word_parser::<WitnessMode>())]
+    witness: WitnessMode,
     /// Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = word_parser::<Conventions>())]
     conventions: Option<Conventions>,
     /// End after this time, with a summary [default: at Ctrl-C]
-    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = super::positive_span)]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = positive_span)]
     time: Option<Span>,
 }
 
@@ -92,8 +93,8 @@ impl Args {
         let defaults = Config::default();
         Config {
             // The invented oscillator runs away from the real one (--system-ppm), which may be known to microseconds.
-            witness: self.witness.into(),
-            conventions: self.conventions.map_or(defaults.conventions, Into::into),
+            witness: self.witness,
+            conventions: self.conventions.unwrap_or(defaults.conventions),
             ..defaults
         }
     }
@@ -106,13 +107,10 @@ impl Args {
         if self.delay < Span::ZERO || self.delay > Span::from_secs(5) || self.jitter < Span::ZERO {
             return usage("--delay must be from 0s to 5s, and --jitter not below 0s");
         }
-        let Baud::Rate(baud) = self.baud else {
-            return usage("--baud must be a number here: the receiver is invented");
-        };
         Ok(Scenario {
             delay: self.delay,
             jitter: self.jitter.min(Span::SECOND),
-            baud,
+            baud: self.baud,
             width: self.width,
             edges: self.edges,
             phc_ppm: self.phc_ppm,
@@ -128,23 +126,19 @@ impl Args {
 }
 
 fn phc_ppm(text: &str) -> Result<i64, String> {
-    super::whole(text, &(-1_000..=1_000))
+    whole(text, &(-1_000..=1_000))
 }
 
 fn system_ppm(text: &str) -> Result<i64, String> {
-    super::whole(text, &(-400..=400))
+    whole(text, &(-400..=400))
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    super::whole(text, &(0..=u64::MAX))
+    whole(text, &(0..=u64::MAX))
 }
 
-fn millis(text: &str) -> Result<Span, String> {
-    parse_span_in("ms", text)
-}
-
-fn nanos(text: &str) -> Result<Span, String> {
-    parse_span_in("ns", text)
+fn baud(text: &str) -> Result<u32, String> {
+    whole(text, &(300..=4_000_000))
 }
 
 /// `5%` or `0.5%` as parts in a thousand.
