@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
-
-use std::fs;
-use std::process::Command;
+#[path = "settings/keys.rs"]
+mod known;
+#[path = "settings/refused.rs"]
+mod refused;
 
 use clap::{CommandFactory, Parser};
-use common::TestDir;
 use common::keys::keys;
 use gnss2shm::cli::Cli;
 use gnss2shm::config::File;
+use known::{KEYS, Key};
 
 /// Words that a programmer knows, and nobody else has to.
 const INSIDE: [&str; 14] = [
@@ -45,54 +46,6 @@ fn refusal(text: &str) -> String {
     is_an_operators_sentence(&said);
     said
 }
-
-/// A key of the file: its table, its name, the option that says the same, and what is allowed.
-struct Key {
-    table: Option<&'static str>,
-    name: &'static str,
-    option: Option<&'static str>,
-    allowed: &'static str,
-}
-
-const NAME: &str = "a name or path in quotes";
-const SWITCH: &str = "true or false, without quotes";
-
-/// Every key; [`every_key_is_listed_here_and_has_its_option`] holds that.
-#[rustfmt::skip]
-const KEYS: &[Key] = &[
-    Key { table: None, name: "holdover", option: Some("--holdover"), allowed: "a time from 0s to 24h" },
-    Key { table: None, name: "rollover", option: Some("--rollover"), allowed: r#""refuse" or "correct""# },
-    Key { table: None, name: "witness", option: Some("--witness"), allowed: r#""block" or "warn" or "off""# },
-    Key { table: None, name: "conventions", option: Some("--conventions"), allowed: r#""assume" or "confirm""# },
-    Key { table: Some("serial"), name: "device", option: Some("--serial"), allowed: NAME },
-    Key { table: Some("serial"), name: "baud", option: Some("--baud"), allowed: "a whole number from 300 to 4000000, or \"auto\"" },
-    Key { table: Some("gpsd"), name: "server", option: Some("--gpsd"), allowed: "a host and port, as in \"localhost:2947\", and a device" },
-    Key { table: Some("gpsd"), name: "device", option: None, allowed: NAME },
-    Key { table: Some("tcp"), name: "server", option: Some("--tcp"), allowed: "a host and port, as in \"localhost:2947\"" },
-    Key { table: Some("fifo"), name: "path", option: Some("--fifo"), allowed: NAME },
-    Key { table: Some("stdin"), name: "enabled", option: Some("--stdin"), allowed: SWITCH },
-    Key { table: Some("phc"), name: "device", option: Some("--phc"), allowed: NAME },
-    Key { table: Some("phc"), name: "pin", option: Some("--pin"), allowed: "a pin's name, as in \"SDP0\", or its number from 0 on" },
-    Key { table: Some("phc"), name: "channel", option: Some("--channel"), allowed: "a whole number from 0 to 4294967295" },
-    Key { table: Some("pps"), name: "device", option: Some("--pps"), allowed: NAME },
-    Key { table: Some("pps"), name: "capture", option: Some("--pps-capture"), allowed: r#""both" or "assert" or "clear""# },
-    Key { table: Some("pulse"), name: "width", option: Some("--width"), allowed: "a time from 1ns to less than 1s" },
-    Key { table: Some("pulse"), name: "edges", option: Some("--edges"), allowed: r#""one" or "both""# },
-    Key { table: Some("pulse"), name: "offset", option: Some("--offset"), allowed: "a time from -1ms to 1ms" },
-    Key { table: Some("pulse"), name: "rate", option: Some("--rate"), allowed: "1; set the receiver to one pulse a second" },
-    Key { table: Some("sentences"), name: "delay", option: Some("--delay"), allowed: "a time from -1s to less than 5s" },
-    Key { table: Some("sentences"), name: "trust-zda", option: Some("--trust-zda"), allowed: SWITCH },
-    Key { table: Some("sentences"), name: "sawtooth", option: Some("--sawtooth"), allowed: SWITCH },
-    Key { table: Some("shm"), name: "unit", option: Some("--shm"), allowed: "a whole number from 0 to 255" },
-    Key { table: Some("shm"), name: "world-writable", option: Some("--shm-world-writable"), allowed: SWITCH },
-    Key { table: Some("sock"), name: "path", option: Some("--sock"), allowed: NAME },
-    Key { table: Some("record"), name: "path", option: Some("--record"), allowed: NAME },
-    Key { table: Some("record"), name: "size", option: Some("--record-size"), allowed: "a size from 100kB to 1000GB" },
-    Key { table: Some("status"), name: "socket", option: Some("--status"), allowed: NAME },
-    Key { table: Some("metrics"), name: "listen", option: Some("--metrics"), allowed: "an address on loopback with its port" },
-    Key { table: Some("gate"), name: "opens-after", option: Some("--gate-opens-after"), allowed: "a time from 0s to 24h" },
-    Key { table: Some("gate"), name: "closes-after", option: Some("--gate-closes-after"), allowed: "a time from 0s to 24h" },
-];
 
 #[test]
 fn every_key_is_listed_here_and_has_its_option() {
@@ -353,105 +306,4 @@ fn each_option_that_takes_a_number_answers_for_itself() {
     for [option, value] in [["--offset", "-25ns"], ["--delay", "-965ms"], ["--pin", "SDP0"], ["--witness", "off"]] {
         Cli::try_parse_from(["gnss2shm", "run", option, value]).unwrap_or_else(|why| panic!("{why}"));
     }
-}
-
-/// `gnss2shm run` with these options ends with this status and one sentence that has these words.
-fn ends(args: &[&str], status: i32, words: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("run").args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), said.contains(words)), (Some(status), true), "{args:?}: {said}");
-    is_an_operators_sentence(said.strip_prefix("gnss2shm: ").unwrap().trim_end());
-}
-
-#[test]
-fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the_file_64() {
-    let dir = TestDir::new("settings-contradictions");
-    let file = |name: &str, text: &str| {
-        fs::write(dir.join(name), text).unwrap();
-        dir.join(name).to_str().unwrap().to_owned()
-    };
-    for (args, words) in [
-        (
-            &["--serial", "/dev/x", "--gpsd"][..],
-            "only one receiver can be used: leave out all but one of --serial, --gpsd",
-        ),
-        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "leave out all but one of --tcp, --fifo, --stdin"),
-        (
-            &["--stdin", "--phc", "lo", "--pps", "/dev/pps0"],
-            "only one pulse can be used: leave out all but one of --phc, --pps",
-        ),
-        (
-            &["--gpsd", "--pps", "/x", "--baud", "4800"],
-            "--baud goes with --serial, which is not used: leave --baud out",
-        ),
-        (&["--baud", "4800", "--fifo", "/x", "--pps", "/x"], "--baud goes with --serial"),
-        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, which is not used: leave --pin out"),
-        (&["--stdin", "--pps", "/x", "--channel", "0"], "--channel goes with --phc"),
-        (&["--stdin", "--phc", "lo", "--pps-capture", "clear"], "--pps-capture goes with --pps"),
-        (&["--stdin", "--phc", "lo", "--record-size", "1GB"], "--record-size goes with --record"),
-        (&["--stdin", "--phc", "lo", "--sock", "/x", "--shm-world-writable"], "--shm-world-writable goes with --shm"),
-        (&[], "no receiver is given: name it with one of --serial, --gpsd, --tcp, --fifo, --stdin"),
-        (&["--stdin"], "no pulse is given: name it with one of --phc, --pps"),
-    ] {
-        ends(args, 64, words);
-    }
-    let gpsd = file("gpsd.toml", "[gpsd]\ndevice = \"/dev/x\"\n[pps]\ndevice = \"/dev/pps0\"");
-    ends(&["--config", &gpsd, "--baud", "4800"], 64, "--baud goes with --serial, which is not used");
-    ends(&["--config", &gpsd, "--pin", "0"], 64, "--pin goes with --phc, which is not used");
-    for (name, text, words) in [
-        (
-            "two.toml",
-            "[tcp]\nserver = \"a:1\"\n[serial]\ndevice = \"x\"",
-            "two.toml:4:1: `device = \"x\"`: only one receiver can be used: leave out all but one of [serial], [tcp]",
-        ),
-        (
-            "baud.toml",
-            "[serial]\nbaud = 4800\n[gpsd]\nserver = \"a:1\"\ndevice = \"/dev/x\"\n[pps]\ndevice = \"x\"",
-            "baud.toml:2:1: `baud = 4800`: this goes with [serial], which is not used: leave it out",
-        ),
-        (
-            "pin.toml",
-            "[stdin]\nenabled = true\n[fifo]\n[pps]\ndevice = \"x\"\n[phc]\npin = 0",
-            "pin.toml:7:1: `pin = 0`: this goes with [phc], which is not used",
-        ),
-        (
-            "nothing.toml",
-            "",
-            "nothing.toml: no receiver is given: name it with one of [serial], [gpsd], [tcp], [fifo], [stdin]",
-        ),
-        (
-            "devices.toml",
-            "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
-            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device: leave one of the two out",
-        ),
-        (
-            "size.toml",
-            "[stdin]\nenabled = true\n[phc]\ndevice = \"lo\"\n[record]\nsize = \"1GB\"",
-            "size.toml:6:1: `size = \"1GB\"`: this goes with [record], which is not used",
-        ),
-        ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
-        (
-            "no-pulse.toml",
-            "[serial]\ndevice = \"x\"",
-            "no-pulse.toml: no pulse is given: name it with one of [phc], [pps]",
-        ),
-    ] {
-        ends(&["--config", &file(name, text)], 78, words);
-    }
-}
-
-#[test]
-fn what_is_no_file_of_settings_is_told_in_one_sentence() {
-    let dir = TestDir::new("settings-files");
-    let file = |name: &str, bytes: &[u8]| {
-        fs::write(dir.join(name), bytes).unwrap();
-        dir.join(name).to_str().unwrap().to_owned()
-    };
-    ends(&["--config", dir.path().to_str().unwrap()], 78, "cannot be read: Is a directory");
-    ends(&["--config", dir.join("nowhere").to_str().unwrap()], 66, "nowhere cannot be read");
-    ends(&["--config", &file("latin1", b"[serial]\n# \xe4\n")], 78, "latin1:2:3: this is not UTF-8");
-    ends(&["--config", &file("utf16", b"\xff\xfe[\0")], 78, "utf16:1:1: this is not UTF-8");
-    ends(&["--config", &file("big", "#".repeat(1_000_000).as_bytes())], 78, "big is larger than 256 KiB");
-    ends(&["--config", &file("binary", &[0; 1_000])], 78, "key with no value: allowed here is `=`");
-    ends(&["--config", "/dev/zero"], 78, "/dev/zero is larger than 256 KiB");
 }

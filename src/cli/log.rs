@@ -2,7 +2,7 @@
 //! error.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
@@ -38,8 +38,10 @@ pub(super) fn start(debug: bool) {
                 name if SAID_IN_WORDS.contains(&name) => Ok(()),
                 name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
             });
-            let text = tracing_subscriber::fmt().with_writer(|| Stderr).with_target(false).with_max_level(level);
-            subscriber::set_global_default(text.with_ansi(false).fmt_fields(fields).finish().with(Limiter::default()))
+            let text = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).with_max_level(level);
+            // A full disk or a closed pipe costs the line; reporting that to standard error, too, would panic.
+            let text = text.with_ansi(false).log_internal_errors(false).fmt_fields(fields);
+            subscriber::set_global_default(text.finish().with(Limiter::default()))
         }
     };
 }
@@ -63,43 +65,12 @@ fn journald() -> Option<tracing_journald::Layer> {
     Some(layer.with_field_prefix(Some("GNSS2SHM".into())).with_priority_mappings(priorities))
 }
 
-/// Standard error: a full disk or a closed pipe costs the line, not the process.
-struct Stderr;
-
-impl Write for Stderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Drops lines beyond [`LINES`] per [`WINDOW`] and place in the source, except those of --debug.
 #[derive(Debug, Default)]
 struct Limiter(Mutex<HashMap<Identifier, Window>>);
 
-/// Lines from one place since a moment.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    since: Instant,
-    lines: u32,
-}
-
-impl Window {
-    /// Counts a line: whether it is logged, and how many of the previous window were not.
-    fn count(&mut self, now: Instant) -> (bool, u32) {
-        let mut dropped = 0;
-        if now.saturating_duration_since(self.since) >= WINDOW {
-            dropped = self.lines.saturating_sub(LINES);
-            *self = Self { since: now, lines: 0 };
-        }
-        self.lines = self.lines.saturating_add(1);
-        (self.lines <= LINES, dropped)
-    }
-}
+/// When the window began, and its lines.
+type Window = (Instant, u32);
 
 impl<S: Subscriber> Layer<S> for Limiter {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
@@ -108,18 +79,24 @@ impl<S: Subscriber> Layer<S> for Limiter {
             return true;
         }
         let now = Instant::now();
-        let (is_logged, dropped) = {
-            let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            windows.entry(metadata.callsite()).or_insert(Window { since: now, lines: 0 }).count(now)
-        };
-        if dropped > 0 {
-            warn!(
-                "{dropped} lines like the next one were dropped: at most {LINES} are logged in {} s",
-                WINDOW.as_secs()
-            );
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = count(windows.entry(metadata.callsite()).or_insert((now, 0)), now);
+        // The warning comes through here, too.
+        drop(windows);
+        if lines == LINES {
+            warn!("more lines like the next one are dropped for up to {} s", WINDOW.as_secs());
         }
-        is_logged
+        lines <= LINES
     }
+}
+
+/// Counts a line: its number within the window.
+fn count(window: &mut Window, now: Instant) -> u32 {
+    if now.saturating_duration_since(window.0) >= WINDOW {
+        *window = (now, 0);
+    }
+    window.1 = window.1.saturating_add(1);
+    window.1
 }
 
 #[cfg(test)]
@@ -127,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_beyond_the_limit_are_dropped_and_counted_once() {
+    fn a_window_counts_its_lines_and_ends() {
         let begin = Instant::now();
-        let mut window = Window { since: begin, lines: 0 };
-        let logged = (0..270).filter(|_| window.count(begin).0).count();
+        let mut window = (begin, 0);
+        let logged = (0..270).filter(|_| count(&mut window, begin) <= LINES).count();
         assert_eq!(logged, LINES as usize);
-        assert_eq!(window.count(begin + WINDOW), (true, 70));
-        assert_eq!(window.count(begin + WINDOW), (true, 0));
+        assert_eq!(count(&mut window, begin + WINDOW), 1);
+        assert_eq!(count(&mut window, begin + WINDOW), 2);
     }
 }

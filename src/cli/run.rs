@@ -1,6 +1,6 @@
 //! `gnss2shm run`: open everything, wire it, run until a signal or a failure, leave the segment without a sample.
 
-use std::future::pending;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,8 +94,8 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     });
 
     let mut engine = Engine::new(settings.engine);
-    let names = (settings.receiver.to_string(), settings.pulse.to_string());
-    let board = Arc::new(Mutex::new(Board::new(&engine, names.0, names.1, settings.gate)));
+    let (receiver, pulse_name) = (settings.receiver.to_string(), settings.pulse.to_string());
+    let board = Arc::new(Mutex::new(Board::new(&engine, receiver, pulse_name, settings.gate)));
     let (change, changed) = watch::channel(());
     if let Some(status) = status {
         tokio::spawn(status.run(Arc::clone(&board), changed));
@@ -108,18 +108,18 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| observer.observe(engine, event, verdicts);
-    let bug =
-        |what| Err(Failure::new(ExitCode::Software, format!("{what} ended unexpectedly: please report this bug")));
+    let bug = |what| Failure::new(ExitCode::Software, format!("{what} ended unexpectedly: please report this bug"));
     let ended = tokio::select! {
-        failure = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => failure.map_or_else(|| bug("every source"), Err),
-        end = &mut end => match end {
-            Ok(Ok(signal)) => {
+        failure = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => {
+            Err(failure.unwrap_or_else(|| bug("every source")))
+        }
+        end = &mut end => match end.unwrap_or(Err("the task that waits for the end")) {
+            Ok(signal) => {
                 info!("received {signal}: ending");
                 Ok(())
             }
-            Ok(Err(what)) => bug(what),
-            Err(_) => bug("the task that waits for the end"),
-        }
+            Err(what) => Err(bug(what)),
+        },
     };
 
     observer.service.stopping();
@@ -202,40 +202,33 @@ impl Observer {
     }
 }
 
-/// The signals that end the process.
+/// The signals that end the process. SIGHUP does not if it was ignored at start, as under nohup(1).
 pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
-    /// None if SIGHUP was ignored at start, as under nohup(1).
-    hangup: Option<Signal>,
+    hangup: Signal,
+    is_hangup_ignored: bool,
 }
 
 impl Stop {
     pub(super) fn listen() -> Result<Self, Failure> {
-        let listen = || {
-            let hangup =
-                if is_ignored(SignalKind::hangup().as_raw_value())? { None } else { Some(SignalKind::hangup()) };
+        let listen = || -> io::Result<Self> {
             Ok(Self {
+                is_hangup_ignored: is_ignored(SignalKind::hangup().as_raw_value())?,
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
-                hangup: hangup.map(signal).transpose()?,
+                hangup: signal(SignalKind::hangup())?,
             })
         };
-        listen().map_err(|error: std::io::Error| os(&format!("cannot handle signals: {error}")))
+        listen().map_err(|error| os(&format!("cannot handle signals: {error}")))
     }
 
     /// Waits for a signal and returns its name.
     pub(super) async fn asked(&mut self) -> &'static str {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-            _ = hangup => "SIGHUP",
+            _ = self.hangup.recv(), if !self.is_hangup_ignored => "SIGHUP",
         }
     }
 }

@@ -66,10 +66,11 @@ impl File {
     /// Parses the text of a file of this name.
     pub fn parse(name: &str, text: &str) -> Result<Self, OpenError> {
         // Some editors write a byte order mark first; columns are counted without it.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        let mut file = Self { name: name.to_owned(), text, given: Given::default(), places: BTreeMap::new() };
-        let text = file.text.clone();
-        let root = DeTable::parse(&text).map_err(|error| file.refuse(&error))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (name, places) = (name.to_owned(), BTreeMap::new());
+        let mut file = Self { name, text: text.to_owned(), given: Given::default(), places };
+        let root = DeTable::parse(text).map_err(|error| file.refuse(&error))?;
+        // serde sees one table, whose keys have names like `[serial] baud`.
         let mut keys = DeTable::new();
         for (name, value) in root.into_inner() {
             let table = format!("[{}]", name.get_ref());
@@ -82,7 +83,7 @@ impl File {
                         keys.insert(Spanned::new(at, key.into()), value);
                     }
                 }
-                _ if is_table => {
+                _ if is_table || name.get_ref().starts_with('[') => {
                     return Err(file.wrong(span.start, &format!("allowed is a line {table} and its keys below it")));
                 }
                 value => {
