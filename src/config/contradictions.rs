@@ -1,7 +1,6 @@
 //! There must be exactly one receiver and one pulse, and each setting must go with what is used.
 
-use super::File;
-use super::given::Given;
+use super::{File, Given};
 use crate::sys::error::{OpenError, Problem};
 
 /// A table that can name a receiver or a pulse, and whether it does.
@@ -25,17 +24,8 @@ fn pulses(given: &Given) -> [Source; 2] {
 /// that the option names, as `baud` does with --serial, stays.
 pub(super) fn replace_sources(options: &Given, file: &mut Given) {
     if receivers(options).iter().any(|(_, is_given)| *is_given) {
-        let baud = file.baud.filter(|_| options.serial.is_some());
-        *file = Given {
-            serial: None,
-            baud,
-            gpsd: None,
-            gpsd_device: None,
-            tcp: None,
-            fifo: None,
-            stdin: None,
-            ..file.clone()
-        };
+        (file.serial, file.gpsd, file.gpsd_device, file.tcp, file.fifo, file.stdin) = Default::default();
+        file.baud = file.baud.filter(|_| options.serial.is_some());
     }
     if options.phc.is_some() || options.pps.is_some() {
         (file.phc, file.pps) = (None, None);
@@ -66,23 +56,20 @@ pub(super) fn check(options: &Given, given: &Given, file: Option<&File>) -> Resu
     let is_shm = o.shm.is_some() || f.shm.is_some() || (o.sock.is_none() && f.sock.is_none());
     // An option and whether it is given, its key and whether the file has it, what both go with, and whether that is used.
     for (option, by_option, key, in_file, home, is_used) in [
-        ("--baud", o.baud.is_some(), "[serial] baud", f.baud.is_some(), "--serial", is_serial),
-        ("--pin", o.pin.is_some(), "[phc] pin", f.pin.is_some(), "--phc", is_phc),
-        ("--channel", o.channel.is_some(), "[phc] channel", f.channel.is_some(), "--phc", is_phc),
-        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", f.pps_capture.is_some(), "--pps", !is_phc),
-        ("--record-size", o.record_size.is_some(), "[record] size", f.record_size.is_some(), "--record", is_record),
+        ("--baud", o.baud.is_some(), "[serial] baud", f.baud.is_some(), "serial", is_serial),
+        ("--pin", o.pin.is_some(), "[phc] pin", f.pin.is_some(), "phc", is_phc),
+        ("--channel", o.channel.is_some(), "[phc] channel", f.channel.is_some(), "phc", is_phc),
+        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", f.pps_capture.is_some(), "pps", !is_phc),
+        ("--record-size", o.record_size.is_some(), "[record] size", f.record_size.is_some(), "record", is_record),
         // Files with this key and [sock] alone were always accepted.
-        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", false, "--shm", is_shm),
+        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", false, "shm", is_shm),
     ] {
-        if by_option && !is_used {
-            let why = format!("{option} goes with {home}, which is not used: leave {option} out");
-            return Err(OpenError::new(Problem::Options, why));
-        }
-        if let Some(file) = file.filter(|_| in_file && !is_used) {
-            let home = home.trim_start_matches('-');
-            return Err(
-                file.wrong(file.place(key), &format!("this goes with [{home}], which is not used: leave it out"))
-            );
+        let why = |what, table: &str| format!("{what} goes with {table}, which is not used: leave it out");
+        match file {
+            _ if is_used => {}
+            _ if by_option => return Err(OpenError::new(Problem::Options, why(option, &format!("--{home}")))),
+            Some(file) if in_file => return Err(file.wrong(file.place(key), &why(key, &format!("[{home}]")))),
+            _ => {}
         }
     }
     Ok(())
@@ -92,24 +79,21 @@ pub(super) fn check(options: &Given, given: &Given, file: Option<&File>) -> Resu
 fn exactly_one(kind: &str, options: &[Source], given: &[Source], file: Option<&File>) -> Result<(), OpenError> {
     let named: Vec<_> = options.iter().chain(given).filter(|(_, is_given)| *is_given).collect();
     let by_file = file.filter(|_| options.iter().all(|(_, is_given)| !is_given));
-    let show = |sources: &mut dyn Iterator<Item = &Source>| {
-        let shown =
-            sources.map(|(table, _)| if by_file.is_some() { format!("[{table}]") } else { format!("--{table}") });
-        shown.collect::<Vec<_>>().join(", ")
+    let (before, after) = if by_file.is_some() { ("[", "]") } else { ("--", "") };
+    let list = |sources: &[&Source]| {
+        sources.iter().map(|(table, _)| format!("{before}{table}{after}")).collect::<Vec<_>>().join(", ")
     };
     let why = match named.as_slice() {
         [_] => return Ok(()),
-        [] => format!("no {kind} is given: name it with one of {}", show(&mut given.iter())),
-        several => {
-            format!("only one {kind} can be used: leave out all but one of {}", show(&mut several.iter().copied()))
-        }
+        [] => format!("no {kind} is given: name it with one of {}", list(&given.iter().collect::<Vec<_>>())),
+        several => format!("only one {kind} can be used: leave out all but one of {}", list(several)),
     };
     Err(match by_file {
         None => OpenError::new(Problem::Options, why),
         Some(file) if named.is_empty() => file.lacks(&why),
         Some(file) => {
-            let last = named.iter().map(|(table, _)| file.place(&format!("[{table}]"))).max();
-            file.wrong(last.unwrap_or_default(), &why)
+            let places = named.iter().map(|(table, _)| file.place(&format!("[{table}]")));
+            file.wrong(places.max().unwrap_or_default(), &why)
         }
     })
 }

@@ -32,7 +32,7 @@ pub(crate) use values::{Unit, word_parser};
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
-pub const GPSD_UNITS: u8 = 12;
+pub(crate) const GPSD_UNITS: u8 = 12;
 /// Size at which a recording starts its next file.
 const RECORD_SIZE: Size = Size(64_000_000);
 

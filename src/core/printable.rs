@@ -23,7 +23,7 @@ fn is_obeyed(c: char) -> bool {
 
 /// Makes each line [printable].
 #[derive(Debug)]
-pub struct Printable<W>(pub W);
+pub(crate) struct Printable<W>(pub(crate) W);
 
 impl<W: Write> Write for Printable<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -16,7 +16,7 @@ const SIZE_UNITS: [(&str, u64); 4] = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1
 const SIZES: RangeInclusive<u64> = 100_000..=1_000_000_000_000;
 
 /// Parses a decimal number and its unit (ns, us, ms, s, min, h), optionally negative: `100ms`, `-1.5s`, `2 min`.
-pub fn parse_span(text: &str) -> Result<Span, String> {
+pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     let text = text.trim();
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (number, unit) = split_unit(unsigned, |c| c.is_ascii_digit() || c == '.');
@@ -38,7 +38,7 @@ pub fn parse_span(text: &str) -> Result<Span, String> {
 }
 
 /// Parses a time longer than zero.
-pub fn positive_span(text: &str) -> Result<Span, String> {
+pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
     match parse_span(text)? {
         span if span > Span::ZERO => Ok(span),
         _ => Err(format!("`{text}` is not longer than zero")),
@@ -46,7 +46,7 @@ pub fn positive_span(text: &str) -> Result<Span, String> {
 }
 
 /// Parses a whole number in this range.
-pub fn whole<T: FromStr + PartialOrd + Display>(text: &str, range: &RangeInclusive<T>) -> Result<T, String> {
+pub(crate) fn whole<T: FromStr + PartialOrd + Display>(text: &str, range: &RangeInclusive<T>) -> Result<T, String> {
     let refused =
         || format!("`{text}` is refused: allowed is a whole number from {} to {}", range.start(), range.end());
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refused)
@@ -54,11 +54,11 @@ pub fn whole<T: FromStr + PartialOrd + Display>(text: &str, range: &RangeInclusi
 
 /// A size of a file, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl Size {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a size from 100kB to 1000GB, as in 500kB, 64MB or 1GB";
+    pub(crate) const ALLOWED: &'static str = "a size from 100kB to 1000GB, as in 500kB, 64MB or 1GB";
 }
 
 impl FromStr for Size {

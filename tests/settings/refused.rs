@@ -31,12 +31,9 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             &["--stdin", "--phc", "lo", "--pps", "/dev/pps0"],
             "only one pulse can be used: leave out all but one of --phc, --pps",
         ),
-        (
-            &["--gpsd", "--pps", "/x", "--baud", "4800"],
-            "--baud goes with --serial, which is not used: leave --baud out",
-        ),
+        (&["--gpsd", "--pps", "/x", "--baud", "4800"], "--baud goes with --serial, which is not used: leave it out"),
         (&["--baud", "4800", "--fifo", "/x", "--pps", "/x"], "--baud goes with --serial"),
-        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, which is not used: leave --pin out"),
+        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, which is not used: leave it out"),
         (&["--stdin", "--pps", "/x", "--channel", "0"], "--channel goes with --phc"),
         (&["--stdin", "--phc", "lo", "--pps-capture", "clear"], "--pps-capture goes with --pps"),
         (&["--stdin", "--phc", "lo", "--record-size", "1GB"], "--record-size goes with --record"),
@@ -58,12 +55,12 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
         (
             "baud.toml",
             "[serial]\nbaud = 4800\n[gpsd]\nserver = \"a:1\"\ndevice = \"/dev/x\"\n[pps]\ndevice = \"x\"",
-            "baud.toml:2:1: `baud = 4800`: this goes with [serial], which is not used: leave it out",
+            "baud.toml:2:1: `baud = 4800`: [serial] baud goes with [serial], which is not used: leave it out",
         ),
         (
             "pin.toml",
             "[stdin]\nenabled = true\n[fifo]\n[pps]\ndevice = \"x\"\n[phc]\npin = 0",
-            "pin.toml:7:1: `pin = 0`: this goes with [phc], which is not used",
+            "pin.toml:7:1: `pin = 0`: [phc] pin goes with [phc], which is not used",
         ),
         (
             "nothing.toml",
@@ -78,7 +75,7 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
         (
             "size.toml",
             "[stdin]\nenabled = true\n[phc]\ndevice = \"lo\"\n[record]\nsize = \"1GB\"",
-            "size.toml:6:1: `size = \"1GB\"`: this goes with [record], which is not used",
+            "size.toml:6:1: `size = \"1GB\"`: [record] size goes with [record], which is not used",
         ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
         (
