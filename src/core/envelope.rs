@@ -1,4 +1,4 @@
-//! The envelope: inside it every published sample is right. README.md quotes these figures, and a test holds it to them;
+//! The envelope: inside it every published sample is right. docs/envelope.md quotes these figures, and a test holds it to them;
 //! which simulated worlds lie inside is told in `simulator::envelope`, how one is drawn in
 //! `simulator::draw`.
 

@@ -18,11 +18,27 @@ use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
 use gnss2shm::sink::shm::{Contents, ShmError, ShmReader, Snapshot, key};
+
+/// A program that is started has for a moment all that this process has open, and so holds the ports of another test:
+/// a test that starts one takes this for writing, a test that needs its ports to itself for reading.
+pub static STARTS: RwLock<()> = RwLock::new(());
+
+/// Starts it while no other test needs its ports to itself.
+pub fn start(command: &mut Command) -> Child {
+    let _starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: is its Debian package installed?"))
+}
+
+/// Starts it like [`start`], and waits for its end.
+pub fn output(command: &mut Command) -> Output {
+    start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
+}
 
 /// An unprivileged user for tests: nobody.
 pub const NOBODY: u32 = 65_534;
@@ -206,7 +222,7 @@ pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
 /// The program with all three of its streams in our hands.
 pub fn piped(args: &[&str]) -> Child {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
-    program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    start(program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Runs the program on this input. It may end before it has read everything.

@@ -1,0 +1,190 @@
+//! `gnss2shm decode`: what it prints of each message, and what it says of the whole.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Output;
+
+use crate::common::{TestDir, run_with_input};
+use gnss2shm::core::event::Reason;
+use serde_json::Value;
+
+fn sentence(body: &str) -> Vec<u8> {
+    format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte)).into_bytes()
+}
+
+fn decode(args: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
+    let Output { stdout, stderr, status } = run_with_input(&[&["decode"], args].concat(), input);
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.code())
+}
+
+/// NAV-PVT of 2026-11-20T12:00:00, all of it valid, so many nanoseconds later.
+fn pvt(nanos: i32) -> Vec<u8> {
+    let mut payload = vec![0; 92];
+    payload[4..12].copy_from_slice(&[0xEA, 0x07, 11, 20, 12, 0, 0, 0b111]);
+    payload[16..20].copy_from_slice(&nanos.to_le_bytes());
+    payload[20..22].copy_from_slice(&[3, 1]);
+    let mut frame = [&[0xB5, 0x62, 0x01, 0x07, 92, 0], payload.as_slice()].concat();
+    let sums = frame[2..].iter().fold((0_u8, 0_u8), |(a, b), byte| {
+        let a = a.wrapping_add(*byte);
+        (a, b.wrapping_add(a))
+    });
+    frame.extend([sums.0, sums.1]);
+    frame
+}
+
+#[test]
+fn times_are_shown_as_written() {
+    for (message, want) in [
+        (sentence("GPRMC,115955.949,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55.949Z between two seconds"),
+        (sentence("GPGGA,115955.5,1,N,2,E,1,8,1,1,M,1,M,,"), "GPGGA 11:59:55.5Z between two seconds"),
+        (sentence("GPGLL,1,N,2,E,235960.98,A,A"), "GPGLL 23:59:60.98Z between two seconds"),
+        (sentence("GPRMC,115955.000,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55Z valid"),
+        (sentence("PUBX,04,120000.50,201126,1,1,18,1,1,1"), "PUBX,04 2026-11-20T12:00:00.50Z leap seconds known (18)"),
+        (pvt(0), "NAV-PVT 2026-11-20T12:00:00Z valid"),
+        (pvt(949_000_100), "NAV-PVT 2026-11-20T12:00:00.949Z between two seconds"),
+    ] {
+        let (out, ..) = decode(&[], &message);
+        let words: Vec<_> = out.split_whitespace().skip(1).collect();
+        assert_eq!(words.join(" "), want);
+    }
+}
+
+#[test]
+fn dates_that_run_refuses_are_marked() {
+    let rmc = |date: &str, status: &str| sentence(&format!("GPRMC,120000,{status},1,N,2,E,0,0,{date},,,A"));
+    for (message, mark, key) in [
+        (rmc("311026", "A"), "valid; run refuses dates before 2026-11-01", Some("date-too-early")),
+        (rmc("011126", "A"), "valid", None),
+        (rmc("160646", "A"), "valid", None),
+        (rmc("170646", "A"), "valid; run refuses dates from 2046-06-17 on", Some("date-too-late")),
+        (rmc("060180", "V"), "no fix", None),
+    ] {
+        let (plain, ..) = decode(&[], &message);
+        assert!(plain.trim_end().ends_with(&format!("Z {mark}")), "{plain}");
+        let json: Value = serde_json::from_str(&decode(&["--json"], &message).0).unwrap();
+        assert_eq!((json["remark"].as_str(), json["date_refused"].as_str()), (Some(mark), key));
+    }
+}
+
+#[test]
+fn the_last_line_needs_no_end() {
+    let rmc = sentence("GPRMC,120000,A,1,N,2,E,0,0,201126,,,A");
+    let (out, said, code) = decode(&[], &rmc[..rmc.len() - 2]);
+    assert!(out.contains("12:00:00Z valid") && said.contains("1 lines with a right checksum"), "{out}{said}");
+    assert_eq!(code, Some(0));
+    let (out, ..) = decode(&[], &rmc[..20]);
+    assert!(out.contains("it has no checksum: $GPRMC,120000,A,1,N"), "{out}");
+}
+
+#[test]
+fn several_files_have_a_header_each() {
+    let dir = TestDir::new("decode-files");
+    let [good, bad] = ["good.nmea", "bad \"nmea"].map(|name| dir.join(name).to_str().unwrap().to_owned());
+    fs::write(&good, sentence("GPRMC,120000,A,1,N,2,E,0,0,201126,,,A")).unwrap();
+    fs::write(&bad, "$GPRMC,120000,A*00").unwrap();
+    let (out, said, code) = decode(&[&good, &bad, &good], b"");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        [lines[0], lines[2], lines[3], lines[5], lines[6]],
+        [&format!("==> {good} <=="), "", &format!("==> {bad} <=="), "", &format!("==> {good} <==")]
+    );
+    assert!(said.contains(&format!("{bad}:\n18 bytes, ")) && said.contains("would take the second"), "{said}");
+    assert_eq!(code, Some(1));
+    assert!(said.ends_with(&format!("{bad} holds no sentence with a valid time\n")), "{said}");
+    for (files, headers) in [(vec![good.as_str()], 0), (vec![&good, &good], 2)] {
+        assert_eq!(decode(&files, b"").0.matches("==>").count(), headers);
+    }
+    let (out, ..) = decode(&["--json", &good, &bad], b"");
+    let files: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["file"].take()).collect();
+    assert_eq!(files, [good.as_str(), &bad]);
+}
+
+#[test]
+fn every_json_object_has_the_same_keys() {
+    let messages = [
+        sentence("GPRMC,120000,A,1,N,2,E,0,0,201126,,,A"),
+        sentence("GPRMC,,V,,,,,,,,,,N"),
+        sentence("PUBX,04,120000.00,201126,1,1,18D,1,1,1"),
+        b"$GPGGA,120000\r\n".to_vec(),
+        pvt(0),
+    ];
+    let (out, ..) = decode(&["--json"], &messages.concat());
+    let keys = |line: &str| {
+        let object: Value = serde_json::from_str(line).unwrap();
+        object.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>()
+    };
+    let all: Vec<_> = out.lines().map(keys).collect();
+    let want = ["file", "byte", "kind", "message", "utc", "validity", "date_refused", "refused", "remark", "text"];
+    assert_eq!(all, vec![want.map(String::from).into(); messages.len()]);
+    let refused: Value = serde_json::from_str(out.lines().nth(3).unwrap()).unwrap();
+    assert_eq!((&refused["utc"], refused["refused"].as_str()), (&Value::Null, Some("no-checksum")));
+}
+
+/// Sentences of so many seconds.
+fn seconds(count: u32, body: impl Fn(u32) -> String) -> Vec<u8> {
+    (0..count).flat_map(|n| sentence(&body(n))).collect()
+}
+
+#[test]
+fn the_last_line_is_what_run_would_say() {
+    let rmc = |time: &str, status: &str, date: &str| format!("GPRMC,{time},{status},1,N,2,E,0,0,{date},,,A");
+    let cold = [sentence("PUBX,04,120000.00,201126,1,1,18D,1,1,1"), sentence(&rmc("120000", "A", "201126"))].concat();
+    let burst = |n: u32| {
+        let gsv = sentence("GPGSV,1,1,00").repeat(300);
+        let (gga, zda) =
+            (format!("GPGGA,1200{n:02},1,N,2,E,1,8,1,1,M,1,M,,"), format!("GPZDA,1200{n:02},20,11,2026,,"));
+        [sentence(&gga), gsv, sentence(&zda)].concat()
+    };
+    let fast = |n: u32| rmc(&format!("1200{:02}.{}", n / 5, n % 5 * 2), "A", "201126");
+    for (what, input, reason) in [
+        ("nothing", vec![], Some(Reason::NoBytes)),
+        ("a sentence", sentence(&rmc("120000", "A", "201126")), None),
+        ("a minute", seconds(60, |n| rmc(&format!("1200{n:02}"), "A", "201126")), None),
+        ("5 Hz", seconds(100, fast), None),
+        ("long bursts of GGA and ZDA", (0..20).flat_map(burst).collect(), None),
+        ("NAV-PVT", pvt(0), None),
+        ("no fix", seconds(60, |n| rmc(&format!("1200{n:02}"), "V", "201126")), Some(Reason::NoFix)),
+        (
+            "a fix that was lost",
+            [
+                seconds(30, |n| rmc(&format!("1200{n:02}"), "A", "201126")),
+                seconds(30, |n| rmc(&format!("1201{n:02}"), "V", "201126")),
+            ]
+            .concat(),
+            Some(Reason::NoFix),
+        ),
+        (
+            "RMC that was switched off",
+            [
+                seconds(30, |n| rmc(&format!("1200{n:02}"), "A", "201126")),
+                seconds(30, |n| format!("GPZDA,1201{n:02},20,11,2026,,")),
+            ]
+            .concat(),
+            Some(Reason::NoTime),
+        ),
+        ("too early", seconds(60, |n| rmc(&format!("1200{n:02}"), "A", "060407")), Some(Reason::DateTooEarly)),
+        ("GGA", seconds(60, |n| format!("GPGGA,1200{n:02},1,N,2,E,1,8,1,1,M,1,M,,")), Some(Reason::NoTime)),
+        (
+            "SiRF running free",
+            seconds(60, |n| rmc(&format!("1200{n:02}.949"), "A", "201126")),
+            Some(Reason::NoWholeSecond),
+        ),
+        ("leap seconds unknown", cold, Some(Reason::UtcUnknown)),
+        ("wrong checksums", b"$GPRMC,120000,A*00\r\n".repeat(9), Some(Reason::WrongChecksum)),
+        ("text", b"hello\r\n".repeat(9), Some(Reason::NotNmea)),
+        ("SiRF", b"\xA0\xA2\x00\x02\x84\x00\x00\x84\xB0\xB3".to_vec(), Some(Reason::SirfProtocol)),
+        ("SkyTraq", b"\xA0\xA1\x00\x02\x02\x01\x03\x0D\x0A".repeat(999), Some(Reason::SkytraqProtocol)),
+        ("Oncore", b"@@Cf%\r\n".to_vec(), Some(Reason::OncoreProtocol)),
+        ("TSIP", b"\x10\x4B\x5A\x00\x01\x10\x03".repeat(9), Some(Reason::TsipProtocol)),
+        ("GREIS", b"~~005\x01\x02\x03\x04\xFD".repeat(9), Some(Reason::GreisProtocol)),
+        // The words are 0x04030004 and 1, low bytes first.
+        ("CASIC", b"\xBA\xCE\x04\x00\x03\x04\x01\x00\x00\x00\x05\x00\x03\x04".to_vec(), Some(Reason::CasicProtocol)),
+    ] {
+        let (_, said, _) = decode(&[], &input);
+        let want = reason.map_or("gnss2shm run would take the second from this".to_owned(), |reason| {
+            format!("gnss2shm run would say: {reason}")
+        });
+        assert!(said.lines().any(|line| line == want), "{what}: {said}");
+    }
+}

@@ -1,0 +1,994 @@
+//! `gnss2shm doctor` on a tree of files that stands for a machine: on a healthy one it says nothing but ok, and it finds
+//! each fault that is planted, alone, and names its cure.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::common::{TestDir, is_root, run_as_nobody};
+use gnss2shm::daemon::status::snapshot::{SampleView, Snapshot};
+use gnss2shm::tools::doctor::{Finding, Instance, Level, System, examine, worst};
+
+/// 2026-11-21.
+const NOW: i64 = 1_795_219_200;
+/// `0x4e545030`, the key of unit 0, in decimal as the kernel lists it.
+const KEY: i32 = 1_314_148_400;
+const CONFIG: &str = "\
+[serial]
+device = \"/dev/ttyS0\"
+[phc]
+device = \"eth0\"
+pin = \"SDP0\"
+[shm]
+unit = 0
+";
+const UNIT: &str = "\
+[Service]
+# User=somebody
+User=gnss2shm
+SupplementaryGroups=dialout clock
+RemoveIPC=no
+DevicePolicy=closed
+DeviceAllow=char-ptp rw
+DeviceAllow=char-pps rw
+DeviceAllow=char-ttyS* rw
+DeviceAllow=char-ttyACM rw
+";
+const MAPS: &str = "7f0000000000-7f0000001000 rw-s 00000000 00:01 32769  /SYSV4e545030 (deleted)\n";
+const SOURCES: &str = "/sources.csv";
+
+/// A machine in a directory.
+struct Machine {
+    dir: TestDir,
+    system: System,
+}
+
+impl Machine {
+    fn healthy(name: &str) -> Self {
+        let dir = TestDir::new(&format!("doctor-{name}"));
+        let system = System {
+            root: dir.path().to_owned(),
+            now: NOW,
+            chronyc: |system, command| {
+                assert_eq!(command, "sources");
+                system.text(SOURCES).map_err(|_| "chronyc: 506 Cannot talk to daemon".into())
+            },
+            status: |_| Ok(snapshot()),
+            phc_index: |_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let machine = Self { dir, system };
+        machine.install();
+        machine
+    }
+
+    fn install(&self) {
+        // Whoever runs the test owns every node, so his group has to stand for the devices' groups.
+        let gid = fs::metadata(self.dir.path()).unwrap().gid();
+        self.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\ngnss2shm:x:4242:4243::/:/usr/sbin/nologin\n");
+        self.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\nclock:x:{gid}:\n"));
+        self.write("/etc/gnss2shm/default.toml", CONFIG);
+        self.write("/usr/lib/systemd/system/gnss2shm@.service", UNIT);
+        self.write(
+            "/etc/chrony/chrony.conf",
+            "# ours\nconfdir /etc/chrony/conf.d\nmakestep 1 3\nleapsectz right/UTC\n",
+        );
+        self.refclock("refclock SHM 0 poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS");
+        self.write("/usr/share/zoneinfo/right/UTC", "");
+        self.write("/usr/share/zoneinfo/leap-seconds.list", "#$ 3960835200\n#@ 4007491200\n3692217600 37\n");
+        self.write("/proc/sys/kernel/osrelease", "6.18.1-amd64\n");
+        self.write("/proc/devices", "Character devices:\n  4 tty\n  4 ttyS\n166 ttyACM\n\nBlock devices:\n  4 x\n");
+        self.segment(96, 0o600, 0, 4242);
+        self.node("/dev/ttyS0");
+        self.write("/sys/class/tty/ttyS0/dev", "4:64\n");
+        self.write("/sys/class/tty/ttyS0/type", "4\n");
+        self.write("/sys/class/tty/console/active", "tty0\n");
+        self.node("/dev/ptp0");
+        self.write("/sys/class/ptp/ptp0/clock_name", "igb\n");
+        self.write("/sys/class/ptp/ptp0/n_external_timestamps", "2\n");
+        self.write("/sys/class/ptp/ptp0/n_programmable_pins", "4\n");
+        self.write("/sys/class/ptp/ptp0/pins/SDP0", "1 0\n");
+        self.write("/sys/class/ptp/ptp0/pins/SDP1", "0 0\n");
+        self.write("/sys/class/net/eth0/flags", "0x1003\n");
+        self.write("/sys/class/net/eth0/carrier", "1\n");
+        self.write("/sys/class/net/eth0/operstate", "up\n");
+        self.write("/sys/class/net/eth0/device/ptp/ptp0/dev", "248:0\n");
+        self.write("/sys/class/net/lo/flags", "0x9\n");
+        self.write("/run/gnss2shm/default.sock", "");
+        self.write(SOURCES, "^,-,192.0.2.1,2,6,377,12,0.0001,0.0001,0.002\n#,*,GNSS,0,2,377,3,0.0,0.0,0.0000001\n");
+        self.process(1, 0, "systemd", "/sbin/init");
+        self.process(500, 1, "chronyd", "/usr/sbin/chronyd -F 1");
+        self.process(501, 500, "chronyd", "/usr/sbin/chronyd -F 1");
+        self.process(600, 1, "gnss2shm", "/usr/bin/gnss2shm run --config /etc/gnss2shm/default.toml");
+        for pid in [500, 600] {
+            self.write(&format!("/proc/{pid}/maps"), MAPS);
+        }
+        for (fd, to) in [(3, "/dev/ttyS0"), (4, "/dev/ptp0")] {
+            self.open(600, fd, to);
+        }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.system.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn remove(&self, path: &str) {
+        let path = self.system.at(path);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+
+    /// A device: what it is, sysfs says.
+    fn node(&self, path: &str) {
+        self.write(path, "");
+        self.mode(path, 0o660);
+    }
+
+    fn mode(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.system.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn process(&self, pid: u32, parent: u32, name: &str, line: &str) {
+        let of = |file: &str| format!("/proc/{pid}/{file}");
+        self.write(&of("comm"), &format!("{name}\n"));
+        self.write(&of("cmdline"), &(line.replace(' ', "\0") + "\0"));
+        self.write(&of("status"), &format!("Name:\t{name}\nPPid:\t{parent}\nNSpid:\t{pid}\n"));
+        fs::create_dir_all(self.system.at(of("fd"))).unwrap();
+    }
+
+    fn open(&self, pid: u32, fd: u32, file: &str) {
+        symlink(file, self.system.at(format!("/proc/{pid}/fd/{fd}"))).unwrap();
+    }
+
+    fn segment(&self, size: usize, mode: u32, uid: u32, cuid: u32) {
+        let line = format!("{KEY} 32769 {mode:o} {size} 600 500 2 {uid} 0 {cuid} 0 0 0 0 4096 0\n");
+        self.write("/proc/sysvipc/shm", &format!("key shmid perms size\n{line}"));
+    }
+
+    /// Has gnss2shm and chronyd use this unit, whose segment is there.
+    fn unit(&self, unit: u8) {
+        self.config("unit = 0", &format!("unit = {unit}"));
+        self.refclock(&format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS"));
+        let listing = fs::read_to_string(self.system.at("/proc/sysvipc/shm")).unwrap();
+        self.write("/proc/sysvipc/shm", &listing.replace(&KEY.to_string(), &(KEY + i32::from(unit)).to_string()));
+    }
+
+    fn refclock(&self, line: &str) {
+        self.write("/etc/chrony/conf.d/gnss2shm.conf", &format!("{line}\n"));
+    }
+
+    fn config(&self, from: &str, to: &str) {
+        assert!(CONFIG.contains(from), "{from}");
+        self.write("/etc/gnss2shm/default.toml", &CONFIG.replace(from, to));
+    }
+
+    /// The pulse goes to a kernel PPS device.
+    fn with_pps(&mut self) {
+        self.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
+        self.node("/dev/pps0");
+        self.write("/sys/class/pps/pps0/name", "serial0");
+    }
+
+    fn source(&self, state: char, reach: u32) {
+        self.write(SOURCES, &format!("^,*,192.0.2.1,2,6,377,1,0,0,0\n#,{state},GNSS,0,2,{reach},3,0,0,0\n"));
+    }
+
+    fn examine(&self) -> Vec<Finding> {
+        examine(&self.system, &Instance::find(&self.system, Some("default"), None).unwrap())
+    }
+}
+
+/// What a service says that is well.
+fn snapshot() -> Snapshot {
+    Snapshot {
+        version: env!("CARGO_PKG_VERSION").into(),
+        state: "Locked".into(),
+        sync: "LOCKED".into(),
+        since: "2026-11-21T00:00:00Z".into(),
+        for_ms: 100_000,
+        samples: 100,
+        sample: Some(SampleView { second: "2026-11-21T00:01:40Z".into(), ..SampleView::default() }),
+        ..Snapshot::default()
+    }
+}
+
+fn refusing(reason: &str, sentence: &str) -> Snapshot {
+    Snapshot {
+        state: "Refusing".into(),
+        sync: "FREERUN".into(),
+        reason: Some(reason.into()),
+        sentence: Some(sentence.into()),
+        ..snapshot()
+    }
+}
+
+/// What has to be found, and nothing besides: item, level, what is said, its cure.
+type Fault<'a> = (&'a str, Level, &'a str, &'a str);
+
+/// As the program prints them.
+fn lines(found: &[Finding]) -> String {
+    let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Plants a fault in a healthy machine.
+fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault<'_>]) {
+    let mut machine = Machine::healthy(name);
+    plant(&mut machine);
+    let found = machine.examine();
+    let lines = lines(&found);
+    let wrong: Vec<_> = found.iter().filter(|finding| finding.level != Level::Ok).collect();
+    for (item, level, says, cure) in faults {
+        let is_it = |finding: &&&Finding| {
+            let has_cure = finding.cure.as_ref().is_some_and(|found| found.contains(cure));
+            finding.item == *item && finding.level == *level && finding.says.contains(says) && has_cure
+        };
+        assert!(wrong.iter().any(|finding| is_it(&finding)), "{name}: {item} {says} {cure} is not in\n{lines}");
+    }
+    assert_eq!(wrong.len(), faults.len(), "{name}: other things are said\n{lines}");
+    assert_eq!(Some(worst(&found)), faults.iter().map(|fault| fault.1).max(), "{name}");
+}
+
+/// With this planted, nothing is wrong.
+fn is_ok(name: &str, plant: impl FnOnce(&mut Machine)) {
+    let mut machine = Machine::healthy(name);
+    plant(&mut machine);
+    let found = machine.examine();
+    let lines = lines(&found);
+    assert_eq!(worst(&found), Level::Ok, "{name}\n{lines}");
+}
+
+#[test]
+fn on_a_healthy_system_it_says_nothing_but_ok() {
+    let machine = Machine::healthy("healthy");
+    let found = machine.examine();
+    let lines = lines(&found);
+    assert_eq!(worst(&found), Level::Ok, "{lines}");
+    assert!(found.len() >= 13 && found.iter().all(|finding| finding.cure.is_none()), "{lines}");
+    assert!(lines.starts_with("ok       configuration  /etc/gnss2shm/default.toml\n"), "{lines}");
+    let json: serde_json::Value = serde_json::to_value(&found[0]).unwrap();
+    assert_eq!(json, serde_json::json!({"item": "configuration", "level": "ok", "says": "/etc/gnss2shm/default.toml"}));
+}
+
+#[test]
+fn other_healthy_systems_are_ok_too() {
+    is_ok("old-kernel", |machine| machine.write("/proc/sys/kernel/osrelease", "6.1.0-56-amd64\n"));
+    is_ok("ptp4l", |machine| {
+        machine.process(700, 1, "ptp4l", "ptp4l -i eth0");
+        machine.open(700, 3, "/dev/ptp0");
+    });
+    is_ok("phc2sys-to-the-phc", |machine| machine.process(700, 1, "phc2sys", "phc2sys -s CLOCK_REALTIME -c eth0"));
+    is_ok("ntpd-in-a-container", |machine| {
+        machine.process(700, 1, "ntpd", "ntpd -n");
+        machine.write("/proc/700/status", "PPid:\t1\nNSpid:\t700\t12\n");
+    });
+    is_ok("no-link", |machine| machine.write("/sys/class/net/eth0/carrier", "0\n"));
+    is_ok("by-path", |machine| machine.config("\"eth0\"", "\"/dev/ptp0\""));
+    is_ok("by-pci", |machine| {
+        machine.config("\"eth0\"", "\"03:00.0\"");
+        machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp0/dev", "248:0");
+    });
+    is_ok("fedora", |machine| {
+        machine.remove("/etc/chrony");
+        machine.write("/etc/chrony.conf", "include /etc/chrony.d/*.conf\nREFCLOCK SHM 0:perm=0600 refid GNSS\n");
+        machine.write("/etc/chrony.d/x.conf", "! nothing\n# refclock SHM 0\n");
+    });
+    is_ok("an-example-beside-it", |machine| machine.write("/etc/gnss2shm/example.toml", CONFIG));
+    is_ok("combined", |machine| machine.source('+', 377));
+    is_ok("modem-manager-told", |machine| {
+        machine.config("/dev/ttyS0", "/dev/ttyACM0");
+        machine.node("/dev/ttyACM0");
+        machine.write("/sys/class/tty/ttyACM0/dev", "166:0");
+        machine.write("/run/udev/data/c166:0", "I:1\nE:ID_MM_PORT_IGNORE=1\n");
+        machine.process(700, 1, "ModemManager", "/usr/sbin/ModemManager");
+    });
+    is_ok("own-sock", |machine| {
+        machine.config("[shm]\nunit = 0", "[sock]\npath = \"/run/chrony.gnss.sock\"");
+        machine.refclock("refclock SOCK /run/chrony.gnss.sock refid GNSS");
+        let path = machine.system.at("/run/chrony.gnss.sock");
+        drop(std::os::unix::net::UnixDatagram::bind(&path).unwrap());
+        machine.mode("/run/chrony.gnss.sock", 0o666);
+    });
+    is_ok("pps", Machine::with_pps);
+    is_ok("pps-by-ldattach", |machine| {
+        machine.with_pps();
+        machine.process(700, 1, "ldattach", "ldattach pps /dev/ttyS0");
+        machine.open(700, 3, "/dev/ttyS0");
+    });
+}
+
+#[test]
+fn faults_of_configuration_and_user_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "no-config",
+        |machine| machine.remove("/etc/gnss2shm"),
+        &[("configuration", Failure, "there is none in /etc/gnss2shm", "`gnss2shm probe --write FILE`")],
+    );
+    planted(
+        "checkout",
+        |machine| {
+            machine.remove("/etc/gnss2shm");
+            machine.remove("/run/gnss2shm");
+            machine.remove("/usr/lib/systemd/system/gnss2shm@.service");
+            machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+            machine.process(700, 1, "ntpd", "ntpd -n");
+        },
+        &[
+            ("configuration", Failure, "there is none in /etc/gnss2shm", "install the package"),
+            ("service user", Warning, "neither gnss2shm@.service nor a user gnss2shm", "as root"),
+            ("rivals", Failure, "ntpd", "systemctl disable --now ntp"),
+        ],
+    );
+    planted(
+        "other-config",
+        |machine| {
+            machine.remove("/etc/gnss2shm/default.toml");
+            machine.write("/etc/gnss2shm/roof.toml", CONFIG);
+        },
+        &[(
+            "configuration",
+            Failure,
+            "/etc/gnss2shm/default.toml is not there",
+            "ask for an instance that there is: roof",
+        )],
+    );
+    planted(
+        "typo",
+        |machine| machine.config("[serial]\ndevice", "[serial]\ndevise"),
+        &[("configuration", Failure, "default.toml:2:1: `devise = \"/dev/ttyS0\"`", "correct it")],
+    );
+    planted(
+        "no-clock",
+        |machine| machine.write("/etc/gnss2shm/default.toml", "[serial]\ndevice = \"/dev/ttyS0\"\n"),
+        &[("configuration", Failure, "default.toml: no pulse is given: name it with one of [phc], [pps]", "ask again")],
+    );
+    planted(
+        "two-instances",
+        |machine| {
+            let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1");
+            machine.write("/etc/gnss2shm/second.toml", &other);
+            machine.write("/etc/systemd/system/multi-user.target.wants/gnss2shm@second.service", "");
+        },
+        &[("configuration", Failure, "/etc/gnss2shm/second.toml wants SHM unit 0, too", "each instance its own")],
+    );
+    planted(
+        "no-user",
+        |machine| machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
+        &[("service user", Failure, "no user gnss2shm", "systemd-sysusers")],
+    );
+    planted(
+        "no-group",
+        |machine| {
+            let gid = fs::metadata(machine.dir.path()).unwrap().gid();
+            machine.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\n"));
+        },
+        &[("service user", Failure, "no group clock", "groupadd --system clock")],
+    );
+    planted(
+        "dynamic-user",
+        |machine| machine.write("/etc/systemd/system/gnss2shm@.service.d/a.conf", "[Service]\nDynamicUser=yes\n"),
+        &[("service user", Failure, "DynamicUser= of gnss2shm@.service removes the segment", "systemctl edit")],
+    );
+    planted(
+        "private-ipc",
+        |machine| machine.write("/etc/systemd/system/gnss2shm@default.service.d/a.conf", "PrivateIPC=true\n"),
+        &[("service user", Failure, "PrivateIPC=", "systemctl edit")],
+    );
+    planted(
+        "no-unit",
+        |machine| machine.remove("/usr/lib/systemd/system/gnss2shm@.service"),
+        &[("service user", Warning, "not installed", "install the package")],
+    );
+}
+
+#[test]
+fn faults_of_the_receiver_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "no-port",
+        |machine| {
+            machine.remove("/dev/ttyS0");
+            machine.write("/dev/serial/by-id/usb-u-blox", "");
+        },
+        &[("receiver", Failure, "/dev/ttyS0 is not there", "there is /dev/serial/by-id/usb-u-blox")],
+    );
+    planted(
+        "no-tty",
+        |machine| machine.remove("/sys/class/tty/ttyS0"),
+        &[("receiver", Failure, "is not a serial port", "name a tty")],
+    );
+    planted(
+        "no-hardware",
+        |machine| machine.write("/sys/class/tty/ttyS0/type", "0\n"),
+        &[("receiver", Failure, "no hardware behind it", "dmesg | grep tty")],
+    );
+    planted(
+        "port-closed",
+        |machine| machine.mode("/dev/ttyS0", 0o600),
+        &[("receiver", Failure, "gnss2shm may not read and write /dev/ttyS0", "udevadm trigger")],
+    );
+    planted(
+        "driver-not-allowed",
+        |machine| machine.write("/proc/devices", "Character devices:\n  4 ttyTHS\n"),
+        &[("receiver", Failure, "the driver ttyTHS", "DeviceAllow=char-ttyTHS rw")],
+    );
+    planted(
+        "console",
+        |machine| machine.write("/sys/class/tty/console/active", "tty0 ttyS0\n"),
+        &[("receiver", Failure, "kernel's console", "take console=ttyS0")],
+    );
+    let free = crate::common::free_address();
+    planted(
+        "no-gpsd",
+        |machine| {
+            machine.config("[serial]\ndevice = \"/dev/ttyS0\"", &format!("[gpsd]\nserver = \"{free}\""));
+        },
+        &[("receiver", Failure, &format!("gpsd does not answer at {free}"), "systemctl enable --now gpsd.socket")],
+    );
+    planted(
+        "modem-manager",
+        |machine| {
+            machine.config("/dev/ttyS0", "/dev/ttyACM0");
+            machine.node("/dev/ttyACM0");
+            machine.write("/sys/class/tty/ttyACM0/dev", "166:0");
+            machine.process(700, 1, "ModemManager", "/usr/sbin/ModemManager");
+        },
+        &[("rivals", Warning, "ModemManager (process 700)", "ID_MM_PORT_IGNORE")],
+    );
+}
+
+#[test]
+fn faults_of_the_pulse_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "no-interface",
+        |machine| machine.config("eth0", "eth7"),
+        &[("pulse", Failure, "no network interface or PCI device eth7", "ip -br link")],
+    );
+    planted(
+        "no-phc",
+        |machine| machine.config("eth0", "lo"),
+        &[("pulse", Failure, "lo has no PTP hardware clock", "name the NIC")],
+    );
+    planted(
+        "no-extts",
+        |machine| machine.write("/sys/class/ptp/ptp0/n_external_timestamps", "0\n"),
+        &[("pulse", Failure, "ptp0 has no external timestamps", "[pps]")],
+    );
+    planted(
+        "no-channel",
+        |machine| machine.config("pin = \"SDP0\"", "channel = 2"),
+        &[("pulse", Failure, "no channel 2, but 2", "correct channel")],
+    );
+    planted(
+        "no-pin",
+        |machine| machine.config("SDP0", "SDP9"),
+        &[("pulse", Failure, "ptp0 has no pin SDP9", "it has SDP0, SDP1")],
+    );
+    planted(
+        "pin-is-output",
+        |machine| machine.write("/sys/class/ptp/ptp0/pins/SDP0", "2 0\n"),
+        &[("pulse", Warning, "pin SDP0 of ptp0 is an output", "restart gnss2shm")],
+    );
+    planted(
+        "phc-closed",
+        |machine| machine.mode("/dev/ptp0", 0o600),
+        &[("pulse", Failure, "may not read and write /dev/ptp0", "SUBSYSTEM==\"ptp\", GROUP=\"clock\"")],
+    );
+    planted(
+        "vclock",
+        |machine| {
+            machine.config("eth0", "/dev/ptp1");
+            machine.node("/dev/ptp1");
+            machine.write("/sys/class/ptp/ptp1/n_external_timestamps", "0\n");
+            symlink("../ptp0", machine.system.at("/sys/class/ptp/ptp1/device")).unwrap();
+        },
+        &[("pulse", Failure, "ptp1 is a virtual clock", "name /dev/ptp0")],
+    );
+    planted(
+        "pps-missing",
+        |machine| machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\""),
+        &[("pulse", Failure, "/dev/pps0 is not there", "ldattach pps")],
+    );
+    planted(
+        "sleepy",
+        |machine| {
+            machine.write("/sys/class/net/eth0/carrier", "0\n");
+            machine.write("/sys/class/net/eth0/device/power/control", "auto\n");
+        },
+        &[("interface", Warning, "eth0 has no link", "power/control")],
+    );
+    planted(
+        "interface-down",
+        |machine| machine.write("/sys/class/net/eth0/flags", "0x1002\n"),
+        &[("interface", Warning, "eth0 is down", "ip link set eth0 up")],
+    );
+    planted(
+        "asleep",
+        |machine| machine.write("/sys/class/net/eth0/device/power/runtime_status", "suspended\n"),
+        &[("interface", Failure, "sleeps", "power/control")],
+    );
+}
+
+#[test]
+fn rivals_are_found() {
+    use Level::{Failure, Warning};
+    for (name, line, cure) in [
+        ("systemd-timesyn", "/lib/systemd/systemd-timesyncd", "systemctl disable --now systemd-timesyncd"),
+        ("ntpd", "/usr/sbin/ntpd -u ntp", "systemctl disable --now ntp"),
+        ("phc2sys", "phc2sys -s eth0 -O -37", "systemctl disable --now phc2sys"),
+    ] {
+        let says = "(process 700) sets the system clock";
+        planted(name, |machine| machine.process(700, 1, name, line), &[("rivals", Failure, says, cure)]);
+    }
+    planted(
+        "second-chronyd",
+        |machine| machine.process(700, 1, "chronyd", "chronyd -f /tmp/x"),
+        &[(
+            "rivals",
+            Failure,
+            "chronyd (process 700) sets the system clock, as the chronyd with process 500",
+            "kill 700",
+        )],
+    );
+    for (name, cure) in [
+        ("agetty", "systemctl disable --now serial-getty@ttyS0.service"),
+        ("ModemManager", "ID_MM_PORT_IGNORE"),
+        ("minicom", "kill 700"),
+    ] {
+        let plant = |machine: &mut Machine| {
+            machine.process(700, 1, name, name);
+            machine.open(700, 0, "/dev/ttyS0");
+        };
+        planted(name, plant, &[("rivals", Failure, "(process 700) has /dev/ttyS0 open", cure)]);
+    }
+    // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
+    planted(
+        "ldattach",
+        |machine| {
+            machine.process(700, 1, "ldattach", "ldattach slip /dev/ttyS0");
+            machine.open(700, 3, "/dev/ttyS0");
+        },
+        &[("rivals", Failure, "ldattach (process 700) has /dev/ttyS0 open", "kill 700")],
+    );
+    let gpsd = |machine: &mut Machine| {
+        machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -F /run/gpsd.sock /dev/ttyS0");
+        machine.open(700, 0, "/dev/ttyS0");
+    };
+    planted(
+        "gpsd",
+        gpsd,
+        &[
+            ("rivals", Failure, "gpsd (process 700) has /dev/ttyS0 open", "gpsd.socket"),
+            ("SHM segment", Failure, "gpsd (process 700) may write to unit 0", "a unit from 12 up"),
+        ],
+    );
+    for (release, level) in [("6.1.0", Failure), ("6.18.0", Warning)] {
+        let plant = |machine: &mut Machine| {
+            machine.write("/proc/sys/kernel/osrelease", release);
+            machine.process(700, 1, "ts2phc", "ts2phc -c eth0 -s nmea");
+            machine.open(700, 5, "/dev/ptp0");
+        };
+        let says = "ts2phc (process 700) has /dev/ptp0 open";
+        planted(&format!("ts2phc-{release}"), plant, &[("rivals", level, says, "systemctl disable --now ts2phc")]);
+    }
+}
+
+/// It attaches units 8 to 11 from 3.24 on: that it has ours attached tells a later gpsd from an earlier one.
+#[test]
+fn a_unit_that_gpsd_may_write_to_is_found() {
+    for (unit, maps, is_gpsds) in
+        [(7, "", true), (8, "", false), (8, MAPS, true), (11, MAPS, true), (12, "", false), (12, MAPS, false)]
+    {
+        let plant = |machine: &mut Machine| {
+            machine.unit(unit);
+            machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -n /dev/ttyS7");
+            machine.write("/proc/700/maps", maps);
+        };
+        let name = format!("gpsd-unit-{unit}-{}", maps.len());
+        if is_gpsds {
+            let says =
+                format!("gpsd (process 700) may write to unit {unit}, too: it uses 0 to 11 (before 3.24, 0 to 7)");
+            let cure = "a unit from 12 up, in [shm] and in chrony.conf";
+            planted(&name, plant, &[("SHM segment", Level::Failure, says.leak(), cure)]);
+        } else {
+            is_ok(&name, plant);
+        }
+    }
+}
+
+#[test]
+fn faults_of_kernel_and_leap_tables_are_found() {
+    use Level::Warning;
+    const LIST: &str = "/usr/share/zoneinfo/leap-seconds.list";
+    planted(
+        "ancient",
+        |machine| machine.write("/proc/sys/kernel/osrelease", "4.19.0\n"),
+        &[("kernel", Warning, "4.19.0", "boot a newer kernel")],
+    );
+    planted(
+        "leap-expired",
+        |machine| machine.write(LIST, "#@ 3991593600\n3692217600 37\n"),
+        &[("leap seconds", Warning, "expired on 2026-06-28", "update the package tzdata")],
+    );
+    planted(
+        "leap-missing",
+        |machine| machine.remove(LIST),
+        &[("leap seconds", Warning, "cannot be read", "install the package tzdata")],
+    );
+    planted(
+        "leapsectz",
+        |machine| machine.remove("/usr/share/zoneinfo/right"),
+        &[("leap seconds", Warning, "leapsectz right/UTC", "tzdata-legacy")],
+    );
+    planted(
+        "leapseclist",
+        |machine| {
+            machine.write("/etc/leap.list", "#@ 3991593600\n");
+            machine.refclock("refclock SHM 0 refid GNSS\nleapseclist /etc/leap.list");
+        },
+        &[("leap seconds", Warning, "/etc/leap.list expired", "update")],
+    );
+}
+
+#[test]
+fn faults_of_segment_and_socket_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "chronyd-first",
+        |machine| machine.segment(96, 0o600, 0, 0),
+        &[(
+            "SHM segment",
+            Failure,
+            "may not be written to by gnss2shm (owner uid 0, mode 0600)",
+            "ipcrm -M 0x4e545030",
+        )],
+    );
+    planted(
+        "too-small",
+        |machine| machine.segment(80, 0o600, 0, 4242),
+        &[("SHM segment", Failure, "80 bytes", "ipcrm -M 0x4e545030")],
+    );
+    planted(
+        "stranger",
+        |machine| machine.segment(96, 0o666, 0, 1000),
+        &[("SHM segment", Failure, "uid 1000, who could feed chronyd", "ipcrm -M 0x4e545030")],
+    );
+    planted(
+        "open-to-all",
+        |machine| machine.segment(96, 0o666, 0, 4242),
+        &[("SHM segment", Failure, "local users can write to it", "take `:perm=` out")],
+    );
+    planted(
+        "no-segment",
+        |machine| machine.write("/proc/sysvipc/shm", "key shmid\n"),
+        &[("SHM segment", Warning, "no segment yet", "start gnss2shm, and after it chronyd")],
+    );
+    planted(
+        "another-writer",
+        |machine| {
+            machine.process(700, 1, "ntpsec-refclock", "x");
+            machine.write("/proc/700/maps", MAPS);
+        },
+        &[("SHM segment", Failure, "has unit 0 attached, too", "kill 700")],
+    );
+    planted(
+        "another-reader",
+        |machine| {
+            machine.process(700, 1, "chronyd", "chronyd -n -x -f /tmp/x");
+            machine.write("/proc/700/maps", MAPS);
+        },
+        &[(
+            "SHM segment",
+            Failure,
+            "chronyd (process 700) has unit 0 attached, too, and chronyd loses samples",
+            "kill 700",
+        )],
+    );
+    planted(
+        "orphan",
+        |machine| machine.write("/proc/500/maps", &MAPS.replace("32769", "7")),
+        &[("SHM segment", Failure, "chronyd (process 500) does not have unit 0 attached", "systemctl restart chrony")],
+    );
+    let sock = |machine: &mut Machine, path: &str| {
+        machine.config("[shm]\nunit = 0", &format!("[sock]\npath = \"{path}\""));
+        machine.refclock(&format!("refclock SOCK {path} refid GNSS"));
+    };
+    planted(
+        "sock-missing",
+        |machine| sock(machine, "/run/chrony.gnss.sock"),
+        &[("SOCK socket", Failure, "is not there", "refclock SOCK /run/chrony.gnss.sock")],
+    );
+    planted(
+        "sock-closed",
+        |machine| {
+            sock(machine, "/run/gnss.sock");
+            machine.write("/etc/apparmor.d/usr.sbin.chronyd", "");
+            drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/gnss.sock")).unwrap());
+            machine.mode("/run/gnss.sock", 0o700);
+        },
+        &[
+            ("SOCK socket", Failure, "AppArmor", "/run/chrony.NAME.sock"),
+            ("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666"),
+        ],
+    );
+}
+
+#[test]
+fn the_line_for_chrony_has_the_precision_of_the_pulses_stamps() {
+    use Level::Failure;
+    let no_line = |machine: &mut Machine| machine.refclock("# none");
+    let shm = "SHM 0 poll 2 dpoll -1 filter 5 precision";
+    for (name, is_pps, precision) in [("precision-phc", false, "1e-7"), ("precision-pps", true, "2e-5")] {
+        let line = format!("`refclock {shm} {precision} refid GNSS`").leak();
+        let plant = |machine: &mut Machine| {
+            if is_pps {
+                machine.with_pps();
+            }
+            no_line(machine);
+        };
+        planted(name, plant, &[("chrony.conf", Failure, "no line `refclock SHM 0`", line)]);
+    }
+    planted(
+        "precision-pps-sock",
+        |machine| {
+            machine.with_pps();
+            let path = "/etc/gnss2shm/default.toml";
+            let text = machine.system.text(path).unwrap();
+            machine.write(path, &text.replace("[shm]\nunit = 0", "[sock]\npath = \"/run/chrony.gnss.sock\""));
+            no_line(machine);
+            drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/chrony.gnss.sock")).unwrap());
+            machine.mode("/run/chrony.gnss.sock", 0o666);
+        },
+        &[("chrony.conf", Failure, "no line `refclock SOCK", "sock poll 2 filter 5 precision 2e-5 refid GNSS`")],
+    );
+}
+
+#[test]
+fn faults_of_chrony_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "no-chronyd",
+        |machine| [500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
+        &[("chronyd", Failure, "does not run", "systemctl enable --now chrony")],
+    );
+    planted(
+        "no-chrony",
+        |machine| machine.remove("/etc/chrony"),
+        &[("chrony.conf", Failure, "neither", "install the package chrony")],
+    );
+    let at = "/etc/chrony/conf.d/gnss2shm.conf:1";
+    planted(
+        "no-line",
+        |machine| machine.refclock("# refclock SHM 0"),
+        &[("chrony.conf", Failure, "no line `refclock SHM 0`", "in /etc/chrony/conf.d/gnss2shm.conf and restart")],
+    );
+    planted(
+        "other-unit",
+        |machine| machine.refclock("refclock SHM 2 refid GNSS"),
+        &[("chrony.conf", Failure, "reads SHM unit 2, but gnss2shm writes to unit 0", "unit = 2 in [shm]")],
+    );
+    planted(
+        "other-unit-is-another-instance's",
+        |machine| {
+            let other = CONFIG.replace("ttyS0", "ttyS1").replace("eth0", "eth1").replace("unit = 0", "unit = 2");
+            machine.write("/etc/gnss2shm/second.toml", &other);
+            machine.write("/run/gnss2shm/second.sock", "");
+            machine.refclock("refclock SHM 2 refid GNSS");
+        },
+        &[("chrony.conf", Failure, "no line `refclock SHM 0`", "refclock SHM 0 poll 2")],
+    );
+    planted(
+        "two-lines",
+        |machine| machine.refclock("refclock SHM 0 refid GNSS\nrefclock SHM 0:perm=0666 refid GPS"),
+        &[("chrony.conf", Failure, "gnss2shm.conf:2 both read SHM unit 0", "remove one of them")],
+    );
+    for (option, level) in
+        [("offset 0.135", Failure), ("tai", Failure), ("pps", Failure), ("lock NMEA", Failure), ("noselect", Warning)]
+    {
+        let cure = format!("take `{}` out", option.split(' ').next().unwrap());
+        let fault = [("chrony.conf", level, at, &*cure.leak())];
+        planted(option, |machine| machine.refclock(&format!("refclock SHM 0 refid GNSS {option}")), &fault);
+    }
+    planted(
+        "slow-poll",
+        |machine| machine.refclock("refclock SHM 0 dpoll 2 refid GNSS"),
+        &[("chrony.conf", Warning, "`dpoll 2` chronyd looks too rarely", "write `dpoll -1`")],
+    );
+    planted(
+        "extpps",
+        |machine| machine.refclock("refclock SHM 0 refid GNSS\nrefclock PHC /dev/ptp0:extpps:pin=0 width 0.1"),
+        &[("chrony.conf", Failure, "gnss2shm.conf:2: chronyd takes the same pulse", "take that line out")],
+    );
+    planted(
+        "pps-line",
+        |machine| {
+            machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\"");
+            machine.node("/dev/pps0");
+            machine.write("/sys/class/pps/pps0/name", "serial0");
+            machine.refclock("refclock SHM 0 refid GNSS\nrefclock PPS /dev/pps0 lock GNSS");
+        },
+        &[("chrony.conf", Warning, "gnss2shm.conf:2: chronyd takes the same pulse", "take that line out")],
+    );
+    planted(
+        "not-restarted",
+        |machine| machine.write(SOURCES, "^,*,192.0.2.1,2,6,377,1,0,0,0\n"),
+        &[("chrony source", Failure, "does not know GNSS", "restart chronyd")],
+    );
+    for (state, reach, level, says, cure) in [
+        ('?', 0, Failure, "reach 0", "restart chronyd"),
+        ('?', 7, Warning, "cannot select it yet, and follows 192.0.2.1", "wait"),
+        ('x', 377, Failure, "falseticker", "set width or delay"),
+        ('~', 377, Warning, "varies too much", "level"),
+        ('-', 377, Warning, "does not use it, and follows 192.0.2.1", "prefer"),
+    ] {
+        let name = format!("source-{}-{reach}", state as u32);
+        planted(&name, |machine| machine.source(state, reach), &[("chrony source", level, says, cure)]);
+    }
+    planted(
+        "chronyc-refused",
+        |machine| machine.remove(SOURCES),
+        &[("chrony source", Warning, "not looked at: chronyc: 506 Cannot talk to daemon", "run as root")],
+    );
+}
+
+#[test]
+fn faults_of_the_service_are_found() {
+    use Level::{Failure, Warning};
+    planted(
+        "run-by-hand",
+        |machine| machine.remove("/run/gnss2shm"),
+        &[
+            ("rivals", Failure, "gnss2shm (process 600) has /dev/ttyS0 open", "kill 600"),
+            ("rivals", Warning, "gnss2shm (process 600) has /dev/ptp0 open", "kill 600"),
+            ("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default"),
+        ],
+    );
+    planted(
+        "not-running",
+        |machine| {
+            machine.remove("/run/gnss2shm");
+            machine.remove("/proc/600");
+        },
+        &[("service", Failure, "gnss2shm@default does not run", "systemctl enable --now gnss2shm@default")],
+    );
+    planted(
+        "deaf",
+        |machine| machine.system.status = |_| Err("nothing answers at x".into()),
+        &[("service", Failure, "nothing answers", "systemctl restart gnss2shm@default")],
+    );
+    planted(
+        "refusing",
+        |machine| machine.system.status = |_| Ok(refusing("no-pulse", "no pulse edges arrive: check the wiring")),
+        &[("service", Failure, "Refusing: no pulse edges arrive: check the wiring", "gnss2shm status default")],
+    );
+    planted(
+        "coasting",
+        |machine| machine.system.status = |_| Ok(Snapshot { sync: "HOLDOVER".into(), ..refusing("no-bytes", "x") }),
+        &[("service", Warning, "x", "--follow")],
+    );
+    planted(
+        "starting",
+        |machine| {
+            machine.system.status =
+                |_| Ok(Snapshot { for_ms: 3_000, samples: 0, ..refusing("starting", "just started") });
+        },
+        &[("service", Warning, "just started", "ask again in a minute")],
+    );
+    planted(
+        "old-version",
+        |machine| machine.system.status = |_| Ok(Snapshot { version: "0.0.1".into(), ..snapshot() }),
+        &[("service", Warning, "version 0.0.1 runs", "systemctl restart gnss2shm@default")],
+    );
+}
+
+#[test]
+fn instances_are_found_by_name_by_file_or_alone() {
+    let machine = Machine::healthy("instances");
+    let find = |name: Option<&str>, config: Option<&str>| {
+        Instance::find(&machine.system, name, config.map(PathBuf::from)).map(|i| (i.name, i.config))
+    };
+    let is = |name: &str, config: &str| Ok((name.to_owned(), Path::new(config).to_owned()));
+    assert_eq!(find(None, None), is("default", "/etc/gnss2shm/default.toml"));
+    assert_eq!(find(Some("b"), None), is("b", "/etc/gnss2shm/b.toml"));
+    assert_eq!(find(None, Some("/x/c.toml")), is("c", "/x/c.toml"));
+    assert_eq!(find(Some("b"), Some("/x/c.toml")), is("b", "/x/c.toml"));
+    machine.write("/etc/gnss2shm/b.toml", "");
+    machine.write("/etc/gnss2shm/b.toml.dpkg-old", "");
+    assert_eq!(find(None, None), Err(vec!["b".to_owned(), "default".to_owned()]));
+}
+
+#[test]
+fn a_path_is_no_instance() {
+    let machine = Machine::healthy("path-for-name");
+    // It would be read, were the name taken for a part of a path.
+    machine.write("/etc/x.toml", CONFIG);
+    for name in ["../x", "/etc/gnss2shm/default", "a/b"] {
+        let found = examine(&machine.system, &Instance::find(&machine.system, Some(name), None).unwrap());
+        let lines = lines(&found);
+        assert!(found.len() == 1 && worst(&found) == Level::Failure, "{lines}");
+        assert!(
+            lines.contains(&format!("{name} is not a name of an instance")) && lines.contains("--config"),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn what_only_root_may_see_is_said_to_be_not_looked_at() {
+    if is_root() {
+        let output = run_as_nobody("doctor::as_nobody", 0, "doctor-nobody");
+        assert!(output.status.success(), "{output:?}");
+    } else {
+        as_nobody();
+    }
+}
+
+#[test]
+#[ignore = "run by what_only_root_may_see_is_said_to_be_not_looked_at"]
+fn as_nobody() {
+    use Level::{Failure, Warning};
+    planted(
+        "closed-files",
+        |machine| {
+            for (name, file) in [("1", "fd"), ("500", "maps")] {
+                machine.write(&format!("/proc/{name}/maps"), "");
+                machine.mode(&format!("/proc/{name}/{file}"), 0o000);
+            }
+        },
+        &[
+            ("rivals", Warning, "not looked at: who else has /dev/ttyS0 open", "run as root"),
+            ("SHM segment", Warning, "not looked at: who has unit 0 attached", "run as root"),
+        ],
+    );
+    planted(
+        "closed-conf",
+        |machine| {
+            machine.remove(SOURCES);
+            machine.mode("/etc/chrony/conf.d/gnss2shm.conf", 0o000);
+        },
+        &[("chrony.conf", Warning, "not looked at: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
+    );
+    planted(
+        "getty-by-its-command-line",
+        |machine| {
+            machine.process(700, 1, "agetty", "/sbin/agetty -o -p ttyS0 115200");
+            machine.mode("/proc/700/fd", 0o000);
+        },
+        &[("rivals", Failure, "agetty (process 700) has /dev/ttyS0 open", "serial-getty@ttyS0")],
+    );
+    planted(
+        "hidden",
+        |machine| [1, 500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
+        &[
+            ("rivals", Warning, "not looked at: the processes of others", "run as root"),
+            ("chronyd", Warning, "not looked at: whether it runs", "run as root"),
+        ],
+    );
+}
+
+#[test]
+fn the_exit_status_and_the_lines_are_for_scripts() {
+    let dir = TestDir::new("doctor-verb");
+    let config = dir.join("odd.toml");
+    let doctor = |args: &[&str]| {
+        let config = config.to_str().unwrap();
+        Command::new(env!("CARGO_BIN_EXE_gnss2shm")).args(["doctor", "--config", config]).args(args).output().unwrap()
+    };
+    fs::write(&config, "holdover = 3\n").unwrap();
+    let output = doctor(&[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(1), &b""[..]), "{text}");
+    assert!(text.starts_with(&format!("FAILURE  configuration  {}:1:12: ", config.display())), "{text}");
+    let output = doctor(&["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["item"].is_string() && line["says"].is_string(), "{line}");
+        assert_eq!(line["cure"].is_string(), line["level"] != "ok", "{line}");
+    }
+    let help = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).args(["doctor", "--help"]).output().unwrap();
+    assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings and no failure"));
+}
