@@ -47,7 +47,7 @@
 //! | what `gnss2shm status` and the metrics show | [`daemon::status`] |
 //! | what systemd is told | [`daemon::service`] |
 //! | what `gnss2shm doctor` looks at | [`tools::doctor`] |
-//! | commands and their options, how times and sizes are written | [`cli`], [`core::duration`], [`core::size`] |
+//! | commands and their options, how times and sizes are written | [`cli`], [`core::units`] |
 //! | what only one process may have, and who has it | [`sys::claim`] |
 //! | whose segments and claims are believed | [`sys::trusted`] |
 //! | text that is not ours, before a terminal or a log gets it | [`core::printable`] |

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let _ = writeln!(Printable(io::stderr()), "{input}:");
         }
         match decode(args, input) {
-            Err(failure) if matches!(failure.code, ExitCode::Enough | ExitCode::Os) => return Err(failure),
+            Err(failure) if matches!(failure.code, ExitCode::OutputClosed | ExitCode::Os) => return Err(failure),
             decoded => failed.extend(decoded.err()),
         }
     }

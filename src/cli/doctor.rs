@@ -1,4 +1,4 @@
-//! `gnss2shm doctor`: what is wrong with an installed system, and the cure.
+//! `gnss2shm doctor`: checks an installed system and says how to fix it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use super::{ExitCode, Failure, status};
 use crate::daemon::status::snapshot::Snapshot;
 use crate::tools::doctor::{self, Instance, Level, System};
 
-/// What --help says below the options.
+/// Shown by --help below the options.
 const HELP: &str = "\
-Each line is an item: ok, or warning or FAILURE with what is wrong, and after a semicolon the cure.
-Nothing is changed, and no device is opened. What only root may look at is named where somebody else asks.
+Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
+Nothing is changed, and no device is opened. Items that only root can check are named.
 
 Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).";
 
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Its settings [default: /etc/gnss2shm/INSTANCE.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

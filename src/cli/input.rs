@@ -1,4 +1,4 @@
-//! A file that a verb reads to its end, or standard input.
+//! The input of a command that reads to the end: a file, or standard input.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use super::{ExitCode, Failure};
 use crate::sys::reader::await_input;
 
-/// Read at a time.
+/// Bytes to read at a time.
 const PIECE: usize = 64 * 1024;
 
-/// A path, or `-` for standard input.
+/// A path; `-` is standard input.
 #[derive(Clone, Debug)]
 pub(super) struct Input(PathBuf);
 
@@ -34,7 +34,7 @@ impl Input {
         self.0.as_os_str() == "-"
     }
 
-    /// Passes all of it to `take`, piece by piece, until `take` fails or standard output is closed.
+    /// Hands all of it to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
     pub(super) fn read(&self, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         let cannot = |error: std::io::Error| {
             let code = match error.kind() {

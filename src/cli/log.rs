@@ -1,28 +1,33 @@
-//! Where the log goes: to journald with a field for each number, if journald reads our standard error; else as text to
-//! standard error.
+//! The log: to journald with a field for each number if journald reads standard error, otherwise as text to standard
+//! error.
 
-mod limiter;
-
-use std::io::{self, Write};
+use std::collections::HashMap;
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tracing::{Level, subscriber};
+use tracing::callsite::Identifier;
+use tracing::{Event, Level, Subscriber, subscriber, warn};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::debug_fn;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::core::printable::printable;
-use limiter::Limiter;
 
-/// Fields that the sentence beside them says in words: text leaves them out.
+/// Fields that the sentence already says in words: text leaves them out.
 const SAID_IN_WORDS: [&str; 4] = ["state", "reason", "seconds", "weeks"];
+/// At most this many lines from one place in the source ...
+const LINES: u32 = 200;
+/// ... within this time: a peer that keeps provoking the same message must not fill the disk.
+const WINDOW: Duration = Duration::from_secs(60);
 
-/// From now on everything up to this level is logged.
+/// Starts logging everything up to this level.
 pub(super) fn start(debug: bool) {
     let level = if debug { Level::DEBUG } else { Level::INFO };
-    // A second subscriber in one process would be refused; the first one does.
+    // A process has one subscriber: a second call changes nothing.
     let _ = match journald() {
         Some(journald) => subscriber::set_global_default(
             tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(Limiter::default()).with(journald),
@@ -33,22 +38,23 @@ pub(super) fn start(debug: bool) {
                 name if SAID_IN_WORDS.contains(&name) => Ok(()),
                 name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
             });
-            let text = tracing_subscriber::fmt().with_writer(|| Log).with_target(false).with_max_level(level);
-            subscriber::set_global_default(text.with_ansi(false).fmt_fields(fields).finish().with(Limiter::default()))
+            let text = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).with_max_level(level);
+            // A full disk or a closed pipe costs the line; reporting that to standard error, too, would panic.
+            let text = text.with_ansi(false).log_internal_errors(false).fmt_fields(fields);
+            subscriber::set_global_default(text.finish().with(Limiter::default()))
         }
     };
 }
 
-/// journald, if it is at the other end of standard error: `JOURNAL_STREAM` is its device and inode then
-/// (`systemd.exec(5)`). A service whose standard error was sent elsewhere still has the variable, and wants its log
-/// there.
+/// journald, if it reads standard error: `JOURNAL_STREAM` then is its device and inode (`systemd.exec(5)`). The variable
+/// stays set in a service whose standard error was redirected.
 fn journald() -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata()).ok()?;
     if stream != format!("{}:{}", stderr.dev(), stderr.ino()) {
         return None;
     }
-    // The levels are syslog's (`syslog(3)`), so that `journalctl -p warning` shows what needs a look.
+    // syslog(3) levels, for `journalctl -p warning`.
     let priorities = PriorityMappings {
         info: Priority::Informational,
         debug: Priority::Debug,
@@ -59,16 +65,51 @@ fn journald() -> Option<tracing_journald::Layer> {
     Some(layer.with_field_prefix(Some("GNSS2SHM".into())).with_priority_mappings(priorities))
 }
 
-/// Standard error, as the log needs it: a disk that is full or a reader that is gone costs the line, not the process.
-struct Log;
+/// Drops lines beyond [`LINES`] per [`WINDOW`] and place in the source, except those of --debug.
+#[derive(Debug, Default)]
+struct Limiter(Mutex<HashMap<Identifier, Window>>);
 
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(line);
-        Ok(line.len())
+/// When the window began, and its lines.
+type Window = (Instant, u32);
+
+impl<S: Subscriber> Layer<S> for Limiter {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        if *metadata.level() > Level::INFO {
+            return true;
+        }
+        let now = Instant::now();
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = count(windows.entry(metadata.callsite()).or_insert((now, 0)), now);
+        // The warning comes through here, too.
+        drop(windows);
+        if lines == LINES {
+            warn!("more lines like the next one are dropped for up to {} s", WINDOW.as_secs());
+        }
+        lines <= LINES
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Counts a line: its number within the window.
+fn count(window: &mut Window, now: Instant) -> u32 {
+    if now.saturating_duration_since(window.0) >= WINDOW {
+        *window = (now, 0);
+    }
+    window.1 = window.1.saturating_add(1);
+    window.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_counts_its_lines_and_ends() {
+        let begin = Instant::now();
+        let mut window = (begin, 0);
+        let logged = (0..270).filter(|_| count(&mut window, begin) <= LINES).count();
+        assert_eq!(logged, LINES as usize);
+        assert_eq!(count(&mut window, begin + WINDOW), 1);
+        assert_eq!(count(&mut window, begin + WINDOW), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a verb. A verb returns [`Failure`], the exit code's and the message's only way out.
+//! The command line: one file per command. A command ends with a [`Failure`], which holds the exit code and the message.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,8 @@ use std::panic::resume_unwind;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::duration::parse_span;
 use crate::core::event::Reason;
 use crate::core::printable::Printable;
-use crate::core::time::Span;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::reader::Reader;
 
@@ -27,78 +25,135 @@ mod status;
 
 use input::Input;
 
-/// Pairs NMEA sentences with PHC-stamped pulse edges and feeds chrony's SHM refclock.
+/// Pair a GNSS receiver's sentences with its pulse, timestamped by a NIC, and feed chrony's refclocks
 #[derive(Parser, Debug)]
 #[command(name = "gnss2shm", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Subcommand, Debug)]
-enum Verb {
-    /// Pair sentences with pulses and write samples for chronyd.
+enum Command {
+    /// Pair sentences with pulses and write samples for chronyd
     Run(Box<run::Args>),
-    /// Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf.
+    /// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
     Probe(probe::Args),
-    /// Run with an invented receiver and NIC, and hold every sample against the truth.
+    /// Simulate receiver and NIC, and check every sample against true time
     Simulate(simulate::Args),
-    /// Feed a recording of `run --record` to the engine again, and print what comes of it.
+    /// Feed a recording of `run --record` to the engine again and print the results
     Replay(replay::Args),
-    /// Print which time each sentence in a receiver's raw bytes names, or why it is refused.
+    /// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
     Decode(decode::Args),
-    /// Look at a SHM segment as chronyd would, without consuming what is in it.
+    /// Show an SHM segment as chronyd sees it, without consuming samples
     Shm(shm::Args),
     /// Show the state of a running `gnss2shm run`
     Status(status::Args),
-    /// Look for what is wrong with an installed system, and name the cure
+    /// Check an installed system, and say how to fix it
     Doctor(doctor::Args),
 }
 
-/// Why the process ends, with a code of sysexits(3).
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Probe(args) => probe::run(args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Shm(args) => shm::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    }
+}
+
+/// Runs this to its end on one thread, whatever threads are blocked by then. As a task, because polling a future
+/// directly in `block_on` costs a look at all descriptors for each message between tasks.
+fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::new(ExitCode::Os, format!("cannot start the event loop: {error}")))?;
+    let ended = runtime.block_on(runtime.spawn(work)).unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    // A name server that does not answer blocks a thread until the resolver gives up.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Standard output; control characters are escaped.
+fn stdout() -> Printable<StdoutLock<'static>> {
+    Printable(io::stdout().lock())
+}
+
+/// Prints this at once.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// The result of a write to standard output, for a command that only prints: a closed pipe (EPIPE) ends it with 0.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new(ExitCode::OutputClosed, ""),
+        _ => Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")),
+    })
+}
+
+/// The same for a command that goes on after a closed pipe, or answers by its exit code.
+fn shown(result: io::Result<()>) -> Result<(), Failure> {
+    match written(result) {
+        Err(Failure { code: ExitCode::OutputClosed, .. }) => Ok(()),
+        written => written,
+    }
+}
+
+/// Ends the command if standard output is closed.
+fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
+    match seen {
+        Ok(Reader::There) => Ok(()),
+        Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
+        Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
+    }
+}
+
+/// Why the process ends.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The exit code.
     pub code: ExitCode,
-    /// One sentence: what is wrong, where, what to do.
+    /// One sentence: what is wrong, where, what to do. Empty if the code says it all.
     pub message: String,
 }
 
-macro_rules! exit_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
-        /// The exit codes of sysexits(3) that are used, and those below.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum ExitCode {
-            $($(#[$doc])* $name = $code,)*
-        }
-
-        impl ExitCode {
-            /// Every exit code, in the order of the enum.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-        }
-    };
+impl Failure {
+    /// A failure with this code and sentence.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
 }
 
-exit_codes! {
-    /// Whoever read standard output has seen enough.
-    Enough = 0,
-    /// The command ran and its answer is no.
+/// The exit codes: three of our own, and those of sysexits(3). gnss2shm(1) explains each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Standard output was closed.
+    OutputClosed = 0,
+    /// The answer is no.
     No = 1,
-    /// The command ran, and its answer is yes with reservations (of `doctor`).
+    /// The answer is yes with warnings (`doctor`).
     Warnings = 2,
     /// The command line is wrong (`EX_USAGE`).
     Usage = 64,
-    /// What is read is wrong (`EX_DATAERR`).
+    /// The input is wrong (`EX_DATAERR`).
     Data = 65,
-    /// Something that must exist does not (`EX_NOINPUT`).
+    /// Something does not exist (`EX_NOINPUT`).
     NoInput = 66,
-    /// The machine cannot do what is asked for (`EX_UNAVAILABLE`).
+    /// The machine lacks something, or another process has it (`EX_UNAVAILABLE`).
     Unavailable = 69,
-    /// Something failed that should not (`EX_SOFTWARE`).
+    /// A bug (`EX_SOFTWARE`).
     Software = 70,
     /// The operating system failed (`EX_OSERR`).
     Os = 71,
-    /// A file cannot be made (`EX_CANTCREAT`).
+    /// A file cannot be created (`EX_CANTCREAT`).
     CannotCreate = 73,
     /// Permission denied (`EX_NOPERM`).
     NoPermission = 77,
@@ -106,9 +161,12 @@ exit_codes! {
     Config = 78,
 }
 
+// The table of exit codes: what is wrong to the code.
+
 impl From<Problem> for ExitCode {
     fn from(problem: Problem) -> Self {
         match problem {
+            Problem::Options => Self::Usage,
             Problem::Wrong => Self::Config,
             Problem::Unsupported | Problem::Taken => Self::Unavailable,
             Problem::NotThere => Self::NoInput,
@@ -122,90 +180,6 @@ impl From<Problem> for ExitCode {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::new(error.problem.into(), error.to_string())
-    }
-}
-
-impl Failure {
-    /// A failure with this code and sentence.
-    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-/// Runs what the command line asks for.
-pub fn run(cli: Cli) -> Result<(), Failure> {
-    match cli.verb {
-        Verb::Run(args) => run::run(&args),
-        Verb::Probe(args) => probe::run(args),
-        Verb::Simulate(args) => simulate::run(&args),
-        Verb::Replay(args) => replay::run(&args),
-        Verb::Decode(args) => decode::run(&args),
-        Verb::Shm(args) => shm::run(&args),
-        Verb::Status(args) => status::run(&args),
-        Verb::Doctor(args) => doctor::run(&args),
-    }
-}
-
-/// Runs this on one thread, and waits for nothing else once it has ended. As a task, because what tasks send to one
-/// another costs no look at the descriptors, and what they send to anything else does.
-fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Os, format!("no event loop can be made: {error}")))?;
-    let ended = runtime.block_on(runtime.spawn(work)).unwrap_or_else(|error| resume_unwind(error.into_panic()));
-    // Looking up a server's name blocks a thread for as long as the resolver pleases.
-    runtime.shutdown_background();
-    ended
-}
-
-/// How long something is to last.
-fn positive_span(text: &str) -> Result<Span, String> {
-    match parse_span(text)? {
-        span if span > Span::ZERO => Ok(span),
-        _ => Err(format!("`{text}` is over before it begins")),
-    }
-}
-
-/// Standard output, for what others may have said.
-fn stdout() -> Printable<StdoutLock<'static>> {
-    Printable(io::stdout().lock())
-}
-
-/// Prints this at once.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = stdout();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-/// What became of writing to standard output. Whoever closed it has seen enough: that ends the command, and well.
-/// Anything else failed.
-fn written(result: io::Result<()>) -> Result<(), Failure> {
-    result.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::new(ExitCode::Enough, ""),
-        _ => Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")),
-    })
-}
-
-/// The same of a command that has more to do, or to answer by its exit code, than to print.
-fn shown(result: io::Result<()>) -> Result<(), Failure> {
-    match written(result) {
-        Err(Failure { code: ExitCode::Enough, .. }) => Ok(()),
-        written => written,
-    }
-}
-
-/// Ends the command where nobody reads standard output any more.
-fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
-    match seen {
-        Ok(Reader::There) => Ok(()),
-        Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
-        Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
     }
 }
 

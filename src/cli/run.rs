@@ -1,6 +1,6 @@
-//! `gnss2shm run`: the real thing.
+//! `gnss2shm run`: open everything, wire it, run until a signal or a failure, leave the segment without a sample.
 
-use std::io::ErrorKind;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +10,12 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::{ExitCode, Failure};
-use crate::config::{ConfigError, File, GPSD_UNITS, Given, Settings};
+use crate::config::{File, GPSD_UNITS, Given, Settings};
 use crate::core::engine::Engine;
-use crate::core::event::{Event, Lost, Reason, SourceChange, Verdict};
+use crate::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use crate::daemon::service::Service;
-use crate::daemon::status::Board;
-use crate::daemon::status::metrics;
-use crate::daemon::status::server::StatusServer;
+use crate::daemon::status::server::{SharedBoard, StatusServer};
+use crate::daemon::status::{Board, metrics};
 use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
@@ -28,86 +27,65 @@ use crate::source::pulse::Pulse;
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::thread::PulseThread;
 use crate::source::witness;
-use crate::sys::error::OpenError;
 use crate::sys::limits;
 use crate::sys::signal::is_ignored;
 
-/// Files that are open at most: devices, sockets, every client of status and metrics that is let in.
+/// Maximum number of open files: devices, sockets, and all clients of status and metrics.
 const OPEN_FILES: u64 = 64;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Settings as TOML; options given here go before what it says, and a receiver or pulse replaces the one it names
+    /// Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file's
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     given: Given,
-    /// Say every sample and every rejection in the log
+    /// Log every sample and every rejection
     #[arg(long)]
     debug: bool,
 }
 
-impl Args {
-    fn settings(&self) -> Result<Settings, Failure> {
-        let file = self.config.as_deref().map(File::read).transpose()?;
-        Ok(Settings::new(self.given.clone(), file.as_ref())?)
-    }
-}
-
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let settings = args.settings()?;
+    let file = args.config.as_deref().map(File::read).transpose()?;
+    let settings = Settings::new(args.given.clone(), file.as_ref())?;
     super::log::start(args.debug);
     limits::survive_file_size_limit();
-    match limits::open_files(OPEN_FILES) {
-        Ok(OPEN_FILES..) => {}
-        Ok(few) => {
-            let sentence = format!(
-                "no more than {few} files can be open, and {OPEN_FILES} are needed: raise the limit with `ulimit -n \
-                 {OPEN_FILES}`, or LimitNOFILE= in the unit"
-            );
-            return Err(Failure::new(ExitCode::Os, sentence));
-        }
-        Err(error) => return Err(Failure::new(ExitCode::Os, format!("the limit of open files is unknown: {error}"))),
+    let open_files =
+        limits::open_files(OPEN_FILES).map_err(|error| os(&format!("cannot set the limit of open files: {error}")))?;
+    if open_files < OPEN_FILES {
+        return Err(os(&format!(
+            "only {open_files} files can be open, but {OPEN_FILES} are needed: raise the limit with `ulimit -n \
+             {OPEN_FILES}`, or with LimitNOFILE= in the unit"
+        )));
     }
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         warn!(
-            "unit {unit} may be one that gpsd at {} writes its own, late samples to: take one from {GPSD_UNITS} on",
+            "gpsd at {} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher",
             gpsd.server
         );
     }
     super::on_runtime(serve(settings))
 }
 
+fn os(sentence: &str) -> Failure {
+    Failure::new(ExitCode::Os, sentence)
+}
+
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
-    // Everything is tried once before anything runs: what is wrong ends the process here, what is not there yet is
-    // waited for by its source. First what another instance may have, so that one which is refused leaves its PHC and
-    // port alone; last the recording, so that one which is refused rotates no file away.
-    let names = (settings.receiver.to_string(), settings.pulse.to_string());
-    let begins = begins(&settings);
-    let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-    let mut sinks = Sinks::new();
-    if let Some(unit) = settings.shm {
-        sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
-    }
-    if let Some(path) = &settings.sock {
-        sinks.push(Box::new(SockSink::open(path)?));
-    }
-    let place = settings.record.map(|(path, size)| Ok::<_, OpenError>((Place::claim(path)?, size))).transpose()?;
-    let pulse = Pulse::open_or_wait(&settings.pulse)?;
-    let receiver = Receiver::open(settings.receiver)?;
-    let header = Header::new(settings.engine);
-    let mut recorder = place.map(|(place, size)| Recorder::open(place, size, header)).transpose()?;
-    info!("{begins}");
+    let Opened { status, mut sinks, mut recorder, pulse, receiver } = Opened::new(&settings)?;
+    info!("{}", first_line(&settings));
 
-    let ((sender, others), (of_pulse, events)) = (mpsc::channel(EVENTS_QUEUED), mpsc::channel(EVENTS_QUEUED));
-    let inbox = Inbox { pulse: events, others };
-    let pulse = PulseThread::spawn(settings.pulse, pulse, of_pulse)
-        .map_err(|error| Failure::new(ExitCode::Os, format!("no thread can be started: {error}")))?;
+    // The sources run on their own, and end only by an error of ours.
+    let (sender, others) = mpsc::channel(EVENTS_QUEUED);
+    let (pulse_sender, pulse_events) = mpsc::channel(EVENTS_QUEUED);
+    let inbox = Inbox { pulse: pulse_events, others };
+    let pulse = PulseThread::spawn(settings.pulse.clone(), pulse, pulse_sender)
+        .map_err(|error| os(&format!("cannot start a thread: {error}")))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
     let receiver = tokio::spawn(receiver.run(sender));
     let receiving = receiver.abort_handle();
-    // A task of its own: what waits for the end is not asked at every event.
+    // A task, so that the event loop does not poll all of this at each event.
     let death = pulse.death();
     let mut end = tokio::spawn(async move {
         tokio::select! {
@@ -116,8 +94,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
             signal = stop.asked() => Ok(signal),
         }
     });
+
     let mut engine = Engine::new(settings.engine);
-    let board = Arc::new(Mutex::new(Board::new(&engine, names.0, names.1, settings.gate)));
+    let (receiver, pulse_name) = (settings.receiver.to_string(), settings.pulse.to_string());
+    let board = Arc::new(Mutex::new(Board::new(&engine, receiver, pulse_name, settings.gate)));
     let (change, changed) = watch::channel(());
     if let Some(status) = status {
         tokio::spawn(status.run(Arc::clone(&board), changed));
@@ -125,46 +105,26 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     if let Some(address) = settings.metrics {
         tokio::spawn(metrics::serve(address, Arc::clone(&board)));
     }
-    let bug =
-        |what| Err(Failure::new(ExitCode::Software, format!("{what} ended by itself: please report it as a bug")));
+    let (service, state) = (Service::new(pulse.heart()), engine.state());
+    let mut observer = Observer { service, summary: Summary::default(), state, board, change };
+
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
-    let (mut service, mut summary, mut state) = (Service::new(pulse.heart()), Summary::default(), engine.state());
-    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
-        if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
-            // It cannot come back. Whoever started the pipeline can start it again, once he knows.
-            return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
-        }
-        for verdict in verdicts {
-            daemon::log(engine, verdict);
-            summary.count(verdict);
-            if let Verdict::StateChanged { from, to } = *verdict {
-                service.status(&daemon::state_line(engine, from, to));
-                state = to;
-            }
-        }
-        if matches!(event, Event::Tick { .. }) {
-            service.turn();
-            if let Some(summary) = summary.tick() {
-                info!("{}", summary.line(state));
-            }
-        }
-        if board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
-            change.send_replace(());
-        }
-        ControlFlow::Continue(())
-    };
+    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| observer.observe(engine, event, verdicts);
+    let bug = |what| Failure::new(ExitCode::Software, format!("{what} ended unexpectedly: please report this bug"));
     let ended = tokio::select! {
-        over = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => over.map_or_else(|| bug("every source"), Err),
-        end = &mut end => match end {
-            Ok(Ok(signal)) => {
-                info!("{signal} was sent: ending");
+        failure = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => {
+            Err(failure.unwrap_or_else(|| bug("every source")))
+        }
+        end = &mut end => match end.unwrap_or(Err("the task that waits for the end")) {
+            Ok(signal) => {
+                info!("received {signal}: ending");
                 Ok(())
             }
-            Ok(Err(what)) => bug(what),
-            Err(_) => bug("the task that waits for the end"),
-        }
+            Err(what) => Err(bug(what)),
+        },
     };
-    service.stopping();
+
+    observer.service.stopping();
     sinks.withdraw();
     receiving.abort();
     witness.abort();
@@ -173,52 +133,109 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     ended
 }
 
-/// The log's first line: what this process is, where everything comes from and where it goes.
-fn begins(settings: &Settings) -> String {
+/// Everything that is opened at start. A wrong setting ends the process here; a source that is missing is waited for.
+struct Opened {
+    status: Option<StatusServer>,
+    sinks: Sinks,
+    recorder: Option<Recorder>,
+    pulse: Option<Pulse>,
+    receiver: Receiver,
+}
+
+impl Opened {
+    /// First what another instance may have, so that a refusal leaves that instance's PHC and port alone; the recording
+    /// last, so that a refusal rotates no file.
+    fn new(settings: &Settings) -> Result<Self, Failure> {
+        let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
+        let mut sinks = Sinks::new();
+        if let Some(unit) = settings.shm {
+            sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
+        }
+        if let Some(path) = &settings.sock {
+            sinks.push(Box::new(SockSink::open(path)?));
+        }
+        let place = settings.record.as_ref().map(|(path, _)| Place::claim(path.clone())).transpose()?;
+        let pulse = Pulse::open_or_wait(&settings.pulse)?;
+        let receiver = Receiver::open(settings.receiver.clone())?;
+        let size = settings.record.as_ref().map_or(0, |(_, size)| *size);
+        let recorder = place.map(|place| Recorder::open(place, size, Header::new(settings.engine))).transpose()?;
+        Ok(Self { status, sinks, recorder, pulse, receiver })
+    }
+}
+
+/// The first line of the log: version, sources and sinks.
+fn first_line(settings: &Settings) -> String {
     let Settings { receiver, pulse, shm, sock, record, .. } = settings;
     let sinks = [shm.map(|unit| format!("SHM unit {unit}")), sock.as_ref().map(|path| path.display().to_string())];
     let sinks = sinks.into_iter().flatten().collect::<Vec<_>>().join(" and ");
     let record = record.as_ref().map(|(path, _)| format!(", recording to {}", path.display())).unwrap_or_default();
-    format!(
-        "gnss2shm {}: sentences from {receiver}, pulse from {pulse}, samples to {sinks}{record}",
-        env!("CARGO_PKG_VERSION")
-    )
+    let version = env!("CARGO_PKG_VERSION");
+    format!("gnss2shm {version}: sentences from {receiver}, pulse from {pulse}, samples to {sinks}{record}")
 }
 
-/// The signals that ask a process to end.
-pub(super) struct Stop(Vec<(&'static str, Signal)>);
+/// Reports events and verdicts: log, summary, systemd and status.
+struct Observer {
+    service: Service,
+    summary: Summary,
+    state: State,
+    board: SharedBoard,
+    change: watch::Sender<()>,
+}
+
+impl Observer {
+    /// Breaks off at the end of standard input, which cannot come back: the pipeline has to be started again.
+    fn observe(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> ControlFlow<Failure> {
+        if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
+            return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
+        }
+        for verdict in verdicts {
+            daemon::log(engine, verdict);
+            self.summary.count(verdict);
+            if let Verdict::StateChanged { from, to } = *verdict {
+                self.service.status(&daemon::state_line(engine, from, to));
+                self.state = to;
+            }
+        }
+        if matches!(event, Event::Tick { .. }) {
+            self.service.turn();
+            if let Some(summary) = self.summary.tick() {
+                info!("{}", summary.line(self.state));
+            }
+        }
+        if self.board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
+            self.change.send_replace(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The signals that end the process. SIGHUP does not if it was ignored at start, as under nohup(1).
+pub(super) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    is_hangup_ignored: bool,
+}
 
 impl Stop {
-    /// SIGHUP stays ignored where it was at the start: under nohup(1) the terminal may go.
     pub(super) fn listen() -> Result<Self, Failure> {
-        let os = |error| Failure::new(ExitCode::Os, format!("signals cannot be handled: {error}"));
-        let mut kinds = vec![("SIGTERM", SignalKind::terminate()), ("SIGINT", SignalKind::interrupt())];
-        if !is_ignored(SignalKind::hangup().as_raw_value()).map_err(os)? {
-            kinds.push(("SIGHUP", SignalKind::hangup()));
-        }
-        let signals = kinds.into_iter().map(|(name, kind)| Ok((name, signal(kind)?))).collect::<Result<_, _>>();
-        signals.map(Self).map_err(os)
-    }
-
-    /// Waits for one, and gives its name.
-    pub(super) async fn asked(&mut self) -> &'static str {
-        std::future::poll_fn(|context| {
-            let come =
-                self.0.iter_mut().find_map(|(name, signal)| signal.poll_recv(context).is_ready().then_some(*name));
-            come.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
-        })
-        .await
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        let code = match &error {
-            ConfigError::Unreadable(_, error) if error.kind() == ErrorKind::PermissionDenied => ExitCode::NoPermission,
-            ConfigError::Unreadable(..) => ExitCode::NoInput,
-            ConfigError::File(_) => ExitCode::Config,
-            ConfigError::Options(_) => ExitCode::Usage,
+        let listen = || -> io::Result<Self> {
+            Ok(Self {
+                is_hangup_ignored: is_ignored(SignalKind::hangup().as_raw_value())?,
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
         };
-        Self::new(code, error.to_string())
+        listen().map_err(|error| os(&format!("cannot handle signals: {error}")))
+    }
+
+    /// Waits for a signal and returns its name.
+    pub(super) async fn asked(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv(), if !self.is_hangup_ignored => "SIGHUP",
+        }
     }
 }

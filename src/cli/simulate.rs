@@ -9,10 +9,12 @@ use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure, Rejections};
-use crate::config::{Conventions, Unit, Witness};
+use crate::config::{Unit, word_parser};
+use crate::core::engine::guard::{Conventions, WitnessMode};
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Event, Sample, Verdict};
 use crate::core::time::Span;
+use crate::core::units::positive_span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
 use crate::simulator::{Scenario, SimEdges};
@@ -40,13 +42,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
     shm: Unit,
     /// What to do when the real system clock is synchronized and disagrees with the first label
-    #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
-    witness: Witness,
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = word_parser::<WitnessMode>())]
+    witness: WitnessMode,
     /// Assume the two conventions that no wire can contradict, or have them confirmed
-    #[arg(long, value_enum, value_name = "HOW", default_value = "assume")]
+    #[arg(long, value_name = "HOW", default_value = "assume", value_parser = word_parser::<Conventions>())]
     conventions: Conventions,
     /// End after this time, with a summary [default: at Ctrl-C]
-    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = super::positive_span)]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = positive_span)]
     time: Option<Span>,
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{ExitCode, Failure};
-use crate::core::duration::parse_span;
 use crate::core::time::Span;
+use crate::core::units::parse_span;
 use crate::daemon::status::SOCKETS;
 use crate::daemon::status::server::FOLLOWERS;
 use crate::daemon::status::snapshot::Snapshot;

@@ -8,8 +8,9 @@ use crate::source::pps::{Capture, PpsConfig};
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::server::Server;
 use crate::source::stream::StreamConfig;
+use crate::sys::error::Problem;
 
-fn of_file(text: &str) -> Result<Settings, ConfigError> {
+fn of_file(text: &str) -> Result<Settings, OpenError> {
     Settings::new(Given::default(), Some(&File::parse("x.toml", text)?))
 }
 
@@ -67,22 +68,26 @@ fn wrong_files_are_refused_with_line_and_column() {
         (
             "[serial]\ndevise = \"x\"",
             "2:1",
-            "there is no key devise in [serial], where device and baud are allowed: did you mean device?",
+            "`devise = \"x\"`: there is no such key: allowed is [serial] device, [serial] baud",
         ),
-        ("[seriel]", "1:2", "there is no table [seriel]: did you mean [serial]?"),
+        (
+            "[seriel]",
+            "1:2",
+            "no such key: allowed is holdover, rollover, witness, conventions, and in tables: [serial], ",
+        ),
         ("[serial]\nbaud = 12", "2:8", "`12` is not a baud rate"),
         ("[serial]\nbaud = \"fast\"", "2:8", "`fast` is not a baud rate"),
-        ("[phc]\nchannel = -1", "2:11", "`-1` is refused: allowed is a whole number from 0 to"),
+        ("[phc]\nchannel = -1", "2:11", "`-1` is refused; allowed is a whole number from 0 to"),
         ("[phc]\npin = -1", "2:7", "a pin's name"),
         ("[phc]\npin = 1.5", "2:7", "a pin's name"),
-        ("[shm]\nunit = 256", "2:8", "`unit = 256`: `256` is refused: allowed is a whole number from 0 to 255"),
+        ("[shm]\nunit = 256", "2:8", "`unit = 256`: `256` is refused; allowed is a whole number from 0 to 255"),
         ("[pulse]\nwidth = \"100\"", "2:9", "has no unit"),
         ("[pulse]\nwidth = 100", "2:9", "has no unit"),
         ("[pulse]\nwidth = \"1s\"", "2:9", "out of range"),
         ("[pulse]\nwidth = \"0ms\"", "2:9", "out of range"),
         ("[sentences]\ndelay = \"6s\"", "2:9", "out of range"),
-        ("holdover = \"2d\"", "1:12", "unknown unit"),
-        ("witness = \"maybe\"", "1:11", r#"`witness = "maybe"`: allowed is "block", "warn" or "off""#),
+        ("holdover = \"2d\"", "1:12", "no unit of time"),
+        ("witness = \"maybe\"", "1:11", r#"`witness = "maybe"`: allowed is "block" or "warn" or "off""#),
         ("[serial\n", "1:8", "unclosed table"),
     ] {
         let message = File::parse("x.toml", text).unwrap_err().to_string();
@@ -92,7 +97,7 @@ fn wrong_files_are_refused_with_line_and_column() {
 }
 
 /// What the command line and a file come to.
-fn settled(args: &[&str], file: &str) -> Result<Settings, ConfigError> {
+fn settled(args: &[&str], file: &str) -> Result<Settings, OpenError> {
     #[derive(clap::Parser)]
     struct Args {
         #[command(flatten)]
@@ -152,4 +157,16 @@ fn samples_go_to_unit_0_or_12_beside_gpsd_unless_somebody_says_where() {
         let settings = settled(args, FILE).unwrap();
         assert_eq!((settings.shm, settings.sock), (shm, sock), "{args:?}");
     }
+}
+
+#[test]
+fn world_writable_without_shm_is_refused_as_an_option_and_accepted_in_a_file_as_ever() {
+    let sock = "/run/chrony.g.sock";
+    let refused = settled(&["--sock", sock, "--shm-world-writable"], FILE).unwrap_err();
+    assert_eq!(refused.problem, Problem::Options);
+    assert!(refused.to_string().contains("--shm-world-writable goes with --shm, which is not used"), "{refused}");
+    assert!(settled(&["--shm-world-writable"], FILE).unwrap().world_writable);
+    assert!(settled(&["--sock", sock, "--shm", "5", "--shm-world-writable"], FILE).unwrap().world_writable);
+    let file = format!("{FILE}\n[shm]\nworld-writable = true\n[sock]\npath = \"{sock}\"");
+    assert_eq!(settled(&[], &file).unwrap().shm, None);
 }

@@ -1,177 +1,145 @@
-//! Values that settings have: each knows its range, how it is written, and how to say so.
+//! Values of settings. Each is read from text, alike in the file and on the command line, and says what is allowed.
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::str::FromStr;
 
-use crate::core::duration::parse_span_in;
-use crate::core::engine::guard;
-use crate::core::event;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::de::{Deserialize, Deserializer, Error};
+use toml::Value;
+
+use crate::core::event::text::{Word, words};
 use crate::core::time::Span;
+use crate::core::units::{Size, parse_span};
+use crate::source::gpsd::GpsdConfig;
+use crate::source::phc::Pin;
+use crate::source::pps::Capture;
+use crate::source::serial::Baud;
+use crate::source::server::Server;
 
-macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident = $engine:path { $($variant:ident: $says:literal),* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-        pub enum $name {
-            $(#[doc = $says] $variant,)*
-        }
+/// No value is longer than this; a longer one is not repeated in an error.
+const TEXT_MAX: usize = 300;
 
-        impl From<$name> for $engine {
-            fn from(choice: $name) -> Self {
-                match choice {
-                    $($name::$variant => Self::$variant,)*
-                }
-            }
-        }
-    )*};
-}
-
-choices! {
-    /// What is done with a receiver whose week number rolled over.
-    Rollover = guard::Rollover {
-        Refuse: "refuse them",
-        Correct: "add multiples of 1024 weeks to them"
-    }
-    /// What is done when the system clock disagrees with the first label.
-    Witness = guard::WitnessMode {
-        Block: "publish nothing",
-        Warn: "publish, and warn in the log",
-        Off: "do not ask it"
-    }
-    /// What is done about the two conventions that no wire can contradict.
-    Conventions = guard::Conventions {
-        Assume: "assume them, unless the witness disagrees",
-        Confirm: "publish nothing until both are configured, or the witness agrees"
-    }
-}
-
-/// Which edges the NIC timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Edges {
-    /// both edges: one alone is refused, because the other one is lost
-    Both,
-    /// the on-time edge alone: it is believed
-    One,
-}
-
-impl From<Edges> for event::Edges {
-    fn from(edges: Edges) -> Self {
-        match edges {
-            Edges::Both => Self::Both,
-            Edges::One => Self::RisingOnly,
-        }
-    }
-}
-
-macro_rules! durations {
-    ($($(#[$doc:meta])* $name:ident in $natural:literal: $range:expr, $allowed:literal;)*) => {$(
+/// Values of which `parse` makes something else than text, or says why not.
+macro_rules! values {
+    ($($(#[$doc:meta])* $name:ident($inner:ty) = $parse:expr, $allowed:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name(pub Span);
+        pub(crate) struct $name(pub(crate) $inner);
 
         impl $name {
             /// What an operator may write.
-            pub const ALLOWED: &'static str = $allowed;
+            const ALLOWED: &'static str = $allowed;
         }
 
-        impl std::str::FromStr for $name {
+        impl FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
-                let range: Range<Span> = $range;
-                let span = parse_span_in($natural, text).map_err(|why| format!("{why}; allowed is {}", $allowed))?;
-                if range.contains(&span) {
-                    Ok(Self(span))
-                } else {
-                    Err(format!("`{text}` is out of range: allowed is {}", $allowed))
-                }
+                let parse: fn(&str) -> Result<$inner, String> = $parse;
+                parse(text).map(Self).map_err(|why| format!("{why}; allowed is {}", $allowed))
             }
         }
     )*};
 }
 
-durations! {
-    /// A pulse width: `"100ms"`.
-    Width in "ms": Span::from_nanos(1)..Span::SECOND, "a time from 1ns to less than 1s, as in \"100ms\"";
-    /// A sentence delay, negative where sentences name the next pulse.
-    Delay in "ms": Span::from_secs(-1)..Span::from_secs(5), "a time from -1s to less than 5s, as in \"300ms\"";
-    /// How long seconds are counted on the pulse alone.
-    Duration in "s": Span::ZERO..Span::from_secs(86_401), "a time from 0s to 24h, as in \"60s\"";
-    /// How late the pulse reaches the NIC, by cable and antenna: `"25ns"`; negative where it comes early.
-    Offset in "ns": Span::from_millis(-1)..Span::from_nanos(1_000_001), "a time from -1ms to 1ms, as in \"25ns\"";
-}
-
-macro_rules! numbers {
-    ($($(#[$doc:meta])* $name:ident($int:ty): $allowed:literal;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name(pub $int);
-
-        impl $name {
-            /// What an operator may write.
-            pub const ALLOWED: &'static str = $allowed;
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                text.parse().map(Self).map_err(|_| format!("`{text}` is refused: allowed is {}", $allowed))
-            }
-        }
-    )*};
-}
-
-numbers! {
+values! {
+    /// A pulse width.
+    Width(Span) = |text| time(text, Span::from_nanos(1)..Span::SECOND),
+        "a time from 1ns to less than 1s, as in \"100ms\"";
+    /// A sentence delay; negative if sentences name the next pulse.
+    Delay(Span) = |text| time(text, Span::from_secs(-1)..Span::from_secs(5)),
+        "a time from -1s to less than 5s, as in \"300ms\"";
+    /// A holdover or waiting time.
+    Duration(Span) = |text| time(text, Span::ZERO..Span::from_secs(86_401)),
+        "a time from 0s to 24h, as in \"60s\"";
+    /// The delay of the pulse in cable and antenna; negative if it arrives early.
+    Offset(Span) = |text| time(text, Span::from_millis(-1)..Span::from_nanos(1_000_001)),
+        "a time from -1ms to 1ms, as in \"25ns\"";
     /// A unit of the SHM refclock.
-    Unit(u8): "a whole number from 0 to 255";
+    Unit(u8) = number, "a whole number from 0 to 255";
     /// A channel of external timestamps.
-    Channel(u32): "a whole number from 0 to 4294967295";
+    Channel(u32) = number, "a whole number from 0 to 4294967295";
+    /// The pulse rate, which can only be 1 Hz: a sentence names one pulse a second.
+    Rate(()) = rate, "1; set the receiver to one pulse a second";
+    /// An address that only this machine can reach.
+    Loopback(SocketAddr) = loopback, "an address on loopback with its port, as in \"127.0.0.1:9456\" or \"[::1]:9456\"";
 }
 
-/// The rate of the pulse: once a second. Nothing else can be labeled; whoever says another rate gets told so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate;
-
-impl Rate {
-    /// What an operator may write.
-    pub const ALLOWED: &'static str = "1";
-}
-
-impl std::str::FromStr for Rate {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim_end_matches("Hz").trim_end() {
-            "1" => Ok(Self),
-            _ => Err(format!(
-                "`{text}` is not 1 Hz: allowed is {}, for a sentence names one pulse a second, so set the receiver to one \
-                 pulse a second",
-                Self::ALLOWED
-            )),
-        }
+fn time(text: &str, range: Range<Span>) -> Result<Span, String> {
+    match parse_span(text)? {
+        span if range.contains(&span) => Ok(span),
+        _ => Err(format!("`{text}` is out of range")),
     }
 }
 
-/// An address that only this machine can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loopback(pub SocketAddr);
-
-impl Loopback {
-    /// What an operator may write.
-    pub const ALLOWED: &'static str =
-        "an address on loopback with its port, as in \"127.0.0.1:9456\" or \"[::1]:9456\"";
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is refused"))
 }
 
-impl std::str::FromStr for Loopback {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let address: SocketAddr =
-            text.parse().map_err(|_| format!("`{text}` is not an address and port: allowed is {}", Self::ALLOWED))?;
-        if address.ip().is_loopback() {
-            Ok(Self(address))
-        } else {
-            Err(format!(
-                "`{text}` is not on loopback: allowed is {}; let a proxy or a tunnel carry metrics further",
-                Self::ALLOWED
-            ))
+fn rate(text: &str) -> Result<(), String> {
+    if text.trim_end_matches("Hz").trim_end() == "1" { Ok(()) } else { Err(format!("`{text}` is not 1 Hz")) }
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback());
+    address.ok_or_else(|| format!("`{text}` is not on loopback; use a proxy to carry metrics further"))
+}
+
+/// Has the file read these types as the command line does, in quotes or as a number.
+macro_rules! read_from_text {
+    ($($type:ty)*) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+                let text = match Value::deserialize(value) {
+                    Ok(Value::String(text)) if text.len() <= TEXT_MAX => text,
+                    Ok(Value::Integer(number)) => number.to_string(),
+                    _ => return Err(not_allowed(Self::ALLOWED)),
+                };
+                text.parse().map_err(D::Error::custom)
+            }
         }
+    )*};
+}
+
+read_from_text!(Width Delay Duration Offset Unit Channel Rate Loopback Size Baud Server GpsdConfig Pin);
+
+fn not_allowed<E: Error>(allowed: &str) -> E {
+    E::custom(format!("allowed is {allowed}"))
+}
+
+/// Reads a name or a path, which must be in quotes and not empty.
+pub(super) fn quoted<'de, D: Deserializer<'de>, T: From<String>>(value: D) -> Result<Option<T>, D::Error> {
+    match Value::deserialize(value) {
+        Ok(Value::String(text)) if !text.is_empty() => Ok(Some(text.into())),
+        _ => Err(not_allowed("a name or path in quotes, as in \"/dev/ttyS0\" or \"eth0\"")),
     }
+}
+
+/// Reads `true` or `false`.
+pub(super) fn switch<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(value).map(Some).map_err(|_| not_allowed("true or false, without quotes"))
+}
+
+/// Reads one of the words of this type.
+pub(super) fn word<'de, D: Deserializer<'de>, T: Word>(value: D) -> Result<Option<T>, D::Error> {
+    let text = Value::deserialize(value).ok();
+    let known = text.as_ref().and_then(Value::as_str).filter(|text| choices::<T>().any(|word| word == *text));
+    let refused = || not_allowed(&choices::<T>().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "));
+    known.and_then(|text| T::from_word(text.as_bytes())).map(Some).ok_or_else(refused)
+}
+
+/// The same on the command line.
+pub(crate) fn word_parser<T: Word + Clone + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(choices::<T>()).try_map(|word| T::from_word(word.as_bytes()).ok_or("no such choice"))
+}
+
+/// What an operator can choose from; edges are never known to be unknown.
+fn choices<T: Word>() -> impl Iterator<Item = &'static str> {
+    T::ALL.iter().map(Word::word).filter(|word| *word != "unknown")
+}
+
+words! { Capture:
+    (Self::Both) = "both",
+    (Self::Assert) = "assert",
+    (Self::Clear) = "clear",
 }

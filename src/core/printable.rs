@@ -1,34 +1,29 @@
-//! Text that is not ours, on its way to a terminal or a log: what a receiver's server, another process or a file says
-//! may hold what a terminal obeys, or a line break that begins a line of the log.
+//! Untrusted text on its way to a terminal or the log: what a server, another process or a file contains may hold escape
+//! sequences, or a line break that forges a line of the log.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// On one line, and with what a terminal would obey written out: `\u{1b}[31m`.
+/// Escapes characters that a terminal obeys, line breaks included: `\u{1b}[31m`.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.contains(is_obeyed) { Cow::Owned(escaped(text, |_| false)) } else { Cow::Borrowed(text) }
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
 }
 
-/// Control characters, and those that turn the direction in which text is shown.
+/// Control characters, and those that change the direction of text.
 fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn escaped(text: &str, passes: impl Fn(char) -> bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_obeyed(c) && !passes(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// What is written here is [printable], line by line.
+/// Makes each line [printable].
 #[derive(Debug)]
-pub struct Printable<W>(pub W);
+pub(crate) struct Printable<W>(pub(crate) W);
 
 impl<W: Write> Write for Printable<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -36,7 +31,7 @@ impl<W: Write> Write for Printable<W> {
             self.0.write_all(bytes)?; // nearly always, and much faster
         } else {
             let text = String::from_utf8_lossy(bytes);
-            self.0.write_all(escaped(&text, |c| c == '\n').as_bytes())?;
+            self.0.write_all(text.split('\n').map(printable).collect::<Vec<_>>().join("\n").as_bytes())?;
         }
         Ok(bytes.len())
     }
@@ -51,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
+    fn what_a_terminal_obeys_is_escaped() {
         for (text, shown) in [
             ("/dev/ttyS0", "/dev/ttyS0"),
             ("\u{1b}[2J", "\\u{1b}[2J"),
@@ -65,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_lines_where_they_are_ours() {
+    fn our_own_lines_stay_lines() {
         let mut written = Printable(Vec::new());
         written.write_all(b"state Locked\n\x1b[0m\n").unwrap();
         assert_eq!(written.0, b"state Locked\n\\u{1b}[0m\n");

@@ -6,9 +6,9 @@ pub mod sentence;
 
 use clap::value_parser;
 
-use crate::core::duration::parse_span_in;
 use crate::core::event::Edges;
 use crate::core::time::Span;
+use crate::core::units::parse_span;
 
 /// What to simulate: the options of `gnss2shm simulate`. Shares are per thousand.
 #[derive(clap::Args, Clone, Debug)]
@@ -56,11 +56,11 @@ pub struct Scenario {
 }
 
 fn millis(text: &str) -> Result<Span, String> {
-    parse_span_in("ms", text)
+    parse_span(text)
 }
 
 fn nanos(text: &str) -> Result<Span, String> {
-    parse_span_in("ns", text)
+    parse_span(text)
 }
 
 /// `5%` or `0.5%` as parts in a thousand.

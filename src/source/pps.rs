@@ -42,7 +42,7 @@ pub struct PpsConfig {
 }
 
 /// Which edges of a kernel PPS are captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Capture {
     /// Every edge that the device has
     #[default]

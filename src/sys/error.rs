@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind};
 /// What is wrong with what should be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Problem {
+    /// The options contradict each other, or the settings file.
+    Options,
     /// The operator named something else than what is needed: no retry helps.
     Wrong,
     /// The device or the kernel lacks what is needed.

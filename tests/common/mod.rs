@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
 pub mod chain;
+pub mod keys;
 pub mod run;
 
 use std::collections::BTreeMap;

@@ -46,7 +46,7 @@ fn wrong_settings_end_the_process_at_once_with_a_sysexits_code_and_a_sentence() 
         (&["run", "--shm", "256"], 64, "--shm"),
         (&["run", "--width", "100"], 64, "no unit"),
         (&["run", "--config", "/nonexistent.toml"], 66, "/nonexistent.toml cannot be read"),
-        (&["run", "--config", &unknown_key], 78, "key.toml:2:1: `devise = \"/dev/ttyS0\"`: there is no key devise"),
+        (&["run", "--config", &unknown_key], 78, "key.toml:2:1: `devise = \"/dev/ttyS0\"`: there is no such key"),
         (&["run", "--config", &no_unit], 78, "unit.toml:2:9: "),
         (&["run", "--serial", "/dev/ttyS0", "--phc", "lo"], 69, "lo"),
         (&["run", "--serial", "/dev/ttyS0", "--phc", "/dev/null"], 78, "/dev/null"),

@@ -341,7 +341,7 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-clock",
         |machine| machine.write("/etc/gnss2shm/default.toml", "[serial]\ndevice = \"/dev/ttyS0\"\n"),
-        &[("configuration", Failure, "default.toml: no pulse is given: name it in [phc] or [pps]", "ask again")],
+        &[("configuration", Failure, "default.toml: no pulse is given: name it with one of [phc], [pps]", "ask again")],
     );
     planted(
         "no-user",

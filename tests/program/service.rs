@@ -141,7 +141,7 @@ fn a_signal_ends_it_and_the_log_says_which() {
         service.says(["READY=1"]);
         service.kill(signal);
         let log = service.ended_well();
-        assert!(log.contains(&format!("{name} was sent: ending")), "{log}");
+        assert!(log.contains(&format!("received {name}: ending")), "{log}");
     }
 }
 
@@ -156,7 +156,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     }
     service.kill(libc::SIGTERM);
     let log = service.ended_well();
-    assert!(!log.contains("SIGHUP") && log.contains("SIGTERM was sent: ending"), "{log}");
+    assert!(!log.contains("SIGHUP") && log.contains("received SIGTERM: ending"), "{log}");
 }
 
 /// One thread of the program, halted as a debugger does it, until this is dropped.

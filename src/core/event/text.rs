@@ -22,6 +22,8 @@ pub trait Word: Sized + 'static {
     const ALL: &'static [Self];
     /// The word.
     fn word(&self) -> &'static str;
+    /// The value of this word.
+    fn from_word(word: &[u8]) -> Option<Self>;
 }
 
 /// One list gives the words in both directions; a value that is missing from it does not compile.
@@ -32,11 +34,14 @@ macro_rules! words {
             fn word(&self) -> &'static str {
                 match self { $($($value)+ => $word,)* }
             }
+            fn from_word(word: &[u8]) -> Option<Self> {
+                $(if word == $word.as_bytes() { return Some($($value)+) })*
+                None
+            }
         }
         impl $crate::core::event::text::Value for $type {
             fn read(text: &[u8]) -> Option<Self> {
-                $(if text == $word.as_bytes() { return Some($($value)+) })*
-                None
+                $crate::core::event::text::Word::from_word(text)
             }
         }
     };

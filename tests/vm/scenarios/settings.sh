@@ -55,7 +55,7 @@ scenario() {
 	check "a path to something else" refused 78 "/dev/null is not a PTP hardware clock" --phc /dev/null
 	check "a clock without timestamps" refused 69 "no external timestamps" --phc "$(ptp_named truth)"
 	check "an interface without a clock" refused 69 "lo has no PTP hardware clock" --phc lo
-	check "two receivers" refused 64 "serial and --gpsd each name a receiver" --gpsd --phc "$nic"
+	check "two receivers" refused 64 "only one receiver can be used" --gpsd --phc "$nic"
 	check "a pin without a PTP hardware clock" refused 64 "pin goes with --phc" --pps /dev/pps0 --pin SDP0
 	port=/dev/null
 	check "a serial port that is none" refused 78 "/dev/null is not a serial port" --phc "$nic"

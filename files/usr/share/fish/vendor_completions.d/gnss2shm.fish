@@ -27,55 +27,55 @@ end
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -s V -l version -d 'Print version'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Run with an invented receiver and NIC, and hold every sample against the truth'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again, and print what comes of it'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print which time each sentence in a receiver\'s raw bytes names, or why it is refused'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "simulate" -d 'Simulate receiver and NIC, and check every sample against true time'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again and print the results'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print the time that each sentence in a receiver\'s raw bytes names, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Check an installed system, and say how to fix it'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings as TOML; options given here go before what it says, and a receiver or pulse replaces the one it names' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file\'s' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Its rate in bits a second, or auto [default: 9600]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that has the receiver [default: localhost:2947]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Baud rate of the serial port, or auto [default: 9600]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that serves the receiver [default: localhost:2947]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l tcp -d 'TCP server that sends the receiver\'s sentences' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO that another program writes the receiver\'s sentences to' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that the pulse is wired to: its network interface, PCI address or device' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin that the pulse is wired to [default: the one that has the channel, or the first]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO to which another program writes the receiver\'s sentences' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that timestamps the pulse: its network interface, PCI address or device' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin to which the pulse is wired [default: the pin that has the channel, or the first]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'Channel of external timestamps to use [default: 0]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, where no PTP hardware clock has the pulse' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d 'Which of its edges to capture [default: both]' -r -f -a "both\t'Every edge that the device has'
-assert\t'The edge that the driver calls assert'
-clear\t'The edge that the driver calls clear'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if it is not the shorter part of the second' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Which edges the NIC timestamps [default: as the driver grants]' -r -f -a "both\t'both edges: one alone is refused, because the other one is lost'
-one\t'the on-time edge alone: it is believed'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'How late the pulse reaches the NIC, by cable and antenna; negative if early [default: 0ns]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Rate of the pulse: 1 Hz, nothing else can be labeled' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the read of its sentences\' first byte, where that is over 950 ms, or the pulse lasts about 500 ms' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock to write to [default: 0, with --gpsd 12; unless --sock is given]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock to write to, instead of SHM or beside it' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record every event in this file, for `gnss2shm replay`; the four files before it are kept as FILE.1 to FILE.4' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Begin the next file of the recording at this size [default: 64MB]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that tells how things stand, for `gnss2shm status`' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Serve OpenMetrics over HTTP at this loopback address' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'The gate opens when samples have come for this long without a pause [default: 10s]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-after -d 'It closes when none has come for this long [default: 10s]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'How long seconds are counted on the pulse alone when sentences stop [default: 60s]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'What to do with dates from before this release [default: refuse]' -r -f -a "refuse\t'refuse them'
-correct\t'add multiples of 1024 weeks to them'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'What to do when the system clock is synchronized and disagrees with the first label [default: block]' -r -f -a "block\t'publish nothing'
-warn\t'publish, and warn in the log'
-off\t'do not ask it'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t'assume them, unless the witness disagrees'
-confirm\t'publish nothing until both are configured, or the witness agrees'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'The receiver\'s sentences come on standard input'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not say whether there is a fix'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces for it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Write to a segment that other users may write to, too, as with `perm=0666` in chrony.conf: each can set the clock'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Say every sample and every rejection in the log'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, for a pulse without a PTP hardware clock' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d 'Edges to capture from the PPS device: both, or the one that the driver calls assert or clear [default: both]' -r -f -a "both\t''
+assert\t''
+clear\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if the pulse is not the shorter part of the second' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Edges that the NIC timestamps: both, or one, the on-time edge [default: as the driver grants]' -r -f -a "one\t''
+both\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'Delay of the pulse in cable and antenna; negative if it arrives early [default: 0ns]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Pulse rate; only 1 Hz is supported' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l delay -d 'Time from the pulse to the first byte of its sentences; needed if over 950 ms, or if the pulse lasts about 500 ms' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm -d 'Unit of chrony\'s SHM refclock [default: 0, or 12 with --gpsd; none with --sock]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sock -d 'Socket of chrony\'s SOCK refclock, instead of SHM or in addition to it' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Record all events to this file, for `gnss2shm replay`; older files are kept as FILE.1 to FILE.4' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Size at which the recording starts a new file [default: 64MB]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that reports the state, for `gnss2shm status`' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Loopback address on which to serve OpenMetrics over HTTP' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'Open the gate of `gnss2shm status --check` after samples without a pause for this long [default: 10s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-after -d 'Close the gate after this long without a sample [default: 10s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'Keep publishing on the pulse alone for this long after sentences stop [default: 60s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'Refuse dates from before this release, or correct them by multiples of 1024 weeks [default: refuse]' -r -f -a "refuse\t''
+correct\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l witness -d 'If the synchronized system clock disagrees with the first label: block samples, warn, or do not check (off) [default: block]' -r -f -a "block\t''
+warn\t''
+off\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d 'Assume the two conventions that cannot be measured, or confirm them before publishing [default: assume]' -r -f -a "assume\t''
+confirm\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'Read the receiver\'s sentences from standard input'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not tell whether there is a fix'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Accept a segment that other users can write to, as with `perm=0666` in chrony.conf: each of them can set the clock'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Log every sample and every rejection'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; may be given several times [default: every serial port that nobody uses]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try the pins of this PTP hardware clock; may be given several times [default: every one]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'The gpsd that may have the receiver' -r
@@ -97,11 +97,11 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'Greatest error of an edge\'s timestamp' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to: one that neither gpsd nor `run` takes by itself' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t'publish nothing'
-warn\t'publish, and warn in the log'
-off\t'do not ask it'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed' -r -f -a "assume\t'assume them, unless the witness disagrees'
-confirm\t'publish nothing until both are configured, or the witness agrees'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t''
+warn\t''
+off\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed [default: assume]' -r -f -a "assume\t''
+confirm\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
@@ -120,14 +120,14 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d '
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, with 1 if not, and with 69 and a line on standard error if nothing answers'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object a line'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find receiver and pulse on this machine, and write the settings for `run` and the line for chrony.conf'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Run with an invented receiver and NIC, and hold every sample against the truth'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again, and print what comes of it'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print which time each sentence in a receiver\'s raw bytes names, or why it is refused'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Look at a SHM segment as chronyd would, without consuming what is in it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Simulate receiver and NIC, and check every sample against true time'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Feed a recording of `run --record` to the engine again and print the results'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print the time that each sentence in a receiver\'s raw bytes names, or why it is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Look for what is wrong with an installed system, and name the cure'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Check an installed system, and say how to fix it'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,106 @@
+//! How `gnss2shm run` ends on contradictions, and on what is not a settings file.
+
+use std::fs;
+use std::process::Command;
+
+use crate::common::TestDir;
+
+use super::is_an_operators_sentence;
+
+/// `gnss2shm run` with these options ends with this status and one sentence that has these words.
+fn ends(args: &[&str], status: i32, words: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("run").args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains(words)), (Some(status), true), "{args:?}: {said}");
+    is_an_operators_sentence(said.strip_prefix("gnss2shm: ").unwrap().trim_end());
+}
+
+#[test]
+fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the_file_64() {
+    let dir = TestDir::new("settings-contradictions");
+    let file = |name: &str, text: &str| {
+        fs::write(dir.join(name), text).unwrap();
+        dir.join(name).to_str().unwrap().to_owned()
+    };
+    for (args, words) in [
+        (
+            &["--serial", "/dev/x", "--gpsd"][..],
+            "only one receiver can be used: leave out all but one of --serial, --gpsd",
+        ),
+        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "leave out all but one of --tcp, --fifo, --stdin"),
+        (
+            &["--stdin", "--phc", "lo", "--pps", "/dev/pps0"],
+            "only one pulse can be used: leave out all but one of --phc, --pps",
+        ),
+        (&["--gpsd", "--pps", "/x", "--baud", "4800"], "--baud goes with --serial, which is not used: leave it out"),
+        (&["--baud", "4800", "--fifo", "/x", "--pps", "/x"], "--baud goes with --serial"),
+        (&["--stdin", "--pps", "/x", "--pin", "0"], "--pin goes with --phc, which is not used: leave it out"),
+        (&["--stdin", "--pps", "/x", "--channel", "0"], "--channel goes with --phc"),
+        (&["--stdin", "--phc", "lo", "--pps-capture", "clear"], "--pps-capture goes with --pps"),
+        (&["--stdin", "--phc", "lo", "--record-size", "1GB"], "--record-size goes with --record"),
+        (&["--stdin", "--phc", "lo", "--sock", "/x", "--shm-world-writable"], "--shm-world-writable goes with --shm"),
+        (&[], "no receiver is given: name it with one of --serial, --gpsd, --tcp, --fifo, --stdin"),
+        (&["--stdin"], "no pulse is given: name it with one of --phc, --pps"),
+    ] {
+        ends(args, 64, words);
+    }
+    let gpsd = file("gpsd.toml", "[gpsd]\ndevice = \"/dev/x\"\n[pps]\ndevice = \"/dev/pps0\"");
+    ends(&["--config", &gpsd, "--baud", "4800"], 64, "--baud goes with --serial, which is not used");
+    ends(&["--config", &gpsd, "--pin", "0"], 64, "--pin goes with --phc, which is not used");
+    for (name, text, words) in [
+        (
+            "two.toml",
+            "[tcp]\nserver = \"a:1\"\n[serial]\ndevice = \"x\"",
+            "two.toml:4:1: `device = \"x\"`: only one receiver can be used: leave out all but one of [serial], [tcp]",
+        ),
+        (
+            "baud.toml",
+            "[serial]\nbaud = 4800\n[gpsd]\nserver = \"a:1\"\ndevice = \"/dev/x\"\n[pps]\ndevice = \"x\"",
+            "baud.toml:2:1: `baud = 4800`: [serial] baud goes with [serial], which is not used: leave it out",
+        ),
+        (
+            "pin.toml",
+            "[stdin]\nenabled = true\n[fifo]\n[pps]\ndevice = \"x\"\n[phc]\npin = 0",
+            "pin.toml:7:1: `pin = 0`: [phc] pin goes with [phc], which is not used",
+        ),
+        (
+            "nothing.toml",
+            "",
+            "nothing.toml: no receiver is given: name it with one of [serial], [gpsd], [tcp], [fifo], [stdin]",
+        ),
+        (
+            "devices.toml",
+            "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
+            "devices.toml:2:1: `device = \"/dev/b\"`: server names another device: leave one of the two out",
+        ),
+        (
+            "size.toml",
+            "[stdin]\nenabled = true\n[phc]\ndevice = \"lo\"\n[record]\nsize = \"1GB\"",
+            "size.toml:6:1: `size = \"1GB\"`: [record] size goes with [record], which is not used",
+        ),
+        ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
+        (
+            "no-pulse.toml",
+            "[serial]\ndevice = \"x\"",
+            "no-pulse.toml: no pulse is given: name it with one of [phc], [pps]",
+        ),
+    ] {
+        ends(&["--config", &file(name, text)], 78, words);
+    }
+}
+
+#[test]
+fn what_is_no_file_of_settings_is_told_in_one_sentence() {
+    let dir = TestDir::new("settings-files");
+    let file = |name: &str, bytes: &[u8]| {
+        fs::write(dir.join(name), bytes).unwrap();
+        dir.join(name).to_str().unwrap().to_owned()
+    };
+    ends(&["--config", dir.path().to_str().unwrap()], 78, "cannot be read: Is a directory");
+    ends(&["--config", dir.join("nowhere").to_str().unwrap()], 66, "nowhere cannot be read");
+    ends(&["--config", &file("latin1", b"[serial]\n# \xe4\n")], 78, "latin1:2:3: this is not UTF-8");
+    ends(&["--config", &file("utf16", b"\xff\xfe[\0")], 78, "utf16:1:1: this is not UTF-8");
+    ends(&["--config", &file("big", "#".repeat(1_000_000).as_bytes())], 78, "big is larger than 256 KiB");
+    ends(&["--config", &file("binary", &[0; 1_000])], 78, "key with no value: allowed here is `=`");
+    ends(&["--config", "/dev/zero"], 78, "/dev/zero is larger than 256 KiB");
+}
