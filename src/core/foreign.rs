@@ -98,7 +98,7 @@ impl Recognizer {
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;
         for (protocol, frame) in PROTOCOLS.iter().zip(&mut self.frames) {
-            let is_found = protocol.take(frame, byte);
+            let is_found = protocol.wants(frame, byte) && protocol.take(frame, byte);
             found = found.or(is_found.then_some(protocol.foreign));
         }
         let others = [

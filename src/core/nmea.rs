@@ -103,15 +103,15 @@ pub enum TimeOfDay {
     Fraction,
 }
 
-/// Whether a sentence vouches for its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether a sentence vouches for its time. Of several the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
+    /// The sentence has no field for it.
+    Unsaid,
     /// A satellite fix.
     Valid,
     /// No fix, or an estimated, manual or simulated one.
     Invalid,
-    /// The sentence has no field for it.
-    Unsaid,
 }
 
 impl Validity {

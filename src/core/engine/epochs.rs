@@ -242,11 +242,7 @@ impl Named {
             // RMC's word outweighs that of the others.
             (true, false) => sentence.validity,
             (false, true) => self.validity,
-            _ => match (self.validity, sentence.validity) {
-                (Validity::Invalid, _) | (_, Validity::Invalid) => Validity::Invalid,
-                (Validity::Valid, _) | (_, Validity::Valid) => Validity::Valid,
-                (Validity::Unsaid, Validity::Unsaid) => Validity::Unsaid,
-            },
+            _ => self.validity.max(sentence.validity),
         };
         self.decides |= decides;
         self

@@ -119,12 +119,16 @@ pub(super) const PROTOCOLS: [Protocol; 6] = [
 ];
 
 impl Protocol {
+    /// Whether this byte is of a frame, or begins one: most are not, and are not looked at.
+    pub(super) fn wants(&self, frame: &[u8], byte: u8) -> bool {
+        !frame.is_empty() || byte == self.sync[0]
+    }
+
     /// Adds a byte to the frame that has come so far; returns whether it completes one with a right checksum. No byte is
     /// looked at twice: what follows the header of a wrong frame is lost up to the byte that shows it.
     pub(super) fn take(&self, frame: &mut Vec<u8>, byte: u8) -> bool {
         let [first, second] = self.sync;
         match frame.len() {
-            0 if byte != first => return false,
             1 if byte & self.mask != second => {
                 frame.truncate(usize::from(byte == first));
                 return false;

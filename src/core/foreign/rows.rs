@@ -93,8 +93,8 @@ impl Greis {
     }
 
     fn outside(&mut self, byte: u8) {
-        self.window.rotate_left(1);
-        self.window[4] = byte;
+        let [_, b, c, d, e] = self.window;
+        self.window = [b, c, d, e, byte];
         self.since = self.since.saturating_add(1);
         if usize::from(self.since) > self.window.len() {
             self.row = 0;
@@ -108,9 +108,12 @@ impl Greis {
 
 /// Length of the body, if this is a message's header.
 fn length([a, b, digits @ ..]: [u8; 5]) -> Option<u16> {
-    let is_header =
-        [a, b].iter().all(|byte| (b'0'..=b'~').contains(byte)) && !digits.iter().any(u8::is_ascii_lowercase);
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u16);
+    let is_id = [a, b].iter().all(|byte| (b'0'..=b'~').contains(byte));
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(u16::from(byte - b'0')),
+        b'A'..=b'F' => Some(u16::from(byte - b'A') + 10),
+        _ => None,
+    };
     let length = digits.iter().try_fold(0, |length, byte| Some(length << 4 | digit(*byte)?));
-    length.filter(|length| is_header && *length > 0)
+    length.filter(|length| is_id && *length > 0)
 }
