@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return usage("--delay must be from 0s to 5s, and --jitter from 0s to 1s");
     }
     // The simulated oscillator drifts from the real one (--system-ppm), which may be known to microseconds: no witness.
-    let (witness, conventions) = (args.witness.into(), args.conventions.into());
+    let (witness, conventions) = (args.witness, args.conventions);
     super::log::start(false);
     super::on_runtime(simulate(
         args.scenario.clone(),
