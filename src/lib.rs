@@ -1,5 +1,5 @@
-//! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock timestamped, and hands
-//! chronyd finished samples through its SHM or SOCK refclock.
+//! Pairs a GNSS receiver's NMEA sentences with the pulse edges that a NIC's PTP hardware clock (PHC) timestamped, and
+//! passes finished samples to chronyd through its SHM or SOCK refclock.
 //!
 //! # Architecture
 //! ```text
@@ -8,51 +8,65 @@
 //! PHC | kernel PPS ──────────────────────────────> Edge ────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
 //! PHC <-> system clock ──────────────────────────> CrossTs ─┘   (pure)
 //! ```
-//! One direction, no way back. [`source`]s only make [`core::event::Event`]s; the [`core::engine`] turns events into
-//! [`core::event::Verdict`]s; [`sink`]s only consume them. [`daemon`] wires them, [`cli`] starts it with a [`config`].
-//! Imports point the same way: cli → daemon, probe, doctor → source, sink, status → sys, and engine → nmea, ubx →
-//! event → [`core::time`].
+//! Data flows in one direction. A [`source`] only creates [`Event`]s, the [`Engine`] turns events into [`Verdict`]s, a
+//! [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
 //!
-//! In `gnss2shm run`, one thread owns the PHC or the kernel PPS device, because reading either blocks whatever one asks
-//! for. Everything else is one tokio current-thread runtime, but for the thread that writes a recording, because a disk
-//! may block, and one that reads standard input. Every event carries the time at which it was captured, so what the
-//! engine says depends on the events alone and not on when it was asked.
+//! | room | contents |
+//! |---|---|
+//! | [`core`] | time, events, parsers, and the engine: pure, no I/O, no clock |
+//! | [`sys`] | kernel interfaces, and all unsafe code |
+//! | [`recording`] | events as text: header, reader, and the recorder |
+//! | [`sink`] | chrony's SHM and SOCK refclocks |
+//! | [`source`] | serial ports, gpsd, streams, PHC, kernel PPS |
+//! | [`simulator`] | a simulated receiver and NIC for `gnss2shm simulate` |
+//! | [`daemon`] | wiring, status, metrics, systemd |
+//! | [`config`] | settings, from the file and the command line |
+//! | [`tools`] | probe and doctor |
+//! | [`cli`] | commands, exit codes, the log |
+//!
+//! `gnss2shm run` uses one thread for the PHC or the kernel PPS device, because reading either one blocks. A recording has
+//! a writer thread, because a disk may block, and standard input has a reader thread. All the rest runs on one
+//! current-thread tokio runtime. Each event carries the time of its capture, so verdicts depend on events, not on
+//! scheduling.
 //!
 //! # Where to change what
 //! | to change | go to |
 //! |---|---|
-//! | which sentences count, how a time is read | [`core::nmea`], [`core::ubx`], [`core::engine::epochs`] |
-//! | what bytes that are no sentences are called | [`core::foreign`] |
-//! | what a u-blox receiver says of UTC and its pulse | [`core::ubx`], [`core::engine::ublox`] |
+//! | which sentences count, how a time is parsed | [`core::nmea`], [`core::ubx`], [`core::engine::epochs`] |
+//! | how input that is not NMEA is named | [`core::foreign`] |
+//! | what a u-blox receiver reports about UTC and its pulse | [`core::ubx`], [`core::engine::ublox`] |
 //! | which edge is on time | [`core::engine::edges`] |
-//! | how the pulse is counted, whether it lies still | [`core::engine::phase`] |
-//! | which second it is | [`core::engine::label`] |
-//! | which dates are possible, when a leap second may come, what the witness forbids | [`core::engine::guard`] |
-//! | what the kernel and the table of leap seconds are asked | [`source::witness`] |
+//! | how pulses are counted, whether the pulse moved | [`core::engine::phase`] |
+//! | which second a pulse marks | [`core::engine::label`] |
+//! | possible dates, leap seconds, the system-clock check | [`core::engine::guard`], [`source::witness`] |
 //! | PHC time to system time, steps | [`core::engine::clock_map`] |
-//! | states, and what an operator reads | [`core::engine`], [`core::event::Reason`] |
-//! | the lines of the log | [`daemon`], [`daemon::summary`] |
-//! | the text form of a recording | [`core::event::text`], [`recording`] |
-//! | what is made of gpsd's lines | [`source::gpsd`] |
-//! | serial ports, the search for their rate | [`source::serial`] |
-//! | TCP, FIFOs, standard input | [`source::stream`] |
-//! | drivers' and kernels' ways with the PHC | [`source::phc`] |
-//! | those with `/dev/ppsN` | [`source::pps`] |
-//! | the thread that owns either | [`source::thread`] |
-//! | the receiver and the NIC that are not there | [`simulator`] |
-//! | what the promise covers, in figures; which worlds that are; drawing them | [`core::envelope`], [`simulator::envelope`], [`simulator::draw`] |
-//! | how a machine is searched for receiver and pulse | [`tools::probe`] |
-//! | a setting: its key, its option, what it may be | [`config`] |
-//! | chrony's protocols | [`sink::shm`], [`sink::sock`] |
-//! | what `gnss2shm status` and the metrics show | [`daemon::status`] |
-//! | what systemd is told | [`daemon::service`] |
-//! | what `gnss2shm doctor` looks at | [`tools::doctor`] |
-//! | commands and their options, how times and sizes are written | [`cli`], [`core::units`] |
-//! | what only one process may have, and who has it | [`sys::claim`] |
-//! | whose segments and claims are believed | [`sys::trusted`] |
-//! | text that is not ours, before a terminal or a log gets it | [`core::printable`] |
-//! | how a task of the runtime waits without waking twice | [`sys::alarm`] |
-//! | anything `unsafe` | [`sys`] |
+//! | states, and the sentences an operator reads | [`core::engine`], [`core::event::Reason`] |
+//! | log lines | [`daemon`], [`daemon::summary`] |
+//! | the text format of a recording | [`core::event::text`], [`recording`] |
+//! | the figures of the promise | [`core::envelope`] |
+//! | a setting | [`config`] |
+//! | status and metrics | [`daemon::status`] |
+//! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |
+//!
+//! # The engine as a library
+//! Events in, verdicts out; here from a recording:
+//! ```
+//! use gnss2shm::{Engine, Item, Reader, Verdict};
+//!
+//! # let recording = include_bytes!("../tests/replay/one-edge.rec");
+//! let (mut engine, mut samples) = (Engine::default(), Vec::new());
+//! Reader::default().push(recording, |item| match item {
+//!     Item::Header(header) => engine = Engine::new(header.config),
+//!     Item::Event(event) => samples.extend(engine.handle(&event).into_iter().filter_map(|verdict| match verdict {
+//!         Verdict::Sample(sample) => Some(sample),
+//!         _ => None,
+//!     })),
+//!     Item::Lost(events) => println!("{events} events are missing"),
+//! })?;
+//! assert!(!samples.is_empty());
+//! # Ok::<(), gnss2shm::recording::Damage>(())
+//! ```
+
 pub mod cli;
 pub mod config;
 pub mod core;
@@ -63,3 +77,8 @@ pub mod sink;
 pub mod source;
 pub mod sys;
 pub mod tools;
+
+pub use core::engine::{Config, Engine};
+pub use core::event::{Event, Reason, Sample, State, Verdict};
+pub use core::time::{Instant, Span, UtcSecond};
+pub use recording::{Item, Reader};

@@ -199,7 +199,7 @@ fn a_pulse_that_begins_to_run_free_is_noticed_before_ten_microseconds() {
     }
 }
 
-/// Nothing on any wire tells a pulse that runs free for good from oscillators that both changed (README, Limits).
+/// Nothing on any wire tells a pulse that runs free for good from oscillators that both changed (docs/envelope.md).
 #[test]
 fn a_new_rate_of_the_pulse_is_doubted_for_two_minutes() {
     for drift in [2_000, -4_500, 6_000, -20_000] {
@@ -658,7 +658,7 @@ fn one_hit_far_from_the_others_makes_no_rate() {
     assert!(outcome.samples.iter().filter(|judged| judged.second > 68 + BACK).count() >= 70, "{:?}", outcome.state);
 }
 
-/// README.md, Limits: nothing shows that a sentence is missing that left no trace.
+/// docs/envelope.md: nothing shows that a sentence is missing that left no trace.
 #[test]
 fn bursts_without_their_first_sentence_are_a_second_behind_until_one_is_whole() {
     use SimSentence::{Gga, Rmc, Zda};
