@@ -152,7 +152,8 @@ pub(super) fn check(system: &System, instance: &Instance, settings: &Settings) -
         return Finding::ok(SERVICE, says);
     }
     let level = if passes { Level::Warning } else { Level::Failure };
-    Finding::new(SERVICE, level, says, format!("`gnss2shm status {name} --follow` shows when it is over"))
+    let cure = format!("ask again in a minute; `gnss2shm status {name} --follow` shows when it is over");
+    Finding::new(SERVICE, level, says, cure)
 }
 
 #[cfg(test)]
