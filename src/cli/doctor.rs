@@ -1,10 +1,9 @@
 //! `gnss2shm doctor`: checks an installed system and says how to fix it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{ExitCode, Failure, status};
-use crate::daemon::status::snapshot::Snapshot;
 use crate::tools::doctor::{self, Instance, Level, System};
 
 /// Shown by --help below the options.
@@ -21,7 +20,7 @@ pub(super) struct Args {
     #[arg(value_name = "INSTANCE")]
     instance: Option<String>,
     /// Its settings [default: /etc/gnss2shm/INSTANCE.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = |path: &str| std::path::absolute(path))]
     config: Option<PathBuf>,
     /// Print one JSON object per line
     #[arg(long)]
@@ -29,19 +28,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.config.as_deref().map(std::path::absolute).transpose();
-    let config = config.map_err(|error| Failure::new(ExitCode::Usage, format!("--config: {error}")))?;
-    let system = System::live(asked);
-    let instance = Instance::find(&system, args.instance.as_deref(), config).map_err(|names| {
-        let names = names.join(", ");
-        Failure::new(ExitCode::Usage, format!("there are several instances, name one of them: {names}"))
-    })?;
+    let system = System::live(|socket| status::ask(socket).map(|(now, _)| now).map_err(|failure| failure.message));
+    let instance = Instance::find(&system, args.instance.as_deref(), args.config.clone())
+        .map_err(|several| Failure::new(ExitCode::Usage, several))?;
     let found = doctor::examine(&system, &instance);
-    let mut text = String::new();
-    for finding in &found {
-        let line = if args.json { serde_json::to_string(finding).unwrap_or_default() } else { finding.to_string() };
-        text += &(line + "\n");
-    }
+    let line =
+        |finding| if args.json { serde_json::to_string(finding).unwrap_or_default() } else { format!("{finding}") };
+    let text: String = found.iter().map(|finding| line(finding) + "\n").collect();
     super::shown(super::stdout().write_all(text.as_bytes()))?;
     // The lines have said it all.
     match doctor::worst(&found) {
@@ -49,8 +42,4 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Level::Warning => Err(Failure::new(ExitCode::Warnings, "")),
         Level::Failure => Err(Failure::new(ExitCode::No, "")),
     }
-}
-
-fn asked(socket: &Path) -> Result<Snapshot, String> {
-    status::ask(socket).map(|(now, _)| now).map_err(|failure| failure.message)
 }

@@ -22,7 +22,7 @@ use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
 pub use reader::{Contents, ShmReader, Snapshot};
-pub(crate) use refusal::{is_writable_by_others, stranger};
+pub(crate) use refusal::judge;
 pub use rules::Finding;
 
 use refusal::{Access, failed};

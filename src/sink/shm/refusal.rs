@@ -16,7 +16,7 @@ pub(super) enum Access {
 }
 
 /// Refuses a segment that is too small for chronyd, or through which an untrusted user could set the clock.
-pub(super) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
+pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
     let key = key(unit);
     let refused = |what: String| Err(refused(unit, Problem::Unsupported, &what));
     if status.size < SIZE {
@@ -52,12 +52,12 @@ pub(super) fn too_small(unit: u8, status: &Status) -> OpenError {
 
 /// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
 /// segment away, so both are checked; the creator first, because the creator chose the owner.
-pub(crate) fn stranger(status: &Status, trusted: Trusted) -> Option<u32> {
+fn stranger(status: &Status, trusted: Trusted) -> Option<u32> {
     [status.cuid, status.uid].into_iter().find(|uid| !trusted.has(*uid))
 }
 
 /// Whether group or everybody may write to it, as with chrony's `perm=0666` and gpsd's units from 2 on.
-pub(crate) const fn is_writable_by_others(status: &Status) -> bool {
+const fn is_writable_by_others(status: &Status) -> bool {
     status.mode & 0o022 != 0
 }
 

@@ -26,11 +26,12 @@ const FALSETICKER: &str = "compare the offsets in `chronyc sources`: if the othe
 /// Whether chronyd runs.
 pub(super) fn daemon(patient: &Patient<'_>) -> Finding {
     const ITEM: &str = "chronyd";
-    const CURE: &str =
-        "run `systemctl enable --now chrony` (elsewhere: chronyd); if it ends, `journalctl -u chrony` says why";
-    match patient.processes.chronyd() {
+    const CURE: &str = "install the package chrony and run `systemctl enable --now chrony` (elsewhere: chronyd); if it \
+                        ends, `journalctl -u chrony` says why";
+    match patient.chronyd {
         Some(chronyd) => Finding::ok(ITEM, format!("{chronyd} runs")),
-        None if patient.processes.are_hidden => Finding::unseen(ITEM, "whether it runs"),
+        // With hidepid= the processes of other users are hidden.
+        None if !patient.system.at("/proc/1/comm").exists() => Finding::unseen(ITEM, "whether it runs"),
         None => Finding::failure(ITEM, "does not run", CURE),
     }
 }
@@ -38,101 +39,79 @@ pub(super) fn daemon(patient: &Patient<'_>) -> Finding {
 /// The refclock line of each sink, and what chronyd makes of it.
 pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
     let conf = &patient.chrony;
-    let Some(path) = &conf.path else {
-        let says = "there is neither /etc/chrony/chrony.conf nor /etc/chrony.conf";
-        return vec![Finding::failure(LINE, says, "install the package chrony")];
-    };
     // As in README: the kernel's timestamps of a PPS device are far less precise than a PHC's.
     let precision = if matches!(settings.pulse, PulseConfig::Phc(_)) { "1e-7" } else { "2e-5" };
     let shm = settings.shm.map(|unit| ("SHM", unit.to_string(), "poll 2 dpoll -1 filter 5"));
     let sock = settings.sock.as_ref().map(|path| ("SOCK", path.display().to_string(), "poll 2 filter 5"));
     let mut found: Vec<_> = conf.unseen.iter().map(|path| Finding::unseen(LINE, path.display())).collect();
-    let mut lines = vec![];
-    for (driver, parameter, options) in shm.into_iter().chain(sock) {
-        let of_driver = || conf.refclocks.iter().filter(|clock| clock.driver == driver);
-        match of_driver().filter(|clock| clock.parameter == parameter).collect::<Vec<_>>()[..] {
-            [line] => lines.push(line),
-            [first, second, ..] => {
-                let says = format!("{} and {} both read {driver} {parameter}", first.at, second.at);
-                let cure = "remove one of them and restart chronyd: each takes the other's samples";
-                found.push(Finding::failure(LINE, says, cure));
-            }
-            [] if !conf.unseen.is_empty() => {}
-            [] => {
-                let other =
-                    of_driver().map(|clock| format!("; {} reads {driver} {}", clock.at, clock.parameter)).next();
-                let line = format!("refclock {driver} {parameter} {options} precision {precision} refid GNSS");
-                let directory = conf.directories.iter().find(|directory| patient.system.has(directory));
-                let file = directory.map_or(path.clone(), |directory| format!("{directory}/gnss2shm.conf").into());
-                found.push(Finding::failure(
-                    LINE,
-                    format!("no line `refclock {driver} {parameter}`{}", other.unwrap_or_default()),
-                    format!("write `{line}` in {} and restart chronyd", file.display()),
-                ));
-            }
-        }
-    }
-    found.extend(lines.iter().flat_map(|line| spoilt(line)));
     found.extend(conf.refclocks.iter().filter_map(|clock| same_pulse(patient, clock)));
-    let at: Vec<_> = lines.iter().map(|line| format!("{}: {} {}", line.at, line.driver, line.parameter)).collect();
-    let mut found = super::or_ok(found, LINE, at.join(", "));
-    if !lines.is_empty() && (patient.processes.chronyd().is_some() || patient.processes.are_hidden) {
-        found.extend(sources(patient, &lines));
+    for (driver, parameter, options) in shm.into_iter().chain(sock) {
+        let mut lines = conf.refclocks.iter().filter(|clock| clock.driver == driver && clock.parameter == parameter);
+        let Some(line) = lines.next() else {
+            if conf.unseen.is_empty() {
+                let line = format!("refclock {driver} {parameter} {options} precision {precision} refid GNSS");
+                let cure = format!("write `{line}` in {} and restart chronyd", conf.path.display());
+                found.push(Finding::failure(LINE, format!("no line `refclock {driver} {parameter}`"), cure));
+            }
+            continue;
+        };
+        if let Some(second) = lines.next() {
+            let says = format!("{} and {} both read {driver} {parameter}", line.at, second.at);
+            let cure = "remove one of them and restart chronyd: each takes the other's samples";
+            found.push(Finding::failure(LINE, says, cure));
+        }
+        found.push(spoilt(line).unwrap_or_else(|| Finding::ok(LINE, format!("{}: {driver} {parameter}", line.at))));
+        if patient.chronyd.is_some() {
+            found.push(source(patient, line));
+        }
     }
     found
 }
 
-fn spoilt(line: &Refclock) -> impl Iterator<Item = Finding> {
-    let is_above = |name, bound| line.option(name).and_then(|value| value.parse().ok()).is_some_and(|n: f32| n > bound);
-    let is_set = move |name| match name {
-        "offset" => line.option(name).is_some_and(|value| value.parse() != Ok(0.0)),
-        "delay" => is_above(name, 0.01),
-        "dpoll" => is_above(name, 0.0) && line.driver == "SHM",
-        _ => line.has(name),
+/// The first option that spoils the samples.
+fn spoilt(line: &Refclock) -> Option<Finding> {
+    let is_set = |name| {
+        line.option(name).is_some_and(|value| match (name, value.parse::<f64>()) {
+            ("offset", Ok(value)) => value != 0.0,
+            ("delay", Ok(value)) => value > 0.01,
+            ("dpoll", Ok(value)) => value > 0.0 && line.driver == "SHM",
+            _ => true,
+        })
     };
-    SPOILERS.into_iter().filter(move |(option, ..)| is_set(option)).map(|(option, level, does)| {
-        let says = format!("{}: `{option}` {does}", line.at);
-        Finding::new(LINE, level, says, format!("remove `{option}` and restart chronyd"))
-    })
+    let (option, level, does) = SPOILERS.into_iter().find(|(option, ..)| is_set(option))?;
+    let cure = format!("remove `{option}` and restart chronyd");
+    Some(Finding::new(LINE, level, format!("{}: `{option}` {does}", line.at), cure))
 }
 
 /// A refclock of chronyd's own on our pulse: chronyd cannot tell the edges apart, and takes those of a PHC from us.
 fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
     let level = match clock.driver.as_str() {
-        "PHC" if clock.has("extpps") => Level::Failure,
+        "PHC" if clock.option("extpps").is_some() => Level::Failure,
         "PPS" => Level::Warning,
         _ => return None,
     };
-    let is_ours = patient.system.real(&clock.parameter).ok() == patient.pulse;
-    (is_ours && patient.pulse.is_some()).then(|| {
+    let is_ours = patient.pulse.is_some() && patient.system.real(&clock.parameter).ok() == patient.pulse;
+    is_ours.then(|| {
         let says = format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at);
         Finding::new(LINE, level, says, "remove that line and restart chronyd: gnss2shm gives it the complete sample")
     })
 }
 
-/// State of each line in `chronyc sources`.
-fn sources(patient: &Patient<'_>, lines: &[&Refclock]) -> Vec<Finding> {
-    let csv = match (patient.system.sources)(patient.system) {
+/// State of the line in `chronyc -c sources`: mode, state, name, stratum, poll, reach.
+fn source(patient: &Patient<'_>, line: &Refclock) -> Finding {
+    let csv = match (patient.system.run)(patient.system, "chronyc", &["-c", "sources"]) {
         Ok(csv) => csv,
-        Err(why) => return vec![Finding::unseen(SOURCE, why)],
+        Err(why) => return Finding::unseen(SOURCE, why),
     };
-    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
-    let selected = rows.iter().find(|row| row.get(1) == Some(&"*")).and_then(|row| row.get(2));
-    let selected = selected.copied().unwrap_or("no source");
-    lines.iter().map(|line| source(line, &rows, selected)).collect()
-}
-
-/// Columns of `chronyc -c sources`: mode, state, name, stratum, poll, reach.
-fn source(line: &Refclock, rows: &[Vec<&str>], selected: &str) -> Finding {
-    let name = &line.refid;
-    let row = rows.iter().find(|row| row.first() == Some(&"#") && row.get(2) == Some(&name.as_str()));
-    let Some([_, state, _, _, _, reach, ..]) = row.map(Vec::as_slice) else {
+    let name = line.refid.as_str();
+    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let row = rows.find(|row| matches!(row[..], ["#", _, refid, ..] if refid == name));
+    let Some([_, state, _, _, _, reach, ..]) = row.as_deref() else {
         let says = format!("chronyd does not know {name} of {}", line.at);
         return Finding::failure(SOURCE, says, "restart chronyd: it reads its configuration at its start only");
     };
     let (level, what, cure) = match (*state, *reach) {
-        ("*", _) => return Finding::ok(SOURCE, format!("chronyd has selected {name}")),
-        ("+", _) => return Finding::ok(SOURCE, format!("chronyd combines {name} with {selected}")),
+        ("*" | "+", _) => return Finding::ok(SOURCE, format!("chronyd uses {name}")),
         ("-", _) => {
             (Level::Warning, "is not used", "add `prefer` to the refclock line, or `trust` if the others are worse")
         }
@@ -141,5 +120,5 @@ fn source(line: &Refclock, rows: &[Vec<&str>], selected: &str) -> Finding {
         (_, "0") => (Level::Failure, "has no samples", "see the items segment and service; if ok, restart chronyd"),
         _ => (Level::Warning, "cannot be selected yet", "wait a minute and ask again"),
     };
-    Finding::new(SOURCE, level, format!("{name} {what} (reach {reach}); chronyd follows {selected}"), cure)
+    Finding::new(SOURCE, level, format!("{name} {what} (reach {reach})"), cure)
 }

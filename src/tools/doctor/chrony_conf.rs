@@ -1,12 +1,13 @@
-//! The refclock and leap second directives of chronyd's configuration, included files as well: chrony.conf(5). Other
-//! lines are ignored; chronyd itself reports its syntax errors.
+//! The refclock directives of chronyd's configuration, included files as well: chrony.conf(5). Other lines are ignored;
+//! chronyd itself reports its syntax errors.
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::processes::{Processes, option};
-use super::system::{System, fits};
+use super::System;
+use super::rivals::option;
+use crate::sys::processes::Process;
 
 /// Where distributions have it.
 const PATHS: [&str; 2] = ["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
@@ -15,16 +16,10 @@ const DEPTH: u32 = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct ChronyConf {
-    /// The file that chronyd starts with, if there is one.
-    pub(super) path: Option<PathBuf>,
+    /// The file that chronyd starts with.
+    pub(super) path: PathBuf,
     /// In order.
     pub(super) refclocks: Vec<Refclock>,
-    /// File of `leapseclist`.
-    pub(super) leap_list: Option<String>,
-    /// Time zone of `leapsectz`.
-    pub(super) leap_zone: Option<String>,
-    /// Directories of `confdir`.
-    pub(super) directories: Vec<String>,
     /// Files that this user may not read.
     pub(super) unseen: Vec<PathBuf>,
 }
@@ -45,68 +40,51 @@ pub(super) struct Refclock {
 }
 
 impl Refclock {
-    /// The value of an option, as of `poll`.
+    /// The word after this option, as the value of `poll`; empty after the last one, none if the option is not given.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         let at = self.options.iter().position(|option| option.eq_ignore_ascii_case(name))?;
-        self.options.get(at + 1).map(String::as_str)
-    }
-
-    /// Whether this option is given.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.options.iter().any(|option| option.eq_ignore_ascii_case(name))
+        Some(self.options.get(at + 1).map_or("", String::as_str))
     }
 }
 
 impl ChronyConf {
     /// Reads the configuration of the chronyd that runs, or else the default one.
-    pub(super) fn read(system: &System, processes: &Processes) -> Self {
-        let given = processes.chronyd().and_then(|chronyd| option(&chronyd.args(), "-f").map(PathBuf::from));
-        let path = given.or_else(|| PATHS.iter().find(|path| system.has(path)).map(PathBuf::from));
-        let mut conf = Self::default();
-        if let Some(path) = &path {
-            conf.file(system, path, DEPTH);
-        }
-        Self { path, ..conf }
+    pub(super) fn read(system: &System, chronyd: Option<&Process>) -> Self {
+        let args = chronyd.map(Process::args).unwrap_or_default();
+        let default = if system.at(PATHS[1]).exists() { PATHS[1] } else { PATHS[0] };
+        let mut conf = Self { path: option(&args, "-f").unwrap_or(default).into(), ..Self::default() };
+        conf.file(system, &conf.path.clone(), DEPTH);
+        conf
     }
 
     fn file(&mut self, system: &System, path: &Path, depth: u32) {
-        let text = match system.text(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => return self.unseen.push(path.to_owned()),
-            Err(_) => return,
-        };
-        for (number, line) in (1..).zip(text.lines()) {
+        if fs::File::open(system.at(path)).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            self.unseen.push(path.to_owned());
+        }
+        for (number, line) in (1..).zip(system.text(path).lines()) {
             let words: Vec<_> = line.split_ascii_whitespace().collect();
             let Some((directive, words)) = words.split_first() else { continue };
             match (directive.to_ascii_lowercase().as_str(), words) {
                 ("refclock", [driver, parameter, options @ ..]) => {
                     self.refclock(driver, parameter, options, format!("{}:{number}", path.display()));
                 }
-                ("leapseclist", [list, ..]) => self.leap_list = Some((*list).to_owned()),
-                ("leapsectz", [zone, ..]) => self.leap_zone = Some((*zone).to_owned()),
-                ("include", [pattern, ..]) if depth > 0 => {
-                    let pattern = Path::new(pattern);
-                    let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-                    let directory = pattern.parent().unwrap_or(pattern);
-                    for file in system.names(directory).iter().filter(|file| fits(&name, file)) {
-                        self.file(system, &directory.join(file), depth - 1);
-                    }
-                }
-                ("confdir", directories) if depth > 0 => {
-                    self.directories.extend(directories.iter().map(|&directory| directory.to_owned()));
-                    // In order of the names; a file hides those of its name in later directories.
-                    let mut files = BTreeMap::new();
+                ("include", [pattern, ..]) => self.files(system, Path::new(pattern), depth),
+                ("confdir", directories) => {
                     for directory in directories {
-                        for name in system.names(directory).into_iter().filter(|name| fits("*.conf", name)) {
-                            files.entry(name.clone()).or_insert(Path::new(directory).join(name));
-                        }
-                    }
-                    for file in files.values() {
-                        self.file(system, file, depth - 1);
+                        self.files(system, &Path::new(directory).join("*.conf"), depth);
                     }
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// The files that fit a pattern, in order of their names.
+    fn files(&mut self, system: &System, pattern: &Path, depth: u32) {
+        let directory = pattern.parent().unwrap_or(pattern);
+        let name = pattern.file_name().unwrap_or_default().to_string_lossy();
+        for file in system.names(directory).iter().filter(|file| depth > 0 && fits(&name, file)) {
+            self.file(system, &directory.join(file), depth - 1);
         }
     }
 
@@ -119,5 +97,30 @@ impl ChronyConf {
         let mut refclock = Refclock { driver: driver.to_owned(), parameter, options, at, refid: String::new() };
         refclock.refid = refclock.option("refid").map_or(default, str::to_owned);
         self.refclocks.push(refclock);
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any characters, once.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((start, end)) = pattern.split_once('*') else { return pattern == name };
+    name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        for (pattern, name, is_fit) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf~", false),
+            ("chrony.*.sock", "chrony.gnss.sock", true),
+            ("chrony.*.sock", "chrony.sock", false),
+            ("ttyS0", "ttyS0", true),
+            ("", "", true),
+        ] {
+            assert_eq!(fits(pattern, name), is_fit, "{pattern} {name}");
+        }
     }
 }

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::machine::OWN_QUEUES;
-use super::processes::{has_flag, option};
-use super::{Finding, Level, Patient, service};
-use crate::config::Settings;
+use super::{Finding, Patient};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::holder::{only_stamps, sentence};
 use crate::sys::processes::Process;
@@ -19,73 +16,85 @@ const CLOCK_SETTERS: [(&str, &str); 5] = [
     ("ptpd", "run `systemctl disable --now ptpd`, or start it with -n"),
     ("phc2sys", "run `systemctl disable --now phc2sys`, or have it feed chronyd: -E ntpshm -M with a unit of its own"),
 ];
-/// Programs that may have the PHC open: none of them reads its timestamps.
-const PHC_USERS: [&str; 4] = ["ptp4l", "phc2sys", "timemaster", "chronyd"];
+/// Programs that may have the PHC open: none of them takes our timestamps.
+const PHC_USERS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
 
-pub(super) fn check(patient: &Patient<'_>, settings: Option<&Settings>) -> Vec<Finding> {
+pub(super) fn check(patient: &Patient<'_>, receiver: &ReceiverConfig) -> Vec<Finding> {
     let mut found = setters(patient);
-    // If the service runs, it is a gnss2shm that has port and clock open.
-    let runs = settings.is_some_and(|settings| patient.system.has(service::socket(patient, settings)));
-    let mut is_unseen = patient.processes.are_hidden;
-    let mut holders = |node: &Path| {
-        let mut holders = patient.processes.seen.clone();
-        holders.retain(|process| {
-            let has = process.has_open(node);
-            is_unseen |= has.is_none();
-            has == Some(true) && !(runs && process.name == "gnss2shm")
-        });
-        holders
+    let holders = |node: &Path| -> Vec<Process> {
+        patient.processes.iter().filter(|process| process.has_open(node) == Some(true)).cloned().collect()
     };
-    if let Some(ReceiverConfig::Serial(serial)) = settings.map(|settings| &settings.receiver)
+    if let ReceiverConfig::Serial(serial) = receiver
         && let Ok(node) = patient.system.real(&serial.device)
     {
-        let device = &serial.device;
         let mut holders = holders(&node);
-        holders.retain(|process| !only_stamps(&process.name, process.args().iter().map(String::as_str)));
+        holders.retain(|process| {
+            process.name != "gnss2shm" && !only_stamps(&process.name, process.args().iter().map(String::as_str))
+        });
         if !holders.is_empty() {
-            let sentence = sentence(device, &holders);
-            let (held, cure) = sentence.split_once(": ").unwrap_or((&sentence, "stop it"));
-            found.push(Finding::failure(ITEM, held, cure));
-        }
-        let tty = node.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(process) = patient.processes.named("ModemManager").next().filter(|_| is_probed(patient, &tty)) {
-            let says = format!("{process} may take {device} for a modem and send it commands");
-            let cure = "give the device ID_MM_DEVICE_IGNORE=1 by udev, or run `systemctl disable --now ModemManager`";
-            found.push(Finding::warning(ITEM, says, cure));
+            found.push(Finding::sentence(ITEM, sentence(&serial.device, &holders)));
         }
     }
     // Any number of programs may read a PPS device.
     if let Some(node) = patient.pulse.as_ref().filter(|node| node.to_string_lossy().starts_with("/dev/ptp")) {
-        let shown = node.display();
-        for process in holders(node).into_iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
-            let level = if patient.kernel >= OWN_QUEUES { Level::Warning } else { Level::Failure };
-            let says =
-                format!("{process} has {shown} open: it may take edges (before Linux 6.7) or set the pin otherwise");
-            found.push(Finding::new(ITEM, level, says, "stop it: gnss2shm needs no other program for the pulse"));
+        for process in holders(node).iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
+            // Since Linux 6.7 every descriptor of a PHC has an event queue of its own.
+            let does = "it may take edges (before Linux 6.7) or set the pin otherwise";
+            let says = format!("{process} has {} open: {does}", node.display());
+            found.push(Finding::warning(ITEM, says, "stop it: gnss2shm needs no other program for the pulse"));
         }
     }
-    if is_unseen {
+    // Only root sees what PID 1 has open.
+    let init = patient.processes.iter().find(|process| process.pid == 1);
+    if init.is_none_or(|init| init.has_open(Path::new("/")).is_none()) {
         found.push(Finding::unseen(ITEM, "the processes of other users"));
     }
-    super::or_ok(found, ITEM, "no other program sets the system clock or uses the devices")
+    if found.is_empty() {
+        found.push(Finding::ok(ITEM, "no other program sets the system clock or uses the devices"));
+    }
+    found
 }
 
 fn setters(patient: &Patient<'_>) -> Vec<Finding> {
     let mut found = vec![];
     for (name, cure) in CLOCK_SETTERS {
         let sets = |process: &&Process| name != "phc2sys" || sets_system_clock(&process.args());
-        for process in patient.processes.named(name).filter(sets) {
+        for process in named(patient.processes, name).filter(sets) {
             found.push(Finding::failure(ITEM, format!("{process} sets the system clock, as chronyd does"), cure));
         }
     }
-    // With -x it leaves the clock alone; whether it reads our segment is checked there.
-    if let [ours, others @ ..] = patient.processes.chronyds().as_slice() {
-        for other in others.iter().filter(|other| !has_flag(&other.args(), "-x")) {
-            let says = format!("{other} sets the system clock, as {ours} does");
-            found.push(Finding::failure(ITEM, says, "stop the one that is not the service's"));
-        }
+    for other in chronyds(patient.processes).iter().skip(1).filter(|other| !leaves_the_clock(other)) {
+        let says = format!("{other} sets the system clock, as another chronyd does");
+        found.push(Finding::failure(ITEM, says, "stop the one that is not the service's"));
     }
     found
+}
+
+/// Those with this name, except in containers: those cannot set this machine's clock.
+fn named<'a>(processes: &'a [Process], name: &'a str) -> impl Iterator<Item = &'a Process> {
+    processes.iter().filter(move |process| process.name == name && !process.is_contained)
+}
+
+/// Every chronyd without the helpers that it starts, in order of PID; last those that do not set the clock.
+pub(super) fn chronyds(processes: &[Process]) -> Vec<&Process> {
+    let is_helper = |process: &Process| named(processes, "chronyd").any(|other| other.pid == process.parent);
+    let mut daemons: Vec<_> = named(processes, "chronyd").filter(|process| !is_helper(process)).collect();
+    daemons.sort_by_key(|daemon| (leaves_the_clock(daemon), daemon.pid));
+    daemons
+}
+
+/// chronyd(8), option -x.
+fn leaves_the_clock(chronyd: &Process) -> bool {
+    chronyd.args().iter().any(|arg| arg == "-x")
+}
+
+/// The value of this option on the command line, as in `-f FILE` or `-fFILE`.
+pub(super) fn option<'a>(args: &'a [String], option: &str) -> Option<&'a str> {
+    let mut args = args.iter().skip(1);
+    match args.find_map(|arg| arg.strip_prefix(option))? {
+        "" => args.next().map(String::as_str),
+        value => Some(value),
+    }
 }
 
 /// phc2sys sets the system clock unless it is told to set a PHC, or to feed another program.
@@ -93,21 +102,17 @@ fn sets_system_clock(args: &[String]) -> bool {
     let feeds = option(args, "-E").is_some_and(|servo| servo.contains("shm") || servo.contains("sock"));
     let sets_phc =
         option(args, "-c").is_some_and(|sink| sink != "CLOCK_REALTIME") || option(args, "-s") == Some("CLOCK_REALTIME");
-    let is_automatic = has_flag(args, "-a") && !has_flag(args, "-r") && !has_flag(args, "-rr");
+    let is_automatic = option(args, "-a").is_some() && option(args, "-r").is_none();
     !feeds && !sets_phc && !is_automatic
-}
-
-/// Whether `ModemManager` probes a port: a USB port that udev does not tell it to ignore.
-fn is_probed(patient: &Patient<'_>, tty: &str) -> bool {
-    let number = patient.system.value(format!("/sys/class/tty/{tty}/dev")).unwrap_or_default();
-    let properties = patient.system.text(format!("/run/udev/data/c{number}")).unwrap_or_default();
-    let is_told = |line| ["E:ID_MM_PORT_IGNORE=1", "E:ID_MM_DEVICE_IGNORE=1"].contains(&line);
-    (tty.starts_with("ttyUSB") || tty.starts_with("ttyACM")) && !properties.lines().any(is_told)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn args(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
 
     #[test]
     fn phc2sys_is_a_rival_where_it_sets_the_system_clock() {
@@ -116,11 +121,19 @@ mod tests {
             ("phc2sys -s eth0 -c CLOCK_REALTIME -w", true),
             ("phc2sys -c eth0 -s CLOCK_REALTIME", false),
             ("phc2sys -a -r", true),
+            ("phc2sys -a -rr", true),
             ("phc2sys -a", false),
             ("phc2sys -s eth0 -E ntpshm -M 5 -w", false),
         ] {
-            let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
-            assert_eq!(sets_system_clock(&args), is_rival, "{line}");
+            assert_eq!(sets_system_clock(&args(line)), is_rival, "{line}");
         }
+    }
+
+    #[test]
+    fn options_are_found_with_and_without_a_space() {
+        assert_eq!(option(&args("chronyd -F 1 -f /x"), "-f"), Some("/x"));
+        assert_eq!(option(&args("chronyd -f/x"), "-f"), Some("/x"));
+        assert_eq!(option(&args("chronyd -F 1"), "-f"), None);
+        assert_eq!(option(&args("-f"), "-f"), None);
     }
 }

@@ -1,59 +1,178 @@
-//! The service itself: it answers at its status socket, is the installed version, and publishes.
+//! The service: its configuration, its account, and whether it runs, is the installed version, and publishes.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::{Finding, Patient};
-use crate::config::Settings;
+use super::{Finding, Level, System};
+use crate::config::{File, Given, Settings};
 use crate::core::event::Reason;
+use crate::daemon::status::SOCKETS;
+use crate::sys::trusted::user;
 
-const ITEM: &str = "service";
-/// A start takes less than this.
-const STARTS_WITHIN_MS: i64 = 60_000;
+pub(super) const CONFIGURATION: &str = "configuration";
+pub(super) const USER: &str = "service user";
+const SERVICE: &str = "service";
+/// Directory of the configurations.
+const CONFIGURATIONS: &str = "/etc/gnss2shm";
 
-/// The status socket.
-pub(super) fn socket(patient: &Patient<'_>, settings: &Settings) -> PathBuf {
-    let of_unit = patient.instance.socket();
-    // That on the unit's command line overrides that of the configuration.
-    settings.status.clone().filter(|_| !patient.system.has(&of_unit)).unwrap_or(of_unit)
+/// An instance of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its name, as in `gnss2shm@NAME.service`.
+    pub name: String,
+    /// Path of its configuration.
+    pub config: PathBuf,
 }
 
-pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
-    let (name, socket) = (&patient.instance.name, socket(patient, settings));
-    let (service, start, restart) = if patient.unit.is_installed() && patient.instance.is_of_unit() {
-        let service = format!("gnss2shm@{name}");
-        let start = format!("run `systemctl enable --now {service}`; if it ends, `journalctl -u {service}` says why");
-        let restart = format!("run `systemctl restart {service}`; `journalctl -u {service}` says what happened");
-        (service, start, restart)
-    } else {
-        let config = patient.instance.config.display();
-        let start = format!("start `gnss2shm run --config {config} --status {}`", socket.display());
-        ("gnss2shm".into(), start, "restart gnss2shm".into())
-    };
-    if !patient.system.has(&socket) {
-        let says = format!("{service} does not run: there is no {}", socket.display());
-        return vec![Finding::failure(ITEM, says, start)];
+impl Instance {
+    /// The instance with this name, or with this configuration, or the only one, or the package's.
+    ///
+    /// # Errors
+    /// There are several to choose from: a sentence with their names.
+    pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, String> {
+        let stem = || Some(config.as_ref()?.file_stem()?.to_string_lossy().into_owned());
+        let name = match name.map(str::to_owned).or_else(stem) {
+            Some(name) => name,
+            None => match names(system).as_slice() {
+                [] => "default".to_owned(),
+                [only] => only.clone(),
+                several => {
+                    return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
+                }
+            },
+        };
+        Ok(Self { config: config.unwrap_or_else(|| Path::new(CONFIGURATIONS).join(format!("{name}.toml"))), name })
     }
-    let now = match (patient.system.status)(&patient.system.at(&socket)) {
-        Ok(now) => now,
-        Err(why) => return vec![Finding::failure(ITEM, why, restart)],
+
+    /// The settings, or why there are none.
+    pub(super) fn settings(&self, system: &System) -> Result<Settings, Finding> {
+        let bytes = fs::read(system.at(&self.config)).map_err(|error| {
+            let others = names(system).join(", ");
+            let cure = format!(
+                "install the package and fill in its configuration, or have `gnss2shm probe --write FILE` make one; \
+                 {CONFIGURATIONS} has [{others}]"
+            );
+            Finding::unreadable(CONFIGURATION, &self.config, &error, cure)
+        })?;
+        let file = File::from_bytes(&self.config.display().to_string(), &bytes);
+        file.and_then(|file| Settings::new(Given::default(), Some(&file))).map_err(|error| {
+            let cure = "correct it, as in gnss2shm.toml(5), and ask again: the other items depend on it";
+            Finding::failure(CONFIGURATION, error.to_string(), cure)
+        })
+    }
+}
+
+/// The instances that have a configuration.
+fn names(system: &System) -> Vec<String> {
+    system.names(CONFIGURATIONS).iter().filter_map(|file| file.strip_suffix(".toml")).map(str::to_owned).collect()
+}
+
+/// The user that the service runs as.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) uid: u32,
+    /// Its groups, those of the unit included.
+    gids: Vec<u32>,
+}
+
+/// The service's user; otherwise why the service cannot run, or not as it should.
+pub(super) fn account(system: &System, instance: &str) -> Result<Account, Finding> {
+    let unit =
+        (system.run)(system, "systemctl", &["show", &format!("gnss2shm@{instance}.service")]).unwrap_or_default();
+    let value = |key| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
+    if value("LoadState") != "loaded" {
+        let cure = "install the package, or start `gnss2shm run` yourself as root";
+        return Err(Finding::warning(USER, "gnss2shm@.service is not installed", cure));
+    }
+    let lacks = |what: String| {
+        let cure = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
+        Finding::failure(USER, format!("there is no {what}, without which the service does not start"), cure)
     };
-    let mut found = vec![];
+    let name = Some(value("User")).filter(|name| !name.is_empty()).unwrap_or("root");
+    let (uid, own) = user(&system.text("/etc/passwd"), name).ok_or_else(|| lacks(format!("user {name}")))?;
+    let mut wanted: Vec<_> = value("SupplementaryGroups").split_whitespace().collect();
+    let mut gids = vec![own];
+    // The name, a password, the number, the members: group(5).
+    for line in system.text("/etc/group").lines() {
+        let [group, _, gid, members] = line.split(':').collect::<Vec<_>>()[..] else { continue };
+        if wanted.contains(&group) || members.split(',').any(|member| member == name) {
+            wanted.retain(|wanted| *wanted != group);
+            gids.extend(gid.parse::<u32>());
+        }
+    }
+    match wanted.first() {
+        Some(group) => Err(lacks(format!("group {group}"))),
+        None => Ok(Account { name: name.to_owned(), uid, gids }),
+    }
+}
+
+impl Account {
+    /// Whether it may do this (4 read, 2 write) with a file, or with a segment, which has a creator besides its owner.
+    pub(super) fn may(&self, what: u32, uids: &[u32], gids: &[u32], mode: u32) -> bool {
+        let bits = match () {
+            () if self.uid == 0 => 0o7,
+            () if uids.contains(&self.uid) => mode >> 6,
+            () if gids.iter().any(|gid| self.gids.contains(gid)) => mode >> 3,
+            () => mode,
+        };
+        bits & what == what
+    }
+}
+
+/// Whether it runs and publishes.
+pub(super) fn check(system: &System, instance: &Instance, settings: &Settings) -> Finding {
+    let Instance { name, config } = instance;
+    let of_unit = Path::new(SOCKETS).join(format!("{name}.sock"));
+    // That on the unit's command line overrides that of the configuration.
+    let socket = settings.status.clone().filter(|_| !system.at(&of_unit).exists()).unwrap_or(of_unit);
+    if !system.at(&socket).exists() {
+        let start = format!(
+            "run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why; or start \
+             `gnss2shm run --config {} --status {}`",
+            config.display(),
+            socket.display()
+        );
+        return Finding::failure(SERVICE, format!("it does not run: there is no {}", socket.display()), start);
+    }
+    let restart = format!("run `systemctl restart gnss2shm@{name}`");
+    let now = match (system.status)(&system.at(&socket)) {
+        Ok(now) => now,
+        Err(why) => return Finding::failure(SERVICE, why, restart),
+    };
     let installed = env!("CARGO_PKG_VERSION");
     if now.version != installed {
         let says = format!("version {} runs, and {installed} is installed", now.version);
-        found.push(Finding::warning(ITEM, says, restart));
+        return Finding::warning(SERVICE, says, restart);
     }
-    let state = now.sentence.as_ref().map_or(now.state.clone(), |sentence| format!("{}: {sentence}", now.state));
-    let follow = format!("`gnss2shm status {name} --follow` shows when it is over");
-    let is_starting = now.for_ms < STARTS_WITHIN_MS
-        && now.samples == 0
-        && now.reason.as_deref().is_none_or(|reason| reason == Reason::Starting.key());
-    match now.sync.as_str() {
-        "LOCKED" => {}
-        "HOLDOVER" => found.push(Finding::warning(ITEM, state, follow)),
-        _ if is_starting => found.push(Finding::warning(ITEM, state, "it has just started: ask again in a minute")),
-        _ => found.push(Finding::failure(ITEM, state, follow)),
+    let sentence = now.sentence.unwrap_or_else(|| format!("{} samples since {}", now.samples, now.since));
+    let says = format!("{}: {sentence}", now.state);
+    let passes = now.sync == "HOLDOVER" || now.reason.is_none_or(|reason| reason == Reason::Starting.key());
+    if now.sync == "LOCKED" {
+        return Finding::ok(SERVICE, says);
     }
-    let second = now.sample.map_or_else(String::new, |sample| format!(", last {}", sample.second));
-    super::or_ok(found, ITEM, format!("{} since {}, {} samples{second}", now.state, now.since, now.samples))
+    let level = if passes { Level::Warning } else { Level::Failure };
+    let cure = format!("ask again in a minute; `gnss2shm status {name} --follow` shows when it is over");
+    Finding::new(SERVICE, level, says, cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_those_of_the_first_matching_class() {
+        let account = |uid| Account { name: "x".into(), uid, gids: vec![20] };
+        for (me, uid, gid, mode, may) in [
+            (997, 0, 20, 0o660, true),
+            (997, 0, 20, 0o640, false),
+            (997, 0, 0, 0o660, false),
+            (997, 0, 0, 0o666, true),
+            (997, 997, 0, 0o600, true),
+            (997, 0, 20, 0o606, false), // the group's bits count, though others may
+            (0, 5, 5, 0o000, true),
+        ] {
+            assert_eq!(account(me).may(6, &[uid], &[gid], mode), may, "{me} {uid} {gid} {mode:o}");
+        }
+    }
 }

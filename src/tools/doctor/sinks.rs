@@ -1,0 +1,103 @@
+//! What carries the samples to chronyd: the SHM segment, from /proc/sysvipc/shm, which everybody may read, and the SOCK
+//! socket, which chronyd creates.
+
+use std::path::Path;
+
+use super::{Finding, Patient, READ_WRITE};
+use crate::config::GPSD_UNITS;
+use crate::sink::shm::{Status, judge, key};
+use crate::sys::trusted::Trusted;
+
+const SHM: &str = "SHM segment";
+const SOCK: &str = "SOCK socket";
+
+/// Owner, permissions and users of the segment: the service must be able to write to it and chronyd must have it
+/// attached, and no other program may.
+pub(super) fn shm(patient: &Patient<'_>, unit: u8, world_writable: bool) -> Result<Finding, Finding> {
+    let key = key(unit);
+    let status = listed(&patient.system.text("/proc/sysvipc/shm"), key).ok_or_else(|| {
+        let says = format!("unit {unit} (key {key:#x}) has no segment yet");
+        Finding::warning(SHM, says, "start gnss2shm, then chronyd: the first one creates it")
+    })?;
+    let Status { id, uid, gid, cuid, cgid, mode, .. } = status;
+    if let Some(account) = &patient.account {
+        judge(unit, &status, Trusted { me: account.uid, service: None }, world_writable)
+            .map_err(|error| Finding::sentence(SHM, error))?;
+        if !account.may(READ_WRITE, &[uid, cuid], &[gid, cgid], mode) {
+            let says = format!("unit {unit} may not be written to by {} ({status})", account.name);
+            let remove = format!("stop chronyd, run `ipcrm -M {key:#x}`, start gnss2shm, then chronyd");
+            let cure = format!("have gnss2shm start before chronyd, as its unit does: {remove}");
+            return Err(Finding::failure(SHM, says, cure));
+        }
+    }
+    // The helper of chronyd has what chronyd has.
+    let chronyd = patient.chronyd;
+    let is_ours = |pid| chronyd.is_some_and(|chronyd| chronyd.pid == pid);
+    for process in patient.processes.iter().filter(|process| process.has_attached(id) == Some(true)) {
+        if process.name != "gnss2shm" && !is_ours(process.pid) && !is_ours(process.parent) {
+            let says =
+                format!("{process} has unit {unit} attached, too: it takes samples from chronyd, or adds its own");
+            let cure =
+                format!("stop it, or take another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
+            return Err(Finding::failure(SHM, says, cure));
+        }
+    }
+    if let Some(chronyd) = chronyd.filter(|chronyd| chronyd.has_attached(id) == Some(false)) {
+        let says = format!("{chronyd} does not have unit {unit} attached, but perhaps a segment that was removed");
+        let cure = "run `systemctl restart chrony` (elsewhere: chronyd)";
+        return Err(Finding::failure(SHM, says, cure));
+    }
+    Ok(Finding::ok(SHM, format!("unit {unit} (key {key:#x}): {status}")))
+}
+
+/// The segment with this key in the text of /proc/sysvipc/shm: a header, then one segment a line, `proc_sysvipc(5)`.
+fn listed(listing: &str, key: i32) -> Option<Status> {
+    let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
+    let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
+    Some(Status {
+        id: column.next()?.parse().ok()?,
+        mode: u32::from_str_radix(column.next()?, 8).ok()?,
+        size: column.next()?.parse().ok()?,
+        cpid: column.next()?.parse().ok()?,
+        lpid: column.next()?.parse().ok()?,
+        nattch: column.next()?.parse().ok()?,
+        uid: column.next()?.parse().ok()?,
+        gid: column.next()?.parse().ok()?,
+        cuid: column.next()?.parse().ok()?,
+        cgid: column.next()?.parse().ok()?,
+    })
+}
+
+pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Result<Finding, Finding> {
+    let shown = path.display().to_string();
+    let absent = format!(
+        "write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which creates it (AppArmor may allow it only \
+         /run/chrony.NAME.sock)"
+    );
+    let denied = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
+                  `systemctl edit chrony`, and restart chrony";
+    patient.may_use(SOCK, path, READ_WRITE, &absent, denied)?;
+    Ok(Finding::ok(SOCK, shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As Linux 6.18 prints it.
+    const LISTING: &str = "\
+       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+         0         11   600                    96     1     1      0     0     0     0     0          0          0          0                     0                     0
+1314148400         12   640                    96   812   900      2     0     4   998   997 1792000000 1792000000 1792000000                  4096                     0
+";
+
+    #[test]
+    fn a_segment_is_found_in_the_listing_by_its_key() {
+        let status = listed(LISTING, key(0)).unwrap();
+        assert_eq!((status.id, status.mode, status.size, status.nattch), (12, 0o640, 96, 2));
+        assert_eq!((status.uid, status.gid, status.cuid, status.cgid), (0, 4, 998, 997));
+        assert_eq!((status.cpid, status.lpid), (812, 900));
+        assert_eq!(listed(LISTING, key(1)), None);
+        assert_eq!(listed("garbage\n1314148400 x", key(0)), None);
+    }
+}
