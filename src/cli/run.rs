@@ -19,7 +19,7 @@ use crate::daemon::status::{Board, metrics};
 use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
-use crate::recording::recorder::{Place, Recorder};
+use crate::recording::recorder::{self, Recorder};
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::SockSink;
 use crate::sink::{Sink, Sinks};
@@ -105,7 +105,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     if let Some(address) = settings.metrics {
         tokio::spawn(metrics::serve(address, Arc::clone(&board)));
     }
-    let (service, state) = (Service::new(pulse.heart()), engine.state());
+    let (service, state) = (Service::ready(pulse.heart()), engine.state());
     let mut observer = Observer { service, summary: Summary::default(), state, board, change };
 
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
@@ -154,11 +154,12 @@ impl Opened {
         if let Some(path) = &settings.sock {
             sinks.push(Box::new(SockSink::open(path)?));
         }
-        let place = settings.record.as_ref().map(|(path, _)| Place::claim(path.clone())).transpose()?;
+        let claimed = |(path, size): (PathBuf, u64)| recorder::claim(&path).map(|claim| (path, claim, size));
+        let record = settings.record.clone().map(claimed).transpose()?;
         let pulse = Pulse::open_or_wait(&settings.pulse)?;
         let receiver = Receiver::open(settings.receiver.clone())?;
-        let size = settings.record.as_ref().map_or(0, |(_, size)| *size);
-        let recorder = place.map(|place| Recorder::open(place, size, Header::new(settings.engine))).transpose()?;
+        let header = Header::new(settings.engine);
+        let recorder = record.map(|(path, claim, size)| Recorder::open(path, claim, size, header)).transpose()?;
         Ok(Self { status, sinks, recorder, pulse, receiver })
     }
 }

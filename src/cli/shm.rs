@@ -8,7 +8,7 @@ use super::{ExitCode, Failure};
 use crate::config::Unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
 use crate::core::units::positive_span;
-use crate::sink::shm::{Contents, Finding, ShmReader, Snapshot, Status, key};
+use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
 use crate::sys::reader;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// The segment, its users, its sample, and what chronyd would make of that.
 fn describe(reader: &ShmReader, args: &Args) -> String {
-    let (status, snapshot, now) = (reader.found(), reader.snapshot(), sys_now());
+    let (status, now) = (reader.found(), sys_now());
     let Status { size, uid, gid, cuid, cgid, nattch, .. } = *status;
     let (unit, key, mode) = (args.unit.0, key(args.unit.0), status.mode & 0o777);
     let ([creator, last], users) = ([status.cpid, status.lpid].map(process), attached(status));
@@ -57,14 +57,14 @@ fn describe(reader: &ShmReader, args: &Args) -> String {
          processes  created by {creator}, last attached or detached by {last}\n\
          attached   {nattch}{users}\n"
     );
-    let sample = match &snapshot {
-        Snapshot::Whole(c) if c.fields.clock_sec == 0 && c.fields.receive_sec == 0 => {
-            return head + "sample     none: nothing was published yet\n";
-        }
-        Snapshot::Whole(contents) => fields(contents, now),
-        Snapshot::Torn => "sample     cannot be read\n".to_owned(),
+    let Some(contents) = reader.contents() else {
+        return head
+            + "sample     cannot be read: a writer was changing it at every look: do two programs write to this unit?\n";
     };
-    let findings = snapshot.findings(now, args.poll);
+    if contents.fields.clock_sec == 0 && contents.fields.receive_sec == 0 {
+        return head + "sample     none: nothing was published yet\n";
+    }
+    let findings = contents.findings(now, args.poll);
     let mut verdict = String::new();
     if !findings.iter().any(|finding| finding.drops()) {
         verdict += "verdict    chronyd would take this sample\n";
@@ -73,7 +73,7 @@ fn describe(reader: &ShmReader, args: &Args) -> String {
         let label = if finding.drops() { "verdict    chronyd would not take this sample:" } else { "note      " };
         let _ = writeln!(verdict, "{label} {finding}");
     }
-    head + &sample + &verdict
+    head + &fields(&contents, now) + &verdict
 }
 
 fn fields(contents: &Contents, now: Instant<Sys>) -> String {
@@ -98,7 +98,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
             let message = format!("SHM unit {unit}: the segment was removed: restart gnss2shm and chronyd");
             return Err(Failure::new(ExitCode::NoInput, message));
         }
-        if let Snapshot::Whole(contents) = reader.snapshot()
+        if let Some(contents) = reader.contents()
             && seen.replace(contents.count).is_some_and(|count| count != contents.count)
         {
             super::written(super::print(&line(contents, args.poll)))?;
@@ -113,7 +113,7 @@ fn line(contents: Contents, poll: i8) -> String {
     let (now, offset, leap) = (sys_now(), contents.offset().nanos(), contents.fields.leap);
     let second = UtcSecond::from_posix(contents.clock_nanos().div_euclid(NANOS));
     let mut text = format!("{second} offset {offset:+} ns, age {}, leap {leap}", now - contents.receive());
-    for finding in Snapshot::Whole(contents).findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
+    for finding in contents.findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
         let _ = write!(text, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" });
     }
     text + "\n"

@@ -11,11 +11,11 @@ use std::ops::ControlFlow;
 use tracing::{debug, info, warn};
 
 use crate::core::engine::Engine;
-use crate::core::event::{Event, Reason, State, Verdict};
+use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
 use crate::sink::Sink;
 use crate::sys::clock_set::ClockSet;
 use pace::{Pulse, Ticker};
-use scale::{Reading, Scale, Standing};
+use scale::{Reading, Scale};
 
 pub use pace::Inbox;
 
@@ -48,8 +48,8 @@ pub async fn serve<B>(
             event = others.recv() => event?,
         };
         record(&event);
-        if let Event::CrossTs(cross) = &event
-            && scale.add(Reading { raw: cross.raw, sys: cross.sys, window: cross.window }) == Standing::Stepped
+        if let Event::CrossTs(CrossTs { raw, sys, window, .. }) = event
+            && !scale.add(Reading { raw, sys, window })
         {
             // If no descriptor was left for `clock_set`.
             sinks.withdraw();
@@ -60,7 +60,7 @@ pub async fn serve<B>(
         let verdicts: Vec<_> =
             engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
         pulse.after(&event, &verdicts, engine.state());
-        let verdicts = show(verdicts, &mut shown, visible(engine.state(), sinks.lost()));
+        let verdicts = show(verdicts, &mut shown, engine.state(), sinks.lost());
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
         }
@@ -74,30 +74,23 @@ fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
     if let Some(reason) = sinks.lost() {
         return Verdict::Rejected(reason);
     }
-    match scale.stands(sample.at, Reading::now()) {
-        Standing::Same => {
-            sinks.publish(&sample);
-            verdict
-        }
-        Standing::Stepped => Verdict::Rejected(Reason::SysStepped),
+    if !scale.stands(sample.at, Reading::now()) {
+        return Verdict::Rejected(Reason::SysStepped);
     }
+    sinks.publish(&sample);
+    verdict
 }
 
-/// The state as seen from outside: if samples reach nobody, nothing is published.
-fn visible(state: State, lost: Option<Reason>) -> State {
-    lost.filter(|_| state.publishes()).map_or(state, State::Refusing)
-}
-
-/// Replaces the engine's change of state by that of the visible state, which was `shown` before.
-fn show(mut verdicts: Vec<Verdict>, shown: &mut State, to: State) -> Vec<Verdict> {
-    let change = Verdict::StateChanged { from: *shown, to };
-    let is_new = std::mem::replace(shown, to) != to;
+/// Replaces the engine's change of state by that of the state as seen from outside, which was `shown` before: if samples
+/// reach nobody, nothing is published.
+fn show(mut verdicts: Vec<Verdict>, shown: &mut State, state: State, lost: Option<Reason>) -> Vec<Verdict> {
+    let to = lost.filter(|_| state.publishes()).map_or(state, State::Refusing);
     let is_change = |verdict: &Verdict| matches!(verdict, Verdict::StateChanged { .. });
-    match verdicts.iter_mut().find(|verdict| is_change(verdict)) {
-        Some(said) if is_new => *said = change,
-        Some(_) => verdicts.retain(|verdict| !is_change(verdict)),
-        None if is_new => verdicts.push(change),
-        None => {}
+    let at = verdicts.iter().position(is_change).unwrap_or(verdicts.len());
+    verdicts.retain(|verdict| !is_change(verdict));
+    let from = std::mem::replace(shown, to);
+    if from != to {
+        verdicts.insert(at, Verdict::StateChanged { from, to });
     }
     verdicts
 }
@@ -105,7 +98,16 @@ fn show(mut verdicts: Vec<Verdict>, shown: &mut State, to: State) -> Vec<Verdict
 /// Logs a verdict for the operator: one line for each change of state, nothing every second.
 pub fn log(engine: &Engine, verdict: &Verdict) {
     match verdict {
-        Verdict::StateChanged { from, to } => log_state(engine, *from, *to),
+        Verdict::StateChanged { from, to } => {
+            let (line, reason) = (state_line(engine, *from, *to), to.reason().map(Reason::key));
+            let state = to.to_string();
+            match to {
+                State::Searching(Reason::Starting) | State::Measuring | State::Pairing | State::Locked => {
+                    info!(state, reason, "{line}");
+                }
+                State::Coasting | State::Searching(_) | State::Refusing(_) => warn!(state, reason, "{line}"),
+            }
+        }
         Verdict::Relabeled { seconds } => warn!(
             seconds,
             "the sentences agree on a different second than before ({seconds:+} s): a leap second, or the receiver has now \
@@ -127,17 +129,6 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
     }
 }
 
-fn log_state(engine: &Engine, from: State, to: State) {
-    let (line, reason) = (state_line(engine, from, to), to.reason().map(Reason::key));
-    let state = to.to_string();
-    match to {
-        State::Searching(Reason::Starting) | State::Measuring | State::Pairing | State::Locked => {
-            info!(state, reason, "{line}");
-        }
-        State::Coasting | State::Searching(_) | State::Refusing(_) => warn!(state, reason, "{line}"),
-    }
-}
-
 /// The state and its cause, in one line for the operator.
 pub fn state_line(engine: &Engine, from: State, to: State) -> String {
     match to {
@@ -152,10 +143,10 @@ pub fn state_line(engine: &Engine, from: State, to: State) -> String {
             let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
             format!("Coasting: {missing}; seconds are counted on the pulse meanwhile")
         }
-        State::Searching(reason) | State::Refusing(reason) if from.publishes() => {
-            format!("{to}: {reason}; nothing is published")
+        State::Searching(reason) | State::Refusing(reason) => {
+            let consequence = if from.publishes() { "; nothing is published" } else { "" };
+            format!("{to}: {reason}{consequence}")
         }
-        State::Searching(reason) | State::Refusing(reason) => format!("{to}: {reason}"),
     }
 }
 
@@ -204,8 +195,8 @@ mod tests {
                 vec![change(LOST, State::Measuring)],
             ),
         ] {
-            let visible = visible(state, is_lost.then_some(Reason::SegmentLost));
-            assert_eq!(show(said, &mut before, visible), shown);
+            let lost = is_lost.then_some(Reason::SegmentLost);
+            assert_eq!(show(said, &mut before, state, lost), shown);
         }
     }
 }

@@ -39,15 +39,6 @@ impl Reading {
     }
 }
 
-/// The system clock compared with earlier readings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It runs on.
-    Same,
-    /// It was stepped.
-    Stepped,
-}
-
 /// Recent readings of the system clock, divided at its steps into scales.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scale {
@@ -67,21 +58,22 @@ struct Left {
 }
 
 impl Scale {
-    /// Takes a reading, and returns whether it begins another scale. One that is not later than the last is ignored.
-    pub(super) fn add(&mut self, reading: Reading) -> Standing {
+    /// Takes a reading, and returns whether the clock ran on to it: otherwise it was stepped, and another scale begins. A
+    /// reading that is not later than the last is ignored.
+    pub(super) fn add(&mut self, reading: Reading) -> bool {
         self.left.retain(|left| reading.raw - left.at <= KEPT_FOR);
         self.left.drain(..self.left.len().saturating_sub(KEPT));
         let Some(last) = self.readings.back().copied() else {
             self.readings.push_back(reading);
-            return Standing::Same;
+            return true;
         };
         if reading.raw <= last.raw {
-            return Standing::Same;
+            return true;
         }
         self.readings.retain(|kept| *kept == last || reading.raw - kept.raw <= KEPT_FOR);
         self.readings.drain(..self.readings.len().saturating_sub(KEPT));
-        let standing = self.compare(last, reading);
-        if standing == Standing::Stepped {
+        let runs_on = self.runs_on(last, reading);
+        if !runs_on {
             let first = self.readings.front().map_or(last.sys, |first| first.sys);
             let elapsed = reading.raw - last.raw;
             let left = Left { at: reading.raw, first, last: last.sys + elapsed + elapsed.ppm(ANY_RATE_PPM) + SLACK };
@@ -89,20 +81,20 @@ impl Scale {
             self.readings.clear();
         }
         self.readings.push_back(reading);
-        standing
+        runs_on
     }
 
-    /// Whether the system clock, read `now`, is still on the scale on which it showed `at`, at the last pulse. If `at` could
-    /// also have been shown before a step, it counts as stepped.
-    pub(super) fn stands(&self, at: Instant<Sys>, now: Reading) -> Standing {
+    /// Whether the system clock, read `now`, is still on the scale on which it showed `at`, at the last pulse. Not if `at`
+    /// could also have been shown before a step.
+    pub(super) fn stands(&self, at: Instant<Sys>, now: Reading) -> bool {
         if self.left.iter().any(|left| left.first <= at && at <= left.last) {
-            return Standing::Stepped;
+            return false;
         }
-        self.readings.back().map_or(Standing::Same, |&last| self.compare(last, now))
+        self.readings.back().is_none_or(|&last| self.runs_on(last, now))
     }
 
     /// Whether the clock ran on from the last reading to this one.
-    fn compare(&self, last: Reading, reading: Reading) -> Standing {
+    fn runs_on(&self, last: Reading, reading: Reading) -> bool {
         let elapsed = reading.raw - last.raw;
         let base = self.readings.iter().rev().find(|base| last.raw - base.raw >= BASELINE);
         let (expected, ppm) = match base {
@@ -110,8 +102,7 @@ impl Scale {
             None => (elapsed, ANY_RATE_PPM),
         };
         let allowed = elapsed.abs().ppm(ppm) + SLACK + last.window + reading.window;
-        let is_same = (reading.sys - last.sys - expected).abs() <= allowed;
-        if is_same { Standing::Same } else { Standing::Stepped }
+        (reading.sys - last.sys - expected).abs() <= allowed
     }
 }
 
@@ -133,7 +124,7 @@ mod tests {
     fn around(ppm: i64) -> Scale {
         let mut scale = Scale::default();
         for us in [990_000, 1_000_200, 1_090_000, 1_100_200, 1_990_000, 2_000_200] {
-            assert_eq!(scale.add(at(us, ppm, 0)), Standing::Same, "{us} at {ppm} ppm");
+            assert!(scale.add(at(us, ppm, 0)), "{us} at {ppm} ppm");
         }
         scale
     }
@@ -144,7 +135,7 @@ mod tests {
             let pulse = at(2_000_000, ppm, 0).sys;
             for later_us in [300, 2_000, 100_000, 900_000] {
                 let now = at(2_000_000 + later_us, ppm, 0);
-                assert_eq!(around(ppm).stands(pulse, now), Standing::Same, "{ppm} ppm, {later_us} us");
+                assert!(around(ppm).stands(pulse, now), "{ppm} ppm, {later_us} us");
             }
         }
     }
@@ -155,7 +146,7 @@ mod tests {
             for ppm in [-100_000, 0, 500] {
                 let pulse = at(2_000_000, ppm, 0).sys;
                 let stands = around(ppm).stands(pulse, at(2_001_000, ppm, step));
-                assert_eq!(stands, Standing::Stepped, "{step} us at {ppm} ppm");
+                assert!(!stands, "{step} us at {ppm} ppm");
             }
         }
     }
@@ -165,16 +156,16 @@ mod tests {
         let pulse = at(2_000_000, 0, 0).sys;
         // chronyd corrects by some parts per million, the kernel's PLL by 500 at most.
         let now = at(2_050_000, 0, 24); // 480 ppm of 50 ms
-        assert_eq!(around(0).stands(pulse, now), Standing::Same);
+        assert!(around(0).stands(pulse, now));
     }
 
     #[test]
     fn a_sample_that_comes_after_readings_of_another_scale_is_seen() {
         for step in [-500_000, -90_000, -100, 100, 90_000, 500_000] {
             let mut scale = around(0);
-            assert_eq!(scale.add(at(2_090_000, 0, step)), Standing::Stepped, "{step}");
+            assert!(!scale.add(at(2_090_000, 0, step)), "{step}");
             let (before, now) = (at(2_000_000, 0, 0).sys, at(2_100_300, 0, step));
-            assert_eq!(scale.stands(before, now), Standing::Stepped, "{step}");
+            assert!(!scale.stands(before, now), "{step}");
         }
     }
 
@@ -185,18 +176,18 @@ mod tests {
             for us in [2_090_000, 2_100_200, 2_990_000, 3_000_200] {
                 scale.add(at(us, 0, step));
             }
-            assert_eq!(scale.stands(at(3_000_000, 0, step).sys, at(3_000_500, 0, step)), Standing::Same, "{step}");
+            assert!(scale.stands(at(3_000_000, 0, step).sys, at(3_000_500, 0, step)), "{step}");
         }
     }
 
     #[test]
     fn the_first_readings_forbid_nothing() {
-        assert_eq!(Scale::default().stands(at(0, 0, 0).sys, at(1_000, 0, 0)), Standing::Same);
+        assert!(Scale::default().stands(at(0, 0, 0).sys, at(1_000, 0, 0)));
         let mut scale = Scale::default();
-        assert_eq!(scale.add(at(0, 0, 0)), Standing::Same);
-        assert_eq!(scale.add(at(0, 0, 5_000)), Standing::Same, "not later");
-        assert_eq!(scale.stands(at(0, 0, 0).sys, at(100_000, 100_000, 0)), Standing::Same, "a slew of 10 %");
-        assert_eq!(scale.stands(at(0, 0, 0).sys, at(100_000, 0, 250_000)), Standing::Stepped);
+        assert!(scale.add(at(0, 0, 0)));
+        assert!(scale.add(at(0, 0, 5_000)), "not later");
+        assert!(scale.stands(at(0, 0, 0).sys, at(100_000, 100_000, 0)), "a slew of 10 %");
+        assert!(!scale.stands(at(0, 0, 0).sys, at(100_000, 0, 250_000)));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
-use tracing::debug;
 
 use crate::source::thread::Heartbeat;
 
@@ -14,25 +13,20 @@ const PER_TIMEOUT: u32 = 4;
 /// The connection to the service manager.
 #[derive(Debug)]
 pub struct Service {
-    is_ready: bool,
     watchdog: Option<Watchdog>,
 }
 
 impl Service {
-    /// From the environment of this process. `pulse` is the heartbeat of the thread that reads the pulse.
-    pub fn new(pulse: Heartbeat) -> Self {
-        let watchdog = sd_notify::watchdog_enabled().map(|timeout| Watchdog::new(timeout, pulse));
-        Self { is_ready: false, watchdog }
+    /// From the environment of this process. Reports readiness: every source is served, though a device may still be
+    /// missing. Readiness is not a lock, because a receiver may need minutes and must not delay other units. `pulse` is the
+    /// heartbeat of the thread that reads the pulse.
+    pub fn ready(pulse: Heartbeat) -> Self {
+        notify(NotifyState::Ready);
+        Self { watchdog: sd_notify::watchdog_enabled().map(|timeout| Watchdog::new(timeout, pulse)) }
     }
 
-    /// The event loop runs. The first call reports readiness: every source is served, though a device may still be missing.
-    /// Readiness is not a lock, because a receiver may need minutes and must not delay other units. Later calls notify the
-    /// watchdog while the thread that reads the pulse runs, too.
+    /// The event loop runs: notifies the watchdog while the thread that reads the pulse runs, too.
     pub fn turn(&mut self) {
-        if !self.is_ready {
-            self.is_ready = true;
-            notify(NotifyState::Ready);
-        }
         if self.watchdog.as_mut().is_some_and(|watchdog| watchdog.is_due(Instant::now())) {
             notify(NotifyState::Watchdog);
         }
@@ -49,11 +43,9 @@ impl Service {
     }
 }
 
-/// If the manager cannot be reached, there is no other way to tell it.
 fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        debug!("systemd cannot be notified: {error}");
-    }
+    // If the manager cannot be reached, there is no other way to tell it.
+    let _ = sd_notify::notify(&[state]);
 }
 
 /// When to notify the watchdog.

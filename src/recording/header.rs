@@ -23,8 +23,8 @@ pub const LEGEND: &str = "\
 ";
 
 /// The range of dates that was believed before headers named it; must never change.
-const FLOOR_UNSAID: Date = day(2026, 11, 1);
-const CEILING_UNSAID: Date = day(2046, 6, 17);
+const FLOOR_UNSAID: Date = Date::from_days(20_758); // 2026-11-01
+const CEILING_UNSAID: Date = Date::from_days(27_926); // 2046-06-17
 
 /// The value of a setting that is not given.
 const AUTO: &str = "auto";
@@ -38,12 +38,6 @@ pub struct Header {
     pub part: i64,
     /// The configuration of the engine.
     pub config: Config,
-}
-
-impl Default for Header {
-    fn default() -> Self {
-        Self::new(Config::default())
-    }
 }
 
 impl Header {
@@ -60,13 +54,8 @@ impl Header {
     /// Reads a line (without its end) from the field after [`MAGIC`] on.
     pub(super) fn after_magic(mut fields: Fields<'_>) -> Result<Self, Flaw> {
         let version: i64 = fields.take("format version")?;
-        if version > VERSION {
-            let sentence =
-                format!("the recording has format {version}, this program reads up to {VERSION}: use a newer one");
-            return Err(Flaw(sentence));
-        }
-        if version < 1 {
-            return Err(Flaw::unreadable("format version", version.to_string().as_bytes()));
+        if !(1..=VERSION).contains(&version) {
+            return Err(Flaw(format!("the recording has format {version}, this program reads 1 to {VERSION}")));
         }
         let config = Config { date_floor: FLOOR_UNSAID, date_ceiling: CEILING_UNSAID, ..Config::default() };
         let mut header = Self { program: String::new(), part: 1, config };
@@ -123,13 +112,6 @@ impl fmt::Display for Header {
 impl<T: Value> Value for Option<T> {
     fn read(text: &[u8]) -> Option<Self> {
         if text == AUTO.as_bytes() { Some(None) } else { T::read(text).map(Some) }
-    }
-}
-
-const fn day(year: i32, month: u8, day: u8) -> Date {
-    match Date::new(year, month, day) {
-        Some(date) => date,
-        None => Date::from_days(0),
     }
 }
 

@@ -64,39 +64,23 @@ impl Reader {
     }
 
     fn take(&mut self, piece: &[u8], found: &mut impl FnMut(Item)) -> Result<(), Flaw> {
-        let mut lines = piece.split(|&byte| byte == b'\n');
-        let rest = lines.next_back().unwrap_or_default();
-        for line in lines {
-            // Most lines are read where they lie.
-            let item = if self.partial.is_empty() {
-                self.check_length(line)?;
-                self.line(line)?
-            } else {
-                self.keep(line)?;
-                let whole = std::mem::take(&mut self.partial);
-                let item = self.line(&whole)?;
-                self.partial = whole;
+        for part in piece.split_inclusive(|&byte| byte == b'\n') {
+            let (text, ends) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
+            if self.partial.len() + text.len() > LINE_MAX {
+                let too_long = Flaw(format!("longer than {LINE_MAX} bytes"));
+                return Err(if self.is_recording { too_long } else { not_a_recording() });
+            }
+            self.partial.extend_from_slice(text);
+            if ends {
+                let line = std::mem::take(&mut self.partial);
+                self.line(&line)?.into_iter().for_each(&mut *found);
+                self.lines += 1;
+                // Keeps its room for the next line.
+                self.partial = line;
                 self.partial.clear();
-                item
-            };
-            self.lines += 1;
-            item.into_iter().for_each(&mut *found);
+            }
         }
-        self.keep(rest)
-    }
-
-    fn keep(&mut self, part: &[u8]) -> Result<(), Flaw> {
-        self.check_length(part)?;
-        self.partial.extend_from_slice(part);
         Ok(())
-    }
-
-    fn check_length(&self, more: &[u8]) -> Result<(), Flaw> {
-        match self.partial.len() + more.len() {
-            ..=LINE_MAX => Ok(()),
-            _ if self.is_recording => Err(Flaw(format!("longer than {LINE_MAX} bytes"))),
-            _ => Err(not_a_recording()),
-        }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<Option<Item>, Flaw> {

@@ -7,6 +7,7 @@
 mod files;
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -15,11 +16,11 @@ use tracing::warn;
 
 use super::Header;
 use crate::core::event::Event;
-use crate::core::event::text::DATA_MAX;
+use crate::sys::claim::Claim;
 use crate::sys::error::OpenError;
 
 use files::Files;
-pub use files::Place;
+pub use files::claim;
 
 /// Text is passed on when there is this much, or at a tick.
 const CHUNK: usize = 32 * 1024;
@@ -49,10 +50,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording in this place. An existing file becomes `FILE.1`, and so on; a file that would grow beyond `size`
+    /// Begins a recording at this path, [claimed](claim) before. An existing file becomes `FILE.1`, and so on; a file that would grow beyond `size`
     /// bytes is rotated. If the disk is full, the recording begins when there is room.
-    pub fn open(place: Place, size: u64, header: Header) -> Result<Self, OpenError> {
-        let mut files = Files::open(place, size.max(SIZE_MIN), header)?;
+    pub fn open(path: PathBuf, claim: Claim, size: u64, header: Header) -> Result<Self, OpenError> {
+        let mut files = Files::open(path, claim, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
         let (farewell, ended) = channel();
         let work = move || {
@@ -70,12 +71,6 @@ impl Recorder {
 
     /// Records an event that the engine is about to be given.
     pub fn record(&mut self, event: &Event) {
-        if matches!(event, Event::Bytes(bytes) if bytes.data.len() > DATA_MAX) {
-            // No source reads that much at once, and no reader would accept the line.
-            self.pass_on();
-            self.chunk.missing += 1;
-            return;
-        }
         self.chunk.events += 1;
         // Writing to a String cannot fail.
         let _ = writeln!(self.chunk.text, "{event}");

@@ -5,7 +5,6 @@
 
 mod reader;
 mod refusal;
-mod rules;
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{Ordering, fence};
@@ -21,11 +20,10 @@ use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
 use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
-pub use reader::{Contents, ShmReader, Snapshot};
+pub use reader::{Contents, Finding, ShmReader};
 pub(crate) use refusal::judge;
-pub use rules::Finding;
 
-use refusal::{Access, failed};
+use refusal::failed;
 
 /// The writing end of a unit's segment. Dropping it withdraws the last sample.
 #[derive(Debug)]
@@ -67,7 +65,7 @@ impl ShmSink {
 
     /// Replaces a segment that another program removed: a chronyd that starts from now on would not find it.
     fn renew(&mut self) -> Result<(), OpenError> {
-        let status = self.status().map_err(|error| failed(self.unit, Access::Write, "shmctl(IPC_STAT)", &error))?;
+        let status = self.status().map_err(|error| failed(self.unit, &error))?;
         if status.is_removed() {
             (self.segment, self.memory) = attach(self.unit, self.world_writable)?;
             self.withdraw();
@@ -123,27 +121,20 @@ impl Drop for ShmSink {
 
 /// The unit's segment, attached if every guard accepts it.
 fn attach(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWrite>), OpenError> {
-    let failed = |call| move |error| failed(unit, Access::Write, call, &error);
-    let segment = find_or_create(unit).map_err(failed("shmget"))?;
-    let status = segment.status().map_err(failed("shmctl(IPC_STAT)"))?;
+    let failed = |error| failed(unit, &error);
+    let segment = match Segment::find(unit) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Segment::find_or_create(unit),
+        found => found,
+    };
+    let segment = segment.map_err(failed)?;
+    let status = segment.status().map_err(failed)?;
     refusal::judge(unit, &status, Trusted::now(), world_writable)?;
+    let memory = segment.attach().map_err(failed)?;
     // Not only a new segment: an earlier start may have ended between creating it and giving it away.
     if status.uid != 0 {
-        segment.give_to(0).map_err(failed("shmctl(IPC_SET)"))?;
+        segment.give_to(0).map_err(failed)?;
     }
-    let memory = segment.attach().map_err(failed("shmat"))?;
     Ok((segment, memory))
-}
-
-/// Another program may create or remove the segment between the two calls; twice in a row is an error.
-fn find_or_create(unit: u8) -> io::Result<Segment> {
-    match Segment::find(unit) {
-        Err(error) if error.kind() == ErrorKind::NotFound => match Segment::create(unit) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Segment::find(unit),
-            created => created,
-        },
-        found => found,
-    }
 }
 
 fn fields_of(sample: &Sample) -> Fields {

@@ -4,8 +4,6 @@
 //! next one; a sample that cannot be sent is dropped, because the next one is better. Source: chrony's
 //! `refclock_sock.c`.
 
-mod wire;
-
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -19,7 +17,14 @@ use crate::core::event::Sample;
 use crate::sys::claim::Claim;
 use crate::sys::error::{OpenError, Problem};
 
-pub use wire::SIZE;
+/// `SOCK_MAGIC`: "SOCK".
+const MAGIC: i32 = 0x534f_434b;
+
+/// Bytes of a datagram. chronyd drops one of another length.
+pub const SIZE: usize = 40;
+
+// chronyd reads another timeval than this as something else: such a target must not compile.
+const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t>() == 8);
 
 /// The name of chronyd's command socket: it accepts datagrams from everybody and answers none of ours.
 const COMMANDS: &str = "chronyd.sock";
@@ -50,15 +55,12 @@ impl SockSink {
                 )
             })
         })?;
-        let unconnected = || {
-            let socket = UnixDatagram::unbound()?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        };
-        let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
-        let (socket, probe) = (unconnected().map_err(failed)?, unconnected().map_err(failed)?);
+        let socket = UnixDatagram::unbound().and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        let socket =
+            socket.map_err(|error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error))?;
         let mut sink = Self { path: path.to_owned(), socket, report: String::new(), _claim: claim };
-        sink.report(&probe.connect(path).map(|()| 0));
+        // Not the socket of the sink: that one stays unconnected.
+        sink.report(&UnixDatagram::unbound().and_then(|probe| probe.connect(path)));
         Ok(sink)
     }
 
@@ -68,47 +70,43 @@ impl SockSink {
     }
 
     /// Logs the outcome of an attempt, once per change.
-    fn report(&mut self, sent: &io::Result<usize>) {
+    fn report(&mut self, sent: &io::Result<()>) {
         let path = self.path.display();
         let report = match sent {
-            Ok(_) => format!("{path} is there: chronyd's SOCK refclock gets the samples"),
+            Ok(()) => format!("{path} is there: chronyd's SOCK refclock gets the samples"),
             Err(error) => format!("{path} {}", trouble(error)),
         };
-        if report == self.report {
-            return;
+        if report != self.report {
+            match sent {
+                Ok(()) => info!("{report}"),
+                Err(_) => warn!("{report}"),
+            }
+            self.report = report;
         }
-        match sent {
-            Ok(_) => info!("{report}"),
-            Err(_) => warn!("{report}"),
-        }
-        self.report = report;
     }
 }
 
 impl Sink for SockSink {
     fn publish(&mut self, sample: &Sample) {
-        let sent = self.socket.send_to(&wire::datagram(sample), &self.path);
-        self.report(&sent);
+        let sent = self.socket.send_to(&datagram(sample), &self.path);
+        self.report(&sent.map(drop));
     }
 }
 
 /// What no retry cures.
 fn check(path: &Path) -> Result<(), OpenError> {
     let shown = path.display();
-    let is_socket = fs::metadata(path).ok().map(|found| found.file_type().is_socket());
-    let sentence = if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
-        format!("\"{shown}\" cannot be a socket's name: give a path of 1 to 107 bytes, as in /run/chrony.gnss.sock")
+    let what = if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
+        "cannot be a socket's name: it must have 1 to 107 bytes"
     } else if path.file_name().is_some_and(|name| name == COMMANDS) {
-        format!("{shown} is the socket for chronyc's commands: give the one of the `refclock SOCK` line in chrony.conf")
-    } else if is_socket == Some(false) {
-        format!(
-            "{shown} exists and is not a socket: give the one of the `refclock SOCK` line in chrony.conf, as in \
-             /run/chrony.gnss.sock"
-        )
+        "is the socket for chronyc's commands"
+    } else if fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
+        "exists and is not a socket"
     } else {
         return Ok(());
     };
-    Err(OpenError::new(Problem::Wrong, sentence))
+    let cure = "give the one of the `refclock SOCK` line in chrony.conf, as in /run/chrony.gnss.sock";
+    Err(OpenError::new(Problem::Wrong, format!("\"{shown}\" {what}: {cure}")))
 }
 
 /// What keeps samples from chronyd, by the errors of unix(7), and what to do; continues after the path.
@@ -118,22 +116,73 @@ fn trouble(error: &io::Error) -> String {
             "is not there: start chronyd with a `refclock SOCK` line that names it in chrony.conf (where AppArmor confines \
              chronyd, as on Debian, only /run/chrony.NAME.sock and names in /run/chrony/ work); waiting for it"
         }
-        Some(libc::ECONNREFUSED) => {
-            "was left behind by a chronyd that has ended: start chronyd with a `refclock SOCK` line that names it; waiting \
-             for it"
-        }
-        Some(libc::EAGAIN | libc::ENOBUFS) => {
-            "is full: chronyd does not read it, check whether it hangs; samples are dropped meanwhile"
-        }
+        Some(libc::ECONNREFUSED) => "was left behind by a chronyd that has ended: start chronyd; waiting for it",
+        Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd hangs; samples are dropped meanwhile",
         Some(libc::EACCES | libc::EPERM) => {
             "may not be written to: chronyd creates it for root, and /run/chrony/ is closed to others; run as root, or name \
              it /run/chrony.NAME.sock and let `ExecStartPost=+chmod 0666` in chrony.service open it to everybody; trying \
              again"
         }
-        Some(libc::EPROTOTYPE) => {
-            "is a socket of another kind, not a refclock's: give the one of the `refclock SOCK` line in chrony.conf"
-        }
+        Some(libc::EPROTOTYPE) => "is a socket of another kind: give the one of the `refclock SOCK` line in chrony.conf",
         _ => return format!("cannot be written to ({error}); trying again"),
     }
     .into()
+}
+
+/// The sample as chronyd reads it: at `tv` of the system clock, UTC was ahead by `offset` seconds.
+///
+/// The nanoseconds that `tv` has no room for must not go into the offset, and nothing is lost with them: an offset
+/// measured now holds for the microsecond around it. chronyd truncates the offset to whole nanoseconds, sometimes to the
+/// one below.
+fn datagram(sample: &Sample) -> [u8; SIZE] {
+    let (sec, nsec) = sample.at.parts();
+    let mut fields = (sec.to_ne_bytes().into_iter()) // tv.tv_sec
+        .chain(i64::from(nsec / 1_000).to_ne_bytes()) // tv.tv_usec
+        .chain(seconds(sample.offset().nanos()).to_ne_bytes()) // offset
+        .chain(0_i32.to_ne_bytes()) // pulse: no, the second is known and needs no other source
+        .chain((sample.leap as i32).to_ne_bytes()) // leap
+        .chain(0_i32.to_ne_bytes()) // _pad
+        .chain(MAGIC.to_ne_bytes()); // magic
+    std::array::from_fn(|_| fields.next().unwrap_or_default())
+}
+
+/// The only floating-point number in a sample, because chrony's protocol has it. Its resolution is a picosecond at an
+/// offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it measures on.
+#[allow(clippy::cast_precision_loss)] // as said
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::Leap;
+    use crate::core::time::{Instant, NANOS, Span, UtcSecond};
+
+    fn field<const N: usize>(bytes: &[u8; SIZE], at: usize) -> [u8; N] {
+        bytes[at..at + N].try_into().unwrap()
+    }
+
+    #[test]
+    fn the_offset_is_utc_minus_system_time_to_the_nanosecond() {
+        for (label, at, tv, offset) in [
+            (100, 100 * NANOS - 1, (99, 999_999), 1e-9),
+            (100, 100 * NANOS + 1, (100, 0), -1e-9),
+            (100, 100 * NANOS + 1_999, (100, 1), -1.999e-6),
+            (1_100, 100 * NANOS + 123_456_789, (100, 123_456), 999.876_543_211),
+            (0, -1, (-1, 999_999), 1e-9),
+        ] {
+            let sample = Sample {
+                label: UtcSecond::from_posix(label),
+                at: Instant::from_nanos(at),
+                error: Span::from_nanos(50),
+                leap: Leap::Delete,
+            };
+            let bytes = datagram(&sample);
+            let int = |at| i32::from_ne_bytes(field(&bytes, at));
+            assert_eq!((i64::from_ne_bytes(field(&bytes, 0)), i64::from_ne_bytes(field(&bytes, 8))), tv);
+            assert!((f64::from_ne_bytes(field(&bytes, 16)) - offset).abs() < 1e-12, "{label} {at}");
+            assert_eq!((int(24), int(28), int(32), int(36)), (0, 2, 0, 0x534f_434b));
+        }
+    }
 }

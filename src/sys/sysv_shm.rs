@@ -143,9 +143,9 @@ impl Segment {
         Self::get(unit, 0, 0)
     }
 
-    /// Creates the unit's segment, `SIZE` zero bytes for the caller alone. `AlreadyExists` where there is one.
-    pub fn create(unit: u8) -> io::Result<Self> {
-        Self::get(unit, SIZE, libc::IPC_CREAT | libc::IPC_EXCL | 0o600)
+    /// The unit's segment; creates it if there is none, `SIZE` zero bytes for the caller alone.
+    pub fn find_or_create(unit: u8) -> io::Result<Self> {
+        Self::get(unit, SIZE, libc::IPC_CREAT | 0o600)
     }
 
     fn get(unit: u8, size: usize, flags: i32) -> io::Result<Self> {

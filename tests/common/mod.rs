@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::sink::shm::{Contents, ShmReader, Snapshot, key};
+use gnss2shm::sink::shm::{Contents, ShmReader, key};
 use gnss2shm::sys::error::Problem;
 
 /// A program that is started has for a moment all that this process has open, and so holds the ports of another test:
@@ -141,10 +141,7 @@ pub fn sample(label: i64, sec: i64, nsec: i64, leap: Leap) -> Sample {
 
 /// What is in the unit while nobody writes.
 pub fn whole(unit: u8) -> Contents {
-    match ShmReader::open(unit).unwrap().snapshot() {
-        Snapshot::Whole(contents) => contents,
-        Snapshot::Torn => panic!("torn, and nobody writes"),
-    }
+    ShmReader::open(unit).unwrap().contents().expect("nobody writes")
 }
 
 /// An address that nobody listens at: each process has a loopback address of its own, and each call a port. It is not

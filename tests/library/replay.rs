@@ -264,7 +264,7 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
         page.lines().filter(|line| [".B ", ".BR ", ".BI ", ".IB "].iter().any(|bold| line.starts_with(bold)));
     let defined: Vec<&str> = defining.flat_map(|line| line.split([' ', '"'])).collect();
     let bold = |word: &str| defined.contains(&word);
-    let header = Header::default().to_string();
+    let header = Header::new(Config::default()).to_string();
     let settings = header.split(' ').skip(2).map(|setting| setting.split('=').next().unwrap().to_owned());
     let mut words: Vec<String> = settings.collect();
     words.extend([recording::MAGIC, recording::LOST].map(Into::into));

@@ -10,7 +10,7 @@ use crate::common::{NOBODY, TestDir, TestUnit, is_root};
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, NANOS, Span, UtcSecond};
 use gnss2shm::sink::Sink;
-use gnss2shm::sink::shm::{Finding, ShmReader, ShmSink, Snapshot};
+use gnss2shm::sink::shm::{Finding, ShmReader, ShmSink};
 use gnss2shm::sink::sock::SockSink;
 
 /// The poll of the test's refclock: samples older than 2 s are dropped.
@@ -138,7 +138,7 @@ fn every_sample_arrives(sink: &mut ShmSink, chronyd: &Chronyd, reader: &ShmReade
         let second = next_second();
         sink.publish(&sample(second, Span::from_nanos(offset)));
         // Our own judgement by chrony's rules must agree, except that chronyd may have taken it meanwhile.
-        let findings = reader.snapshot().findings(Instant::from_nanos(system_nanos()), POLL);
+        let findings = reader.contents().unwrap().findings(Instant::from_nanos(system_nanos()), POLL);
         assert!(findings.iter().all(|f| *f == Finding::NotValid), "{findings:?}");
         expected.push(offset);
         let arrived = || chronyd.raw_offsets().len() == expected.len();
@@ -166,9 +166,9 @@ fn chronyd_first_then_us() {
     for (offset, rule) in [(Span::from_secs(3), "old"), (Span::from_secs(-2), "future")] {
         let second = next_second();
         sink.publish(&sample(second, offset));
-        let found = reader.snapshot().findings(Instant::from_nanos(system_nanos()), POLL);
+        let found = reader.contents().unwrap().findings(Instant::from_nanos(system_nanos()), POLL);
         assert!(found.iter().any(|f| f.drops() && f.to_string().contains(rule)), "{rule}: {found:?}");
-        let consumed = || matches!(reader.snapshot(), Snapshot::Whole(c) if c.valid == 0);
+        let consumed = || reader.contents().is_some_and(|c| c.valid == 0);
         wait_for("chronyd to take the bad sample", consumed, || chronyd.stderr());
     }
     let second = next_second();

@@ -22,7 +22,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::Reason;
 use gnss2shm::daemon::status::Board;
 use gnss2shm::daemon::status::gate::GateConfig;
-use gnss2shm::daemon::status::metrics::MetricsServer;
+use gnss2shm::daemon::status::metrics;
 use gnss2shm::recording::{Item, Reader};
 use serde_json::Value;
 
@@ -66,9 +66,9 @@ fn served(board: Board) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let free = crate::common::free_address();
-        let server = MetricsServer::bind(free).await.unwrap();
+        let listener = tokio::net::TcpListener::bind(free).await.unwrap();
         tokio::select! {
-            () = server.run(Arc::new(Mutex::new(board))) => panic!("the server ended"),
+            () = metrics::run(listener, Arc::new(Mutex::new(board))) => panic!("the server ended"),
             page = tokio::task::spawn_blocking(move || get(free)) => page.unwrap(),
         }
     })

@@ -13,7 +13,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Verdict};
 use gnss2shm::core::time::Span;
 use gnss2shm::daemon::{self, EVENTS_QUEUED, Inbox};
-use gnss2shm::recording::recorder::{Place, Recorder};
+use gnss2shm::recording::recorder::{self, Recorder};
 use gnss2shm::recording::{Header, Item, Reader};
 use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
@@ -51,7 +51,8 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
     let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut recorder = Recorder::open(Place::claim(file.clone()).unwrap(), u64::MAX, Header::new(config)).unwrap();
+        let claim = recorder::claim(&file).unwrap();
+        let mut recorder = Recorder::open(file.clone(), claim, u64::MAX, Header::new(config)).unwrap();
         let (sender, events) = mpsc::channel(EVENTS_QUEUED);
         let live = Live::start(scenario, sender.clone()).unwrap();
         let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };

@@ -25,9 +25,9 @@ const PAUSE: Span = Span::from_millis(2_500);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gate {
     config: GateConfig,
-    is_open: bool,
+    pub(super) is_open: bool,
     /// When it opened or closed.
-    since: Instant<Raw>,
+    pub(super) since: Instant<Raw>,
     /// The first of the samples that came without a pause, and the last.
     samples: Option<(Instant<Raw>, Instant<Raw>)>,
 }
@@ -35,7 +35,7 @@ pub struct Gate {
 impl Gate {
     /// A gate that is closed.
     pub fn new(config: GateConfig, now: Instant<Raw>) -> Self {
-        Self { config, is_open: false, since: now, samples: None }
+        Self { config, since: now, ..Self::default() }
     }
 
     /// A sample is published.
@@ -57,16 +57,6 @@ impl Gate {
             (self.is_open, self.since) = (!self.is_open, now);
         }
     }
-
-    /// Whether it is open.
-    pub fn is_open(&self) -> bool {
-        self.is_open
-    }
-
-    /// Since when it is open or closed.
-    pub fn since(&self) -> Instant<Raw> {
-        self.since
-    }
 }
 
 #[cfg(test)]
@@ -81,13 +71,13 @@ mod tests {
     fn turns(config: GateConfig, has_sample: impl Fn(i64) -> bool, publishes: impl Fn(i64) -> bool) -> Vec<i64> {
         let (mut gate, mut turned) = (Gate::new(config, at(0)), vec![]);
         for ms in (0..60_000).step_by(100) {
-            let was = gate.is_open();
+            let was = gate.is_open;
             if ms % 1_000 == 0 && has_sample(ms / 1_000) {
                 gate.sample(at(ms));
             }
             gate.pass(at(ms), publishes(ms / 1_000));
-            if gate.is_open() != was {
-                assert_eq!(gate.since(), at(ms));
+            if gate.is_open != was {
+                assert_eq!(gate.since, at(ms));
                 turned.push(ms);
             }
         }

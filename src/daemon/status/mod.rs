@@ -9,7 +9,8 @@ pub mod snapshot;
 use std::time::Duration;
 
 use crate::core::engine::Engine;
-use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
+use crate::core::event::text::Word;
+use crate::core::event::{Event, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{raw_now, raw_sys_pair};
 use gate::{Gate, GateConfig};
@@ -28,7 +29,6 @@ pub struct Board {
     known: Snapshot,
     state: State,
     since: Instant<Raw>,
-    besides: Vec<Reason>,
     gate: Gate,
     last_byte: Option<Instant<Raw>>,
     last_time: Option<Instant<Raw>>,
@@ -59,7 +59,13 @@ impl Board {
             match verdict {
                 Verdict::Sample(sample) => {
                     self.known.samples += 1;
-                    self.known.sample = Some(SampleView::from(sample));
+                    self.known.sample = Some(SampleView {
+                        second: sample.label.to_string(),
+                        offset_ns: sample.offset().nanos(),
+                        error_ns: sample.error.nanos(),
+                        leap: sample.leap.word().into(),
+                        age_ms: 0,
+                    });
                     self.last_sample = Some(now);
                     self.gate.sample(now);
                 }
@@ -77,7 +83,7 @@ impl Board {
         pulse.settled = on_time.is_some();
         pulse.width_ns = on_time.and_then(|on_time| on_time.width).map(Span::nanos);
         self.last_time = engine.last_time();
-        self.besides = engine.besides();
+        self.known.besides = engine.besides().into_iter().map(ReasonView::from).collect();
         self.state != before
     }
 
@@ -122,8 +128,7 @@ impl Board {
         let mut shown = self.known.clone();
         shown.since = UtcSecond::from_posix(since).to_string();
         shown.for_ms = age(self.since);
-        shown.besides = self.besides.iter().copied().map(ReasonView::from).collect();
-        shown.gate = GateView { open: self.gate.is_open(), for_ms: age(self.gate.since()) };
+        shown.gate = GateView { open: self.gate.is_open, for_ms: age(self.gate.since) };
         shown.receiver.last_byte_ms = self.last_byte.map(age);
         shown.receiver.last_time_ms = self.last_time.map(age);
         shown.pulse.last_edge_ms = self.last_edge.map(age);

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{interval, sleep};
 use tracing::warn;
 
-use super::{Board, PAUSE};
+use super::{Board, PAUSE, SOCKETS};
 use crate::sys::claim::{Claim, rival};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::listener;
@@ -33,56 +33,52 @@ pub type SharedBoard = Arc<Mutex<Board>>;
 pub struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
-    /// What was created at the path; `None` if it was gone at once.
+    /// What was created at the path; `None` if it was removed and could not be created again.
     created: Option<Identity>,
     /// Of two processes that find a stale socket, the slower would remove the faster one's.
     _claim: Claim,
 }
 
-/// A socket in the file system: its device and its inode.
+/// A socket in the file system: its device and its inode, which no other file gets while the socket is open.
 type Identity = (u64, u64);
 
 impl StatusServer {
     /// Listens at this path. Replaces a socket that a killed process left behind. Every user on this machine may connect.
     pub fn bind(path: &Path) -> Result<Self, OpenError> {
+        let shown = path.display();
         if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
             let sentence = format!(
-                "the status socket cannot be {}: give a path of 1 to 107 bytes, as in /run/gnss2shm/default.sock",
-                path.display()
+                "the status socket cannot be {shown}: give a path of 1 to 107 bytes, as in {SOCKETS}/default.sock"
             );
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
         let claim = Claim::take_path("status", path).map_err(|error| {
-            error.explain(format_args!("the status socket {} cannot be claimed", path.display()), |rival| {
-                in_use(path, &rival)
-            })
+            error.explain(format_args!("the status socket {shown} cannot be claimed"), |rival| in_use(path, &rival))
         })?;
-        let listener = listen(path)?;
-        Ok(Self { path: path.to_owned(), listener, created: socket_at(path), _claim: claim })
+        let (listener, created) = listen(path)?;
+        Ok(Self { path: path.to_owned(), listener, created: Some(created), _claim: claim })
     }
 
     /// Serves clients until no sender of changes is left. Creates a removed socket again.
     pub async fn run(mut self, board: SharedBoard, mut changed: watch::Receiver<()>) {
-        let mut followers: Vec<UnixStream> = Vec::new();
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut said = String::new();
+        let (mut followers, mut look) = (Vec::<UnixStream>::new(), interval(LOOK));
         loop {
             tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((client, _)) => {
-                        // A plain stream, still non-blocking: client input must not wake this thread.
-                        let Ok(client) = client.into_std() else { continue };
-                        if followers.len() >= FOLLOWERS {
-                            followers.retain(is_connected);
-                        }
-                        if send(&client, &line(&board)) && followers.len() < FOLLOWERS {
-                            followers.push(client);
-                        }
+                accepted = self.listener.accept() => {
+                    // A plain stream, still non-blocking: client input must not wake this thread.
+                    let Ok(client) = accepted.and_then(|(client, _)| client.into_std()) else {
+                        sleep(PAUSE).await;
+                        continue;
+                    };
+                    if followers.len() >= FOLLOWERS {
+                        // Those who have left read as ended. Any input is discarded.
+                        followers.retain(|mut follower| !matches!(follower.read(&mut [0; 64]), Ok(0)));
                     }
-                    Err(_) => tokio::time::sleep(PAUSE).await,
-                },
-                _ = look.tick() => self.renew(&mut said),
+                    if send(&client, &line(&board)) && followers.len() < FOLLOWERS {
+                        followers.push(client);
+                    }
+                }
+                _ = look.tick() => self.renew(),
                 change = changed.changed() => {
                     if change.is_err() {
                         return;
@@ -95,25 +91,23 @@ impl StatusServer {
     }
 
     fn is_ours(&self) -> bool {
-        self.created.is_some() && socket_at(&self.path) == self.created
+        self.created.is_some()
+            && std::fs::symlink_metadata(&self.path).ok().map(|found| (found.dev(), found.ino())) == self.created
     }
 
     /// Creates the socket again if its name is gone. Connected clients stay. Logs a failure once.
-    fn renew(&mut self, said: &mut String) {
+    fn renew(&mut self) {
         if self.is_ours() {
             return;
         }
         match listen(&self.path) {
-            Ok(listener) => {
-                (self.listener, self.created) = (listener, socket_at(&self.path));
-                said.clear();
+            Ok((listener, created)) => {
+                (self.listener, self.created) = (listener, Some(created));
                 warn!("the status socket {} was removed and has been created again", self.path.display());
             }
             Err(error) => {
-                let error = error.to_string();
-                if *said != error {
+                if self.created.take().is_some() {
                     warn!("{error}; the old one was removed, trying again");
-                    *said = error;
                 }
             }
         }
@@ -129,48 +123,37 @@ impl Drop for StatusServer {
     }
 }
 
-fn listen(path: &Path) -> Result<UnixListener, OpenError> {
+fn listen(path: &Path) -> Result<(UnixListener, Identity), OpenError> {
     let shown = path.display();
     let failed = |error| OpenError::not_created(format_args!("the status socket {shown} cannot be created"), error);
-    let taken = |rival: String| Err(OpenError::new(Problem::Taken, in_use(path, &rival)));
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
             let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
-        Ok(_) => match listener::pid(path) {
-            Ok(pid) => return taken(rival(pid)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return taken(rival(None)),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path).map_err(failed)?;
-            }
-            Err(error) => return Err(failed(error)),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+        match listener::pid(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed)?,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed(error)),
+            answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),
+        }
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
-    open_to_all(path).map_err(failed)?;
-    Ok(listener)
+    Ok((listener, open_to_all(path).map_err(failed)?))
 }
 
 fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 
-/// The socket at this path.
-fn socket_at(path: &Path) -> Option<Identity> {
-    let found = std::fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
-    Some((found.dev(), found.ino()))
-}
-
 /// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
-fn open_to_all(path: &Path) -> io::Result<()> {
+fn open_to_all(path: &Path) -> io::Result<Identity> {
     let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
-    if !socket.metadata()?.file_type().is_socket() {
+    let found = socket.metadata()?;
+    if !found.file_type().is_socket() {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
+    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// A snapshot of the board as a line.
@@ -184,14 +167,4 @@ fn line(board: &SharedBoard) -> Vec<u8> {
 /// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would cost samples.
 fn send(mut client: &UnixStream, line: &[u8]) -> bool {
     matches!(client.write(line), Ok(written) if written == line.len())
-}
-
-/// Whether the client is still connected. Its input is discarded.
-fn is_connected(mut client: &UnixStream) -> bool {
-    let mut input = [0; 64];
-    match client.read(&mut input) {
-        Ok(0) => false,
-        Ok(_) => true,
-        Err(error) => error.kind() == ErrorKind::WouldBlock,
-    }
 }

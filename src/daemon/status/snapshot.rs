@@ -5,8 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::event::text::Word;
-use crate::core::event::{Reason, Sample, State};
+use crate::core::event::{Reason, State};
 use crate::core::time::Span;
 
 /// The status. Ages and durations are in ms, measured values in ns.
@@ -130,18 +129,6 @@ pub struct SampleView {
     pub age_ms: i64,
 }
 
-impl From<&Sample> for SampleView {
-    fn from(sample: &Sample) -> Self {
-        Self {
-            second: sample.label.to_string(),
-            offset_ns: sample.offset().nanos(),
-            error_ns: sample.error.nanos(),
-            leap: sample.leap.word().into(),
-            age_ms: 0,
-        }
-    }
-}
-
 /// The state in the terms of other programs.
 pub(super) fn sync(state: State) -> &'static str {
     match state {
@@ -154,18 +141,16 @@ pub(super) fn sync(state: State) -> &'static str {
 /// For people.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, sync, since, samples, receiver, pulse, .. } = self;
         let ms = |ms: i64| Span::from_millis(ms);
         let ago = |age: Option<i64>| age.map_or("never".into(), |age| format!("{} ago", ms(age)));
         let presence = |open| if open { "" } else { ", not there" };
-        writeln!(f, "state      {} ({}) since {}", self.state, self.sync, self.since)?;
-        if let Some(sentence) = &self.sentence {
-            writeln!(f, "reason     {sentence}")?;
-        }
-        if let Some(figures) = &self.contradiction {
-            writeln!(f, "figures    {figures}")?;
-        }
-        for ReasonView { sentence, .. } in &self.besides {
-            writeln!(f, "besides    {sentence}")?;
+        writeln!(f, "state      {state} ({sync}) since {since}")?;
+        let reason = self.sentence.iter().map(|sentence| ("reason", sentence));
+        let figures = self.contradiction.iter().map(|figures| ("figures", figures));
+        let besides = self.besides.iter().map(|view| ("besides", &view.sentence));
+        for (label, text) in reason.chain(figures).chain(besides) {
+            writeln!(f, "{label:10} {text}")?;
         }
         match &self.sample {
             Some(SampleView { second, offset_ns, error_ns, leap, age_ms }) => writeln!(
@@ -175,24 +160,22 @@ impl fmt::Display for Snapshot {
             )?,
             None => writeln!(f, "sample     none yet")?,
         }
-        let PulseView { source, open, edges, last_edge_ms, settled, width_ns, .. } = &self.pulse;
-        let edge = match (settled, width_ns) {
+        let PulseView { source, edges, .. } = pulse;
+        let edge = match (pulse.settled, pulse.width_ns) {
             (false, _) => "on-time edge not known".into(),
             (true, None) => "on time is the only edge".into(),
-            (true, Some(width)) => format!("on time is the edge that starts {}", Span::from_nanos(*width)),
+            (true, Some(width)) => format!("on time is the edge that starts {}", Span::from_nanos(width)),
         };
-        writeln!(f, "pulse      {source}{}: {edge}, {edges} edges, last {}", presence(*open), ago(*last_edge_ms))?;
-        let ReceiverView { source, open, sentences, broken, last_time_ms, delay_ns, .. } = &self.receiver;
-        let delay = delay_ns.map_or("delay not known".into(), |delay| format!("delay {}", Span::from_nanos(delay)));
-        let presence = presence(*open);
-        writeln!(
-            f,
-            "receiver   {source}{presence}: {delay}, {sentences} sentences, {broken} broken lines, last time {}",
-            ago(*last_time_ms)
-        )?;
+        let (there, last) = (presence(pulse.open), ago(pulse.last_edge_ms));
+        writeln!(f, "pulse      {source}{there}: {edge}, {edges} edges, last {last}")?;
+        let ReceiverView { source, sentences, broken, .. } = receiver;
+        let delay = receiver.delay_ns.map_or("not known".into(), |delay| Span::from_nanos(delay).to_string());
+        let (there, last) = (presence(receiver.open), ago(receiver.last_time_ms));
+        write!(f, "receiver   {source}{there}: delay {delay}, {sentences} sentences, {broken} broken lines, ")?;
+        writeln!(f, "last time {last}")?;
         let gate = if self.gate.open { "open" } else { "closed" };
         writeln!(f, "gate       {gate} for {}", ms(self.gate.for_ms))?;
-        write!(f, "counters   {} samples", self.samples)?;
+        write!(f, "counters   {samples} samples")?;
         self.rejected.iter().try_for_each(|(reason, times)| write!(f, ", {times} x {reason}"))
     }
 }

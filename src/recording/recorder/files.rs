@@ -1,7 +1,8 @@
 //! The files of a recording: header, growth, rotation, and what happens when the disk refuses.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+use std::io::{self, Read, Write};
 use std::iter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -22,44 +23,6 @@ const STEADY: u32 = 5;
 /// A recording shows where the receiver is: readable to its owner and group only.
 const MODE: u32 = 0o640;
 
-/// Where a recording will be, claimed against other processes. No file is touched yet.
-#[derive(Debug)]
-pub struct Place {
-    path: PathBuf,
-    claim: Claim,
-}
-
-impl Place {
-    /// Claims this path.
-    ///
-    /// # Errors
-    /// The path is not a file's, a file that would be rotated is not a recording, or another process has claimed the path.
-    pub fn claim(path: PathBuf) -> Result<Self, OpenError> {
-        let wrong = |sentence| Err(OpenError::new(Problem::Wrong, sentence));
-        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return wrong(format!("{} is not a regular file: recordings need one", path.display()));
-        }
-        let mut all = iter::once(path.clone()).chain((1..=KEPT).map(|n| numbered(&path, n)));
-        if let Some(other) = all.find(|path| !may_rotate(path)) {
-            return wrong(format!(
-                "{} exists and is not a recording, and recording would rotate it away: move it, or give --record another \
-                 file",
-                other.display()
-            ));
-        }
-        let shown = path.display();
-        let claim = Claim::take_path("record", &path).map_err(|error| {
-            error.explain(format_args!("{shown} cannot be claimed for recording"), |rival| {
-                format!(
-                    "{shown}: {rival} records to it, and each would rotate the other's files away: stop that one, or give \
-                     --record another file"
-                )
-            })
-        })?;
-        Ok(Self { path, claim })
-    }
-}
-
 /// The file that grows, and the older ones.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -73,27 +36,21 @@ pub(super) struct Files {
     len: u64,
     /// Events that could not be written since the last one that could.
     missing: i64,
-    pause: Option<Pause>,
+    /// In a pause that was logged: chunks written since the last one that was refused. A nearly full disk accepts a short
+    /// chunk and refuses the next: that is not logged each time.
+    pause: Option<u32>,
     /// Held while the name is ours, whichever file has it.
     _claim: Claim,
 }
 
-/// A pause that was logged. A nearly full disk accepts a short chunk and refuses the next: that is not logged each time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pause {
-    /// Chunks written since the last one that was refused.
-    written: u32,
-    /// Events that are missing because of this pause.
-    missing: i64,
-}
-
 impl Files {
-    pub(super) fn open(place: Place, limit: u64, header: Header) -> Result<Self, OpenError> {
-        let Place { path, claim } = place;
+    /// Begins a file unless the disk is full.
+    pub(super) fn open(path: PathBuf, claim: Claim, limit: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, pause: None, _claim: claim };
         match files.next_file() {
             Ok(file) => files.file = Some(file),
-            Err(error) if is_full(&error) => files.pause(&error),
+            // There may be room later.
+            Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) => files.pause(&error),
             Err(error) => {
                 let what = format_args!("{} cannot be recorded to", files.path.display());
                 return Err(OpenError::not_created(what, error));
@@ -102,45 +59,41 @@ impl Files {
         Ok(files)
     }
 
-    fn pause(&mut self, error: &io::Error) {
-        warn!("recording to {} pauses: {error}; samples are not affected", self.path.display());
-        self.pause = Some(Pause { written: 0, missing: self.missing });
-    }
-
     /// Writes these lines, or counts them as missing.
     pub(super) fn write(&mut self, chunk: &Chunk) {
-        let due = self.missing + chunk.missing;
-        let result = self.try_write(due, &chunk.text);
-        self.missing = if result.is_ok() { 0 } else { due + chunk.events };
-        match (result, &mut self.pause) {
+        let missing = self.missing + chunk.missing;
+        let result = self.try_write(missing, &chunk.text);
+        self.missing = if result.is_ok() { 0 } else { missing + chunk.events };
+        match (result, self.pause) {
             (Ok(()), None) => {}
-            (Ok(()), Some(Pause { written: STEADY.., missing })) => {
-                info!("recording to {} again; {missing} events are missing in it", self.path.display());
+            (Ok(()), Some(STEADY..)) => {
+                info!("recording to {} again; some events are missing in it", self.path.display());
                 self.pause = None;
             }
-            (Ok(()), Some(pause)) => pause.written += 1,
-            (Err(error), None) => self.pause(&error),
-            (Err(_), Some(Pause { written, missing })) => {
-                *written = 0;
-                *missing += chunk.missing + chunk.events;
-            }
+            (Ok(()), Some(written)) => self.pause = Some(written + 1),
+            (Err(error), _) => self.pause(&error),
+        }
+    }
+
+    fn pause(&mut self, error: &io::Error) {
+        if self.pause.replace(0).is_none() {
+            warn!("recording to {} pauses: {error}; samples are not affected", self.path.display());
         }
     }
 
     fn try_write(&mut self, missing: i64, text: &str) -> io::Result<()> {
         let gap = if missing > 0 { format!("{LOST} {missing}\n") } else { String::new() };
-        let added = (gap.len() + text.len()) as u64;
+        let lines = gap + text;
         let mut file = match self.file.take() {
-            Some(file) if self.len + added <= self.limit => file,
+            Some(file) if self.len + lines.len() as u64 <= self.limit => file,
             Some(_) | None => self.next_file()?,
         };
-        let written = file.write_all(gap.as_bytes()).and_then(|()| file.write_all(text.as_bytes()));
-        if let Err(error) = written {
+        if let Err(error) = file.write_all(lines.as_bytes()) {
             // Half a line must not stay. If it cannot be removed, the next attempt begins a new file.
             self.file = file.set_len(self.len).is_ok().then_some(file);
             return Err(error);
         }
-        self.len += added;
+        self.len += lines.len() as u64;
         self.file = Some(file);
         Ok(())
     }
@@ -161,9 +114,27 @@ impl Files {
     }
 }
 
-/// Whether there may be room later.
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+/// Claims a path against other processes, without touching a file.
+///
+/// # Errors
+/// The path is not a file's, a file that would be rotated is not a recording, or another process has claimed the path.
+pub fn claim(path: &Path) -> Result<Claim, OpenError> {
+    let (shown, wrong) = (path.display(), |sentence| Err(OpenError::new(Problem::Wrong, sentence)));
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return wrong(format!("{shown} is not a regular file: recordings need one"));
+    }
+    let mut all = iter::once(path.to_owned()).chain((1..=KEPT).map(|n| numbered(path, n)));
+    if let Some(other) = all.find(|path| !may_rotate(path)) {
+        let other = other.display();
+        return wrong(format!("{other} exists and is not a recording: move it, or give --record another file"));
+    }
+    Claim::take_path("record", path).map_err(|error| {
+        error.explain(format_args!("{shown} cannot be claimed for recording"), |rival| {
+            format!(
+                "{shown}: {rival} records to it, and each would rotate the other's files away: give --record another file"
+            )
+        })
+    })
 }
 
 /// Whether this is a recording, or the beginning of one, or cannot be read.
@@ -191,10 +162,7 @@ fn make_way(path: &Path) -> io::Result<()> {
     for n in (1..gap).rev() {
         fs::rename(numbered(path, n), numbered(path, n + 1))?;
     }
-    match fs::rename(path, numbered(path, 1)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    fs::rename(path, numbered(path, 1))
 }
 
 #[cfg(test)]

@@ -8,46 +8,25 @@ use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::Segment;
 use crate::sys::trusted::Trusted;
 
-/// What a segment is opened for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Access {
-    Read,
-    Write,
-}
-
-/// Refuses a segment that is too small for chronyd, or through which an untrusted user could set the clock.
+/// Refuses a segment through which an untrusted user could set the clock.
 pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
-    let key = key(unit);
-    let refused = |what: String| Err(refused(unit, Problem::Unsupported, &what));
-    if status.size < SIZE {
-        return Err(too_small(unit, status));
-    }
-    if let Some(stranger) = stranger(status, trusted) {
-        return refused(format!(
+    let (key, cpid) = (key(unit), status.cpid);
+    let what = if let Some(stranger) = stranger(status, trusted) {
+        format!(
             "the segment ({status}) was created by or belongs to uid {stranger}, who could feed chronyd at any time: stop \
-             chronyd and the process that created it (pid {}), then remove it with `ipcrm -M {key:#x}`, or give another \
-             unit with --shm",
-            status.cpid
-        ));
-    }
-    if is_writable_by_others(status) && !world_writable {
-        return refused(format!(
+             chronyd and the process that created it (pid {cpid}), then remove it with `ipcrm -M {key:#x}`, or give \
+             another unit with --shm"
+        )
+    } else if is_writable_by_others(status) && !world_writable {
+        format!(
             "other users may write to the segment ({status}), and so set the clock: take `perm=` out of chrony.conf, stop \
              chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates such segments at units 2 to 11; or \
              allow it with --shm-world-writable"
-        ));
-    }
-    Ok(())
-}
-
-pub(super) fn too_small(unit: u8, status: &Status) -> OpenError {
-    let what = format!(
-        "the segment ({status}) is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it: stop \
-         the process that created it (pid {}), then remove it with `ipcrm -M {:#x}`",
-        status.cpid,
-        key(unit)
-    );
-    refused(unit, Problem::Unsupported, &what)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(refused(unit, Problem::Unsupported, &what))
 }
 
 /// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
@@ -62,30 +41,35 @@ const fn is_writable_by_others(status: &Status) -> bool {
 }
 
 /// A system call on the unit's segment failed.
-pub(super) fn failed(unit: u8, access: Access, call: &str, error: &io::Error) -> OpenError {
+pub(super) fn failed(unit: u8, error: &io::Error) -> OpenError {
     let (key, uid) = (key(unit), rustix::process::geteuid());
-    // What the kernel shows to everybody.
-    let seen = || Segment::find(unit).and_then(Segment::public_status).map_or(String::new(), |s| format!(" ({s})"));
-    let (problem, what) = match (error.kind(), access) {
-        (ErrorKind::NotFound, _) => (
+    // The kernel shows it to everybody.
+    let segment = Segment::find(unit).and_then(Segment::public_status);
+    let segment = segment.map_or("the segment".into(), |status| format!("the segment ({status})"));
+    let (problem, what) = match error.kind() {
+        ErrorKind::NotFound => (
             Problem::NotThere,
             "there is no such segment: start gnss2shm or chronyd with this unit, or check the number".into(),
         ),
-        (ErrorKind::PermissionDenied, Access::Read) => {
-            (Problem::Denied, format!("uid {uid} may not read the segment{}: try again as root", seen()))
-        }
-        (ErrorKind::PermissionDenied, Access::Write) => (
+        ErrorKind::PermissionDenied => (
             Problem::Denied,
             format!(
-                "uid {uid} may not write to the segment{}; three cures: start gnss2shm before chronyd, so that the segment \
-                 is ours; or, because an existing segment outlives chronyd, stop chronyd, remove the segment with `ipcrm \
-                 -M {key:#x}`, and start gnss2shm, then chronyd; or give another unit with --shm, here and in chrony.conf",
-                seen()
+                "uid {uid} may not read or write {segment}: look at it as root; to write to it, start gnss2shm before \
+                 chronyd, so that the segment is ours; or, because an existing segment outlives chronyd, stop chronyd, \
+                 remove the segment with `ipcrm -M {key:#x}`, and start gnss2shm, then chronyd; or give another unit with \
+                 --shm, here and in chrony.conf"
+            ),
+        ),
+        ErrorKind::InvalidData => (
+            Problem::Unsupported,
+            format!(
+                "{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it: stop the \
+                 process that created it, then remove it with `ipcrm -M {key:#x}`"
             ),
         ),
         _ => (
             Problem::Failed,
-            format!("{call} failed: {error}: check the limits that `ipcs -l` shows and that the kernel has SysV IPC"),
+            format!("{error}: check the limits that `ipcs -l` shows and that the kernel has SysV IPC"),
         ),
     };
     refused(unit, problem, &what)
@@ -120,18 +104,13 @@ mod tests {
         const NOT_OURS: u8 = 99; // no test uses this unit
         let trusted = Trusted { me: 0, service: None };
         let judged = |status| judge(NOT_OURS, &status, trusted, false).unwrap_err();
-        let failed = |access, errno| failed(NOT_OURS, access, "shmget", &io::Error::from_raw_os_error(errno));
+        let failed = |errno| failed(NOT_OURS, &io::Error::from_raw_os_error(errno));
         for (error, problem, parts) in [
-            (failed(Access::Read, libc::ENOENT), Problem::NotThere, ["no such segment", "start gnss2shm"]),
-            (failed(Access::Write, libc::EACCES), Problem::Denied, ["may not write", "before chronyd"]),
-            (failed(Access::Write, libc::EACCES), Problem::Denied, ["ipcrm -M 0x4e545093", "--shm"]),
-            (failed(Access::Read, libc::EACCES), Problem::Denied, ["may not read", "as root"]),
-            (failed(Access::Write, libc::ENOSPC), Problem::Failed, ["shmget", "ipcs -l"]),
-            (
-                judged(Status { size: 80, ..status(0, 0) }),
-                Problem::Unsupported,
-                ["owner uid 0, creator uid 0, mode 0600, 80 bytes", "pid 812"],
-            ),
+            (failed(libc::ENOENT), Problem::NotThere, ["no such segment", "start gnss2shm"]),
+            (failed(libc::EACCES), Problem::Denied, ["may not read or write", "before chronyd"]),
+            (failed(libc::EACCES), Problem::Denied, ["ipcrm -M 0x4e545093", "--shm"]),
+            (failed(libc::EACCES), Problem::Denied, ["may not read", "as root"]),
+            (failed(libc::ENOSPC), Problem::Failed, ["os error 28", "ipcs -l"]),
             (judged(status(0, 998)), Problem::Unsupported, ["uid 998", "ipcrm -M 0x4e545093"]),
             (
                 judged(Status { mode: 0o620, ..status(0, 0) }),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
 use crate::simulated::timeline::Timeline;
 use crate::simulated::world::{Act, World};
+use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 use gnss2shm::recording::{Header, LEGEND};
@@ -42,7 +43,7 @@ fn events(scenario: Scenario, seconds: i64) -> Vec<Event> {
 /// Writes a recording of so many hours without a fault, and gives the number of its events.
 pub(crate) fn long(file: &std::path::Path, hours: i64) -> usize {
     let mut out = std::io::BufWriter::new(fs::File::create(file).unwrap());
-    writeln!(out, "{}", Header::default()).unwrap();
+    writeln!(out, "{}", Header::new(Config::default())).unwrap();
     let mut timeline = timeline(Scenario::default());
     let end = timeline.world().pulse_number(hours * 3_600);
     let mut written = 0;
@@ -121,7 +122,7 @@ fn make_missing_recordings() {
         }
         let kernel = kernel(name);
         let mut text = format!("# receiver: {receiver}\n# nic: {nic}\n# kernel: {kernel}\n# fault: {fault}\n");
-        write!(text, "{}\n{LEGEND}", Header::default()).unwrap();
+        write!(text, "{}\n{LEGEND}", Header::new(Config::default())).unwrap();
         for event in events() {
             writeln!(text, "{event}").unwrap();
         }

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::core::engine::Config;
 use crate::core::event::Event;
 use crate::core::time::Instant;
 use crate::recording::{Item, Reader};
@@ -65,7 +66,8 @@ fn room_for_two(dir: &Dir) -> u64 {
 }
 
 fn open(path: PathBuf, limit: u64) -> Result<Files, OpenError> {
-    Files::open(Place::claim(path)?, limit, Header::default())
+    let claim = claim(&path)?;
+    Files::open(path, claim, limit, Header::new(Config::default()))
 }
 
 #[test]
@@ -127,15 +129,15 @@ fn while_nothing_can_be_written_events_are_counted_and_the_gap_is_named_after_it
     for n in [3, 4, 5] {
         files.write(&tick(n));
     }
-    assert_eq!(files.pause, Some(Pause { written: 0, missing: 3 }));
+    assert_eq!((files.pause, files.missing), (Some(0), 3));
     dir.make();
     files.write(&Chunk { missing: 2, ..tick(6) });
-    assert_eq!((files.pause, dir.read("rec")), (Some(Pause { written: 1, missing: 3 }), (2, vec![-5, 6])));
+    assert_eq!((files.pause, dir.read("rec")), (Some(1), (2, vec![-5, 6])));
     files.limit = u64::MAX;
     for n in 2..=STEADY.into() {
         files.write(&tick(n));
     }
-    assert_eq!(files.pause, Some(Pause { written: STEADY, missing: 3 }));
+    assert_eq!(files.pause, Some(STEADY));
     files.write(&tick(7));
     assert_eq!((files.pause, dir.read("rec")), (None, (2, vec![-5, 6, 2, 3, 4, 5, 7])));
 }
@@ -180,7 +182,7 @@ fn a_file_of_somebody_elses_is_not_rotated_away() {
     ] {
         let path = dir.0.join(name);
         fs::write(&path, text).unwrap();
-        let place = Place::claim(dir.0.join("rec"));
+        let place = claim(&dir.0.join("rec"));
         assert_eq!(place.is_ok(), is_ours, "{name}: {text:?}: {place:?}");
         if let Err(error) = place {
             assert!(error.to_string().contains(&format!("{} exists", path.display())), "{error}");
