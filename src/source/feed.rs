@@ -3,12 +3,12 @@
 
 mod pauses;
 
-use std::convert::Infallible;
 use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
-use tracing::{debug, info, warn};
+use tokio::sync::mpsc::error::SendError;
+use tracing::{info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
 use crate::core::time::Span;
@@ -30,45 +30,21 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The engine is gone: nothing is left to do.
 pub(super) struct Closed;
 
-/// The way to the engine.
-#[derive(Debug)]
-pub(super) struct Feed(pub(super) Sender<Event>);
-
-impl Feed {
-    pub(super) fn new(events: Sender<Event>) -> Self {
-        Self(events)
+impl From<SendError<Event>> for Closed {
+    fn from(_: SendError<Event>) -> Self {
+        Self
     }
+}
 
-    pub(super) async fn opened(&self) -> Result<(), Closed> {
-        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesOpen }).await
-    }
-
-    pub(super) async fn lost(&self, lost: Lost) -> Result<(), Closed> {
-        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesLost(lost) }).await
-    }
-
-    pub(super) async fn send(&self, event: Event) -> Result<(), Closed> {
-        self.0.send(event).await.map_err(|_| Closed)
-    }
-
-    /// Waits until the engine is gone.
-    pub(super) async fn closed(&self) {
-        self.0.closed().await;
-    }
-
-    /// Runs a source until the engine is gone.
-    pub(super) async fn until_closed(&self, source: impl Future<Output = Result<Infallible, Closed>>) {
-        tokio::select! {
-            Err(Closed) = source => {}
-            () = self.closed() => {}
-        }
-    }
+/// What has happened to a source just now.
+pub(super) fn change(change: SourceChange) -> Event {
+    Event::Source { raw: raw_now(), change }
 }
 
 /// Tells the engine and the log of each change of a source that comes and goes, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
-    feed: &'a Feed,
+    events: &'a Sender<Event>,
     /// Why the source is not there, as the engine knows.
     lost: Option<Lost>,
     /// The last sentence in the log.
@@ -79,8 +55,8 @@ pub(super) struct Presence<'a> {
 }
 
 impl<'a> Presence<'a> {
-    pub(super) fn new(feed: &'a Feed) -> Self {
-        Self { feed, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
+    pub(super) fn new(events: &'a Sender<Event>) -> Self {
+        Self { events, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
     }
 
     pub(super) async fn opened(&mut self, sentence: String) -> Result<(), Closed> {
@@ -88,18 +64,21 @@ impl<'a> Presence<'a> {
             info!("{sentence}");
         }
         self.lost = None;
-        self.feed.opened().await
+        Ok(self.events.send(change(SourceChange::SentencesOpen)).await?)
     }
 
     pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {
         if let Some(sentence) = self.news(sentence) {
             warn!("{sentence}");
         }
-        if self.lost.replace(lost) == Some(lost) { Ok(()) } else { self.feed.lost(lost).await }
+        if self.lost.replace(lost) != Some(lost) {
+            self.events.send(change(SourceChange::SentencesLost(lost))).await?;
+        }
+        Ok(())
     }
 
     /// The line for the log: nothing if it is the last one again, or there were too many within the hour.
-    fn news(&mut self, sentence: String) -> Option<String> {
+    fn news(&mut self, mut sentence: String) -> Option<String> {
         if sentence == self.last {
             return None;
         }
@@ -108,25 +87,22 @@ impl<'a> Presence<'a> {
             (self.lines, self.hour) = (0, Instant::now());
         }
         self.lines += 1;
-        if self.lines > LINES {
-            debug!("{sentence}");
-            return None;
+        if self.lines == LINES {
+            sentence += "; this changes often: no more of it is logged for an hour";
         }
-        let is_last = self.lines == LINES;
-        let note = if is_last { "; this changes often: for an hour only --debug shows more of it" } else { "" };
-        Some(sentence + note)
+        (self.lines <= LINES).then_some(sentence)
     }
 }
 
-/// The bytes that a read has just returned; `byte_time` is zero if no line paces them.
-pub(super) fn bytes_now(read: &[u8], byte_time: Span) -> Bytes {
-    Bytes { read_at: raw_now(), byte_time, data: read.into() }
+/// The bytes that a read has just put into the buffer; `byte_time` is zero if no line paces them.
+pub(super) fn bytes_now(buffer: &[u8], length: usize, byte_time: Span) -> Bytes {
+    Bytes { read_at: raw_now(), byte_time, data: buffer.get(..length).unwrap_or_default().into() }
 }
 
 /// Passes on what is read until the source ends, or the bytes of a read are the last that are wanted. An error if the
 /// other side did not end it.
 pub(super) async fn pump(
-    feed: &Feed,
+    events: &Sender<Event>,
     file: &ByteFile,
     byte_time: Span,
     mut is_enough: impl FnMut(&Bytes) -> bool,
@@ -137,9 +113,9 @@ pub(super) async fn pump(
             Ok(length @ 1..) => length,
             ended => return Ok(ended.map(drop)),
         };
-        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let bytes = bytes_now(&buffer, length, byte_time);
         let (pause, is_enough) = (pauses.after(&bytes), is_enough(&bytes));
-        feed.send(Event::Bytes(bytes)).await?;
+        events.send(Event::Bytes(bytes)).await?;
         if is_enough {
             return Ok(Ok(()));
         }
@@ -155,8 +131,8 @@ mod tests {
 
     #[test]
     fn each_change_is_logged_once_and_no_more_than_twenty_an_hour() {
-        let feed = Feed::new(tokio::sync::mpsc::channel(1).0);
-        let mut presence = Presence::new(&feed);
+        let (events, _) = tokio::sync::mpsc::channel(1);
+        let mut presence = Presence::new(&events);
         let mut says = |sentence: &str| presence.news(sentence.into());
         assert!(says("refused").is_some() && says("refused").is_none(), "it is waited for");
         assert!(says("connected").is_some() && says("refused").is_some(), "each change");

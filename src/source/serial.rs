@@ -10,6 +10,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 use tracing::info;
@@ -18,7 +19,7 @@ pub use autobaud::RATES;
 pub use port::Port;
 pub(crate) use port::{is_gnss, stable_name};
 
-use super::feed::{BITS_PER_BYTE, Closed, Feed, Presence, RETRY, pump};
+use super::feed::{BITS_PER_BYTE, Closed, Presence, RETRY, pump};
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
 use crate::sys::error::{OpenError, Problem};
@@ -85,32 +86,25 @@ pub fn open(config: &SerialConfig) -> Result<Port, OpenError> {
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
 pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Event>) {
-    let feed = Feed::new(events);
-    feed.until_closed(follow(&config, opened, &feed)).await;
+    let Err(Closed) = follow(&config, opened, &events).await;
 }
 
-async fn follow(config: &SerialConfig, mut opened: Option<Port>, feed: &Feed) -> Result<Infallible, Closed> {
+async fn follow(config: &SerialConfig, mut opened: Option<Port>, events: &Sender<Event>) -> Result<Infallible, Closed> {
     let device = &config.device;
-    let (mut presence, mut baud) = (Presence::new(feed), config.baud.rate());
+    let (mut presence, mut baud) = (Presence::new(events), config.baud.rate());
     loop {
         let error = match opened.take().map_or_else(|| port::open(device, baud), Ok) {
             Ok(port) => {
-                match (port, config.baud) {
-                    (Port::Gnss(file), _) => {
-                        presence.opened(format!("reading {device}")).await?;
-                        let _gone = pump(feed, &file, Span::ZERO, |_| false).await?;
-                    }
-                    (Port::Tty(tty), Baud::Rate(_)) => {
-                        presence.opened(format!("reading {device} at {baud} baud")).await?;
-                        let _gone = pump(feed, tty.bytes(), byte_time(baud), |_| false).await?;
-                    }
-                    (Port::Tty(tty), Baud::Auto) => {
-                        presence.opened(format!("reading {device}: looking for its rate, {baud} baud first")).await?;
-                        baud = pump_at_its_rate(&tty, device, baud, feed).await?;
-                    }
-                }
+                presence.opened(format!("reading {device}")).await?;
                 // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
-                port::not_there(device)
+                match port {
+                    Port::Gnss(file) => drop(pump(events, &file, Span::ZERO, |_| false).await?),
+                    Port::Tty(tty) if config.baud == Baud::Auto => {
+                        baud = pump_at_its_rate(&tty, device, baud, events).await;
+                    }
+                    Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(baud), |_| false).await?),
+                }
+                port::refusal(device, &Errno::NODEV.into())
             }
             Err(error) => error,
         };

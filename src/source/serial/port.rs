@@ -49,22 +49,20 @@ pub(super) fn open(device: &str, baud: u32) -> Result<Port, OpenError> {
     Ok(port)
 }
 
-fn refusal(device: &str, error: &io::Error) -> OpenError {
-    let (problem, sentence) = match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => return not_there(device),
-        Some(libc::EACCES | libc::EPERM) => {
-            let cure = "run as root or join the group that owns it (often dialout)";
-            (Problem::Denied, format!("{device} may not be opened: {cure}"))
+/// Why the device cannot be opened, or is gone.
+pub(super) fn refusal(device: &str, error: &io::Error) -> OpenError {
+    let (problem, why) = match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => {
+            (Problem::NotThere, "is not there: check the receiver's cable and the name")
         }
-        Some(libc::EBUSY) => (Problem::Taken, sentence(device, &holders(device))),
-        Some(libc::ENOTTY) => (Problem::Wrong, format!("{device} is not a serial port: give the name of a tty device")),
-        _ => (Problem::Failed, format!("{device} cannot be opened: {error}")),
+        Some(libc::EACCES | libc::EPERM) => {
+            (Problem::Denied, "may not be opened: run as root or join the group that owns it (often dialout)")
+        }
+        Some(libc::ENOTTY) => (Problem::Wrong, "is not a serial port: give the name of a tty device"),
+        Some(libc::EBUSY) => return OpenError::new(Problem::Taken, sentence(device, &holders(device))),
+        _ => return OpenError::new(Problem::Failed, format!("{device} cannot be opened: {error}")),
     };
-    OpenError::new(problem, sentence)
-}
-
-pub(super) fn not_there(device: &str) -> OpenError {
-    OpenError::new(Problem::NotThere, format!("{device} is not there: check the receiver's cable and the name"))
+    OpenError::new(problem, format!("{device} {why}"))
 }
 
 /// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.
@@ -75,24 +73,18 @@ pub(super) fn is_near(one: u32, other: u32) -> bool {
 /// Whether this is a device of the kernel's GNSS subsystem, or will be one as soon as it is there.
 pub(crate) fn is_gnss(device: &Path) -> bool {
     let Ok(found) = fs::metadata(device) else {
-        return device.parent() == Some(Path::new("/dev")) && name_of(device).starts_with("gnss");
+        return device.to_string_lossy().starts_with("/dev/gnss");
     };
     let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
     let subsystem = fs::read_link(format!("/sys/dev/char/{major}:{minor}/subsystem"));
     found.file_type().is_char_device() && subsystem.is_ok_and(|subsystem| subsystem.ends_with("gnss"))
 }
 
-/// The last part of the name that the device has in /dev.
-pub(super) fn name_of(device: &Path) -> String {
-    let resolved = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
-    resolved.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 /// A name that stays with the adapter, if `device` is one that depends on the order of plugging.
 pub(crate) fn stable_name(device: &Path) -> Option<PathBuf> {
-    let name = device.strip_prefix("/dev").ok()?.to_str()?;
-    let is_numbered = name.starts_with("ttyUSB") || name.starts_with("ttyACM");
-    if is_numbered { link_to(Path::new("/dev/serial/by-id"), device) } else { None }
+    let name = device.to_str()?;
+    let is_numbered = name.starts_with("/dev/ttyUSB") || name.starts_with("/dev/ttyACM");
+    is_numbered.then(|| link_to(Path::new("/dev/serial/by-id"), device)).flatten()
 }
 
 /// The link in this directory that leads to this device.

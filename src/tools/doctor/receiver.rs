@@ -11,7 +11,6 @@ use super::system::Node;
 use super::{Finding, Patient, System};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::server::Server;
-use crate::source::stream::StreamConfig;
 
 const ITEM: &str = "receiver";
 /// Stable names of USB ports.
@@ -25,11 +24,11 @@ pub(super) fn check(patient: &Patient<'_>, config: &ReceiverConfig) -> Vec<Findi
         ReceiverConfig::Gpsd(gpsd) => {
             answers("gpsd", &gpsd.server, "run `systemctl enable --now gpsd.socket`, or correct server in [gpsd]")
         }
-        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
+        ReceiverConfig::Tcp(server) => {
             answers("the TCP server", server, "start the server, or correct server in [tcp]")
         }
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => fifo(patient, &path.to_string_lossy()),
-        ReceiverConfig::Stream(StreamConfig::Stdin) => {
+        ReceiverConfig::Fifo(path) => fifo(patient, &path.to_string_lossy()),
+        ReceiverConfig::Stdin => {
             let cure = "name the receiver's device, unless you start gnss2shm yourself";
             Err(Finding::warning(ITEM, "a service has no standard input to read sentences from", cure))
         }
