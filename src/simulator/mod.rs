@@ -3,11 +3,9 @@
 
 pub mod live;
 
-use clap::value_parser;
-
 use crate::core::event::Edges;
 use crate::core::time::Span;
-use crate::core::units::parse_span;
+use crate::core::units::{number, parse_span};
 
 /// What to simulate: the options of `gnss2shm simulate`. Shares are per thousand.
 #[derive(clap::Args, Clone, Debug)]
@@ -20,7 +18,7 @@ pub struct Scenario {
     pub jitter: Span,
     /// Rate of the serial line in bits a second
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
-    #[arg(value_parser = value_parser!(u32).range(300..=4_000_000))]
+    #[arg(value_parser = |text: &str| number(text, 300..=4_000_000))]
     pub baud: u32,
     /// Pulse width
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
@@ -30,11 +28,11 @@ pub struct Scenario {
     pub edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
-    #[arg(value_parser = value_parser!(i64).range(-1_000..=1_000))]
+    #[arg(value_parser = |text: &str| number(text, -1_000..=1_000))]
     pub phc_ppm: i64,
     /// How much faster than UTC the system's oscillator runs
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
-    #[arg(value_parser = value_parser!(i64).range(-400..=400))]
+    #[arg(value_parser = |text: &str| number(text, -400..=400))]
     pub system_ppm: i64,
     /// Share of edges that are lost
     #[arg(long = "loss", value_name = "PERCENT", allow_hyphen_values = true)]
@@ -51,6 +49,7 @@ pub struct Scenario {
     pub noise: Span,
     /// Seed of everything random
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1")]
+    #[arg(value_parser = |text: &str| number(text, 0..=u64::MAX))]
     pub seed: u64,
 }
 

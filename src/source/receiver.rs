@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::feed::Closed;
 use super::gpsd::{self, GpsdConfig};
-use super::serial::{self, Baud, Port, SerialConfig};
+use super::serial::{self, Port, SerialConfig};
 use super::server::Server;
 use super::stream;
 use crate::core::event::Event;
@@ -52,14 +52,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// Tries once: what waiting cannot cure is an error, what is not there yet is waited for by [`Self::run`].
-    pub fn open(mut config: ReceiverConfig) -> Result<Self, OpenError> {
-        // A device of the kernel's GNSS subsystem comes and goes like a serial port, whichever option names it.
-        if let ReceiverConfig::Fifo(path) = &config
-            && serial::is_gnss(path)
-        {
-            let device = path.to_string_lossy().into_owned();
-            config = ReceiverConfig::Serial(SerialConfig { device, baud: Baud::default() });
-        }
+    pub fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
         let opened = match &config {
             ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
             ReceiverConfig::Fifo(path) => stream::check_fifo(path).map(|()| None),

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
@@ -29,10 +29,6 @@ use crate::sys::flock;
 const GATHER: Duration = Duration::from_millis(20);
 /// A server that does not answer within this is tried again.
 const ANSWER: Duration = Duration::from_secs(5);
-/// The first attempts after a loss; each further one waits twice as long, up to [`RETRY`].
-const AT_FIRST: Duration = Duration::from_millis(125);
-/// After a connection that ended sooner the pauses go on growing.
-const BRIEF: Duration = Duration::from_secs(10);
 /// What to check where a server cannot be reached.
 const CURE: &str = "check that it runs, host and port, the network, and for the service IPAddressAllow=";
 /// After this silence the kernel asks a server whether it is still there, three times, this far apart, tcp(7).
@@ -42,9 +38,8 @@ const OLD_READS: usize = 16;
 
 /// Connects, reads to the end, and connects again.
 pub(super) async fn follow_tcp(server: &Server, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let (mut presence, mut pause) = (Presence::new(events), AT_FIRST);
+    let mut presence = Presence::new(events);
     loop {
-        let began = Instant::now();
         let ended = match connect(server).await {
             Ok(connection) => {
                 presence.opened(format!("connected to {server}")).await?;
@@ -55,11 +50,7 @@ pub(super) async fn follow_tcp(server: &Server, events: &Sender<Event>) -> Resul
         let why = ended
             .map_or_else(|error| format!("cannot be reached ({error}): {CURE}"), |()| "closed the connection".into());
         presence.lost(Lost::Server, format!("{server} {why}; it is tried again")).await?;
-        if began.elapsed() > BRIEF {
-            pause = AT_FIRST;
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(RETRY);
+        sleep(RETRY).await;
     }
 }
 
@@ -81,9 +72,8 @@ pub(super) fn check_fifo(path: &Path) -> Result<(), OpenError> {
     if fs::metadata(path).map_err(|error| OpenError::io(&shown, error))?.file_type().is_fifo() {
         return Ok(());
     }
-    let sentence =
-        format!("{shown} is not a FIFO: name another path, or if it is a device give it as --serial {shown}");
-    Err(OpenError::new(Problem::Wrong, sentence))
+    let cure = "name another path, or give a device as --serial";
+    Err(OpenError::new(Problem::Wrong, format!("{shown} is not a FIFO: {cure} {shown}")))
 }
 
 /// Opens a FIFO, fifo(7), and locks it, because of two readers each gets what the other misses. `before` is what we have

@@ -11,9 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::byte_time;
-use super::port::is_near;
 use crate::core::event::{Bytes, Event};
-use crate::core::nmea::{Framer, LineCounts};
+use crate::core::nmea::Framer;
 use crate::core::time::{self, Raw, Span};
 use crate::source::feed::{READ_MAX, bytes_now, pump};
 use crate::sys::tty::Tty;
@@ -46,36 +45,27 @@ pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, eve
 async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Option<u32> {
     let mut order = RATES;
     order.sort_by_key(|rate| *rate != last);
-    let mut warned = None;
+    let mut is_warned = false;
     loop {
-        let mut heard = 0;
         for rate in order {
             let set = tty.set_baud(rate).ok()?;
             sleep(SETTLE).await;
             if !is_near(set, rate) {
                 continue;
             }
-            let counts = listen(tty, rate, events).await?;
-            if counts.understood() > 0 {
+            if listen(tty, rate, events).await? {
                 info!("{device}: {rate} baud, by a right checksum");
                 return Some(rate);
             }
-            heard += counts.bytes;
         }
-        let why = if heard == 0 {
-            "nothing arrives at any rate: check the wiring and that the receiver has power"
-        } else {
-            "no valid sentence at any rate: the receiver speaks a binary protocol, or not with 8 data bits, no parity and \
-             1 stop bit, or its signal is inverted (RS-232 or TTL); set it to NMEA"
-        };
-        if warned.replace(why) != Some(why) {
-            warn!("{device}: {why}; going on");
+        if !std::mem::replace(&mut is_warned, true) {
+            warn!("{device}: no valid sentence at any rate: check wiring, power and that it sends NMEA; going on");
         }
     }
 }
 
-/// Listens at one rate, until a checksum is right at most. `None`: the device or the engine is gone.
-async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<LineCounts> {
+/// Listens at one rate until a checksum is right; whether one was in time. `None`: the device or the engine is gone.
+async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<bool> {
     let (mut buffer, mut framer) = (vec![0; READ_MAX], Framer::default());
     tty.discard_received().ok()?;
     let until = Instant::now() + patience(rate);
@@ -85,7 +75,12 @@ async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<LineCoun
         framer.push(&bytes, |_| {});
         events.send(Event::Bytes(bytes)).await.ok()?;
     }
-    Some(framer.counts())
+    Some(framer.counts().understood() > 0)
+}
+
+/// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.
+fn is_near(one: u32, other: u32) -> bool {
+    u64::from(one.abs_diff(other)) * 33 <= u64::from(other)
 }
 
 /// How long one rate is listened to.
@@ -97,7 +92,6 @@ fn patience(rate: u32) -> Duration {
 #[derive(Default)]
 struct Watch {
     framer: Framer,
-    valid: u64,
     /// Since when nothing valid has come, although bytes have.
     garbage_since: Option<time::Instant<Raw>>,
 }
@@ -105,10 +99,10 @@ struct Watch {
 impl Watch {
     /// Takes bytes; whether they have been nothing but garbage for too long.
     fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
-        self.framer.push(bytes, |_| {});
         let valid = self.framer.counts().understood();
-        if valid != self.valid {
-            (self.valid, self.garbage_since) = (valid, None);
+        self.framer.push(bytes, |_| {});
+        if self.framer.counts().understood() > valid {
+            self.garbage_since = None;
             return false;
         }
         bytes.read_at - *self.garbage_since.get_or_insert(bytes.read_at) > MISHEARD_AFTER

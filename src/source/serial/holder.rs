@@ -78,7 +78,7 @@ fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
 }
 
 /// The last part of the name that the device has in /dev.
-fn name_of(device: &str) -> String {
+pub(super) fn name_of(device: &str) -> String {
     let resolved = fs::canonicalize(device).unwrap_or_else(|_| device.into());
     resolved.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
