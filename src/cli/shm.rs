@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{ExitCode, Failure};
 use crate::config::Unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
-use crate::core::units::positive_span;
+use crate::core::units::{number, positive_span};
 use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
@@ -36,7 +36,8 @@ pub(super) struct Args {
     #[arg(value_parser = positive_span)]
     limit: Option<Span>,
     /// The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds
-    #[arg(long, default_value_t = 2, allow_hyphen_values = true)]
+    #[arg(long, default_value = "2", allow_hyphen_values = true)]
+    #[arg(value_parser = |text: &str| number(text, i8::MIN..=i8::MAX))]
     poll: i8,
 }
 

@@ -18,7 +18,6 @@ use crate::source::pps::PpsConfig;
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::SerialConfig;
-use crate::source::stream::StreamConfig;
 use crate::sys::error::OpenError;
 
 mod contradictions;
@@ -80,11 +79,11 @@ impl Settings {
             let server = server.unwrap_or_default();
             ReceiverConfig::Gpsd(GpsdConfig { device: server.device.or(f.gpsd_device), server: server.server })
         } else if let Some(server) = o.tcp.or(f.tcp) {
-            ReceiverConfig::Stream(StreamConfig::Tcp(server))
+            ReceiverConfig::Tcp(server)
         } else if let Some(path) = o.fifo.or(f.fifo) {
-            ReceiverConfig::Stream(StreamConfig::Fifo(path))
+            ReceiverConfig::Fifo(path)
         } else {
-            ReceiverConfig::Stream(StreamConfig::Stdin)
+            ReceiverConfig::Stdin
         };
         let pulse = match o.phc.or(f.phc) {
             Some(device) => {

@@ -7,7 +7,6 @@ use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
 use crate::source::serial::{Baud, SerialConfig};
 use crate::source::server::Server;
-use crate::source::stream::StreamConfig;
 use crate::sys::error::Problem;
 
 fn of_file(text: &str) -> Result<Settings, OpenError> {
@@ -126,9 +125,9 @@ fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
             &["--gpsd", "localhost:2947:/dev/ttyS0"],
             ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: Some("/dev/ttyS0".into()) }),
         ),
-        (&["--tcp", "localhost:2947"], ReceiverConfig::Stream(StreamConfig::Tcp(local.clone()))),
-        (&["--fifo", "/run/nmea"], ReceiverConfig::Stream(StreamConfig::Fifo("/run/nmea".into()))),
-        (&["--stdin"], ReceiverConfig::Stream(StreamConfig::Stdin)),
+        (&["--tcp", "localhost:2947"], ReceiverConfig::Tcp(local.clone())),
+        (&["--fifo", "/run/nmea"], ReceiverConfig::Fifo("/run/nmea".into())),
+        (&["--stdin"], ReceiverConfig::Stdin),
     ] {
         assert_eq!(settled(args, FILE).unwrap().receiver, receiver, "{args:?}");
     }

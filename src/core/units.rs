@@ -1,6 +1,7 @@
 //! Times and sizes as an operator writes them: `100ms`, `64MB`. Nothing is rounded, and each error
 //! is a sentence that names the text.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -42,6 +43,13 @@ pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
         span if span > Span::ZERO => Ok(span),
         _ => Err(format!("`{text}` is not longer than zero")),
     }
+}
+
+/// A whole number of this range.
+pub(crate) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let (low, high) = range.into_inner();
+    number.ok_or_else(|| format!("`{text}` is refused: allowed is a whole number from {low} to {high}"))
 }
 
 /// A size of a file, in bytes.

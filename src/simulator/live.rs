@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -15,7 +15,6 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
 
-use super::sentence::{Shown, SimSentence};
 use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
@@ -30,8 +29,6 @@ const LATENCY: Span = Span::from_micros(60);
 const FIFO: usize = 16;
 /// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
 const BACKLOG: Span = Span::from_secs(3);
-/// What the receiver sends each second.
-const SENTENCES: [SimSentence; 4] = [SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga, SimSentence::Gsa];
 /// Seconds of truth remembered: a sample is published some milliseconds after its pulse.
 const TRUTH_KEPT: usize = 64;
 /// How far ahead seconds are generated.
@@ -43,8 +40,8 @@ pub struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
     truth: Arc<Mutex<Truth>>,
-    stop: SyncSender<()>,
-    thread: Option<JoinHandle<()>>,
+    /// The thread ends with it.
+    _running: mpsc::Sender<()>,
 }
 
 /// When the pulses really came, on the system clock.
@@ -56,18 +53,21 @@ struct Truth {
 
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
-    pub fn start(scenario: Scenario, events: Sender<Event>) -> std::io::Result<Self> {
-        let (master, device, slave) = pseudo_terminal()?;
+    pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
+        let (line, device, machine) = pseudo_terminal()?;
         let (raw, sys, _) = raw_sys_pair();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
-        let world = World { random: Random::new(scenario.seed), scenario, first, first_pulse, line_free: raw };
         let truth = Arc::<Mutex<Truth>>::default();
-        let player = Player { world, line: master, _keeps_it_open: slave, events, truth: Arc::clone(&truth) };
-        let (stop, stopped) = sync_channel(1);
-        let wait = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout)).then_some(());
-        let thread = Builder::new().name("simulator".into()).spawn(move || player.play(wait).unwrap_or_default())?;
-        Ok(Self { device, truth, stop, thread: Some(thread) })
+        let (running, stopped) = mpsc::channel();
+        let random = Random(scenario.seed);
+        let of_pulses = Arc::clone(&truth);
+        let world = World { scenario, random, first, first_pulse, line_free: raw, line, events, truth: of_pulses };
+        Builder::new().name("simulator".into()).spawn(move || {
+            let _keeps_it_open = machine;
+            world.play(&stopped)
+        })?;
+        Ok(Self { device, truth, _running: running })
     }
 
     /// How many pulses there were.
@@ -79,14 +79,6 @@ impl Live {
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         let truth = self.truth.lock().ok()?;
         truth.kept.iter().find(|(utc, _)| *utc == sample.label).map(|(_, at)| sample.at - *at)
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // It may have ended; and a panic in there has been printed.
-        let _ = self.stop.try_send(());
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -106,92 +98,17 @@ fn pseudo_terminal() -> io::Result<(File, String, File)> {
     Ok((receiver.into(), device, machine))
 }
 
-struct Player {
-    world: World,
-    line: File,
-    _keeps_it_open: File,
-    events: Sender<Event>,
-    truth: Arc<Mutex<Truth>>,
-}
-
-impl Player {
-    /// Plays second after second, until `wait` says that it is to stop or no engine takes events: both are `None`.
-    fn play(mut self, wait: impl Fn(Duration) -> Option<()>) -> Option<()> {
-        let mut queue = BTreeMap::new();
-        let (mut seconds, mut made) = (0, 0_u64);
-        let mut schedule = Schedule::new(raw_now());
-        let promise = self.world.scenario.edges.promise();
-        self.send(Event::Source { raw: raw_now(), change: SourceChange::PulseOpen(promise) })?;
-        loop {
-            while self.world.pulse(seconds) - raw_now() < AHEAD {
-                for (at, act) in self.world.acts(seconds) {
-                    made += 1;
-                    queue.insert((at, made), act);
-                }
-                seconds += 1;
-            }
-            let now = raw_now();
-            let rest = match schedule.next(now) {
-                Step::CrossTs(_) => {
-                    let (raw, sys, window) = raw_sys_pair();
-                    schedule.cross_taken(now);
-                    self.send(Event::CrossTs(CrossTs { phc: self.world.phc(raw), sys, raw, window }))?;
-                    continue;
-                }
-                Step::Rearm => {
-                    schedule.rearmed(now);
-                    continue;
-                }
-                Step::Wait(span) => span,
-            };
-            let Some(next) = queue.first_entry() else { continue };
-            let ahead = (next.key().0 - now).min(rest);
-            if ahead > Span::ZERO {
-                wait(Duration::from_nanos(ahead.nanos().unsigned_abs()))?;
-                continue;
-            }
-            let ((at, _), act) = next.remove_entry();
-            match act {
-                Act::Pulse(number) => self.remember(self.world.first.plus(number), at),
-                Act::Bytes(bytes) => {
-                    if let Err(error) = self.line.write_all(&bytes) {
-                        debug!("simulated line: {error}");
-                    }
-                }
-                Act::Edge(phc) => {
-                    let read_at = raw_now();
-                    schedule.edges_read(read_at);
-                    self.send(Event::Edge(Edge { phc, read_at }))?;
-                }
-            }
-        }
-    }
-
-    fn send(&self, event: Event) -> Option<()> {
-        self.events.blocking_send(event).ok()
-    }
-
-    /// The system clock at the pulse, from a reading just after it.
-    fn remember(&self, utc: UtcSecond, pulse: Instant<Raw>) {
-        let (raw, sys, _) = raw_sys_pair();
-        if let Ok(mut truth) = self.truth.lock() {
-            truth.pulses += 1;
-            truth.kept.push_back((utc, sys - (raw - pulse)));
-            if truth.kept.len() > TRUTH_KEPT {
-                truth.kept.pop_front();
-            }
-        }
-    }
-}
-
-/// The simulated truth.
+/// The simulated truth, and where it is shown.
 struct World {
     scenario: Scenario,
     random: Random,
     first: UtcSecond,
     first_pulse: Instant<Raw>,
+    line: File,
     /// When the line has carried all that was sent so far.
     line_free: Instant<Raw>,
+    events: Sender<Event>,
+    truth: Arc<Mutex<Truth>>,
 }
 
 /// Something that happens in a simulated second.
@@ -205,6 +122,72 @@ enum Act {
 }
 
 impl World {
+    /// Plays second after second until it is stopped or no engine takes events: both are `None`.
+    fn play(mut self, stopped: &mpsc::Receiver<()>) -> Option<()> {
+        let mut queue = BTreeMap::new();
+        let (mut seconds, mut made) = (0, 0_u64);
+        let mut schedule = Schedule::new(raw_now());
+        let change = SourceChange::PulseOpen(self.scenario.edges.promise());
+        self.events.blocking_send(Event::Source { raw: raw_now(), change }).ok()?;
+        loop {
+            while self.pulse(seconds) - raw_now() < AHEAD {
+                for (at, act) in self.acts(seconds) {
+                    made += 1;
+                    queue.insert((at, made), act);
+                }
+                seconds += 1;
+            }
+            let now = raw_now();
+            let rest = match schedule.next(now) {
+                Step::CrossTs(_) => {
+                    let (raw, sys, window) = raw_sys_pair();
+                    schedule.cross_taken(now);
+                    let cross = CrossTs { phc: self.phc(raw), sys, raw, window };
+                    self.events.blocking_send(Event::CrossTs(cross)).ok()?;
+                    continue;
+                }
+                Step::Rearm => {
+                    schedule.rearmed(now);
+                    continue;
+                }
+                Step::Wait(span) => span,
+            };
+            let Some(next) = queue.first_entry() else { continue };
+            let ahead = (next.key().0 - now).min(rest);
+            if ahead > Span::ZERO {
+                let waited = stopped.recv_timeout(Duration::from_nanos(ahead.nanos().unsigned_abs()));
+                waited.is_err_and(|error| error == RecvTimeoutError::Timeout).then_some(())?;
+                continue;
+            }
+            let ((at, _), act) = next.remove_entry();
+            match act {
+                Act::Pulse(number) => self.remember(self.first.plus(number), at),
+                Act::Bytes(bytes) => {
+                    if let Err(error) = self.line.write_all(&bytes) {
+                        debug!("simulated line: {error}");
+                    }
+                }
+                Act::Edge(phc) => {
+                    let read_at = raw_now();
+                    schedule.edges_read(read_at);
+                    self.events.blocking_send(Event::Edge(Edge { phc, read_at })).ok()?;
+                }
+            }
+        }
+    }
+
+    /// The system clock at the pulse, from a reading just after it.
+    fn remember(&self, utc: UtcSecond, pulse: Instant<Raw>) {
+        let (raw, sys, _) = raw_sys_pair();
+        if let Ok(mut truth) = self.truth.lock() {
+            truth.pulses += 1;
+            truth.kept.push_back((utc, sys - (raw - pulse)));
+            if truth.kept.len() > TRUTH_KEPT {
+                truth.kept.pop_front();
+            }
+        }
+    }
+
     /// When second number `n` begins.
     fn pulse(&self, n: i64) -> Instant<Raw> {
         self.first_pulse + Span::from_secs(n) + Span::from_nanos(n * self.scenario.system_ppm * 1_000)
@@ -235,14 +218,27 @@ impl World {
         if self.random.happens(sentence_loss) || self.line_free - start > BACKLOG {
             return acts;
         }
-        let shown = Shown { utc: self.first.plus(n), is_sixty: false, has_fix: true };
-        let text: String = SENTENCES.iter().map(|sentence| sentence.text(shown)).collect();
         let byte_time = Span::from_nanos(10 * NANOS / i64::from(baud.max(1)));
         self.line_free = self.line_free.max(start);
-        for chunk in text.as_bytes().chunks(FIFO) {
+        for chunk in sentences(self.first.plus(n)).as_bytes().chunks(FIFO) {
             self.line_free = self.line_free + byte_time.times(chunk.len() as i64);
             acts.push((self.line_free, Act::Bytes(chunk.into())));
         }
         acts
     }
+}
+
+/// What the receiver sends of a second: RMC, ZDA, GGA and GSA.
+fn sentences(utc: UtcSecond) -> String {
+    let (sod, (year, month, day)) = (utc.second_of_day(), utc.date().ymd());
+    let time = format!("{:02}{:02}{:02}.00", sod / 3_600, sod / 60 % 60, sod % 60);
+    let place = "4807.03810,N,01131.00000,E";
+    let bodies = [
+        format!("GNRMC,{time},A,{place},0.01,0.0,{day:02}{month:02}{:02},,,A", year.rem_euclid(100)),
+        format!("GNZDA,{time},{day:02},{month:02},{year:04},00,00"),
+        format!("GNGGA,{time},{place},1,12,0.70,545.4,M,46.9,M,,"),
+        "GNGSA,A,3,01,02,03,04,05,06,07,08,,,,,1.20,0.70,0.98".to_owned(),
+    ];
+    let with_checksum = |body: String| format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte));
+    bodies.map(with_checksum).concat()
 }

@@ -1,21 +1,18 @@
 //! What all sources of bytes have in common: they timestamp bytes and pass them on in few reads, and tell the engine and
 //! the log when they come and go.
 
-mod pauses;
-
-use std::convert::Infallible;
 use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
-use tracing::{debug, info, warn};
+use tokio::sync::mpsc::error::SendError;
+use tracing::{info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
-use crate::core::time::Span;
+use crate::core::time::{self as clock, Raw, Span};
 use crate::sys::alarm::Alarm;
 use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
-use pauses::Pauses;
 
 /// How often something that is missing is looked for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -26,49 +23,38 @@ pub(super) const READ_MAX: usize = 4096;
 /// This many changes an hour are logged of a source that comes and goes.
 const LINES: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
+/// The pause if no line paces the bytes: well below the silence between bursts that the framer looks for.
+const UNPACED: Span = Span::from_millis(20);
+/// The longest pause on a line: the end of a burst is read at most this late.
+const GATHER: Span = Span::from_millis(105);
+/// A first read of at least a packet is followed by another one this soon: what native USB delivers at once is there by
+/// then, and the engine sees that the line has no pace.
+const PACKET: usize = 32;
+const AT_ONCE: Span = Span::from_millis(4);
+/// A line without silence for this long is read in pieces this short: only their reads say when a second was named.
+const BUSY_AFTER: Span = Span::from_millis(1_500);
+const BUSY: Span = Span::from_millis(20);
+/// At most this many bytes gather: half of the kernel's buffer (`n_tty`: 4095 bytes in raw mode).
+const GATHER_BYTES: usize = 2_048;
 
 /// The engine is gone: nothing is left to do.
 pub(super) struct Closed;
 
-/// The way to the engine.
-#[derive(Debug)]
-pub(super) struct Feed(pub(super) Sender<Event>);
-
-impl Feed {
-    pub(super) fn new(events: Sender<Event>) -> Self {
-        Self(events)
+impl From<SendError<Event>> for Closed {
+    fn from(_: SendError<Event>) -> Self {
+        Self
     }
+}
 
-    pub(super) async fn opened(&self) -> Result<(), Closed> {
-        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesOpen }).await
-    }
-
-    pub(super) async fn lost(&self, lost: Lost) -> Result<(), Closed> {
-        self.send(Event::Source { raw: raw_now(), change: SourceChange::SentencesLost(lost) }).await
-    }
-
-    pub(super) async fn send(&self, event: Event) -> Result<(), Closed> {
-        self.0.send(event).await.map_err(|_| Closed)
-    }
-
-    /// Waits until the engine is gone.
-    pub(super) async fn closed(&self) {
-        self.0.closed().await;
-    }
-
-    /// Runs a source until the engine is gone.
-    pub(super) async fn until_closed(&self, source: impl Future<Output = Result<Infallible, Closed>>) {
-        tokio::select! {
-            Err(Closed) = source => {}
-            () = self.closed() => {}
-        }
-    }
+/// What has happened to a source just now.
+pub(super) fn change(change: SourceChange) -> Event {
+    Event::Source { raw: raw_now(), change }
 }
 
 /// Tells the engine and the log of each change of a source that comes and goes, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
-    feed: &'a Feed,
+    events: &'a Sender<Event>,
     /// Why the source is not there, as the engine knows.
     lost: Option<Lost>,
     /// The last sentence in the log.
@@ -79,8 +65,8 @@ pub(super) struct Presence<'a> {
 }
 
 impl<'a> Presence<'a> {
-    pub(super) fn new(feed: &'a Feed) -> Self {
-        Self { feed, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
+    pub(super) fn new(events: &'a Sender<Event>) -> Self {
+        Self { events, lost: None, last: String::new(), lines: 0, hour: Instant::now() }
     }
 
     pub(super) async fn opened(&mut self, sentence: String) -> Result<(), Closed> {
@@ -88,18 +74,21 @@ impl<'a> Presence<'a> {
             info!("{sentence}");
         }
         self.lost = None;
-        self.feed.opened().await
+        Ok(self.events.send(change(SourceChange::SentencesOpen)).await?)
     }
 
     pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {
         if let Some(sentence) = self.news(sentence) {
             warn!("{sentence}");
         }
-        if self.lost.replace(lost) == Some(lost) { Ok(()) } else { self.feed.lost(lost).await }
+        if self.lost.replace(lost) != Some(lost) {
+            self.events.send(change(SourceChange::SentencesLost(lost))).await?;
+        }
+        Ok(())
     }
 
     /// The line for the log: nothing if it is the last one again, or there were too many within the hour.
-    fn news(&mut self, sentence: String) -> Option<String> {
+    fn news(&mut self, mut sentence: String) -> Option<String> {
         if sentence == self.last {
             return None;
         }
@@ -108,25 +97,22 @@ impl<'a> Presence<'a> {
             (self.lines, self.hour) = (0, Instant::now());
         }
         self.lines += 1;
-        if self.lines > LINES {
-            debug!("{sentence}");
-            return None;
+        if self.lines == LINES {
+            sentence += "; this changes often: no more of it is logged for an hour";
         }
-        let is_last = self.lines == LINES;
-        let note = if is_last { "; this changes often: for an hour only --debug shows more of it" } else { "" };
-        Some(sentence + note)
+        (self.lines <= LINES).then_some(sentence)
     }
 }
 
-/// The bytes that a read has just returned; `byte_time` is zero if no line paces them.
-pub(super) fn bytes_now(read: &[u8], byte_time: Span) -> Bytes {
-    Bytes { read_at: raw_now(), byte_time, data: read.into() }
+/// The bytes that a read has just put into the buffer; `byte_time` is zero if no line paces them.
+pub(super) fn bytes_now(buffer: &[u8], length: usize, byte_time: Span) -> Bytes {
+    Bytes { read_at: raw_now(), byte_time, data: buffer.get(..length).unwrap_or_default().into() }
 }
 
 /// Passes on what is read until the source ends, or the bytes of a read are the last that are wanted. An error if the
 /// other side did not end it.
 pub(super) async fn pump(
-    feed: &Feed,
+    events: &Sender<Event>,
     file: &ByteFile,
     byte_time: Span,
     mut is_enough: impl FnMut(&Bytes) -> bool,
@@ -137,9 +123,9 @@ pub(super) async fn pump(
             Ok(length @ 1..) => length,
             ended => return Ok(ended.map(drop)),
         };
-        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time);
+        let bytes = bytes_now(&buffer, length, byte_time);
         let (pause, is_enough) = (pauses.after(&bytes), is_enough(&bytes));
-        feed.send(Event::Bytes(bytes)).await?;
+        events.send(Event::Bytes(bytes)).await?;
         if is_enough {
             return Ok(Ok(()));
         }
@@ -149,14 +135,55 @@ pub(super) async fn pump(
     }
 }
 
+/// How long bytes are left to gather in the kernel after a read. The first bytes of a burst are read when they arrive,
+/// which is what its time depends on; each read that is saved after that is a wake-up saved.
+#[derive(Default)]
+struct Pauses {
+    /// When bytes began to arrive without silence, and when they last arrived.
+    busy: Option<(clock::Instant<Raw>, clock::Instant<Raw>)>,
+    /// Whether there was a pause before this read.
+    gathered: bool,
+}
+
+impl Pauses {
+    /// The pause after a read.
+    fn after(&mut self, read: &Bytes) -> Span {
+        let (now, length, byte_time) = (read.read_at, read.data.len(), read.byte_time);
+        if byte_time == Span::ZERO {
+            return UNPACED;
+        }
+        let longest = GATHER.min(byte_time.times(GATHER_BYTES as i64));
+        let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
+        let since = busy.map_or(now, |(since, _)| since);
+        self.busy = Some((since, now));
+        // Little gathered, or up to a line's end: that seems to be the end of the burst.
+        let is_little = busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
+        let is_over = self.gathered && (is_little || read.data.ends_with(b"\n"));
+        // Faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
+        let is_flood = length >= GATHER_BYTES;
+        let pause = if is_over || is_flood {
+            Span::ZERO
+        } else if busy.is_none() && length >= PACKET {
+            longest.min(AT_ONCE)
+        } else if now - since > BUSY_AFTER {
+            longest.min(BUSY)
+        } else {
+            longest
+        };
+        self.gathered = pause > Span::ZERO;
+        pause
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::serial::byte_time;
 
     #[test]
     fn each_change_is_logged_once_and_no_more_than_twenty_an_hour() {
-        let feed = Feed::new(tokio::sync::mpsc::channel(1).0);
-        let mut presence = Presence::new(&feed);
+        let (events, _) = tokio::sync::mpsc::channel(1);
+        let mut presence = Presence::new(&events);
         let mut says = |sentence: &str| presence.news(sentence.into());
         assert!(says("refused").is_some() && says("refused").is_none(), "it is waited for");
         assert!(says("connected").is_some() && says("refused").is_some(), "each change");
@@ -165,5 +192,46 @@ mod tests {
         assert!(lines.last().unwrap().contains("; this changes often"), "{lines:?}");
         presence.hour -= HOUR;
         assert!(presence.news("closed".into()).is_some(), "an hour later");
+    }
+
+    /// A read of so many bytes within a line, or of a line's end with them.
+    fn read(ms: i64, length: usize, baud: u32, ends_with: &[u8]) -> Bytes {
+        let data = [&vec![b'.'; length - ends_with.len()], ends_with].concat().into();
+        Bytes { read_at: clock::Instant::from_nanos(ms * 1_000_000), byte_time: byte_time(baud), data }
+    }
+
+    #[test]
+    fn no_more_gathers_than_half_of_what_the_kernel_holds() {
+        for (baud, ms) in [(300, 105), (9_600, 105), (115_200, 105), (230_400, 88), (921_600, 22), (4_000_000, 5)] {
+            let pause = Pauses::default().after(&read(0, 16, baud, b""));
+            assert_eq!(pause.nanos() / 1_000_000, ms, "{baud}");
+        }
+    }
+
+    #[test]
+    fn a_packet_is_followed_up_at_once_and_a_busy_line_read_often() {
+        let mut pauses = Pauses::default();
+        let mut after = |ms, length| pauses.after(&read(ms, length, 9_600, b""));
+        assert_eq!(after(0, 64), AT_ONCE);
+        assert_eq!(after(4, 64), GATHER);
+        let busy: Vec<Span> = (1..20).map(|n| after(4 + 105 * n, 95)).collect();
+        assert_eq!((busy.first(), busy.last()), (Some(&GATHER), Some(&BUSY)));
+        assert_eq!(after(3_000, 16), GATHER, "after silence");
+        assert_eq!(after(3_100, 4_000), Span::ZERO);
+    }
+
+    #[test]
+    fn a_line_that_has_fallen_silent_is_not_woken_up_for() {
+        let mut pauses = Pauses::default();
+        let mut after = |ms, length, ends_with: &[u8]| pauses.after(&read(ms, length, 9_600, ends_with));
+        assert_eq!([after(0, 16, b""), after(105, 101, b""), after(210, 101, b"")], [GATHER; 3]);
+        assert_eq!(after(315, 40, b""), Span::ZERO, "the end of the burst");
+        assert_eq!(
+            [after(355, 8, b""), after(1_000, 16, b""), after(1_105, 101, b"")],
+            [GATHER; 3],
+            "another one begins"
+        );
+        assert_eq!(after(1_210, 97, b"\r\n"), Span::ZERO, "with the end of a line");
+        assert_eq!(after(2_000, 97, b"\r\n"), AT_ONCE, "what comes in one piece may go on");
     }
 }

@@ -16,9 +16,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
-use super::feed::{Closed, Feed, READ_MAX, RETRY};
+use super::feed::{Closed, READ_MAX, RETRY, change};
 use super::server::Server;
-use crate::core::event::{Event, Lost};
+use crate::core::event::{Event, Lost, SourceChange};
 use crate::sys::clock::raw_now;
 use protocol::{ASK_DEVICES, Device, Lines, Message};
 use session::{Act, Said, Session};
@@ -64,11 +64,7 @@ impl FromStr for GpsdConfig {
 
 /// Follows gpsd until the events have nowhere to go.
 pub async fn run(config: GpsdConfig, events: Sender<Event>) {
-    let feed = Feed::new(events);
-    tokio::select! {
-        () = feed.closed() => {}
-        Err(Closed) = follow(&config, &feed) => {}
-    }
+    let Err(Closed) = follow(&config, &events).await;
 }
 
 /// The receivers of this gpsd, as it names them; `None` where no gpsd answers. Once it is connected, this may take
@@ -89,7 +85,7 @@ pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
     listed
 }
 
-async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> {
+async fn follow(config: &GpsdConfig, feed: &Sender<Event>) -> Result<Infallible, Closed> {
     let mut said = Said::default();
     loop {
         let why = match connect(&config.server).await {
@@ -98,7 +94,7 @@ async fn follow(config: &GpsdConfig, feed: &Feed) -> Result<Infallible, Closed> 
         };
         if said.is_news(&why) {
             warn!("{why}; waiting for it");
-            feed.lost(Lost::Gpsd).await?;
+            feed.send(change(SourceChange::SentencesLost(Lost::Gpsd))).await?;
         }
         sleep(RETRY).await;
     }
@@ -118,7 +114,12 @@ async fn connect(server: &Server) -> io::Result<TcpStream> {
 }
 
 /// Talks to gpsd until the connection ends; why it did.
-async fn converse(mut stream: TcpStream, config: &GpsdConfig, said: &mut Said, feed: &Feed) -> Result<String, Closed> {
+async fn converse(
+    mut stream: TcpStream,
+    config: &GpsdConfig,
+    said: &mut Said,
+    feed: &Sender<Event>,
+) -> Result<String, Closed> {
     let name = format!("gpsd at {}", config.server);
     let mut session = Session::new(config, said, raw_now());
     let (mut lines, mut buffer) = (Lines::default(), vec![0; READ_MAX]);

@@ -1,12 +1,15 @@
-//! The receiver's half of the input: a serial port, gpsd or a stream.
+//! The receiver's half of the input: a serial port, gpsd, a TCP server, a FIFO or standard input.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use tokio::sync::mpsc::Sender;
 
+use super::feed::Closed;
 use super::gpsd::{self, GpsdConfig};
-use super::serial::{self, Baud, Port, SerialConfig};
-use super::stream::{self, StreamConfig};
+use super::serial::{self, Port, SerialConfig};
+use super::server::Server;
+use super::stream;
 use crate::core::event::Event;
 use crate::sys::error::{OpenError, Problem};
 
@@ -17,8 +20,12 @@ pub enum ReceiverConfig {
     Serial(SerialConfig),
     /// gpsd.
     Gpsd(GpsdConfig),
-    /// TCP, a FIFO, standard input.
-    Stream(StreamConfig),
+    /// A server that sends NMEA to each client: ser2net, gpsd's raw port, `nc -lk`.
+    Tcp(Server),
+    /// A FIFO that another program writes to.
+    Fifo(PathBuf),
+    /// Standard input.
+    Stdin,
 }
 
 /// The name that the operator sees.
@@ -28,9 +35,9 @@ impl fmt::Display for ReceiverConfig {
             Self::Serial(serial) => f.write_str(&serial.device),
             Self::Gpsd(GpsdConfig { server, device: None }) => write!(f, "gpsd at {server}"),
             Self::Gpsd(GpsdConfig { server, device: Some(device) }) => write!(f, "{device} of gpsd at {server}"),
-            Self::Stream(StreamConfig::Tcp(server)) => write!(f, "TCP server {server}"),
-            Self::Stream(StreamConfig::Fifo(path)) => write!(f, "{}", path.display()),
-            Self::Stream(StreamConfig::Stdin) => f.write_str("standard input"),
+            Self::Tcp(server) => write!(f, "TCP server {server}"),
+            Self::Fifo(path) => write!(f, "{}", path.display()),
+            Self::Stdin => f.write_str("standard input"),
         }
     }
 }
@@ -45,34 +52,27 @@ pub struct Receiver {
 
 impl Receiver {
     /// Tries once: what waiting cannot cure is an error, what is not there yet is waited for by [`Self::run`].
-    pub fn open(mut config: ReceiverConfig) -> Result<Self, OpenError> {
-        // A device of the kernel's GNSS subsystem comes and goes like a serial port, whichever option names it.
-        if let ReceiverConfig::Stream(StreamConfig::Fifo(path)) = &config
-            && serial::is_gnss(path)
-        {
-            let device = path.to_string_lossy().into_owned();
-            config = ReceiverConfig::Serial(SerialConfig { device, baud: Baud::default() });
-        }
+    pub fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
         let opened = match &config {
             ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
-            ReceiverConfig::Gpsd(_) => Ok(None),
-            ReceiverConfig::Stream(stream) => stream::check(stream).map(|()| None),
+            ReceiverConfig::Fifo(path) => stream::check_fifo(path).map(|()| None),
+            ReceiverConfig::Stdin => stream::check_stdin().map(|()| None),
+            ReceiverConfig::Gpsd(_) | ReceiverConfig::Tcp(_) => Ok(None),
         };
         match opened {
-            Ok(port) => Ok(Self { config, port }),
-            Err(error) if matches!(error.problem, Problem::NotThere | Problem::Taken) => {
-                Ok(Self { config, port: None })
-            }
-            Err(error) => Err(error),
+            Err(error) if !matches!(error.problem, Problem::NotThere | Problem::Taken) => Err(error),
+            opened => Ok(Self { config, port: opened.unwrap_or_default() }),
         }
     }
 
     /// Runs until the events have nowhere to go.
     pub async fn run(self, events: Sender<Event>) {
-        match self.config {
-            ReceiverConfig::Serial(serial) => serial::run(serial, self.port, events).await,
-            ReceiverConfig::Gpsd(gpsd) => gpsd::run(gpsd, events).await,
-            ReceiverConfig::Stream(stream) => stream::run(stream, events).await,
-        }
+        let Err(Closed) = match self.config {
+            ReceiverConfig::Serial(serial) => return serial::run(serial, self.port, events).await,
+            ReceiverConfig::Gpsd(gpsd) => return gpsd::run(gpsd, events).await,
+            ReceiverConfig::Tcp(server) => stream::follow_tcp(&server, &events).await,
+            ReceiverConfig::Fifo(path) => stream::follow_fifo(&path, &events).await,
+            ReceiverConfig::Stdin => stream::read_stdin(events).await,
+        };
     }
 }

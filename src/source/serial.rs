@@ -3,26 +3,30 @@
 
 mod autobaud;
 pub(crate) mod holder;
-mod port;
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use autobaud::RATES;
-pub use port::Port;
-pub(crate) use port::{is_gnss, stable_name};
 
-use super::feed::{BITS_PER_BYTE, Closed, Feed, Presence, RETRY, pump};
+use super::feed::{BITS_PER_BYTE, Closed, Presence, RETRY, pump};
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
+use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
+use crate::sys::tty::Tty;
 use autobaud::pump_at_its_rate;
+use holder::{console, holders, name_of, sentence, warn_of};
 
 /// How often a port that is missing is looked for.
 const REOPEN: Duration = Duration::from_millis(250);
@@ -57,10 +61,7 @@ impl Baud {
 
     /// The rate to begin with.
     fn rate(self) -> u32 {
-        match self {
-            Self::Auto => 9_600,
-            Self::Rate(rate) => rate,
-        }
+        if let Self::Rate(rate) = self { rate } else { 9_600 }
     }
 }
 
@@ -75,42 +76,44 @@ impl FromStr for Baud {
     }
 }
 
+/// The receiver's device, open.
+#[derive(Debug)]
+pub enum Port {
+    /// A serial port.
+    Tty(Tty),
+    /// A device without a rate, `/dev/gnssN`.
+    Gnss(ByteFile),
+}
+
 /// Opens the port once.
 pub fn open(config: &SerialConfig) -> Result<Port, OpenError> {
     if let Some(stable) = stable_name(Path::new(&config.device)) {
         info!("{} may have another number tomorrow; {} is the same device", config.device, stable.display());
     }
-    port::open(&config.device, config.baud.rate())
+    open_at(&config.device, config.baud.rate())
 }
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
 pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Event>) {
-    let feed = Feed::new(events);
-    feed.until_closed(follow(&config, opened, &feed)).await;
+    let Err(Closed) = follow(&config, opened, &events).await;
 }
 
-async fn follow(config: &SerialConfig, mut opened: Option<Port>, feed: &Feed) -> Result<Infallible, Closed> {
+async fn follow(config: &SerialConfig, mut opened: Option<Port>, events: &Sender<Event>) -> Result<Infallible, Closed> {
     let device = &config.device;
-    let (mut presence, mut baud) = (Presence::new(feed), config.baud.rate());
+    let (mut presence, mut baud) = (Presence::new(events), config.baud.rate());
     loop {
-        let error = match opened.take().map_or_else(|| port::open(device, baud), Ok) {
+        let error = match opened.take().map_or_else(|| open_at(device, baud), Ok) {
             Ok(port) => {
-                match (port, config.baud) {
-                    (Port::Gnss(file), _) => {
-                        presence.opened(format!("reading {device}")).await?;
-                        let _gone = pump(feed, &file, Span::ZERO, |_| false).await?;
-                    }
-                    (Port::Tty(tty), Baud::Rate(_)) => {
-                        presence.opened(format!("reading {device} at {baud} baud")).await?;
-                        let _gone = pump(feed, tty.bytes(), byte_time(baud), |_| false).await?;
-                    }
-                    (Port::Tty(tty), Baud::Auto) => {
-                        presence.opened(format!("reading {device}: looking for its rate, {baud} baud first")).await?;
-                        baud = pump_at_its_rate(&tty, device, baud, feed).await?;
-                    }
-                }
+                presence.opened(format!("reading {device}")).await?;
                 // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
-                port::not_there(device)
+                match port {
+                    Port::Gnss(file) => drop(pump(events, &file, Span::ZERO, |_| false).await?),
+                    Port::Tty(tty) if config.baud == Baud::Auto => {
+                        baud = pump_at_its_rate(&tty, device, baud, events).await;
+                    }
+                    Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(baud), |_| false).await?),
+                }
+                refusal(device, &Errno::NODEV.into())
             }
             Err(error) => error,
         };
@@ -125,4 +128,83 @@ async fn follow(config: &SerialConfig, mut opened: Option<Port>, feed: &Feed) ->
 /// How long a byte takes on the line.
 pub(super) fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
+}
+
+/// Opens the device once; a serial port at this rate.
+fn open_at(device: &str, baud: u32) -> Result<Port, OpenError> {
+    let path = Path::new(device);
+    let opened = fs::metadata(path).and_then(|found| {
+        if !found.file_type().is_char_device() {
+            Err(Errno::NOTTY.into())
+        } else if name_of(device).starts_with("gnss") {
+            ByteFile::open(path).map(Port::Gnss)
+        } else {
+            Tty::open(device, baud, || !holders(device).is_empty()).map(Port::Tty)
+        }
+    });
+    let port = opened.map_err(|error| refusal(device, &error))?;
+    warn_of(&holders(device), device);
+    if let Some(why) = console(device) {
+        warn!("{why}");
+    }
+    Ok(port)
+}
+
+/// Why the device cannot be opened, or is gone.
+fn refusal(device: &str, error: &io::Error) -> OpenError {
+    let (problem, why) = match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => {
+            (Problem::NotThere, "is not there: check the receiver's cable and the name")
+        }
+        Some(libc::EACCES | libc::EPERM) => {
+            (Problem::Denied, "may not be opened: run as root or join the group that owns it (often dialout)")
+        }
+        Some(libc::ENOTTY) => (Problem::Wrong, "is not a serial port: give the name of a tty device"),
+        Some(libc::EBUSY) => return OpenError::new(Problem::Taken, sentence(device, &holders(device))),
+        _ => return OpenError::new(Problem::Failed, format!("{device} cannot be opened: {error}")),
+    };
+    OpenError::new(problem, format!("{device} {why}"))
+}
+
+/// A name that stays with the adapter, if `device` is one that depends on the order of plugging.
+pub(crate) fn stable_name(device: &Path) -> Option<PathBuf> {
+    let name = device.to_str()?;
+    let is_numbered = name.starts_with("/dev/ttyUSB") || name.starts_with("/dev/ttyACM");
+    is_numbered.then(|| link_to(Path::new("/dev/serial/by-id"), device)).flatten()
+}
+
+/// The link in this directory that leads to this device.
+fn link_to(directory: &Path, device: &Path) -> Option<PathBuf> {
+    let target = fs::canonicalize(device).ok()?;
+    let mut links = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
+    links.find(|link| fs::canonicalize(link).is_ok_and(|leads_to| leads_to == target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_stay_are_found() {
+        let dir = std::env::temp_dir().join(format!("gnss2shm-by-id-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let link = dir.join("usb-u-blox_7-if00");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        assert_eq!(link_to(&dir, Path::new("/dev/null")), Some(link));
+        assert_eq!(link_to(&dir, Path::new("/dev/zero")), None);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn devices_are_told_from_what_is_none() {
+        for (device, problem) in [
+            ("/dev/null", Problem::Wrong),
+            ("/nowhere", Problem::NotThere),
+            ("/proc/version/tty", Problem::NotThere),
+            ("/proc/version", Problem::Wrong),
+        ] {
+            assert_eq!(open_at(device, 9_600).unwrap_err().problem, problem, "{device}");
+        }
+    }
 }

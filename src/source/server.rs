@@ -22,10 +22,8 @@ impl FromStr for Server {
     fn from_str(text: &str) -> Result<Self, String> {
         let parse = || {
             let (host, port) = text.rsplit_once(':')?;
-            let host = match host.strip_prefix('[') {
-                Some(rest) => rest.strip_suffix(']')?,
-                None => Some(host).filter(|host| !host.contains(':'))?,
-            };
+            let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            let host = address.or(Some(host).filter(|host| !host.contains(':')))?;
             let port = port.parse().ok().filter(|port| *port > 0)?;
             (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };

@@ -1,15 +1,13 @@
 //! The receiver's bytes from a TCP connection, a FIFO or standard input. No line paces them: a sentence is dated when it
 //! is read. A stream that ends is waited for, except standard input, whose end is final.
 
-mod fifo;
-
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
@@ -18,101 +16,132 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
-use super::feed::{Closed, Feed, Presence, READ_MAX, RETRY, bytes_now, pump};
+use super::feed::{Closed, Presence, READ_MAX, RETRY, bytes_now, change, pump};
+use super::serial::holder::{readers, warn_of};
 use super::server::Server;
-use crate::core::event::{Event, Lost};
+use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::Span;
 use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
+use crate::sys::flock;
 
 /// The pause after a read of standard input: each read that is saved is a wake-up saved.
 const GATHER: Duration = Duration::from_millis(20);
 /// A server that does not answer within this is tried again.
 const ANSWER: Duration = Duration::from_secs(5);
-/// The first attempts after a loss; each further one waits twice as long, up to [`RETRY`].
-const AT_FIRST: Duration = Duration::from_millis(125);
-/// After a connection that ended sooner the pauses go on growing.
-const BRIEF: Duration = Duration::from_secs(10);
+/// What to check where a server cannot be reached.
+const CURE: &str = "check that it runs, host and port, the network, and for the service IPAddressAllow=";
 /// After this silence the kernel asks a server whether it is still there, three times, this far apart, tcp(7).
 const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
-
-/// Where the bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamConfig {
-    /// A server that sends NMEA to each client: ser2net, gpsd's raw port, `nc -lk`.
-    Tcp(Server),
-    /// A FIFO that another program writes to.
-    Fifo(PathBuf),
-    /// Standard input.
-    Stdin,
-}
-
-/// Checks once whether the stream can ever be opened; [`run`] opens it.
-pub(super) fn check(config: &StreamConfig) -> Result<(), OpenError> {
-    match config {
-        StreamConfig::Tcp(_) => Ok(()),
-        StreamConfig::Fifo(path) => fifo::check(path),
-        StreamConfig::Stdin => check_stdin(),
-    }
-}
-
-/// Follows the stream until the events have nowhere to go.
-pub(super) async fn run(config: StreamConfig, events: Sender<Event>) {
-    let feed = Feed::new(events);
-    match config {
-        StreamConfig::Tcp(server) => feed.until_closed(follow(&server, &feed)).await,
-        StreamConfig::Fifo(path) => feed.until_closed(fifo::follow(&path, &feed)).await,
-        StreamConfig::Stdin => feed.until_closed(read_stdin(&feed)).await,
-    }
-}
+/// Reads of what was written before the FIFO was opened: it holds 64 KiB.
+const OLD_READS: usize = 16;
 
 /// Connects, reads to the end, and connects again.
-async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
-    let (mut presence, mut pause) = (Presence::new(feed), AT_FIRST);
+pub(super) async fn follow_tcp(server: &Server, events: &Sender<Event>) -> Result<Infallible, Closed> {
+    let mut presence = Presence::new(events);
     loop {
-        let why = match connect(server).await {
+        let ended = match connect(server).await {
             Ok(connection) => {
-                let began = Instant::now();
                 presence.opened(format!("connected to {server}")).await?;
-                let ended = pump(feed, &connection, Span::ZERO, |_| false).await?;
-                if began.elapsed() > BRIEF {
-                    pause = AT_FIRST;
-                }
-                ended.err().map_or("closed the connection".into(), |error| format!("is lost: {error}"))
+                pump(events, &connection, Span::ZERO, |_| false).await?
             }
-            Err(why) => why,
+            Err(error) => Err(error),
         };
+        let why = ended
+            .map_or_else(|error| format!("cannot be reached ({error}): {CURE}"), |()| "closed the connection".into());
         presence.lost(Lost::Server, format!("{server} {why}; it is tried again")).await?;
-        sleep(pause).await;
-        pause = (pause * 2).min(RETRY);
+        sleep(RETRY).await;
     }
 }
 
-/// A connection, or what is wrong with the server.
-async fn connect(server: &Server) -> Result<ByteFile, String> {
+async fn connect(server: &Server) -> io::Result<ByteFile> {
     let connecting = TcpStream::connect((server.host.as_str(), server.port));
-    let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-    let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
-    let stream = connected.map_err(|error| format!("cannot be reached ({error}): {cure}"))?;
-    let watch = |[idle, interval]: [Duration; 2]| {
-        sockopt::set_tcp_keepidle(&stream, idle)?;
-        sockopt::set_tcp_keepintvl(&stream, interval)?;
-        sockopt::set_tcp_keepcnt(&stream, 3)?;
-        sockopt::set_socket_keepalive(&stream, true)
-    };
-    watch(KEEP_ALIVE).map_err(|error| format!("cannot be watched: {error}"))?;
+    let stream = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))?;
+    let [idle, interval] = KEEP_ALIVE;
+    sockopt::set_tcp_keepidle(&stream, idle)?;
+    sockopt::set_tcp_keepintvl(&stream, interval)?;
+    sockopt::set_tcp_keepcnt(&stream, 3)?;
+    sockopt::set_socket_keepalive(&stream, true)?;
     // Not tokio's own stream, which wakes the thread for each packet.
-    stream.into_std().map(|stream| ByteFile::from(OwnedFd::from(stream))).map_err(|error| format!("is lost: {error}"))
+    Ok(ByteFile::from(OwnedFd::from(stream.into_std()?)))
+}
+
+/// Whether this is a FIFO. It is not opened: a writer that finds a reader and loses it again is ended by SIGPIPE.
+pub(super) fn check_fifo(path: &Path) -> Result<(), OpenError> {
+    let shown = path.display();
+    if fs::metadata(path).map_err(|error| OpenError::io(&shown, error))?.file_type().is_fifo() {
+        return Ok(());
+    }
+    let cure = "name another path, or give a device as --serial";
+    Err(OpenError::new(Problem::Wrong, format!("{shown} is not a FIFO: {cure} {shown}")))
+}
+
+/// Opens a FIFO, fifo(7), and locks it, because of two readers each gets what the other misses. `before` is what we have
+/// open of it, for the writer's sake until the new one is open. Without it, what was written is discarded: it would be
+/// dated by now.
+fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result<ByteFile, OpenError> {
+    check_fifo(path)?;
+    let opened = ByteFile::open(path).map_err(|error| OpenError::io(path.display(), error))?;
+    if before.is_none() {
+        let _old = (0..OLD_READS).take_while(|_| matches!(opened.try_read(buffer), Ok(1..))).count();
+    }
+    // Its lock would keep us out, too. A file system without locks is no reason to refuse.
+    drop(before);
+    if !flock::try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        return Ok(opened);
+    }
+    let shown = path.display();
+    let reader = readers(path).first().map_or("a program that only root can see".into(), ToString::to_string);
+    let sentence = format!(
+        "{shown} is read by {reader}, and each would miss what the other reads: stop it (fuser -v {shown} names it), or \
+         give each a FIFO of its own"
+    );
+    Err(OpenError::new(Problem::Taken, sentence))
+}
+
+/// Waits for a writer, reads until the last one has closed, and opens the FIFO again: a new one can be waited for.
+pub(super) async fn follow_fifo(path: &Path, events: &Sender<Event>) -> Result<Infallible, Closed> {
+    let (mut presence, mut buffer, mut before) = (Presence::new(events), vec![0; READ_MAX], None);
+    let no_writer = format!("no program writes to {}; it is waited for", path.display());
+    loop {
+        let file = match open_fifo(path, before.take(), &mut buffer) {
+            Ok(file) => file,
+            Err(error) => {
+                let lost = if error.problem == Problem::Taken { Lost::Held } else { Lost::Writer };
+                presence.lost(lost, format!("{error}; it is waited for")).await?;
+                sleep(RETRY).await;
+                continue;
+            }
+        };
+        // The first bytes wake us. A writer that is silent does not: it is looked for each time.
+        let _silent = timeout(RETRY, file.readable()).await;
+        let first = match file.try_read(&mut buffer) {
+            Ok(length @ 1..) => Some(bytes_now(&buffer, length, Span::ZERO)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Ok(0) | Err(_) => {
+                presence.lost(Lost::Writer, no_writer.clone()).await?;
+                before = Some(file);
+                continue;
+            }
+        };
+        presence.opened(format!("reading {}", path.display())).await?;
+        warn_of(&readers(path), path.display());
+        if let Some(bytes) = first {
+            events.send(Event::Bytes(bytes)).await?;
+        }
+        let _ended = pump(events, &file, Span::ZERO, |_| false).await?;
+        presence.lost(Lost::Writer, no_writer.clone()).await?;
+        before = Some(file);
+    }
 }
 
 /// Refuses what can never bring sentences as they are spoken.
-fn check_stdin() -> Result<(), OpenError> {
-    let null = fs::metadata("/dev/null").map_or(0, |null| null.rdev());
+pub(super) fn check_stdin() -> Result<(), OpenError> {
     let what = match fs::metadata("/proc/self/fd/0") {
-        Err(_) => "closed",
-        Ok(input) if input.file_type().is_char_device() && input.rdev() == null => "/dev/null",
         Ok(input) if input.is_file() => "a file",
-        Ok(_) => return Ok(()),
+        // Closed, it is this as well: Rust's runtime opens it.
+        Ok(input) if input.rdev() == libc::makedev(1, 3) => "/dev/null",
+        _ => return Ok(()),
     };
     let cure = "use a pipeline, --serial or --fifo, and for a file gnss2shm decode";
     Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, where no receiver speaks: {cure}")))
@@ -120,31 +149,25 @@ fn check_stdin() -> Result<(), OpenError> {
 
 /// Reads standard input to its end, and stays. On a thread of its own: it may be anything, and to make it non-blocking
 /// would do so for every process that shares it, such as the shell.
-async fn read_stdin(feed: &Feed) -> Result<Infallible, Closed> {
-    feed.opened().await?;
+pub(super) async fn read_stdin(events: Sender<Event>) -> Result<Infallible, Closed> {
+    events.send(change(SourceChange::SentencesOpen)).await?;
     info!("reading standard input");
-    let events = feed.0.clone();
-    let reading = spawn_blocking(move || {
+    let sender = events.clone();
+    let reading = spawn_blocking(move || -> io::Result<()> {
         let mut buffer = vec![0; READ_MAX];
         loop {
-            match io::stdin().lock().read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(length) => {
-                    let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), Span::ZERO);
-                    if events.blocking_send(Event::Bytes(bytes)).is_err() {
-                        return Ok(()); // the engine is gone
-                    }
-                    std::thread::sleep(GATHER);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            let length = io::stdin().read(&mut buffer)?;
+            let bytes = Event::Bytes(bytes_now(&buffer, length, Span::ZERO));
+            if length == 0 || sender.blocking_send(bytes).is_err() {
+                return Ok(());
             }
+            std::thread::sleep(GATHER);
         }
     });
     if let Ok(Err(error)) = reading.await {
         error!("standard input cannot be read: {error}");
     }
-    feed.lost(Lost::Stdin).await?;
-    feed.closed().await;
+    events.send(change(SourceChange::SentencesLost(Lost::Stdin))).await?;
+    events.closed().await;
     Err(Closed)
 }

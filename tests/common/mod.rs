@@ -21,8 +21,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use clap::{Args, FromArgMatches};
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
+use gnss2shm::simulator::Scenario;
 use gnss2shm::sink::shm::{Contents, ShmReader, key};
 use gnss2shm::sys::error::Problem;
 
@@ -39,6 +41,17 @@ pub fn start(command: &mut Command) -> Child {
 /// Starts it like [`start`], and waits for its end.
 pub fn output(command: &mut Command) -> Output {
     start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
+}
+
+/// How often a test pulls a source away: three times, or as often as `GNSS2SHM_PULLS` says.
+pub fn pulls() -> usize {
+    std::env::var("GNSS2SHM_PULLS").map_or(3, |pulls| pulls.parse().expect("GNSS2SHM_PULLS"))
+}
+
+/// The scenario of `gnss2shm simulate` without options.
+pub fn scenario() -> Scenario {
+    let given = Scenario::augment_args(clap::Command::new("simulate")).get_matches_from(["simulate"]);
+    Scenario::from_arg_matches(&given).unwrap()
 }
 
 /// An unprivileged user for tests: nobody.

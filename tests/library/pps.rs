@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::random::Random;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
-use gnss2shm::simulator::Random;
 
 /// What the interrupt's handler may be late, as README states it.
 const LATENCY: i64 = 20_000;

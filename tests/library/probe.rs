@@ -13,7 +13,6 @@ use std::time::Duration;
 use gnss2shm::core::event::State;
 use gnss2shm::core::nmea::Validity;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::receiver::ReceiverConfig;
@@ -144,7 +143,7 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
     let _nobody_starts = crate::common::STARTS.read().unwrap_or_else(PoisonError::into_inner);
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
-        let scenario = Scenario::default();
+        let scenario = crate::common::scenario();
         let live = Live::start(scenario.clone(), sender.clone()).unwrap();
         let config = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(config, None, sender));

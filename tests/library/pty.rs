@@ -62,7 +62,7 @@ impl Drop for Line {
 
 /// A NIC with a pulse, whose receiver says nothing on a line of its own.
 fn silent() -> Scenario {
-    Scenario { sentence_loss: 1_000, ..Scenario::default() }
+    Scenario { sentence_loss: 1_000, ..crate::common::scenario() }
 }
 
 /// What is sent each half second, and the reason that must be named; nothing of it may become a sample.
@@ -229,7 +229,7 @@ fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
 fn the_whole_chain_locks_through_a_pty_and_every_sample_is_right() {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
-        let live = Live::start(Scenario::default(), sender.clone()).unwrap();
+        let live = Live::start(crate::common::scenario(), sender.clone()).unwrap();
         let config = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut engine = Engine::new(Config::default());

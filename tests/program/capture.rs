@@ -10,10 +10,10 @@ use std::process::Output;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
+use crate::simulated::random::Random;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::nmea::{Found, Framer, LineCounts, Refusal, Sentence};
 use gnss2shm::core::time::{Instant, Span};
-use gnss2shm::simulator::Random;
 use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;

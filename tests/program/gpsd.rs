@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use fake::{FakeGpsd, Release};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
-use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
 use gnss2shm::source::gpsd::{self, GpsdConfig};
 use gnss2shm::source::server::Server;
@@ -35,7 +34,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let (sender, events) = channel(1_024);
-        let live = Live::start(Scenario::default(), sender.clone()).unwrap();
+        let live = Live::start(crate::common::scenario(), sender.clone()).unwrap();
         Self { live, engine: Engine::new(Config::default()), events, sender, samples: 0 }
     }
 
@@ -108,7 +107,7 @@ fn is_report(event: &Event, _: &[Verdict]) -> bool {
 
 /// In a process of its own, for descriptors and memory are counted.
 #[test]
-fn gpsd_and_its_device_go_and_come_back_twenty_times_and_nothing_is_left_behind() {
+fn gpsd_and_its_device_go_and_come_back_and_nothing_is_left_behind() {
     let test = ["gpsd::go_and_come_back", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
     let output = Command::new(std::env::current_exe().unwrap()).args(test).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -127,7 +126,7 @@ fn go_and_come_back() {
         let tasks = Handle::current().metrics().num_alive_tasks();
         let (files, kilobytes) = (open_files(), memory());
         let (mut named, mut back) = (Duration::ZERO, Duration::ZERO);
-        for cycle in 0..20 {
+        for cycle in 0..crate::common::pulls() {
             let gone = if cycle % 2 == 0 {
                 server.is_up(false);
                 SourceChange::SentencesLost(Lost::Gpsd)

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::common::run::{Run, scraped};
 use crate::common::{TestDir, TestUnit, free_address};
+use crate::simulated::random::Random;
 use crate::simulated::scenario::{Fault, FaultKind, Scenario};
 use crate::simulated::timeline::Timeline;
 use crate::simulated::world::World;
@@ -19,7 +20,6 @@ use gnss2shm::config::File;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::simulator::Random;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.

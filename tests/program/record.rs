@@ -47,7 +47,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
     let (dir, unit) = (TestDir::new("record-live"), TestUnit::claim());
     let file = dir.join("rec");
     let config = Config { holdover: Span::from_secs(7), ..Config::default() };
-    let scenario = Scenario { glitches: 300, edge_loss: 50, ..Scenario::default() };
+    let scenario = Scenario { glitches: 300, edge_loss: 50, ..crate::common::scenario() };
     let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -6,15 +6,15 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::byte_time;
-use super::port::is_near;
 use crate::core::event::{Bytes, Event};
 use crate::core::nmea::Framer;
 use crate::core::time::{self, Raw, Span};
-use crate::source::feed::{Closed, Feed, READ_MAX, bytes_now, pump};
+use crate::source::feed::{READ_MAX, bytes_now, pump};
 use crate::sys::tty::Tty;
 
 /// The rates that are tried, the likeliest first.
@@ -29,81 +29,58 @@ const SENTENCE: i64 = 82;
 /// After this long with bytes but nothing valid, the rate that was found is wrong.
 const MISHEARD_AFTER: Span = Span::from_secs(5);
 
-/// Finds the receiver's rate, again each time it changes, and passes on what is read until the device is gone. Returns
-/// the last rate.
-pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, feed: &Feed) -> Result<u32, Closed> {
-    while let Some(found) = find(tty, device, baud, feed).await? {
+/// Finds the receiver's rate, again each time it changes, and passes on what is read until the device or the engine is
+/// gone. Returns the last rate.
+pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, events: &Sender<Event>) -> u32 {
+    while let Some(found) = find(tty, device, baud, events).await {
         baud = found;
-        let (mut watch, mut is_misheard) = (Watch::default(), false);
-        let misheard = |bytes: &Bytes| {
-            is_misheard = watch.hears_nothing_valid(bytes);
-            is_misheard
-        };
-        let _gone = pump(feed, tty.bytes(), byte_time(baud), misheard).await?;
-        if !is_misheard {
-            break;
-        }
-        warn!("{device}: no valid sentence at {baud} baud for 5 s; looking for another rate");
+        let mut watch = Watch::default();
+        let _ended = pump(events, tty.bytes(), byte_time(baud), |bytes| watch.hears_nothing_valid(bytes)).await;
     }
-    Ok(baud)
+    baud
 }
 
-/// Listens until the receiver's rate is found, at `last` first. `None`: the device is gone. All that is read goes to
-/// the engine, which says what is missing meanwhile.
-async fn find(tty: &Tty, device: &str, last: u32, feed: &Feed) -> Result<Option<u32>, Closed> {
-    let order: Vec<u32> = std::iter::once(last).chain(RATES.into_iter().filter(|&rate| rate != last)).collect();
-    let mut warned = None;
+/// Listens until the receiver's rate is found, at `last` first. `None`: the device or the engine is gone. All that is
+/// read goes to the engine, which says what is missing meanwhile.
+async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Option<u32> {
+    let mut order = RATES;
+    order.sort_by_key(|rate| *rate != last);
+    let mut is_warned = false;
     loop {
-        let (mut tried, mut heard) = (Vec::new(), 0);
-        for &rate in &order {
-            let Ok(set) = tty.set_baud(rate) else { return Ok(None) };
+        for rate in order {
+            let set = tty.set_baud(rate).ok()?;
             sleep(SETTLE).await;
             if !is_near(set, rate) {
-                tried.push(format!("{rate} (the port cannot do it)"));
                 continue;
             }
-            let Some(framer) = listen(tty, rate, feed).await? else { return Ok(None) };
-            if framer.counts().understood() > 0 {
-                let before = if tried.is_empty() { String::new() } else { format!(", after {}", tried.join(", ")) };
-                info!("{device}: {rate} baud, by a right checksum{before}");
-                return Ok(Some(rate));
+            if listen(tty, rate, events).await? {
+                info!("{device}: {rate} baud, by a right checksum");
+                return Some(rate);
             }
-            heard += framer.counts().bytes;
-            tried.push(match framer.counts().bytes {
-                0 => format!("{rate} (silence)"),
-                bytes => format!("{rate} ({bytes} bytes, none of them valid)"),
-            });
         }
-        let why = if heard == 0 {
-            "nothing arrives at any rate: check the wiring and that the receiver has power"
-        } else {
-            "no valid sentence at any rate: the receiver speaks a binary protocol, or not with 8 data bits, no parity and \
-             1 stop bit, or its signal is inverted (RS-232 or TTL); set it to NMEA"
-        };
-        if warned.replace(why) != Some(why) {
-            warn!("{device}: {why}; tried {}; going on", tried.join(", "));
+        if !std::mem::replace(&mut is_warned, true) {
+            warn!("{device}: no valid sentence at any rate: check wiring, power and that it sends NMEA; going on");
         }
     }
 }
 
-/// Listens at one rate, until a checksum is right at most. `None`: the device is gone.
-async fn listen(tty: &Tty, rate: u32, feed: &Feed) -> Result<Option<Framer>, Closed> {
+/// Listens at one rate until a checksum is right; whether one was in time. `None`: the device or the engine is gone.
+async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<bool> {
     let (mut buffer, mut framer) = (vec![0; READ_MAX], Framer::default());
-    if tty.discard_received().is_err() {
-        return Ok(None);
-    }
+    tty.discard_received().ok()?;
     let until = Instant::now() + patience(rate);
     while framer.counts().understood() == 0 {
-        let length = match timeout_at(until, tty.bytes().read(&mut buffer)).await {
-            Err(_) => break,
-            Ok(Ok(length @ 1..)) => length,
-            Ok(_) => return Ok(None),
-        };
-        let bytes = bytes_now(buffer.get(..length).unwrap_or_default(), byte_time(rate));
+        let Ok(read) = timeout_at(until, tty.bytes().read(&mut buffer)).await else { break };
+        let bytes = bytes_now(&buffer, read.ok().filter(|length| *length > 0)?, byte_time(rate));
         framer.push(&bytes, |_| {});
-        feed.send(Event::Bytes(bytes)).await?;
+        events.send(Event::Bytes(bytes)).await.ok()?;
     }
-    Ok(Some(framer))
+    Some(framer.counts().understood() > 0)
+}
+
+/// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.
+fn is_near(one: u32, other: u32) -> bool {
+    u64::from(one.abs_diff(other)) * 33 <= u64::from(other)
 }
 
 /// How long one rate is listened to.
@@ -115,7 +92,6 @@ fn patience(rate: u32) -> Duration {
 #[derive(Default)]
 struct Watch {
     framer: Framer,
-    valid: u64,
     /// Since when nothing valid has come, although bytes have.
     garbage_since: Option<time::Instant<Raw>>,
 }
@@ -123,10 +99,10 @@ struct Watch {
 impl Watch {
     /// Takes bytes; whether they have been nothing but garbage for too long.
     fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
-        self.framer.push(bytes, |_| {});
         let valid = self.framer.counts().understood();
-        if valid != self.valid {
-            (self.valid, self.garbage_since) = (valid, None);
+        self.framer.push(bytes, |_| {});
+        if self.framer.counts().understood() > valid {
+            self.garbage_since = None;
             return false;
         }
         bytes.read_at - *self.garbage_since.get_or_insert(bytes.read_at) > MISHEARD_AFTER

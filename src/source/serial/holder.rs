@@ -7,7 +7,6 @@ use std::path::Path;
 
 use tracing::warn;
 
-use super::port::name_of;
 use crate::sys::processes::{Process, only_reads};
 
 /// The other processes that have this device open and may read from it. Only root sees those of other users.
@@ -31,25 +30,13 @@ pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>
     command == "ldattach" && args.skip(1).any(is_pps)
 }
 
-/// How to stop a process from using the device.
-pub(crate) fn cure(process: &Process, device: &str) -> String {
-    match process.name.as_str() {
-        "gpsd" => "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd".into(),
-        "ModemManager" => {
-            "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev".into()
-        }
-        "agetty" | "getty" | "login" => format!(
-            "disable the console on it (systemctl disable --now serial-getty@{}), and remove console= from the kernel's \
-             command line",
-            name_of(Path::new(device))
-        ),
-        "brltty" => {
-            "stop it (systemctl stop brltty), or remove the package, which takes USB adapters for Braille displays"
-                .into()
-        }
-        _ => "stop it".into(),
-    }
-}
+/// How to stop the usual holders of a port, by a part of their names.
+const CURES: [(&str, &str); 4] = [
+    ("gpsd", "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd"),
+    ("ModemManager", "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev"),
+    ("getty", "run systemctl disable --now serial-getty@{tty}, and remove console= from the kernel's command line"),
+    ("brltty", "stop it (systemctl stop brltty), or remove its package, which takes adapters for Braille displays"),
+];
 
 /// The holders of the device, and the cure.
 pub(crate) fn sentence(device: &str, holders: &[Process]) -> String {
@@ -57,7 +44,10 @@ pub(crate) fn sentence(device: &str, holders: &[Process]) -> String {
         [] => format!(
             "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
         ),
-        [first, ..] => format!("{device} is held by {}: {}", list(holders), cure(first, device)),
+        [first, ..] => {
+            let cure = CURES.iter().find(|(name, _)| first.name.contains(name)).map_or("stop it", |(_, cure)| cure);
+            format!("{device} is held by {}: {}", list(holders), cure.replace("{tty}", &name_of(device)))
+        }
     }
 }
 
@@ -72,26 +62,25 @@ fn list(holders: &[Process]) -> String {
     holders.iter().map(Process::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The names of the active consoles, with spaces between (Documentation/ABI/testing/sysfs-tty).
-pub(crate) const CONSOLES: &str = "/sys/class/tty/console/active";
-
-/// Whether this tty is one of them.
-pub(crate) fn is_console(name: &str, consoles: &str) -> bool {
-    consoles.split_whitespace().any(|console| console == name)
-}
-
-/// What is wrong with a port that is the kernel's console, and the cure.
+/// What is wrong with a port that is the kernel's console (Documentation/ABI/testing/sysfs-tty), and the cure.
 pub(crate) fn console(device: &str) -> Option<String> {
-    console_among(device, &name_of(Path::new(device)), &fs::read_to_string(CONSOLES).unwrap_or_default())
+    let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+    console_among(device, &name_of(device), &consoles)
 }
 
 fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
-    is_console(name, consoles).then(|| {
+    consoles.split_whitespace().any(|console| console == name).then(|| {
         format!(
             "{device} is the kernel's console, whose messages and login prompt go to whatever is wired to it: if that is a \
              receiver, remove console={name} from the kernel's command line and reboot"
         )
     })
+}
+
+/// The last part of the name that the device has in /dev.
+pub(super) fn name_of(device: &str) -> String {
+    let resolved = fs::canonicalize(device).unwrap_or_else(|_| device.into());
+    resolved.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{Finding, Patient, READ, READ_WRITE};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::server::Server;
-use crate::source::stream::StreamConfig;
 
 const ITEM: &str = "receiver";
 /// Stable names of USB ports.
@@ -21,14 +20,12 @@ pub(super) fn check(patient: &Patient<'_>, config: &ReceiverConfig) -> Result<Fi
         ReceiverConfig::Gpsd(gpsd) => {
             answers(&gpsd.server, "run `systemctl enable --now gpsd.socket`, or correct server in [gpsd]")?;
         }
-        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => {
-            answers(server, "start the server, or correct server in [tcp]")?;
-        }
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => {
+        ReceiverConfig::Tcp(server) => answers(server, "start the server, or correct server in [tcp]")?,
+        ReceiverConfig::Fifo(path) => {
             let denied = "make it the service's: `chgrp dialout` and `chmod 0660`";
             patient.may_use(ITEM, path, READ, "make it with `mkfifo`, or correct path in [fifo]", denied)?;
         }
-        ReceiverConfig::Stream(StreamConfig::Stdin) => {}
+        ReceiverConfig::Stdin => {}
     }
     Ok(Finding::ok(ITEM, config.to_string()))
 }

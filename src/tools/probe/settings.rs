@@ -11,7 +11,6 @@ use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
-use crate::source::stream::StreamConfig;
 
 /// The unit of the SHM refclock: 0, or, beside a gpsd, which writes its own samples there, one that it leaves alone.
 pub fn unit(found: &Findings) -> u8 {
@@ -56,9 +55,9 @@ pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> St
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
             ("gpsd", vec![("server", json!(server.to_string())), ("device", json!(device))])
         }
-        ReceiverConfig::Stream(StreamConfig::Tcp(server)) => ("tcp", vec![("server", json!(server.to_string()))]),
-        ReceiverConfig::Stream(StreamConfig::Fifo(path)) => ("fifo", vec![("path", json!(path))]),
-        ReceiverConfig::Stream(StreamConfig::Stdin) => ("stdin", vec![("enabled", json!(true))]),
+        ReceiverConfig::Tcp(server) => ("tcp", vec![("server", json!(server.to_string()))]),
+        ReceiverConfig::Fifo(path) => ("fifo", vec![("path", json!(path))]),
+        ReceiverConfig::Stdin => ("stdin", vec![("enabled", json!(true))]),
     };
     let pin = match &pulse.pin {
         Some(Pin::Name(name)) => json!(name),

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
+use super::random::Random;
 use gnss2shm::core::time::{Clock, Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
-use gnss2shm::simulator::Random;
 
 use super::scenario::{Fault, FaultKind, Scenario};
 

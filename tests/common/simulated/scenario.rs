@@ -1,11 +1,11 @@
 //! A scenario: a receiver, a NIC, the machine's clocks, and what goes wrong when.
 
+use super::random::Random;
 use gnss2shm::core::event::Announced;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::Random;
 
+pub use super::sentence::{Shown, SimSentence};
 pub use gnss2shm::simulator::SimEdges;
-pub use gnss2shm::simulator::sentence::{Shown, SimSentence};
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::random::Random;
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
 use gnss2shm::core::time::{Instant, Phc, Raw, Span};
-use gnss2shm::simulator::Random;
 use gnss2shm::source::phc::schedule::{Schedule, Step};
 
 use super::scenario::{FaultKind, Pace, SimThread};

@@ -1,8 +1,8 @@
 //! The simulated truth: when each second begins, what the clocks show, and what a receiver and a NIC make of it. Seeded:
 //! the same scenario gives the same world.
 
+use super::random::Random;
 use gnss2shm::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
-use gnss2shm::simulator::Random;
 
 use super::clocks::Clocks;
 use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, Shown, SimEdges};

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use gnss2shm::simulator::Random;
+use crate::simulated::random::Random;
 
 use judge::{Judgement, judge};
 use worlds::Genome;

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
+use crate::simulated::random::Random;
 use crate::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Announced, Leap};
 use gnss2shm::core::time::{Date, Span, UtcSecond};
-use gnss2shm::simulator::Random;
 
 use super::harness::ms;
 use super::inside::{Case, NOISE, PAUSE, SYS_DRIFT, check, held_back, receiver};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulated::random::Random;
 use crate::simulated::scenario::{Polarity, Scenario};
 use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::Random;
 
 use super::draw::any_fault;
 use super::harness::{evening, ms};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::simulated::random::Random;
 use crate::simulated::scenario::Scenario;
 use gnss2shm::core::engine::Config;
-use gnss2shm::simulator::Random;
 
 use super::draw::{any_fault, any_scenario};
 use super::harness::{ms, run, run_from};

@@ -1,7 +1,7 @@
 //! The parts of the simulated worlds by themselves: clocks, spreads, threads that stall.
 
+use crate::simulated::random::Random;
 use gnss2shm::core::time::{Instant, Raw, Span, Sys, UtcSecond};
-use gnss2shm::simulator::Random;
 
 use crate::simulated::clocks::PiecewiseClock;
 use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimThread, Spread};

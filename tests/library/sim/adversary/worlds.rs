@@ -1,9 +1,9 @@
 //! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
 
+use crate::simulated::random::Random;
 use crate::simulated::scenario::{Fault, Scenario};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::time::Span;
-use gnss2shm::simulator::Random;
 
 use crate::sim::draw::{self, any_fault};
 use crate::sim::inside::{self, Case};
