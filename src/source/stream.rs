@@ -71,8 +71,9 @@ async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
     let (mut presence, mut pause) = (Presence::new(feed), AT_FIRST);
     loop {
         let why = match connect(server).await {
-            Ok(connection) => {
-                let began = Instant::now();
+            Ok(stream) => {
+                // Not tokio's own stream, which wakes the thread for each packet.
+                let (connection, began) = (ByteFile::from(OwnedFd::from(stream)), Instant::now());
                 presence.opened(format!("connected to {server}")).await?;
                 let ended = pump(feed, &connection, Span::ZERO, |_| false).await?;
                 if began.elapsed() > BRIEF {
@@ -89,7 +90,7 @@ async fn follow(server: &Server, feed: &Feed) -> Result<Infallible, Closed> {
 }
 
 /// A connection, or what is wrong with the server.
-async fn connect(server: &Server) -> Result<ByteFile, String> {
+pub(super) async fn connect(server: &Server) -> Result<std::net::TcpStream, String> {
     let connecting = TcpStream::connect((server.host.as_str(), server.port));
     let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
     let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
@@ -101,8 +102,7 @@ async fn connect(server: &Server) -> Result<ByteFile, String> {
         sockopt::set_socket_keepalive(&stream, true)
     };
     watch(KEEP_ALIVE).map_err(|error| format!("cannot be watched: {error}"))?;
-    // Not tokio's own stream, which wakes the thread for each packet.
-    stream.into_std().map(|stream| ByteFile::from(OwnedFd::from(stream))).map_err(|error| format!("is lost: {error}"))
+    stream.into_std().map_err(|error| format!("is lost: {error}"))
 }
 
 /// Refuses what can never bring sentences as they are spoken.

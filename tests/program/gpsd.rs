@@ -109,7 +109,7 @@ fn is_report(event: &Event, _: &[Verdict]) -> bool {
 /// In a process of its own, for descriptors and memory are counted.
 #[test]
 fn gpsd_and_its_device_go_and_come_back_twenty_times_and_nothing_is_left_behind() {
-    let test = ["go_and_come_back", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+    let test = ["gpsd::go_and_come_back", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
     let output = Command::new(std::env::current_exe().unwrap()).args(test).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}");
