@@ -64,7 +64,7 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     for (path, what, text) in texts {
         let said = match path {
             Some(path) => {
-                save(path, &text, args.force)?;
+                save(path, &text)?;
                 format!("{what}\n  written to {}\n", path.display())
             }
             None => format!("{what}\n\n{text}\n"),
@@ -75,20 +75,14 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     super::written(writeln!(super::stdout(), "next\n  {next}"))
 }
 
-/// Writes a new file. Forced, it is moved to the place of what was there, even a link, so that it is complete whenever it
-/// is read.
-fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}", std::process::id()));
-    let new = if force { Path::new(&aside) } else { path };
-    let mut written = File::create_new(new).and_then(|mut file| file.write_all(text.as_bytes()));
-    if force {
-        written = written.and_then(|()| fs::rename(new, path)).inspect_err(|_| drop(fs::remove_file(new)));
-    }
-    written.map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied => {
-            Failure::new(ExitCode::NoPermission, format!("{} may not be written: {error}", path.display()))
-        }
-        _ => Failure::new(ExitCode::CannotCreate, format!("{} cannot be written: {error}", path.display())),
+/// Writes the file aside and moves it to its place, even in place of a link, so that it is complete whenever it is read.
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    let aside = path.with_extension(format!("new.{}", std::process::id()));
+    let written = File::create_new(&aside).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.and_then(|()| fs::rename(&aside, path)).map_err(|error| {
+        let _none_is_left = fs::remove_file(&aside);
+        let is_denied = error.kind() == ErrorKind::PermissionDenied;
+        let code = if is_denied { ExitCode::NoPermission } else { ExitCode::CannotCreate };
+        Failure::new(code, format!("{} cannot be written: {error}", path.display()))
     })
 }

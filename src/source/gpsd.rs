@@ -6,25 +6,22 @@ mod session;
 mod timing;
 
 use std::convert::Infallible;
-use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::{info, warn};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::feed::{Closed, READ_MAX, RETRY, change};
+use super::feed::{Closed, Presence, READ_MAX, RETRY};
 use super::server::Server;
-use crate::core::event::{Event, Lost, SourceChange};
+use super::stream;
+use crate::core::event::{Event, Lost};
 use crate::sys::clock::raw_now;
 use protocol::{ASK_DEVICES, Device, Lines, Message};
-use session::{Act, Said, Session};
+use session::{Act, Session};
 
-/// Time limit of a connection attempt, and of sending a request.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How often to ask for what is missing.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -72,56 +69,40 @@ pub async fn run(config: GpsdConfig, events: Sender<Event>) {
 pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
     let mut stream = connect(server).await.ok()?;
     stream.write_all(ASK_DEVICES.as_bytes()).await.ok()?;
-    let (mut lines, mut buffer, mut listed) = (Lines::default(), vec![0; READ_MAX], None);
-    while listed.is_none() {
-        let length = stream.read(&mut buffer).await.ok().filter(|length| *length > 0)?;
-        lines.push(buffer.get(..length)?, |line| {
-            if let Ok(Message::Devices { devices: Some(devices) }) = serde_json::from_slice(line) {
-                let receivers = devices.into_iter().filter(Device::is_receiver);
-                listed = Some(receivers.map(|device| device.path).collect());
-            }
-        });
+    let mut lines = BufReader::new(stream.take(1 << 20)).lines(); // a list of devices is much shorter
+    while let Some(line) = lines.next_line().await.ok()? {
+        if let Ok(Message::Devices { devices: Some(devices) }) = serde_json::from_str(&line) {
+            return Some(devices.into_iter().filter(Device::is_receiver).map(|device| device.path).collect());
+        }
     }
-    listed
+    None
 }
 
-async fn follow(config: &GpsdConfig, feed: &Sender<Event>) -> Result<Infallible, Closed> {
-    let mut said = Said::default();
+async fn connect(server: &Server) -> Result<TcpStream, String> {
+    TcpStream::from_std(stream::connect(server).await?).map_err(|error| format!("is lost: {error}"))
+}
+
+async fn follow(config: &GpsdConfig, events: &Sender<Event>) -> Result<Infallible, Closed> {
+    let mut presence = Presence::new(events);
     loop {
         let why = match connect(&config.server).await {
-            Ok(stream) => converse(stream, config, &mut said, feed).await?,
-            Err(error) => format!("gpsd at {} cannot be reached: {error}", config.server),
+            Ok(stream) => converse(stream, config, events, &mut presence).await?,
+            Err(why) => why,
         };
-        if said.is_news(&why) {
-            warn!("{why}; waiting for it");
-            feed.send(change(SourceChange::SentencesLost(Lost::Gpsd))).await?;
-        }
+        presence.lost(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server)).await?;
         sleep(RETRY).await;
     }
-}
-
-/// Tries each address of the server once.
-async fn connect(server: &Server) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
-    for address in lookup_host((server.host.as_str(), server.port)).await? {
-        last = match timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => error,
-            Err(_) => io::Error::other("it does not answer; has the service IPAddressAllow= for it?"),
-        };
-    }
-    Err(last)
 }
 
 /// Talks to gpsd until the connection ends; why it did.
 async fn converse(
     mut stream: TcpStream,
     config: &GpsdConfig,
-    said: &mut Said,
-    feed: &Sender<Event>,
+    events: &Sender<Event>,
+    presence: &mut Presence<'_>,
 ) -> Result<String, Closed> {
-    let name = format!("gpsd at {}", config.server);
-    let mut session = Session::new(config, said, raw_now());
+    let GpsdConfig { server, device } = config;
+    let mut session = Session::new(device.as_deref(), raw_now());
     let (mut lines, mut buffer) = (Lines::default(), vec![0; READ_MAX]);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -133,22 +114,21 @@ async fn converse(
                     let read_at = raw_now();
                     lines.push(buffer.get(..length).unwrap_or_default(), |line| session.line(line, read_at));
                 }
-                Ok(0) => return Ok(format!("{name} closed the connection")),
-                Err(error) => return Ok(format!("{name} is gone: {error}")),
+                ended => return Ok(ended.err().map_or("closed the connection".into(), |error| format!("is lost: {error}"))),
             },
             _ = tick.tick() => session.tick(raw_now()),
         }
         for act in std::mem::take(&mut session.acts) {
             match act {
-                Act::Tell(event) => feed.send(event).await?,
-                Act::Say(sentence) => info!("{sentence}"),
-                Act::Warn(sentence) => warn!("{sentence}"),
-                Act::Ask(request) => match timeout(PATIENCE, stream.write_all(request.as_bytes())).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => return Ok(format!("{name} is gone: {error}")),
-                    Err(_) => return Ok(format!("{name} does not read requests")),
-                },
-                Act::End(why) => return Ok(why),
+                Act::Ask(request) => {
+                    if let Err(error) = stream.write_all(request.as_bytes()).await {
+                        return Ok(format!("is lost: {error}"));
+                    }
+                }
+                Act::Tell(event) => events.send(event).await?,
+                Act::Opened(path) => presence.opened(format!("following {path} through gpsd at {server}")).await?,
+                Act::Lost(Lost::Gpsd, why) => return Ok(why),
+                Act::Lost(lost, why) => presence.lost(lost, format!("gpsd at {server} {why}; waiting for it")).await?,
             }
         }
     }

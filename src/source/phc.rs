@@ -45,7 +45,7 @@ pub enum Pin {
     Index(u32),
 }
 
-/// An open PHC that timestamps edges. Dropped, it switches timestamping off and restores the pin.
+/// An open PHC that timestamps edges. Dropped, it switches timestamping off and restores the pins.
 #[derive(Debug)]
 pub(crate) struct Phc {
     ptp: Ptp,
@@ -53,6 +53,8 @@ pub(crate) struct Phc {
     channel: u32,
     /// The pin as it was found; none if the wiring is fixed.
     pin: Option<PinState>,
+    /// The pin that had the channel before, as it was found.
+    displaced: Option<PinState>,
     grant: Request,
     cross: CrossReader,
     watch: missing::Watch,
@@ -76,6 +78,8 @@ impl Phc {
         check_channel(&clock, channel, caps.n_ext_ts)?;
         let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
+        let mut others = pins.into_iter().filter(|other| pin.as_ref().is_some_and(|pin| pin.index != other.index));
+        let displaced = others.find(|other| other.function == Function::ExtTs && other.channel == channel);
         let cross = CrossReader::detect(&ptp).map_err(cannot)?;
         let queue = ptp.only_channel(channel).map_err(cannot)?;
         // Nothing that another process uses has been touched so far.
@@ -83,7 +87,7 @@ impl Phc {
 
         // From here on pin and channel are restored in any case.
         let (grant, watch) = (Request::Loose, missing::Watch::new(queue));
-        let mut phc = Self { ptp, clock, channel, pin, grant, cross, watch, deaf: false, _claims: claims };
+        let mut phc = Self { ptp, clock, channel, pin, displaced, grant, cross, watch, deaf: false, _claims: claims };
         phc.arm()?;
         phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
@@ -141,7 +145,7 @@ impl Phc {
 impl Drop for Phc {
     fn drop(&mut self) {
         let _ignored = self.ptp.disable_extts(self.channel); // the device may be gone
-        if let Some(pin) = &self.pin {
+        for pin in self.pin.iter().chain(&self.displaced) {
             let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
         }
     }

@@ -126,7 +126,7 @@ async fn follow(config: &SerialConfig, mut opened: Option<Port>, events: &Sender
 }
 
 /// How long a byte takes on the line.
-pub(super) fn byte_time(baud: u32) -> Span {
+pub(crate) fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }
 

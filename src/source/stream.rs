@@ -29,8 +29,6 @@ use crate::sys::flock;
 const GATHER: Duration = Duration::from_millis(20);
 /// A server that does not answer within this is tried again.
 const ANSWER: Duration = Duration::from_secs(5);
-/// What to check where a server cannot be reached.
-const CURE: &str = "check that it runs, host and port, the network, and for the service IPAddressAllow=";
 /// After this silence the kernel asks a server whether it is still there, three times, this far apart, tcp(7).
 const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
 /// Reads of what was written before the FIFO was opened: it holds 64 KiB.
@@ -40,30 +38,35 @@ const OLD_READS: usize = 16;
 pub(super) async fn follow_tcp(server: &Server, events: &Sender<Event>) -> Result<Infallible, Closed> {
     let mut presence = Presence::new(events);
     loop {
-        let ended = match connect(server).await {
-            Ok(connection) => {
+        let why = match connect(server).await {
+            Ok(stream) => {
+                // Not tokio's own stream, which wakes the thread for each packet.
+                let connection = ByteFile::from(OwnedFd::from(stream));
                 presence.opened(format!("connected to {server}")).await?;
-                pump(events, &connection, Span::ZERO, |_| false).await?
+                let ended = pump(events, &connection, Span::ZERO, |_| false).await?;
+                ended.err().map_or("closed the connection".into(), |error| format!("is lost: {error}"))
             }
-            Err(error) => Err(error),
+            Err(why) => why,
         };
-        let why = ended
-            .map_or_else(|error| format!("cannot be reached ({error}): {CURE}"), |()| "closed the connection".into());
         presence.lost(Lost::Server, format!("{server} {why}; it is tried again")).await?;
         sleep(RETRY).await;
     }
 }
 
-async fn connect(server: &Server) -> io::Result<ByteFile> {
+/// A connection, or what is wrong with the server.
+pub(super) async fn connect(server: &Server) -> Result<std::net::TcpStream, String> {
     let connecting = TcpStream::connect((server.host.as_str(), server.port));
-    let stream = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))?;
-    let [idle, interval] = KEEP_ALIVE;
-    sockopt::set_tcp_keepidle(&stream, idle)?;
-    sockopt::set_tcp_keepintvl(&stream, interval)?;
-    sockopt::set_tcp_keepcnt(&stream, 3)?;
-    sockopt::set_socket_keepalive(&stream, true)?;
-    // Not tokio's own stream, which wakes the thread for each packet.
-    Ok(ByteFile::from(OwnedFd::from(stream.into_std()?)))
+    let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+    let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
+    let stream = connected.map_err(|error| format!("cannot be reached ({error}): {cure}"))?;
+    let watch = |[idle, interval]: [Duration; 2]| {
+        sockopt::set_tcp_keepidle(&stream, idle)?;
+        sockopt::set_tcp_keepintvl(&stream, interval)?;
+        sockopt::set_tcp_keepcnt(&stream, 3)?;
+        sockopt::set_socket_keepalive(&stream, true)
+    };
+    watch(KEEP_ALIVE).map_err(|error| format!("cannot be watched: {error}"))?;
+    stream.into_std().map_err(|error| format!("is lost: {error}"))
 }
 
 /// Whether this is a FIFO. It is not opened: a writer that finds a reader and loses it again is ended by SIGPIPE.

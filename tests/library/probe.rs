@@ -87,14 +87,13 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
 
         let heard = &port(&found, &speaks).heard;
         assert_eq!((heard.rate, heard.fix, heard.names_time), (Some(38_400), Some(Validity::Valid), true));
-        assert_eq!(heard.receiver(), "u-blox ag - www.u-blox.com");
-        assert_eq!(heard.sentences(), "GN: RMC TXT");
+        assert_eq!(heard.speaks, ["GNRMC", "GPTXT"]);
         assert_eq!(port(&found, &unsure).heard.fix, Some(Validity::Invalid));
-        let counts = port(&found, &garbage).heard.counts();
-        assert!(counts.bytes > 0 && counts.sentences == 0, "{counts:?}");
-        assert_eq!(port(&found, &silent).heard.counts().bytes, 0);
+        let garbled = &port(&found, &garbage).heard;
+        assert!(garbled.bytes() > 0 && garbled.speaks.is_empty(), "{garbled:?}");
+        assert_eq!(port(&found, &silent).heard.bytes(), 0);
         assert!(port(&found, &held).left.as_ref().unwrap().contains("held"), "{report}");
-        assert_eq!(port(&found, &held).heard.counts().bytes, 0);
+        assert_eq!(port(&found, &held).heard.bytes(), 0);
         for (line, said) in [(&garbage, "no valid sentence at any rate"), (&silent, "silent at every rate")] {
             assert!(report.contains(&format!("{}: ", line.device())) && report.contains(said), "{report}");
         }
@@ -103,7 +102,7 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
         let config = SerialConfig { device: speaks.device(), baud: Baud::Rate(38_400) };
         assert_eq!(found.receiver, Some(ReceiverConfig::Serial(config)));
         let missing = found.missing().unwrap();
-        assert_eq!(missing, "no pulse could be looked for on /dev/ptp4095: the report says why and what to do");
+        assert!(missing.starts_with("no pulse could be looked for") && !missing.contains("; and "), "{missing}");
         assert!(report.contains("/dev/ptp4095 is not there"), "{report}");
     });
 }
@@ -134,7 +133,7 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
         assert!(report.contains("gpsd\n  127.0.0.1:") && report.contains(": /dev/ttyACM7\n"), "{report}");
         // As on a machine whose NICs have no clock.
         let missing = Findings { clocks: vec![], ..found }.missing().unwrap();
-        assert!(missing.starts_with("there is no PTP hardware clock") && missing.contains("--pps"), "{missing}");
+        assert!(missing.contains("use a NIC with external timestamps") && missing.contains("--pps"), "{missing}");
     });
 }
 
@@ -159,7 +158,6 @@ fn the_engine_judges_a_simulated_receiver_and_its_figures_are_the_simulations() 
         assert_eq!(pairing.engine.state(), State::Locked);
         let width = pairing.engine.on_time().unwrap().width.unwrap();
         assert!((width - scenario.width).abs() < Span::from_micros(5), "{width}");
-        assert_eq!(pairing.edges_in_ten_seconds(), Some(20));
         let [shortest, _, longest] = pairing.spread().unwrap();
         assert!(shortest >= Span::ZERO && longest < Span::SECOND, "{shortest} {longest}");
         source.abort();
@@ -187,7 +185,7 @@ fn without_hardware_the_answer_is_no_and_everything_is_said_once() {
         assert_eq!((report.matches(fact).count(), said.matches(fact).count()), (1, 0), "{report}{said}");
     }
     let last = said.lines().last().unwrap();
-    for missing in ["no pulse could be looked for on nosuchif0", "no serial port could be listened to"] {
+    for missing in ["no pulse could be looked for", "no receiver was understood"] {
         assert!(last.contains(missing), "{said}");
     }
     assert!(fs::metadata(made).is_err(), "nothing was found, so nothing is written");

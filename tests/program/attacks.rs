@@ -74,7 +74,7 @@ fn a_gpsd_that_lies_fills_no_log_and_turns_no_terminal() {
     }
     writeln!(client, r#"{{"class":"ERROR","message":"{esc}"}}"#).unwrap();
     client.shutdown(std::net::Shutdown::Both).unwrap();
-    run.said("closed the connection");
+    run.said("this changes often");
     assert!(run.runs());
     let said = run.everything();
     assert!((1..300).contains(&said.len()), "{} lines", said.len());

@@ -20,8 +20,6 @@ const WHOLE: i64 = 2_000_000;
 
 /// Requests the list of devices.
 pub(super) const ASK_DEVICES: &str = "?DEVICES;\n";
-/// Requests an answer of any kind.
-pub(super) const ASK_VERSION: &str = "?VERSION;\n";
 
 /// Requests all reports of one device. `TOFF` comes with `pps`; newer versions call it `timing`.
 pub(super) fn watch(device: &str) -> String {
@@ -36,21 +34,17 @@ pub(super) fn watch(device: &str) -> String {
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Takes the bytes of one read and passes on each line that they complete, without its end. Of a line that is too
-    /// long, the first [`LINE_MAX`] bytes are passed on as soon as they are there, and the rest is skipped.
+    /// Takes the bytes of one read and passes on each line that they complete, without its end and unless it is too long.
     pub(super) fn push(&mut self, bytes: &[u8], mut found: impl FnMut(&[u8])) {
         for &byte in bytes {
-            if byte == b'\n' {
-                let line = self.0.strip_suffix(b"\r").unwrap_or(&self.0);
+            if byte != b'\n' && self.0.len() < LINE_MAX {
+                self.0.push(byte);
+            } else if byte == b'\n' {
+                let line = self.0.trim_ascii_end();
                 if !line.is_empty() && self.0.len() < LINE_MAX {
                     found(line);
                 }
                 self.0.clear();
-            } else if self.0.len() < LINE_MAX {
-                self.0.push(byte);
-                if self.0.len() == LINE_MAX {
-                    found(&self.0);
-                }
             }
         }
     }
@@ -60,11 +54,6 @@ impl Lines {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "class", rename_all = "UPPERCASE")]
 pub(super) enum Message {
-    /// The greeting.
-    Version {
-        /// `3.22`.
-        release: Option<String>,
-    },
     /// All devices.
     Devices {
         /// Missing in some answers to a request that failed.
@@ -76,11 +65,6 @@ pub(super) enum Message {
     Tpv(Tpv),
     /// Time of day.
     Toff(Toff),
-    /// A request failed.
-    Error {
-        /// Why.
-        message: String,
-    },
     /// Any other class.
     #[serde(other)]
     Other,
@@ -152,16 +136,14 @@ impl Toff {
 
 /// `2026-11-20T12:00:00.000Z`, if it is a whole second. Second 60 cannot be labeled.
 fn time(text: &str) -> Option<UtcSecond> {
-    let text = text.strip_suffix('Z')?;
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_fraction = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_fraction || seconds.replace(|c: char| c.is_ascii_digit(), "0") != "0000-00-00T00:00:00" {
+    let shape = text.replace(|c: char| c.is_ascii_digit(), "0");
+    if !["0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000Z"].contains(&shape.as_str()) {
         return None;
     }
-    let number = |at: Range<usize>| seconds.get(at)?.parse::<u32>().ok();
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let number = |at: Range<usize>| text.get(at)?.parse::<u32>().ok();
     let date = Date::new(number(0..4)? as i32, number(5..7)? as u8, number(8..10)? as u8)?;
-    let nanos = format!("{fraction:0<9}").parse().ok()?;
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let nanos = i64::from(number(20..23).unwrap_or(0)) * 1_000_000;
     let is_time = hour < 24 && minute < 60 && second < 60;
     is_time.then(|| whole(UtcSecond::from_civil(date, hour * 3600 + minute * 60 + second).posix(), nanos))?
 }

@@ -1,13 +1,15 @@
 //! Which second the receiver named, and when: gpsd's lines to events.
 //!
 //! `TOFF` names the second, as soon as gpsd has read it. It is dated when it arrives: gpsd's own date (`clock_sec`) is
-//! that of a system clock, which may be set at any time, and may be another machine's. It counts when the `TPV` of the same second says that there is a fix, and
-//! while it arrives nothing else counts: two ways to tell a second are two delays, which would look like one that
-//! jumps. Where it is missing (gpsd ships no time from ptys, nor while a receiver's time is behind what it was), the
+//! that of a system clock, which may be set at any time, and may be another machine's. It counts when the `TPV` of the
+//! same second says that there is a fix, and while it arrives nothing else counts: two ways to tell a second are two
+//! delays, which would look like one that jumps. Where it is missing (gpsd ships no time from ptys, nor while a receiver's time is behind what it was), the
 //! receiver's own sentences, which gpsd passes on, take its place; where those are missing too, `TPV`'s time does.
 //!
 //! gpsd may be wrong about UTC by a second while it does not know the leap seconds (`TPV` has no `leapseconds` then, but
 //! never has it from an NMEA receiver): that looks like any receiver that does not know them, and is left to the engine.
+
+use tracing::debug;
 
 use super::protocol::{Toff, Tpv};
 use crate::core::event::{Bytes, Event, Report, Says};
@@ -24,7 +26,7 @@ const SILENCE: Span = Span::from_millis(30);
 const MEASURED_OVER: Span = Span::SECOND;
 
 /// What is known of a device's time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Timing {
     pub(super) burst: Burst,
     /// A second that waits for the `TPV` that says whether there is a fix, and when it was named.
@@ -39,59 +41,36 @@ pub(super) struct Timing {
     reported: Option<UtcSecond>,
 }
 
-/// A second that is not in step with the one before, and is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("second {named} where {due} was due")]
-pub(super) struct OutOfStep {
-    named: UtcSecond,
-    due: UtcSecond,
-}
-
 impl Timing {
     /// Begins at `now`.
     pub(super) fn new(now: Instant<Raw>) -> Self {
-        Self {
-            burst: Burst::default(),
-            pending: None,
-            toff: now,
-            sentence: None,
-            fix_since: None,
-            named: None,
-            reported: None,
-        }
+        Self { toff: now, ..Self::default() }
     }
 
     /// The time of day.
-    pub(super) fn toff(&mut self, toff: &Toff, at: Instant<Raw>) -> Result<Option<Event>, OutOfStep> {
+    pub(super) fn toff(&mut self, toff: &Toff, at: Instant<Raw>) {
         if let Some(utc) = toff.utc() {
-            (self.toff, self.pending) = (at, None);
-            self.step(utc, at)?;
-            self.pending = Some((utc, at));
+            self.toff = at;
+            self.pending = self.is_in_step(utc, at).then_some((utc, at));
         }
-        Ok(None)
     }
 
     /// The fix, and its second if it is a whole one.
-    pub(super) fn tpv(&mut self, tpv: &Tpv, at: Instant<Raw>) -> Result<Option<Event>, OutOfStep> {
+    pub(super) fn tpv(&mut self, tpv: &Tpv, at: Instant<Raw>) -> Option<Event> {
         let report = |says| Event::Report(Report { read_at: at, says });
         if !tpv.has_fix() {
             (self.fix_since, self.pending) = (None, None);
             // The receiver's own sentences say so themselves.
-            return Ok((!self.sentences_count(at)).then(|| report(Says::NoFix)));
+            return (!self.sentences_count(at)).then(|| report(Says::NoFix));
         }
         self.fix_since.get_or_insert(at);
-        let Some(utc) = tpv.utc() else { return Ok(None) };
+        let utc = tpv.utc()?;
         let named_at = match self.pending {
             Some((named, named_at)) if named == utc => named_at,
-            _ if !self.toff_is_missing(at) || self.sentences_count(at) => return Ok(None),
-            _ => {
-                self.step(utc, at)?;
-                at
-            }
+            _ => (self.toff_is_missing(at) && !self.sentences_count(at) && self.is_in_step(utc, at)).then_some(at)?,
         };
-        self.pending = None;
         let is_news = self.reported.replace(utc) != Some(utc);
-        Ok(is_news.then(|| report(Says::Second { utc, named_at, began_at: self.burst.began(named_at) })))
+        is_news.then(|| report(Says::Second { utc, named_at, began_at: self.burst.began(named_at) }))
     }
 
     /// A sentence of the receiver, without its end.
@@ -115,12 +94,13 @@ impl Timing {
     }
 
     /// A second that was named late, twice or backwards is not used; one that is in step with it is.
-    fn step(&mut self, utc: UtcSecond, at: Instant<Raw>) -> Result<(), OutOfStep> {
-        let Some((before, then)) = self.named.replace((utc, at)) else { return Ok(()) };
-        let passed = at - then;
-        let off = passed - Span::from_secs(utc.posix().saturating_sub(before.posix()));
-        let due = before.plus(passed.nearest(Span::SECOND).0);
-        if off.abs() <= IN_STEP { Ok(()) } else { Err(OutOfStep { named: utc, due }) }
+    fn is_in_step(&mut self, utc: UtcSecond, at: Instant<Raw>) -> bool {
+        let Some((before, then)) = self.named.replace((utc, at)) else { return true };
+        let off = at - then - Span::from_secs(utc.posix().saturating_sub(before.posix()));
+        if off.abs() > IN_STEP {
+            debug!("gpsd names second {utc}, {off} after it was due");
+        }
+        off.abs() <= IN_STEP
     }
 }
 
@@ -139,18 +119,16 @@ pub(super) struct Burst {
 }
 
 impl Burst {
-    /// The rate of the line, in bits a second.
-    pub(super) fn bps(&mut self, bps: i64) {
-        self.nominal = Some(Span::from_nanos(BITS_PER_BYTE * NANOS / bps.max(1)));
+    /// The rate of the line, in bits a second, if it has one.
+    pub(super) fn bps(&mut self, bps: Option<i64>) {
+        let byte_time = |bps| Span::from_nanos(BITS_PER_BYTE * NANOS / bps);
+        self.nominal = bps.filter(|bps| *bps > 0).map(byte_time).or(self.nominal);
     }
 
     /// A sentence of so many bytes ended.
     pub(super) fn sentence(&mut self, bytes: usize, at: Instant<Raw>) {
         let bytes = bytes as i64;
-        let byte_time = match (self.pace, self.nominal) {
-            (Some(pace), Some(nominal)) => pace.min(nominal),
-            (pace, nominal) => pace.or(nominal).unwrap_or_default(),
-        };
+        let byte_time = self.pace.into_iter().chain(self.nominal).min().unwrap_or_default();
         let began = at - byte_time.times(bytes);
         let goes_on = self.last.is_some_and(|last| began - last <= SILENCE);
         self.measured = Some(match self.measured {

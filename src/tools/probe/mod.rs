@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::core::event::Event;
+use crate::core::event::{Event, State};
 use crate::source::gpsd::{self, GpsdConfig};
 use crate::source::phc::PhcConfig;
 use crate::source::pulse::PulseConfig;
@@ -26,7 +26,7 @@ mod ports;
 mod report;
 pub mod settings;
 
-use clocks::Clock;
+use clocks::{Clock, Saw};
 pub use pairing::Pairing;
 pub use ports::Port;
 
@@ -36,6 +36,8 @@ const QUEUED: usize = 1_024;
 const TICK: Duration = Duration::from_millis(500);
 /// Time for finding a receiver: all rates are tried within 10 s, and gpsd opens its devices.
 const FIND: Duration = Duration::from_secs(12);
+/// Samples that show how the delay spreads.
+const ENOUGH: usize = 8;
 /// Time for pairing.
 const PAIR: Duration = Duration::from_secs(14);
 
@@ -62,13 +64,13 @@ pub struct Findings {
 /// are as they were when it returns, or else when its runtime ends.
 pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Findings {
     let asked = gpsd.clone();
+    let clocks = if phc.is_empty() { ports::devices("/sys/class/ptp") } else { phc.to_vec() };
+    let ports = if serial.is_empty() { ports::hardware() } else { serial.to_vec() };
     let (clocks, ports, gpsd) = tokio::join!(
-        all(clocks::list(phc).into_iter().map(clocks::try_pins)),
-        all(ports::list(serial).map(ports::listen)),
+        all(clocks.into_iter().map(clocks::try_pins)),
+        all(ports.into_iter().map(ports::listen)),
         timeout(FIND, gpsd::receivers(&asked.server)),
     );
-    let (clocks, _restored_at_the_end): (Vec<Clock>, Vec<_>) = clocks.into_iter().unzip();
-    let ports: Vec<Port> = ports.into_iter().flatten().collect();
     let gpsd = gpsd.ok().flatten();
 
     let port = |is: fn(&Port) -> bool| ports.iter().find(|port| is(port)).map(Port::config);
@@ -77,8 +79,9 @@ pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Fin
         Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..asked.clone() }))
     };
     let receiver =
-        port(|port| port.heard.names_time).or_else(through_gpsd).or_else(|| port(|port| port.heard.is_understood()));
-    let pulse = clocks.iter().find_map(Clock::pulse);
+        port(|port| port.heard.names_time).or_else(through_gpsd).or_else(|| port(|port| !port.heard.speaks.is_empty()));
+    let mut pins = clocks.iter().flat_map(|clock| &clock.pins);
+    let pulse = pins.find(|tried| tried.saw == Saw::Pulse).map(|tried| tried.config.clone());
     let mut pairing = Pairing::default();
     if let (Some(receiver), Some(pulse)) = (&receiver, &pulse) {
         pair(receiver.clone(), pulse.clone(), &mut pairing).await;
@@ -104,7 +107,7 @@ async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing)
     let judge = async {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !pairing.is_enough() {
+        while pairing.samples() < ENOUGH || pairing.engine.state() != State::Locked {
             tokio::select! {
                 Some(event) = events.recv() => pairing.take(&event),
                 _ = tick.tick() => pairing.take(&Event::Tick { raw: raw_now() }),

@@ -2,7 +2,6 @@
 //! not touched.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use super::{FIND, QUEUED};
 use crate::core::event::Event;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{self, Baud, SerialConfig, holder, stable_name};
-use crate::sys::error::{OpenError, Problem};
 
 /// After the first time of day a receiver is listened to for this much longer, to hear its other sentences.
 const REST: Duration = Duration::from_millis(2_500);
@@ -38,26 +36,15 @@ impl Port {
     }
 }
 
-/// The ports to look at, and whether they were named: these, else all that have hardware behind them.
-pub(super) fn list(named: &[String]) -> impl Iterator<Item = (String, bool)> {
-    let is_named = !named.is_empty();
-    let devices = if is_named { named.to_vec() } else { hardware() };
-    devices.into_iter().map(move |device| (device, is_named))
-}
-
-/// Listens at one rate after the other. `None`: a name without hardware behind it that nobody named.
-pub(super) async fn listen((device, is_named): (String, bool)) -> Option<Port> {
+/// Listens at one rate after the other.
+pub(super) async fn listen(device: String) -> Port {
+    let mut port = Port { device: device.clone(), left: None, heard: Heard::default() };
     let config = SerialConfig { device, baud: Baud::Auto };
-    let opened = match leave(&config.device)
-        .map_or_else(|| serial::open(&config), |why| Err(OpenError::new(Problem::Taken, why)))
-    {
-        Ok(opened) => opened,
-        Err(error) if error.problem == Problem::NotThere && !is_named => return None,
-        Err(error) => {
-            return Some(Port { device: config.device, left: Some(error.to_string()), heard: Heard::default() });
-        }
-    };
-    let mut port = Port { device: config.device.clone(), left: None, heard: Heard::default() };
+    let opened =
+        match leave(&config.device).map_or_else(|| serial::open(&config).map_err(|error| error.to_string()), Err) {
+            Ok(opened) => opened,
+            Err(why) => return Port { left: Some(why), ..port },
+        };
     let (sender, mut events) = mpsc::channel(QUEUED);
     let mut until = Instant::now() + FIND;
     let hear = async {
@@ -74,10 +61,11 @@ pub(super) async fn listen((device, is_named): (String, bool)) -> Option<Port> {
         () = serial::run(config, Some(opened), sender) => {}
         () = hear => {}
     }
-    Some(port)
+    port
 }
 
-fn hardware() -> Vec<String> {
+/// The ports that have hardware behind them.
+pub(super) fn hardware() -> Vec<String> {
     let is_hardware = |device: &String| {
         let tty = Path::new("/sys/class/tty").join(device.trim_start_matches("/dev/"));
         // Names without a UART behind them (PORT_UNKNOWN) are many, and virtual terminals have no device at all.
@@ -92,25 +80,10 @@ fn hardware() -> Vec<String> {
 
 /// Why a port must not be touched.
 fn leave(device: &str) -> Option<String> {
-    if is_other(device) {
-        return Some(format!("{device} is not a serial port: give the name of a tty device"));
-    }
     holder::console(device).or_else(|| {
         let holders = holder::holders(device);
         (!holders.is_empty()).then(|| holder::sentence(device, &holders))
     })
-}
-
-/// Whether it is certainly something else, by what the kernel says of its number: to open it would touch it. A pseudo
-/// terminal is in no class.
-fn is_other(device: &str) -> bool {
-    let Ok(meta) = fs::metadata(device) else { return false };
-    if !meta.file_type().is_char_device() {
-        return true;
-    }
-    let (major, minor) = (libc::major(meta.rdev()), libc::minor(meta.rdev()));
-    let class = fs::canonicalize(format!("/sys/dev/char/{major}:{minor}/subsystem"));
-    class.is_ok_and(|class| !["tty", "gnss"].iter().any(|known| class.ends_with(known)))
 }
 
 /// Nodes of the devices of a class, which need not be there.
@@ -124,20 +97,4 @@ pub(super) fn entries(directory: &str) -> Vec<String> {
     let mut names: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort_by_key(|name| (name.len(), name.clone()));
     names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_a_serial_port_is_not_said_to_be_held() {
-        let _holder = fs::File::open("/dev/null").unwrap();
-        for device in ["/dev/null", "/dev/zero", "/proc/self/exe", "/tmp"] {
-            let said = leave(device).unwrap();
-            assert!(said.contains("is not a serial port") && !said.contains("held"), "{said}");
-        }
-        assert_eq!(leave("/dev/nosuchport"), None, "opening it says more");
-        assert!(!is_other("/dev/tty"));
-    }
 }

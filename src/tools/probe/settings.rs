@@ -25,32 +25,24 @@ pub(crate) fn chrony(unit: u8) -> String {
 /// What to do with both, in the order that makes the SHM segment before chronyd starts. The paths are where they were
 /// written to, if they were.
 pub(crate) fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
+    let instance = |path: &Path| {
+        let name = path.strip_prefix("/etc/gnss2shm").ok()?.to_str()?.strip_suffix(".toml")?;
+        Some(format!("systemctl enable --now gnss2shm@{name}"))
+    };
     let run = match settings {
-        Some(path) => match instance(path) {
-            Some(name) => format!("systemctl enable --now gnss2shm@{name}"),
-            None => format!("gnss2shm run --config {}", path.display()),
-        },
+        Some(path) => instance(path).unwrap_or_else(|| format!("gnss2shm run --config {}", path.display())),
         None => "put the settings into a file (--write FILE does), run gnss2shm run --config FILE".into(),
     };
     let line = if chrony.is_some() { "" } else { "put the line into chrony.conf, " };
     format!("{run}; then {line}restart chronyd")
 }
 
-/// The instance of the service that reads this file.
-fn instance(path: &Path) -> Option<String> {
-    let path = std::path::absolute(path).ok()?;
-    let is_its = path.parent() == Some(Path::new("/etc/gnss2shm")) && path.extension().is_some_and(|end| end == "toml");
-    is_its.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
-}
-
 /// The settings, as TOML, without those that `run` finds by itself.
 pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
     let receiver = match receiver {
-        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Rate(rate) }) => {
-            ("serial", vec![("device", json!(device)), ("baud", json!(rate))])
-        }
-        ReceiverConfig::Serial(SerialConfig { device, baud: Baud::Auto }) => {
-            ("serial", vec![("device", json!(device)), ("baud", json!("auto"))])
+        ReceiverConfig::Serial(SerialConfig { device, baud }) => {
+            let baud = if let Baud::Rate(rate) = baud { json!(rate) } else { json!("auto") };
+            ("serial", vec![("device", json!(device)), ("baud", baud)])
         }
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
             ("gpsd", vec![("server", json!(server.to_string())), ("device", json!(device))])

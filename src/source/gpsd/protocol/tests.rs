@@ -98,12 +98,13 @@ fn lines_come_whole_however_they_were_read() {
 }
 
 #[test]
-fn the_beginning_of_a_line_of_a_megabyte_is_passed_on_and_the_rest_is_not_kept() {
-    let (mut lines, mut found) = (Lines::default(), Vec::new());
+fn a_line_of_a_megabyte_is_not_kept() {
+    let mut lines = Lines::default();
     for _ in 0..1_024 {
-        lines.push(&[b'x'; 1_024], |line| found.push(line.len()));
+        lines.push(&[b'x'; 1_024], |line| panic!("{} bytes", line.len()));
         assert!(lines.0.capacity() <= LINE_MAX);
     }
-    assert_eq!(found, [LINE_MAX], "once");
-    lines.push(b"\nnext\n", |line| assert_eq!(line, b"next"));
+    let mut found = Vec::new();
+    lines.push(b"\nnext\n", |line| found.push(line.to_vec()));
+    assert_eq!(found, [b"next"]);
 }

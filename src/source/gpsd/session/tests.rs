@@ -25,50 +25,56 @@ fn is_report(act: &Act) -> bool {
     matches!(act, Act::Tell(Event::Report(Report { says: Says::Second { .. }, .. })))
 }
 
-#[test]
-fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
-    let (config, mut said) = (GpsdConfig::default(), Said::default());
-    let mut session = Session::new(&config, &mut said, Instant::default());
+/// Asked for its devices, gpsd greets and lists them.
+fn begun() -> Session<'static> {
+    let mut session = Session::new(None, Instant::default());
+    session.tick(Instant::default());
     assert!(matches!(&hear(&mut session, 0, GREETING)[..], [Act::Ask(ask)] if ask == ASK_DEVICES));
     assert!(matches!(&hear(&mut session, 1, DEVICES)[..], [Act::Ask(ask)] if ask.contains("/dev/ttyS1")));
-    hear(&mut session, 2, DEVICES);
-    assert!(matches!(&second(&mut session, "/dev/ttyACM7", 1_300)[..], [Act::Say(_)]), "said once, and no more");
+    assert!(matches!(&hear(&mut session, 2, DEVICES)[..], [Act::Opened(path)] if path == "/dev/ttyS1"));
+    session
+}
+
+#[test]
+fn seconds_of_the_device_that_was_asked_for_count_and_no_others() {
+    let mut session = begun();
+    assert!(second(&mut session, "/dev/ttyACM7", 1_300).is_empty());
     assert!(second(&mut session, "/dev/ttyS1", 2_300).iter().any(is_report));
     assert!(second(&mut session, "/dev/ttyACM7", 3_300).is_empty());
     assert!(second(&mut session, "/dev/ttyS1", 4_300).iter().any(is_report));
 }
 
 #[test]
-fn a_greeting_is_gpsds_whatever_number_its_protocol_has() {
-    for (greeting, name) in [
-        (GREETING, "gpsd at localhost:2947 (release 3.22)"),
-        (
-            r#"{"class":"VERSION","release":"3.27.2","rev":"3.27.2","proto_major":0,"proto_minor":16}"#,
-            "gpsd at localhost:2947 (release 3.27.2)",
-        ),
-        (
-            r#"{"class":"VERSION","release":"3.27.5","rev":"3.27.5","proto_major":16,"proto_minor":1}"#,
-            "gpsd at localhost:2947 (release 3.27.5)",
-        ),
-        (r#"{"class":"VERSION","release":"x","proto_major":-7000000000}"#, "gpsd at localhost:2947 (release x)"),
-        (r#"{"class":"VERSION"}"#, "gpsd at localhost:2947"),
-    ] {
-        let (config, mut said) = (GpsdConfig::default(), Said::default());
-        let mut session = Session::new(&config, &mut said, Instant::default());
-        let acts = hear(&mut session, 0, greeting);
-        assert!(matches!(&acts[..], [Act::Ask(ask)] if ask == ASK_DEVICES), "{greeting}: {acts:?}");
-        assert_eq!(session.name, name);
-        assert!(hear(&mut session, 1, greeting).is_empty(), "it is asked for once");
+fn what_lists_no_devices_is_no_gpsd_whatever_else_it_says() {
+    let mut session = Session::new(None, Instant::default());
+    for second in 0..7 {
+        let now = Instant::default() + Span::from_secs(second);
+        session.tick(now);
+        session.line(b"SSH-2.0-OpenSSH_9.2p1", now);
+        session.line(GREETING.as_bytes(), now);
+        let acts = std::mem::take(&mut session.acts);
+        let is_gone = matches!(acts[..], [Act::Lost(Lost::Gpsd, _)]);
+        assert_eq!(is_gone, second == 6, "{second}: {acts:?}");
+    }
+}
+
+#[test]
+fn a_gpsd_that_falls_silent_is_asked_before_it_is_given_up() {
+    let mut session = begun();
+    for second in 1..12 {
+        session.tick(Instant::default() + Span::from_secs(second));
+        let acts = std::mem::take(&mut session.acts);
+        match second {
+            ..=5 => assert!(acts.is_empty(), "{second}: {acts:?}"),
+            6..=10 => assert!(matches!(&acts[..], [Act::Ask(ask)] if ask == ASK_DEVICES), "{second}: {acts:?}"),
+            _ => assert!(matches!(acts[..], [Act::Lost(Lost::Gpsd, _)]), "{second}: {acts:?}"),
+        }
     }
 }
 
 #[test]
 fn a_device_without_a_name_is_passed_over_and_one_that_is_unplugged_is_lost() {
-    let (config, mut said) = (GpsdConfig::default(), Said::default());
-    let mut session = Session::new(&config, &mut said, Instant::default());
-    for (ms, line) in [GREETING, DEVICES, DEVICES].into_iter().enumerate() {
-        hear(&mut session, ms as i64, line);
-    }
+    let mut session = begun();
     for line in [
         r#"{"class":"DEVICE","activated":0}"#,
         r#"{"class":"DEVICES"}"#,
@@ -77,8 +83,5 @@ fn a_device_without_a_name_is_passed_over_and_one_that_is_unplugged_is_lost() {
         assert!(hear(&mut session, 10, line).is_empty(), "{line}");
     }
     let acts = hear(&mut session, 20, r#"{"class":"DEVICE","path":"/dev/ttyS1","activated":0}"#);
-    let is_lost = |act: &Act| {
-        matches!(act, Act::Tell(Event::Source { change: SourceChange::SentencesLost(Lost::GpsdDevice), .. }))
-    };
-    assert!(acts.iter().any(is_lost), "{acts:?}");
+    assert!(matches!(&acts[..], [Act::Lost(Lost::GpsdDevice, _)]), "{acts:?}");
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::source::gpsd::protocol::Message;
 
-type Heard = Result<Option<Event>, OutOfStep>;
+type Heard = Option<Event>;
 
 const NOON: i64 = 1_795_176_000;
 
@@ -17,11 +17,11 @@ impl Device {
         Self(Timing::new(Instant::default()))
     }
 
-    fn toff(&mut self, ms: i64, utc: i64) -> Heard {
+    fn toff(&mut self, ms: i64, utc: i64) {
         let line =
             format!(r#"{{"class":"TOFF","device":"/d","real_sec":{utc},"real_nsec":0,"clock_sec":1,"clock_nsec":0}}"#);
         let Ok(Message::Toff(toff)) = serde_json::from_str(&line) else { panic!("{line}") };
-        self.0.toff(&toff, at(ms))
+        self.0.toff(&toff, at(ms));
     }
 
     fn tpv(&mut self, ms: i64, mode: u8, utc: i64) -> Heard {
@@ -38,7 +38,7 @@ impl Device {
 
 /// The second that was reported, and when it was named.
 fn second(said: Heard) -> Option<(i64, i64)> {
-    match said.ok()?? {
+    match said? {
         Event::Report(Report { says: Says::Second { utc, named_at, .. }, .. }) => {
             Some((utc.posix() - NOON, (named_at - Instant::default()).nanos() / 1_000_000))
         }
@@ -47,7 +47,7 @@ fn second(said: Heard) -> Option<(i64, i64)> {
 }
 
 fn no_fix(said: &Heard) -> bool {
-    matches!(said, Ok(Some(Event::Report(Report { says: Says::NoFix, .. }))))
+    matches!(said, Some(Event::Report(Report { says: Says::NoFix, .. })))
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_second_is_reported_once_as_toff_dates_it_when_tpv_confirms_it() {
     let mut device = Device::new();
     for second_of in 1..10 {
         let (ms, utc) = (second_of * 1_000 + 300, NOON + second_of);
-        assert_eq!(device.toff(ms, utc), Ok(None));
+        device.toff(ms, utc);
         assert!(!device.rmc(ms + 1), "the sentence itself does not count");
         assert_eq!(second(device.tpv(ms + 2, 3, utc - 1)), None, "another second's");
         assert_eq!(second(device.tpv(ms + 200, 3, utc)), Some((second_of, ms)));
@@ -66,7 +66,7 @@ fn a_second_is_reported_once_as_toff_dates_it_when_tpv_confirms_it() {
 #[test]
 fn a_second_without_a_fix_is_not_reported() {
     let mut device = Device::new();
-    assert_eq!(device.toff(1_300, NOON + 1), Ok(None));
+    device.toff(1_300, NOON + 1);
     assert!(no_fix(&device.tpv(1_500, 1, NOON + 1)));
     assert_eq!(second(device.tpv(1_501, 3, NOON + 1)), None, "what was withdrawn stays withdrawn");
 }
@@ -74,16 +74,18 @@ fn a_second_without_a_fix_is_not_reported() {
 #[test]
 fn what_is_named_backwards_twice_or_late_is_passed_over() {
     let mut device = Device::new();
-    assert_eq!(device.toff(1_300, NOON + 1), Ok(None));
-    assert!(second(device.tpv(1_400, 3, NOON + 1)).is_some());
-    assert_eq!(
-        device.toff(2_300, NOON - 100),
-        Err(OutOfStep { named: UtcSecond::from_posix(NOON - 100), due: UtcSecond::from_posix(NOON + 2) })
-    );
-    assert_eq!(second(device.tpv(2_400, 3, NOON - 100)), None);
-    assert_ne!(device.toff(3_300, NOON + 3), Ok(None), "back where it was: a step again");
-    assert_eq!(device.toff(4_300, NOON + 4), Ok(None));
-    assert_ne!(device.toff(5_300, NOON + 4), Ok(None), "twice");
+    for (ms, named, counts) in [
+        (1_300, 1, true),
+        (2_300, -100, false),
+        (3_300, 3, false), // back where it was: a step again
+        (4_300, 4, true),
+        (5_300, 4, false), // twice
+        (6_300, 5, true),
+    ] {
+        device.toff(ms, NOON + named);
+        let waits = device.0.pending.is_some();
+        assert_eq!((waits, second(device.tpv(ms + 100, 3, NOON + named)).is_some()), (counts, counts), "{ms}");
+    }
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn sentences_stand_in_where_toff_stays_away_and_no_sooner() {
         assert_eq!(second(said.clone()), None, "{second_of}");
         assert_eq!(no_fix(&said), second_of < 5, "{second_of}");
     }
-    assert_eq!(device.toff(13_300, NOON + 13), Ok(None));
+    device.toff(13_300, NOON + 13);
     assert!(!device.rmc(13_301), "TOFF came: nothing else counts");
     assert_eq!(second(device.tpv(13_400, 3, NOON + 13)), Some((13, 13_300)));
 }
@@ -119,7 +121,7 @@ fn at_us(us: i64) -> Instant<Raw> {
 /// Sends a burst each second; its sentences end as the line's pace has it. When the last one is said to have begun.
 fn began_after(first_us: i64, byte_us: i64, sentences: &[usize], seconds: i64) -> i64 {
     let mut burst = Burst::default();
-    burst.bps(9_600);
+    burst.bps(Some(9_600));
     for second in 0..seconds {
         let mut end = second * 1_000_000 + first_us;
         for &bytes in sentences {
@@ -147,7 +149,7 @@ fn on_usb_a_burst_began_when_it_came() {
 #[test]
 fn a_line_that_overflows_has_bursts_that_never_end() {
     let mut burst = Burst::default();
-    burst.bps(9_600);
+    burst.bps(Some(9_600));
     for n in 1..200 {
         burst.sentence(80, at_us(n * 83_400));
     }
