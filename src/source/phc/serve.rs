@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::Phc;
-use super::missing::Share;
 use super::schedule::{Delivery, Schedule, Step};
 use crate::core::event::{Edge, Event, SourceChange};
 use crate::source::thread::{End, Link};
@@ -17,7 +16,7 @@ use crate::sys::ptp::Woken;
 impl Phc {
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
     pub(in crate::source) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
-        link.change(SourceChange::PulseOpen(self.edges()))?;
+        link.change(SourceChange::PulseOpen(self.edges))?;
         let mut schedule = Schedule::new(raw_now());
         if self.deaf {
             schedule.rearm_soon(raw_now());
@@ -29,18 +28,13 @@ impl Phc {
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
                     schedule.cross_taken(now);
-                    let method = self.cross.method;
                     if let Some(cross) = self.cross.read(&self.ptp)? {
                         batch.add(Event::CrossTs(cross), delivery);
-                    }
-                    let (clock, new) = (&self.clock, self.cross.method);
-                    if new != method {
-                        info!("{clock} no longer answers {method} cross timestamps: {new} from now on");
                     }
                 }
                 Step::Rearm => {
                     schedule.rearmed(now);
-                    self.watch.judge(&self.clock.node, Share::Nothing);
+                    self.watch.warn(&self.clock.node, false);
                     match self.arm() {
                         Ok(()) if self.deaf => schedule.rearm_soon(now),
                         Ok(()) => {
@@ -72,9 +66,7 @@ impl Phc {
         let read_at = raw_now();
         for stamp in stamps.iter().filter(|stamp| stamp.channel == self.channel) {
             let edge = Edge { phc: stamp.phc, read_at };
-            if let Some(share) = self.watch.edge(edge) {
-                self.watch.judge(&self.clock.node, share);
-            }
+            self.watch.edge(edge, &self.clock.node);
             batch.add(Event::Edge(edge), Delivery::Now);
             schedule.edges_read(read_at);
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::account::{READ, READ_WRITE};
 use super::{Finding, Patient, System};
-use crate::source::phc::{PhcConfig, Pin, check_channel, choose_pin, is_up};
+use crate::source::phc::{PhcConfig, check_channel, choose_pin, is_up};
 use crate::source::pulse::PulseConfig;
 use crate::source::sysfs::{Class, Device, Finder, PPS, PTP};
 use crate::sys::error::{OpenError, Problem};
@@ -54,11 +54,12 @@ fn channel_and_pin(config: &PhcConfig, clock: &Device) -> Option<Finding> {
         Ok(found) => found?,
         Err(error) => return Some(refused(&error)),
     };
-    let is = match (wanted, found.function) {
-        (Pin::Index(_), _) | (_, Function::None) => return None,
-        (_, Function::ExtTs) if found.channel == config.channel => return None,
-        (_, Function::ExtTs) => format!("on channel {}", found.channel),
-        (_, Function::Other(_)) => "an output".to_owned(),
+    let is = match found.function {
+        _ if wanted.0 != found.name => return None,
+        Function::None => return None,
+        Function::ExtTs if found.channel == config.channel => return None,
+        Function::ExtTs => format!("on channel {}", found.channel),
+        Function::Other(_) => "an output".to_owned(),
     };
     Some(Finding::warning(
         ITEM,

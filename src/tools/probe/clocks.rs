@@ -183,8 +183,8 @@ impl Tried {
     /// As settings name it.
     fn config(&self, device: &str) -> PhcConfig {
         let pin = self.pin.as_ref().map(|pin| match pin.name.as_str() {
-            "" => Pin::Index(pin.index),
-            name => Pin::Name(name.to_owned()),
+            "" => Pin(pin.index.to_string()),
+            name => Pin(name.to_owned()),
         });
         PhcConfig { device: device.to_owned(), pin, channel: self.channel }
     }

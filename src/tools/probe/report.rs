@@ -48,7 +48,7 @@ fn clock(Clock { device, node, able }: &Clock) -> Vec<String> {
     let pins: Vec<_> = tried.iter().filter_map(|tried| tried.pin.as_ref()).map(|pin| pin.name.as_str()).collect();
     let pins = if pins.is_empty() { "no pins to choose from".to_owned() } else { format!("pins {}", pins.join(" ")) };
     let plural = if *channels == 1 { "" } else { "s" };
-    let mut lines = vec![format!("{head}: {pins}, {channels} channel{plural}, {method} cross timestamps")];
+    let mut lines = vec![format!("{head}: {pins}, {channels} channel{plural}, cross timestamps: {method:?}")];
     lines.extend(tried.iter().map(|tried| {
         let saw = match &tried.saw {
             Saw::Pulse => format!("the pulse, on channel {}", tried.channel),
