@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::sysfs::{Device, Finder, PPS, refuse};
 use super::thread::{End, Link};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
-use crate::core::time::{Instant, Span, Sys};
+use crate::core::time::{Instant, Phc, Span, Sys};
 use crate::sys::clock::{Reading, raw_now};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, KTime, Pps};
@@ -98,10 +98,7 @@ impl KernelPps {
         loop {
             link.heart.beat();
             link.rest(Duration::ZERO)?;
-            let mut edges = self.fetch(Duration::ZERO)?;
-            if edges.is_empty() {
-                edges = self.fetch(SLICE)?;
-            }
+            let edges = self.fetch()?;
             // The kernel does not tell programs that have a device open that it is gone: they would wait forever.
             if !self.config.device.exists() {
                 return Err(io::Error::from_raw_os_error(libc::ENODEV).into());
@@ -125,14 +122,25 @@ impl KernelPps {
         }
     }
 
-    /// The edges since the last call; if there are none after the timeout, none.
-    fn fetch(&mut self, timeout: Duration) -> io::Result<Vec<Edge>> {
-        let Some(fetched) = self.pps.fetch(timeout)? else { return Ok(Vec::new()) };
-        let read_at = raw_now();
-        let stamps = news(&self.seen, &fetched, self.captures);
-        self.seen = fetched;
-        Ok(stamps.into_iter().map(|sys| Edge { phc: sys.as_phc(), read_at }).collect())
+    /// The edges since the last call; if there are none, those that come within [`SLICE`].
+    fn fetch(&mut self) -> io::Result<Vec<Edge>> {
+        for timeout in [Duration::ZERO, SLICE] {
+            let Some(fetched) = self.pps.fetch(timeout)? else { continue };
+            let read_at = raw_now();
+            let stamps = news(&self.seen, &fetched, self.captures);
+            self.seen = fetched;
+            if !stamps.is_empty() {
+                return Ok(stamps.into_iter().map(|sys| Edge { phc: edge_clock(sys), read_at }).collect());
+            }
+        }
+        Ok(Vec::new())
     }
+}
+
+/// The system clock as the clock that timestamps the edges: the kernel reads it in the interrupt. The only way from one
+/// clock to another.
+fn edge_clock(sys: Instant<Sys>) -> Instant<Phc> {
+    Instant::from_nanos(sys.nanos())
 }
 
 /// The edges to capture: those asked for; of both, those that the driver has.
@@ -173,7 +181,7 @@ fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
 /// The system clock as its own PHC.
 fn cross_ts() -> CrossTs {
     let Reading { raw, sys, window } = Reading::now();
-    CrossTs { phc: sys.as_phc(), sys, raw, window }
+    CrossTs { phc: edge_clock(sys), sys, raw, window }
 }
 
 /// The wanted edges since a fetch, in the order of their timestamps. The kernel keeps the last edge of each kind only.
