@@ -105,7 +105,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     if let Some(address) = settings.metrics {
         tokio::spawn(metrics::serve(address, Arc::clone(&board)));
     }
-    let (service, state) = (Service::ready(pulse.heart()), engine.state());
+    let (service, state) = (Service::ready(pulse.heart.clone()), engine.state());
     let mut observer = Observer { service, summary: Summary::default(), state, board, change };
 
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));

@@ -42,7 +42,7 @@ fn a_full_file_is_read() {
     .unwrap();
     let serial = SerialConfig { device: "/dev/ttyS1".into(), baud: Baud::Rate(115_200) };
     assert_eq!(settings.receiver, ReceiverConfig::Serial(serial));
-    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin::Name("SDP0".into())), channel: 1 };
+    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin("SDP0".into())), channel: 1 };
     assert_eq!(settings.pulse, PulseConfig::Phc(phc));
     assert_eq!((settings.shm, settings.sock), (Some(3), None));
     let ms = Span::from_millis;
@@ -112,7 +112,7 @@ const FILE: &str = "[serial]\ndevice = \"/dev/ttyS1\"\nbaud = 4800\n[phc]\ndevic
 fn the_command_line_goes_before_the_file() {
     let settings = settled(&["--baud", "9600"], FILE).unwrap();
     let serial = SerialConfig { device: "/dev/ttyS1".into(), baud: Baud::Rate(9_600) };
-    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin::Index(2)), channel: 0 };
+    let phc = PhcConfig { device: "eth0".into(), pin: Some(Pin("2".into())), channel: 0 };
     assert_eq!((settings.receiver, settings.pulse), (ReceiverConfig::Serial(serial), PulseConfig::Phc(phc)));
 }
 

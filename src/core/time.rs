@@ -31,7 +31,7 @@ pub const WEEK: i64 = 7 * DAY;
 pub trait Clock: Copy + Ord + fmt::Debug {}
 
 /// The clock that timestamps the edges. The PTP hardware clock of the NIC: any epoch, any rate, steered by any program; with
-/// a kernel PPS device the system clock takes its place, see [`Instant::as_phc`].
+/// a kernel PPS device the system clock takes its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Phc;
 /// `CLOCK_MONOTONIC_RAW`: the local oscillator, untouched. All intervals and delays are taken here.
@@ -77,14 +77,6 @@ impl<C: Clock> Instant<C> {
     /// Whole seconds since the epoch and the nanoseconds (0 to 999,999,999) after them.
     pub const fn parts(self) -> (i64, u32) {
         (self.0.div_euclid(NANOS), self.0.rem_euclid(NANOS) as u32)
-    }
-}
-
-impl Instant<Sys> {
-    /// The system clock as the clock that timestamps the edges, for a kernel PPS device: the kernel reads it in the
-    /// interrupt. The only way from one clock to another.
-    pub const fn as_phc(self) -> Instant<Phc> {
-        Instant::from_nanos(self.0)
     }
 }
 

@@ -13,9 +13,10 @@ use tracing::{debug, info, warn};
 use crate::core::engine::Engine;
 use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
 use crate::sink::Sink;
+use crate::sys::clock::Reading;
 use crate::sys::clock_set::ClockSet;
 use pace::{Pulse, Ticker};
-use scale::{Reading, Scale};
+use scale::Scale;
 
 pub use pace::Inbox;
 

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::core::time::{Instant, Raw, Span, Sys};
-use crate::sys::clock::raw_sys_pair;
+use crate::sys::clock::Reading;
 
 /// Allowed change of the rate...
 const RATE_PPM: i64 = 500;
@@ -22,22 +22,6 @@ const BASELINE: Span = Span::from_millis(50);
 const KEPT_FOR: Span = Span::from_millis(2_500);
 /// ... and so are those beyond this number: some arrive every second, a hundred if there is noise on the pin.
 const KEPT: usize = 256;
-
-/// One reading of the system clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) raw: Instant<Raw>,
-    pub(super) sys: Instant<Sys>,
-    /// Length of the bracket that contains the two.
-    pub(super) window: Span,
-}
-
-impl Reading {
-    pub(super) fn now() -> Self {
-        let (raw, sys, window) = raw_sys_pair();
-        Self { raw, sys, window }
-    }
-}
 
 /// Recent readings of the system clock, divided at its steps into scales.
 #[derive(Clone, Debug, Default)]

@@ -19,7 +19,7 @@ use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
 use crate::source::phc::schedule::{Schedule, Step};
-use crate::sys::clock::{raw_now, raw_sys_pair};
+use crate::sys::clock::{Reading, raw_now};
 
 /// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<Phc> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
@@ -55,7 +55,7 @@ impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
     pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
         let (line, device, machine) = pseudo_terminal()?;
-        let (raw, sys, _) = raw_sys_pair();
+        let Reading { raw, sys, .. } = Reading::now();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
         let truth = Arc::<Mutex<Truth>>::default();
@@ -140,7 +140,7 @@ impl World {
             let now = raw_now();
             let rest = match schedule.next(now) {
                 Step::CrossTs(_) => {
-                    let (raw, sys, window) = raw_sys_pair();
+                    let Reading { raw, sys, window } = Reading::now();
                     schedule.cross_taken(now);
                     let cross = CrossTs { phc: self.phc(raw), sys, raw, window };
                     self.events.blocking_send(Event::CrossTs(cross)).ok()?;
@@ -178,7 +178,7 @@ impl World {
 
     /// The system clock at the pulse, from a reading just after it.
     fn remember(&self, utc: UtcSecond, pulse: Instant<Raw>) {
-        let (raw, sys, _) = raw_sys_pair();
+        let Reading { raw, sys, .. } = Reading::now();
         if let Ok(mut truth) = self.truth.lock() {
             truth.pulses += 1;
             truth.kept.push_back((utc, sys - (raw - pulse)));

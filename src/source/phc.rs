@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::iter;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -10,7 +11,7 @@ use tracing::{info, warn};
 
 use super::sysfs::{Device, Finder, PTP, refuse};
 use crate::core::event::Edges;
-use crate::sys::claim::{Claim, ClaimError};
+use crate::sys::claim::Claim;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp, Queue, Request};
 use cross::CrossReader;
@@ -36,14 +37,9 @@ pub struct PhcConfig {
     pub channel: u32,
 }
 
-/// A pin, as the operator writes it: a number from 0, or else a name (`SDP0`).
+/// A pin, as the operator writes it: its name (`SDP0`) or its number, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pin {
-    /// The driver's name for it.
-    Name(String),
-    /// Its number.
-    Index(u32),
-}
+pub struct Pin(pub(crate) String);
 
 /// An open PHC that timestamps edges. Dropped, it switches timestamping off and restores the pins.
 #[derive(Debug)]
@@ -55,7 +51,8 @@ pub(crate) struct Phc {
     pin: Option<PinState>,
     /// The pin that had the channel before, as it was found.
     displaced: Option<PinState>,
-    grant: Request,
+    /// Which edges are timestamped, as far as that is certain.
+    edges: Edges,
     cross: CrossReader,
     watch: missing::Watch,
     /// Not armed now, see [`deaf`].
@@ -86,19 +83,17 @@ impl Phc {
         let claims = claim(node, channel, pin.as_ref(), queue)?;
 
         // From here on pin and channel are restored in any case.
-        let (grant, watch) = (Request::Loose, missing::Watch::new(queue));
-        let mut phc = Self { ptp, clock, channel, pin, displaced, grant, cross, watch, deaf: false, _claims: claims };
+        let (edges, watch) = (drivers::granted(&clock, Request::Loose), missing::Watch::new(queue));
+        let mut phc = Self { ptp, clock, channel, pin, displaced, edges, cross, watch, deaf: false, _claims: claims };
         phc.arm()?;
         phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
             device = config.device,
             clock = %phc.clock,
-            pin = phc.pin.as_ref().map_or("fixed", |pin| &pin.name),
+            pin = phc.pin.as_ref().map(|pin| &pin.name),
             channel,
-            channels = caps.n_ext_ts,
-            grant = ?phc.grant,
-            edges = ?phc.edges(),
-            cross = %phc.cross.method,
+            edges = ?phc.edges,
+            cross = ?phc.cross.method,
             "the PTP hardware clock timestamps the pulse"
         );
         Ok(phc)
@@ -108,8 +103,7 @@ impl Phc {
     fn arm(&mut self) -> Result<(), OpenError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
         if let Some(pin) = &self.pin {
-            let set = self.ptp.set_pin(pin.index, Function::ExtTs, self.channel);
-            set.map_err(|error| self.refused(&format!("pin {} for channel {}", pin.name, self.channel), &error))?;
+            self.ptp.set_pin(pin.index, Function::ExtTs, self.channel).map_err(|error| self.refused(&error))?;
         }
         let sentence = deaf(&self.clock);
         if let Some(sentence) = sentence.as_ref().filter(|_| !self.deaf) {
@@ -122,22 +116,19 @@ impl Phc {
         // After any error the next request: drivers refuse in many ways, and if the device is gone, the last one fails.
         let ask = |request| self.ptp.enable_extts(self.channel, request).map(|()| request);
         let grant = ask(Request::StrictRising).or_else(|_| ask(Request::StrictBoth)).or_else(|_| ask(Request::Loose));
-        self.grant = grant.map_err(|error| self.refused(&format!("timestamps on channel {}", self.channel), &error))?;
+        self.edges = drivers::granted(&self.clock, grant.map_err(|error| self.refused(&error))?);
         Ok(())
     }
 
-    /// Which edges are timestamped, by the driver's grant and the table of drivers.
-    fn edges(&self) -> Edges {
-        drivers::granted(drivers::of(&self.clock), self.grant)
-    }
-
-    fn refused(&self, what: &str, error: &io::Error) -> OpenError {
+    fn refused(&self, error: &io::Error) -> OpenError {
+        let (clock, channel) = (&self.clock, self.channel);
+        let pin = self.pin.as_ref().map_or("its pin", |pin| &pin.name);
         match error.raw_os_error() {
-            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => {
-                let sentence = format!("{} refuses {what} ({error}): choose another pin or channel", self.clock);
-                OpenError::new(Problem::Unsupported, sentence)
-            }
-            _ => PTP.unusable(&self.clock.node, error),
+            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE) => OpenError::new(
+                Problem::Unsupported,
+                format!("{clock} refuses {pin} for channel {channel} ({error}): choose another pin or channel"),
+            ),
+            _ => PTP.unusable(&clock.node, error),
         }
     }
 }
@@ -157,59 +148,53 @@ pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u
         let cure = "name the NIC that the pulse is wired to, or wire it to a serial port ([pps])";
         return refuse(Problem::Unsupported, format!("{clock} has no external timestamps: {cure}"));
     }
-    if channel >= channels {
-        let cure = "correct channel, or leave it out";
-        let sentence = format!("{clock} has no channel {channel}, but {channels}, counted from 0: {cure}");
-        return refuse(Problem::Wrong, sentence);
+    if channel < channels {
+        return Ok(());
     }
-    Ok(())
+    let has = format!("{channels}, counted from 0: correct channel, or leave it out");
+    refuse(Problem::Wrong, format!("{clock} has no channel {channel}, but {has}"))
 }
 
-/// The pin to set; none if the wiring is fixed.
+/// The pin to set: the one that was named, else the one that has the channel, else the first, if it is free; none if the
+/// wiring is fixed.
 pub(crate) fn choose_pin(
     clock: &impl fmt::Display,
     config: &PhcConfig,
     pins: &[PinState],
 ) -> Result<Option<PinState>, OpenError> {
     let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(", ");
-    let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
-    let found = match &config.pin {
-        Some(Pin::Name(name)) => pins.iter().find(|pin| pin.name == *name),
-        Some(Pin::Index(index)) => pins.iter().find(|pin| pin.index == *index),
-        None => set.or(pins.first()),
+    let Some(Pin(wanted)) = &config.pin else {
+        let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
+        return match set.or(pins.first()) {
+            Some(PinState { name, function, .. }) if set.is_none() && *function != Function::None => {
+                let cure = format!("name the pin that the pulse is wired to, one of {names}");
+                let sentence = format!("no pin is named, and the first one of {clock}, {name}, is in use: {cure}");
+                refuse(Problem::Wrong, sentence)
+            }
+            found => Ok(found.cloned()),
+        };
     };
-    match (&config.pin, found) {
-        (Some(wanted), None) => {
-            let has = if pins.is_empty() { "none: leave pin out".into() } else { format!("{names}, counted from 0") };
-            refuse(Problem::Wrong, format!("{clock} has no pin {wanted}: it has {has}"))
-        }
-        (None, Some(PinState { name, function, .. })) if set.is_none() && *function != Function::None => {
-            let cure = format!("name the pin that the pulse is wired to, one of {names}");
-            let sentence = format!("no pin is named, and the first one of {clock}, {name}, is in use: {cure}");
-            refuse(Problem::Wrong, sentence)
-        }
-        _ => Ok(found.cloned()),
-    }
+    let is_wanted = |pin: &&PinState| pin.name == *wanted || wanted.parse() == Ok(pin.index);
+    let found = pins.iter().find(is_wanted).cloned();
+    let has = if pins.is_empty() { "none: leave pin out".into() } else { format!("{names}, counted from 0") };
+    let error = || OpenError::new(Problem::Wrong, format!("{clock} has no pin {wanted}: it has {has}"));
+    found.ok_or_else(error).map(Some)
 }
 
 /// Claims channel and pin, or the whole clock if all readers share one queue: another process that arms them takes them
 /// away without notice, and switches them off when it ends.
-fn claim(node: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Result<Vec<Claim>, OpenError> {
+fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Result<Vec<Claim>, OpenError> {
+    let node = path.display();
     let channel = match queue {
         Queue::Own => (format!("phc-channel-{channel}"), format!("channel {channel}")),
         Queue::Shared => ("phc".to_owned(), "each channel (before Linux 6.7)".to_owned()),
     };
     let pin = pin.map(|pin| (format!("phc-pin-{}", pin.index), format!("pin {}", pin.name)));
     let claim = |(purpose, what): (String, String)| {
-        Claim::take_path(&purpose, node).map_err(|error| match error {
-            ClaimError::Taken(rival) => OpenError::new(
-                Problem::Taken,
-                format!("{what} of {} is used by {rival}: stop that one, or give each its own", node.display()),
-            ),
-            ClaimError::Os(error) => OpenError::io(format!("{} cannot be claimed", node.display()), error),
-        })
+        let taken = |rival| format!("{what} of {node} is used by {rival}: stop that one, or give each its own");
+        Claim::take_path(&purpose, path).map_err(|error| error.explain(format!("{node} cannot be claimed"), taken))
     };
-    [Some(channel), pin].into_iter().flatten().map(claim).collect()
+    iter::once(channel).chain(pin).map(claim).collect()
 }
 
 impl Pin {
@@ -220,23 +205,17 @@ impl Pin {
 impl FromStr for Pin {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(index) => Ok(Self::Index(index)),
-            // No driver uses such a number, or an empty text, as a name.
-            Err(_) if text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) => {
-                Err(format!("`{text}` is not a pin: allowed is {}", Self::ALLOWED))
-            }
-            Err(_) => Ok(Self::Name(text.to_owned())),
+        // No driver uses a number, or an empty text, as a name.
+        if text.parse::<u32>().is_err() && text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) {
+            return Err(format!("`{text}` is not a pin: allowed is {}", Self::ALLOWED));
         }
+        Ok(Self(text.to_owned()))
     }
 }
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.pad(name),
-            Self::Index(index) => index.fmt(f),
-        }
+        f.pad(&self.0)
     }
 }
 

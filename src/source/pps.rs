@@ -3,22 +3,20 @@
 //! decides which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
 
 use std::convert::Infallible;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use libc::c_int;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::sysfs::{Device, Finder, PPS, refuse};
 use super::thread::{End, Link};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
-use crate::core::time::{Instant, Span, Sys};
-use crate::sys::clock::{raw_now, raw_sys_pair};
+use crate::core::time::{Instant, Phc, Span, Sys};
+use crate::sys::clock::{Reading, raw_now};
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, Pps};
+use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, KTime, Pps};
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +25,8 @@ mod tests;
 const SLICE: Duration = Duration::from_millis(100);
 /// The shortest time between two cross timestamps: noise on the line gives thousands of edges a second.
 const CROSS_GAP: Span = Span::from_millis(10);
-/// After this time without an edge the device is opened anew: if its node stays, nothing else tells that it is gone.
+/// After this time without an edge the device is opened anew: it may have been replaced at the same path.
 const WATCHDOG: Span = Span::from_secs(3);
-/// Both edges.
-const BOTH: c_int = CAPTURE_ASSERT | CAPTURE_CLEAR;
 
 /// Which device, and which of its edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,16 +37,17 @@ pub struct PpsConfig {
     pub capture: Capture,
 }
 
-/// Which edges of a kernel PPS are captured.
+/// Which edges of a kernel PPS are captured, as bits of its mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Capture {
     /// Every edge that the device has
     #[default]
-    Both,
+    Both = CAPTURE_ASSERT | CAPTURE_CLEAR,
     /// The edge that the driver calls assert
-    Assert,
+    Assert = CAPTURE_ASSERT,
     /// The edge that the driver calls clear
-    Clear,
+    Clear = CAPTURE_CLEAR,
 }
 
 /// An open kernel PPS device.
@@ -58,10 +55,9 @@ pub enum Capture {
 pub(crate) struct KernelPps {
     config: PpsConfig,
     device: Device,
-    identity: Option<(u64, u64)>,
     pps: Pps,
     /// The edges that are captured and wanted.
-    edges: c_int,
+    captures: Capture,
     seen: KInfo,
 }
 
@@ -72,53 +68,46 @@ impl KernelPps {
     /// [`Problem::NotThere`] and [`Problem::Failed`] may pass.
     pub(crate) fn open(config: &PpsConfig) -> Result<Self, OpenError> {
         let pps = Self::find(config)?;
-        let device = &pps.device;
-        let captures = match pps.edges {
-            CAPTURE_ASSERT => "assert edges",
-            CAPTURE_CLEAR => "clear edges",
-            _ => "both edges",
-        };
-        info!(%device, captures, "the kernel timestamps the pulse by the system clock");
-        if pps.edges != BOTH && config.capture == Capture::Both {
-            warn!("{device} captures only {captures}: they have to be the pulse's on-time edge, or set capture");
+        let Self { device, captures, .. } = &pps;
+        info!(%device, ?captures, "the kernel timestamps the pulse by the system clock");
+        if *captures != config.capture {
+            warn!(
+                "{device} captures only {captures:?} edges: they have to be the pulse's on-time edge, or set capture"
+            );
         }
         Ok(pps)
     }
 
     fn find(config: &PpsConfig) -> Result<Self, OpenError> {
-        let (path, identity) = (config.device.as_path(), identity(&config.device));
-        let cannot = |error| PPS.unusable(path, &error);
-        let device = Finder::live().pps(path)?;
-        let pps = Pps::open(path).map_err(cannot)?;
-        let edges = choose(&device, config.capture, pps.caps().map_err(cannot)?)?;
-        arm(&device, &pps, edges)?;
+        let cannot = |error| PPS.unusable(&config.device, &error);
+        let device = Finder::live().pps(&config.device)?;
+        let pps = Pps::open(&config.device).map_err(cannot)?;
+        let captures = choose(&device, config.capture, pps.caps().map_err(cannot)?)?;
+        arm(&device, &pps, captures)?;
         // Earlier edges are of unknown age: only those after them count.
         let seen = pps.fetch(Duration::ZERO).and_then(|seen| seen.ok_or_else(|| io::ErrorKind::TimedOut.into()));
-        Ok(Self { config: config.clone(), device, identity, pps, edges, seen: seen.map_err(cannot)? })
+        Ok(Self { config: config.clone(), device, pps, captures, seen: seen.map_err(cannot)? })
     }
 
     /// Waits for edges ten times a second, and reads the clocks after each wait. That is cheap, so there is no schedule.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
-        let edges = if self.edges == BOTH { Edges::Both } else { Edges::RisingOnly };
+        let edges = if self.captures == Capture::Both { Edges::Both } else { Edges::RisingOnly };
         link.change(SourceChange::PpsOpen(edges))?;
         let mut watched = raw_now();
         let mut crossed = watched - CROSS_GAP;
         loop {
             link.heart.beat();
             link.rest(Duration::ZERO)?;
-            let mut edges = self.fetch(Duration::ZERO)?;
-            if edges.is_empty() {
-                edges = self.fetch(SLICE)?;
-            }
-            if self.identity != identity(&self.config.device) {
+            let edges = self.fetch()?;
+            // The kernel does not tell programs that have a device open that it is gone: they would wait forever.
+            if !self.config.device.exists() {
                 return Err(io::Error::from_raw_os_error(libc::ENODEV).into());
             }
             if !edges.is_empty() {
                 // The settings are shared: another program may have changed them since the last edge.
-                arm(&self.device, &self.pps, self.edges)?;
+                arm(&self.device, &self.pps, self.captures)?;
                 watched = raw_now();
             } else if raw_now() - watched >= WATCHDOG {
-                debug!("no edge for 3 s: opening {} anew", self.device);
                 *self = Self::find(&self.config)?;
                 watched = raw_now();
             }
@@ -133,54 +122,46 @@ impl KernelPps {
         }
     }
 
-    /// The edges since the last call; if there are none after the timeout, none.
-    fn fetch(&mut self, timeout: Duration) -> io::Result<Vec<Edge>> {
-        let fetched = match self.pps.fetch(timeout) {
-            Ok(Some(fetched)) => fetched,
-            Ok(None) => return Ok(Vec::new()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let read_at = raw_now();
-        let (stamps, missed) = news(&self.seen, &fetched, self.edges);
-        self.seen = fetched;
-        if missed > 0 {
-            debug!("{missed} edges of {} were overwritten before they were read", self.device);
+    /// The edges since the last call; if there are none, those that come within [`SLICE`].
+    fn fetch(&mut self) -> io::Result<Vec<Edge>> {
+        for timeout in [Duration::ZERO, SLICE] {
+            let Some(fetched) = self.pps.fetch(timeout)? else { continue };
+            let read_at = raw_now();
+            let stamps = news(&self.seen, &fetched, self.captures);
+            self.seen = fetched;
+            if !stamps.is_empty() {
+                return Ok(stamps.into_iter().map(|sys| Edge { phc: edge_clock(sys), read_at }).collect());
+            }
         }
-        Ok(stamps.into_iter().map(|sys| Edge { phc: sys.as_phc(), read_at }).collect())
+        Ok(Vec::new())
     }
 }
 
-/// Inode and device number of a node. A node made anew differs in them even at the same path. The kernel does not tell
-/// programs that have a device open that it is gone: they would wait for edges forever.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|found| (found.ino(), found.rdev()))
+/// The system clock as the clock that timestamps the edges: the kernel reads it in the interrupt. The only way from one
+/// clock to another.
+fn edge_clock(sys: Instant<Sys>) -> Instant<Phc> {
+    Instant::from_nanos(sys.nanos())
 }
 
 /// The edges to capture: those asked for; of both, those that the driver has.
-fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<c_int, OpenError> {
-    let able = caps & BOTH;
-    let wanted = match capture {
-        Capture::Both => able,
-        Capture::Assert => CAPTURE_ASSERT,
-        Capture::Clear => CAPTURE_CLEAR,
-    };
-    if able == 0 {
-        return refuse(Problem::Unsupported, format!("{device} captures no edges: choose another PPS device"));
+fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<Capture, OpenError> {
+    match (capture, caps & Capture::Both as c_int) {
+        (Capture::Both, CAPTURE_ASSERT) => Ok(Capture::Assert),
+        (Capture::Both, CAPTURE_CLEAR) => Ok(Capture::Clear),
+        (_, able) if able & capture as c_int != 0 => Ok(capture),
+        _ => {
+            let cure = "leave capture out, or choose another PPS device";
+            refuse(Problem::Wrong, format!("{device} does not capture that edge: {cure}"))
+        }
     }
-    if able & wanted != wanted {
-        return refuse(Problem::Wrong, format!("{device} does not capture that edge: leave capture out"));
-    }
-    Ok(wanted)
 }
 
 /// Has the device capture these edges, if it does not; only that requires a privilege. Refuses timestamps that another
 /// program has the kernel shift: they are not the times of the edges.
-fn arm(device: &Device, pps: &Pps, edges: c_int) -> Result<(), OpenError> {
-    let cannot = |error| PPS.unusable(&device.node, &error);
-    let mut params = pps.params().map_err(cannot)?;
-    if params.mode & edges != edges {
-        params.mode |= edges;
+fn arm(device: &Device, pps: &Pps, captures: Capture) -> Result<(), OpenError> {
+    let mut params = pps.params().map_err(|error| PPS.unusable(&device.node, &error))?;
+    if params.mode & captures as c_int != captures as c_int {
+        params.mode |= captures as c_int;
         pps.set_params(params).map_err(|error| cannot_set(device, error))?;
     }
     check_offsets(device, &params)
@@ -199,23 +180,16 @@ fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
 
 /// The system clock as its own PHC.
 fn cross_ts() -> CrossTs {
-    let (raw, sys, window) = raw_sys_pair();
-    CrossTs { phc: sys.as_phc(), sys, raw, window }
+    let Reading { raw, sys, window } = Reading::now();
+    CrossTs { phc: edge_clock(sys), sys, raw, window }
 }
 
-/// The wanted edges since a fetch, in the order of their timestamps, and how many were missed: the kernel keeps the last
-/// edge of each kind only.
-fn news(seen: &KInfo, now: &KInfo, wanted: c_int) -> (Vec<Instant<Sys>>, u32) {
-    let (mut stamps, mut missed) = (Vec::new(), 0_u32);
-    for (edge, count, stamp) in [
-        (CAPTURE_ASSERT, now.assert_sequence.wrapping_sub(seen.assert_sequence), now.assert_tu),
-        (CAPTURE_CLEAR, now.clear_sequence.wrapping_sub(seen.clear_sequence), now.clear_tu),
-    ] {
-        if count > 0 && wanted & edge != 0 {
-            stamps.push(stamp.sys());
-            missed = missed.saturating_add(count - 1);
-        }
-    }
+/// The wanted edges since a fetch, in the order of their timestamps. The kernel keeps the last edge of each kind only.
+fn news(seen: &KInfo, now: &KInfo, wanted: Capture) -> Vec<Instant<Sys>> {
+    let assert = (CAPTURE_ASSERT, now.assert_sequence != seen.assert_sequence, now.assert_tu);
+    let clear = (CAPTURE_CLEAR, now.clear_sequence != seen.clear_sequence, now.clear_tu);
+    let is_wanted = |(kind, is_new, _): &(c_int, bool, KTime)| *is_new && wanted as c_int & kind != 0;
+    let mut stamps: Vec<_> = [assert, clear].into_iter().filter(is_wanted).map(|(.., stamp)| stamp.sys()).collect();
     stamps.sort();
-    (stamps, missed)
+    stamps
 }

@@ -27,8 +27,7 @@ pub(crate) struct Class {
 pub(crate) const PTP: Class = Class {
     name: "ptp",
     one: "a PTP hardware clock: give a network interface or the path of a /dev/ptpN",
-    hint: "check its name and that the NIC's driver is loaded (a number may change at every boot, an interface's name does \
-           not)",
+    hint: "check its name (`ip -br link` lists interfaces) and that its driver is loaded",
 };
 /// Kernel PPS devices.
 pub(crate) const PPS: Class = Class {
@@ -80,14 +79,12 @@ impl Finder<'_> {
         // The parent of a PHC is the NIC, that of a virtual clock is a PHC (`ptp_clock_register`, Linux 5.14). A PHC
         // that has virtual clocks is a good one: nothing can set or steer it (`EBUSY`).
         let parent = fs::canonicalize(clock.sysfs.join("device")).unwrap_or_default();
-        match parent.file_name().map(Path::new) {
-            Some(hardware) if self.class(&PTP).join(hardware).exists() => {
-                let hardware = hardware.display();
-                let cure = format!("name /dev/{hardware}, the hardware clock it is made from");
-                refuse(Problem::Wrong, format!("{device} is a virtual clock and timestamps no pulses: {cure}"))
-            }
-            _ => Ok(clock),
+        let hardware = parent.file_name().unwrap_or_default();
+        if hardware.is_empty() || !self.class(&PTP).join(hardware).exists() {
+            return Ok(clock);
         }
+        let cure = format!("name /dev/{}, the hardware clock it is made from", hardware.display());
+        refuse(Problem::Wrong, format!("{device} is a virtual clock and timestamps no pulses: {cure}"))
     }
 
     /// The kernel PPS device at a path.
@@ -121,16 +118,10 @@ impl Finder<'_> {
     }
 
     fn of_interface(&self, name: &str) -> Result<String, OpenError> {
-        let error = match (self.phc_index)(name) {
-            Ok(Some(index)) => return Ok(format!("ptp{index}")),
-            Ok(None) => return refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}")),
-            Err(error) => error,
-        };
-        let cure = "check its name (`ip -br link` lists interfaces) and that its driver is loaded";
-        match error.raw_os_error() {
-            Some(libc::ENODEV) => refuse(Problem::NotThere, format!("there is no network interface {name}: {cure}")),
-            Some(libc::EINVAL) => refuse(Problem::Wrong, format!("{name:?} is not an interface's name: {cure}")),
-            _ => Err(PTP.unusable(Path::new(name), &error)),
+        match (self.phc_index)(name) {
+            Ok(Some(index)) => Ok(format!("ptp{index}")),
+            Ok(None) => refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}")),
+            Err(error) => Err(PTP.unusable(Path::new(name), &error)),
         }
     }
 
@@ -140,20 +131,17 @@ impl Finder<'_> {
             return refuse(Problem::Wrong, format!("{device:?} is no PCI address: {cure}"));
         };
         let found = self.root.join("sys/bus/pci/devices").join(&address);
-        match names(&found.join("ptp")).as_slice() {
-            [clock] => Ok(clock.clone()),
-            [] if found.join("driver").exists() => {
-                refuse(Problem::Unsupported, format!("PCI device {address} {NO_CLOCK}"))
-            }
-            [] => {
-                let cure = "check with `lspci -D -k`";
-                refuse(Problem::NotThere, format!("there is no PCI device {address}, or it has no driver: {cure}"))
-            }
+        let clocks = names(&found.join("ptp"));
+        let (problem, says) = match clocks.as_slice() {
+            [clock] => return Ok(clock.clone()),
+            [] if found.join("driver").exists() => (Problem::Unsupported, NO_CLOCK.into()),
+            [] => (Problem::NotThere, "is not there, or has no driver: check with `lspci -D -k`".into()),
             several => {
-                let cure = format!("name one of /dev/{}", several.join(", /dev/"));
-                refuse(Problem::Wrong, format!("PCI device {address} has several PTP hardware clocks: {cure}"))
+                let clocks = several.join(", /dev/");
+                (Problem::Wrong, format!("has several PTP hardware clocks: name one of /dev/{clocks}"))
             }
-        }
+        };
+        refuse(problem, format!("PCI device {address} {says}"))
     }
 
     fn named(&self, class: &Class, name: &str, node: PathBuf) -> Device {
@@ -168,26 +156,22 @@ impl Finder<'_> {
 }
 
 impl Class {
-    /// Why a node cannot be opened or asked.
+    /// Why a node or a network interface cannot be opened or asked.
     pub(crate) fn unusable(&self, path: &Path, error: &io::Error) -> OpenError {
-        let (path, Self { name, one, hint }) = (path.display(), self);
-        let (problem, sentence) = match error.raw_os_error() {
+        let Self { name, one, hint } = self;
+        let (problem, says) = match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => {
-                (Problem::NotThere, format!("{path} is not there: {hint}"))
+                (Problem::NotThere, format!("is not there: {hint}"))
             }
-            Some(libc::ENOTTY) => (Problem::Wrong, format!("{path} is not {one}")),
-            Some(libc::EACCES | libc::EPERM) => (
-                Problem::Denied,
-                format!(
-                    "{path} may not be opened: add the user to the group that owns it (if that is root, a udev rule is \
-                     needed: SUBSYSTEM==\"{name}\", GROUP=\"clock\", MODE=\"0660\"), or run as root"
-                ),
-            ),
-            _ => {
-                (Problem::Failed, format!("{path} does not work ({error}): look for its driver's messages with dmesg"))
+            Some(libc::ENOTTY | libc::EINVAL) => (Problem::Wrong, format!("is not {one}")),
+            Some(libc::EACCES | libc::EPERM) => {
+                let rule = format!("SUBSYSTEM==\"{name}\", GROUP=\"clock\", MODE=\"0660\"");
+                let cure = "add the user to the group that owns it, or run as root; if root owns it, add the udev rule";
+                (Problem::Denied, format!("may not be opened: {cure} {rule}"))
             }
+            _ => (Problem::Failed, format!("does not work ({error}): look for its driver's messages with dmesg")),
         };
-        OpenError::new(problem, sentence)
+        OpenError::new(problem, format!("{} {says}", path.display()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one thread that owns the device with the edges, a PHC or a kernel PPS: reading either blocks. It waits for a
 //! missing device, and sends all events into a channel.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +32,8 @@ const STUCK: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct PulseThread {
     bell: Arc<EventFd>,
-    heart: Heartbeat,
+    /// Beats at least once a second; stands still while the thread is stuck in a call.
+    pub(crate) heart: Heartbeat,
     alive: watch::Receiver<()>,
     handle: JoinHandle<()>,
 }
@@ -79,11 +81,6 @@ impl PulseThread {
         let mut alive = self.alive.clone();
         async move { while alive.changed().await.is_ok() {} }
     }
-
-    /// Beats at least once a second; stands still while the thread is stuck in a call.
-    pub(crate) fn heart(&self) -> Heartbeat {
-        self.heart.clone()
-    }
 }
 
 impl Drop for PulseThread {
@@ -107,38 +104,34 @@ pub(super) enum End {
     Unusable(#[from] OpenError),
 }
 
-/// Serves the device while it is there, and waits for it otherwise.
-fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> End {
-    let mut lost = None;
-    loop {
-        let pulse = opened.take().map_or_else(|| reopen(config, lost.take(), link), Ok);
-        let Err(end) = pulse.and_then(|mut pulse| pulse.serve(link));
-        if matches!(end, End::Stop) {
-            return end;
-        }
-        warn!("the pulse from {config} is lost: {end}; it is waited for");
-        lost = Some(end.to_string());
-    }
-}
-
-/// Tries every second. Logs an error once, unless it was logged as the reason of a loss; nor does it log that a lost
-/// device is not there.
-fn reopen(config: &PulseConfig, lost: Option<String>, link: &Link) -> Result<Pulse, End> {
-    link.change(match config {
+/// Serves the device while it is there, and tries to open it every second otherwise. Logs a problem once; that a device
+/// is not there is not logged after its loss.
+fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, End> {
+    let lost = match config {
         PulseConfig::Phc(_) => SourceChange::PulseLost,
         PulseConfig::Pps(_) => SourceChange::PpsLost,
-    })?;
-    let (was_there, mut logged) = (lost.is_some(), lost);
+    };
+    let mut logged = None;
+    if opened.is_none() {
+        link.change(lost)?;
+    }
     loop {
         link.heart.beat();
-        let error = match Pulse::open(config) {
-            Ok(pulse) => return Ok(pulse),
-            Err(error) => error,
-        };
-        let (sentence, is_away) = (error.to_string(), error.problem == Problem::NotThere);
-        if logged.as_ref() != Some(&sentence) && !(was_there && is_away) {
-            warn!("{sentence}; it is tried again every second");
-            logged = Some(sentence);
+        match opened.take().map_or_else(|| Pulse::open(config), Ok) {
+            Ok(mut pulse) => {
+                let Err(end) = pulse.serve(link);
+                if matches!(end, End::Stop) {
+                    return Err(end);
+                }
+                warn!("the pulse from {config} is lost: {end}; it is waited for");
+                logged = Some(Problem::NotThere);
+                link.change(lost)?;
+            }
+            Err(error) if logged == Some(error.problem) => {}
+            Err(error) => {
+                warn!("{error}; it is tried again every second");
+                logged = Some(error.problem);
+            }
         }
         link.rest(RETRY)?;
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
 use crate::core::time::{DAY, Date};
@@ -23,19 +23,13 @@ const NTP_EPOCH_DAYS: i64 = 25_567;
 
 /// Sends what it finds to the engine, until the channel is closed.
 pub async fn run(events: Sender<Event>) {
-    let (mut is_warned, mut alarm) = (false, Alarm::new());
+    let mut alarm = Alarm::new();
     for asked in 0_u64.. {
         let is_due = asked.is_multiple_of(READ_TABLE_EVERY);
         let table = is_due.then(|| Event::LeapTable { raw: raw_now(), next: read_table(TABLE) });
-        let witness = max_error().map(|max_error| Event::Witness(Witness { raw: raw_now(), max_error }));
-        if let Err(error) = &witness
-            && !is_warned
-        {
-            warn!(
-                "the kernel does not tell whether the system clock is synchronized (adjtimex: {error}): it is not checked"
-            );
-            is_warned = true;
-        }
+        let witness = max_error()
+            .inspect_err(|error| debug!("adjtimex: {error}: it is not known whether the system clock is synchronized"))
+            .map(|max_error| Event::Witness(Witness { raw: raw_now(), max_error }));
         for event in table.into_iter().chain(witness.ok()) {
             if events.send(event).await.is_err() {
                 return;

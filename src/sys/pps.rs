@@ -114,7 +114,7 @@ impl Pps {
         unsafe { ioctl(&self.0, SETPARAMS, params) }.map(drop)
     }
 
-    /// Waits for the next edge, then returns the last edges; `None` if no edge came within `timeout`. An edge since the
+    /// Waits for the next edge, then returns the last edges; `None` if no edge came within `timeout`, or a signal did. An edge since the
     /// last call does not end the wait: ask with a timeout of zero first, which returns at once. So does any timeout
     /// below a tick of the kernel, at most 10 ms.
     pub(crate) fn fetch(&self, timeout: Duration) -> io::Result<Option<KInfo>> {
@@ -124,7 +124,7 @@ impl Pps {
         // SAFETY: PPS_FETCH reads and writes a pps_fdata.
         match unsafe { ioctl(&self.0, FETCH, data) } {
             Ok(data) => Ok(Some(data.info)),
-            Err(error) if error.raw_os_error() == Some(libc::ETIMEDOUT) => Ok(None),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIMEDOUT | libc::EINTR)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -127,8 +127,6 @@ pub(crate) enum Woken {
     Events,
     /// The bell was rung.
     Rung,
-    /// The device is gone.
-    Gone,
 }
 
 /// A queued event: an edge on a channel.
@@ -224,14 +222,15 @@ impl Ptp {
         unsafe { ioctl(&self.0, MASK_EN_SINGLE, channel) }.map(|_| Queue::Own)
     }
 
-    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins.
+    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins. `ENODEV` if
+    /// the device is gone.
     pub(crate) fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
         let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
         Ok(match events {
             _ if !rung.is_empty() => Woken::Rung,
             PollFlags::IN => Woken::Events,
             _ if events.is_empty() => Woken::Timeout,
-            _ => Woken::Gone,
+            _ => return Err(io::Error::from_raw_os_error(libc::ENODEV)),
         })
     }
 

@@ -364,7 +364,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-interface",
         |machine| machine.config("eth0", "eth7"),
-        &[("pulse", Failure, "no network interface eth7", "ip -br link")],
+        &[("pulse", Failure, "eth7 is not there", "ip -br link")],
     );
     planted(
         "no-phc",

@@ -12,7 +12,7 @@ use crate::core::engine::Engine;
 use crate::core::event::text::Word;
 use crate::core::event::{Event, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
-use crate::sys::clock::{raw_now, raw_sys_pair};
+use crate::sys::clock::{Reading, raw_now};
 use gate::{Gate, GateConfig};
 use snapshot::{GateView, PulseView, ReasonView, ReceiverView, SampleView, Snapshot, sync};
 
@@ -122,7 +122,7 @@ impl Board {
 
     /// The status now.
     pub fn snapshot(&self) -> Snapshot {
-        let (now, sys, _) = raw_sys_pair();
+        let Reading { raw: now, sys, .. } = Reading::now();
         let age = |since: Instant<Raw>| (now - since).nanos() / 1_000_000;
         let (since, _) = (sys - (now - self.since)).parts();
         let mut shown = self.known.clone();

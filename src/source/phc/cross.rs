@@ -1,12 +1,13 @@
 //! Cross timestamps: one moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that driver
 //! and machine support.
 
-use std::fmt;
 use std::io;
 
+use tracing::debug;
+
 use crate::core::event::CrossTs;
-use crate::core::time::{Instant, Phc, Raw, Span, Sys};
-use crate::sys::clock::raw_sys_pair;
+use crate::core::time::{Instant, Raw, Span, Sys};
+use crate::sys::clock::Reading;
 use crate::sys::ptp::{Bracket, Ptp};
 
 /// Readings of which the narrowest is taken.
@@ -36,14 +37,6 @@ pub(crate) struct CrossReader {
     failures: u32,
 }
 
-/// One moment on two clocks, and the length of the bracket around it.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    raw: Instant<Raw>,
-    sys: Instant<Sys>,
-    window: Span,
-}
-
 impl CrossReader {
     /// Detects the best method by trying: only that shows whether the machine supports what the driver offers.
     ///
@@ -64,31 +57,23 @@ impl CrossReader {
     /// # Errors
     /// The device is gone.
     pub(super) fn read(&mut self, ptp: &Ptp) -> io::Result<Option<CrossTs>> {
-        loop {
-            let error = match take(ptp, self.method) {
-                Ok(cross) => {
-                    self.failures = 0;
-                    return Ok(cross);
-                }
-                Err(error) => error,
-            };
-            self.failures = self.failures.saturating_add(1);
-            match after(self.method, &error, self.failures) {
-                Some(method) if method == self.method => return Ok(None),
-                Some(method) => *self = Self { method, failures: 0 },
-                None => return Err(error),
+        let error = match take(ptp, self.method) {
+            Ok(cross) => {
+                self.failures = 0;
+                return Ok(cross);
             }
+            Err(error) => error,
+        };
+        self.failures = self.failures.saturating_add(1);
+        match after(self.method, &error, self.failures) {
+            Some(method) if method == self.method => Ok(None),
+            Some(method) => {
+                debug!("cross timestamps fail ({error}): from now on they are {method:?}");
+                *self = Self { method, failures: 0 };
+                self.read(ptp)
+            }
+            None => Err(error),
         }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Precise => "precise",
-            Self::Extended => "extended",
-            Self::Standard => "standard",
-        })
     }
 }
 
@@ -96,18 +81,17 @@ impl fmt::Display for Method {
 /// given up for any lasting error: `ENODEV` may only mean that the kernel left the clock source that the hardware
 /// latches. If the device is gone, the next method fails too.
 fn after(method: Method, error: &io::Error, in_a_row: u32) -> Option<Method> {
-    let busy = matches!(error.raw_os_error(), Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR));
-    let unsupported = matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY | libc::EINVAL));
+    let passes = matches!(error.raw_os_error(), Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR));
     match method {
-        Method::Precise if busy && in_a_row < PRECISE_PATIENCE => Some(Method::Precise),
+        _ if passes && (method != Method::Precise || in_a_row < PRECISE_PATIENCE) => Some(method),
         Method::Precise => Some(Method::Extended),
-        Method::Extended if unsupported => Some(Method::Standard),
-        Method::Extended | Method::Standard => busy.then_some(method),
+        Method::Extended => Some(Method::Standard),
+        Method::Standard => None,
     }
 }
 
 fn take(ptp: &Ptp, method: Method) -> io::Result<Option<CrossTs>> {
-    let before = Pair::now();
+    let before = Reading::now();
     let brackets = match method {
         Method::Precise => {
             let (phc, sys, raw) = ptp.sys_offset_precise()?;
@@ -116,35 +100,23 @@ fn take(ptp: &Ptp, method: Method) -> io::Result<Option<CrossTs>> {
         Method::Extended => ptp.sys_offset_extended(READINGS)?,
         Method::Standard => ptp.sys_offset(READINGS)?,
     };
-    Ok(combine(before, &brackets, Pair::now()))
+    Ok(combine(before, &brackets, Reading::now()))
 }
 
-impl Pair {
-    fn now() -> Self {
-        let (raw, sys, window) = raw_sys_pair();
-        Self { raw, sys, window }
-    }
-}
-
-/// The narrowest bracket, dated on the raw clock by the pairs around all of them.
-fn combine(before: Pair, brackets: &[Bracket], after: Pair) -> Option<CrossTs> {
-    let (phc, sys, bracket) = narrowest(brackets)?;
-    let raw = raw_at(sys, before, after)?;
-    Some(CrossTs { phc, sys, raw, window: bracket + before.window.max(after.window) })
-}
-
-/// The reading with the shortest bracket, the bracket's middle, and its length. A bracket that ends before it begins was
-/// torn by a step of the system clock.
-fn narrowest(brackets: &[Bracket]) -> Option<(Instant<Phc>, Instant<Sys>, Span)> {
+/// The middle of the shortest bracket, dated on the raw clock by readings before and after all of them. A bracket that ends before
+/// it begins was torn by a step of the system clock.
+fn combine(before: Reading, brackets: &[Bracket], after: Reading) -> Option<CrossTs> {
     let windows = brackets.iter().map(|bracket| (bracket, bracket.after - bracket.before));
     let (bracket, window) = windows.filter(|(_, window)| *window >= Span::ZERO).min_by_key(|(_, window)| *window)?;
-    Some((bracket.phc, bracket.before + Span::from_nanos(window.nanos() / 2), window))
+    let sys = bracket.before + Span::from_nanos(window.nanos() / 2);
+    let raw = raw_at(sys, before, after)?;
+    Some(CrossTs { phc: bracket.phc, sys, raw, window: window + before.window.max(after.window) })
 }
 
-/// The raw clock at a moment of the system clock, interpolated between two pairs around it: exact while the system clock
-/// is slewed, however fast. `None` if the system clock was stepped between the pairs: a slew is at most 10 % (the limit
+/// The raw clock at a moment of the system clock, interpolated between two readings around it: exact while the system clock
+/// is slewed, however fast. `None` if the system clock was stepped between them: a slew is at most 10 % (the limit
 /// of chronyd and of the kernel), so more than an eighth is none.
-fn raw_at(sys: Instant<Sys>, before: Pair, after: Pair) -> Option<Instant<Raw>> {
+fn raw_at(sys: Instant<Sys>, before: Reading, after: Reading) -> Option<Instant<Raw>> {
     let (raw_span, sys_span) = (after.raw - before.raw, after.sys - before.sys);
     let slack = before.window + after.window;
     let bend = (sys_span - raw_span).abs();
@@ -167,8 +139,8 @@ mod tests {
         }
     }
 
-    fn pair(raw: i64, sys: i64) -> Pair {
-        Pair { raw: Instant::from_nanos(raw), sys: Instant::from_nanos(sys), window: Span::from_nanos(60) }
+    fn pair(raw: i64, sys: i64) -> Reading {
+        Reading { raw: Instant::from_nanos(raw), sys: Instant::from_nanos(sys), window: Span::from_nanos(60) }
     }
 
     #[test]
@@ -180,7 +152,8 @@ mod tests {
             (vec![bracket(1000, 1, 900), bracket(0, 2, 400)], Some((2, 200, 400))), // stepped back within the first
             (vec![bracket(1000, 1, 900)], None),
         ] {
-            let found = narrowest(&brackets).map(|(phc, sys, window)| (phc.nanos(), sys.nanos(), window.nanos()));
+            let found = combine(pair(0, 0), &brackets, pair(2_000, 2_000));
+            let found = found.map(|cross| (cross.phc.nanos(), cross.sys.nanos(), cross.window.nanos() - 60));
             assert_eq!(found, expected, "{brackets:?}");
         }
     }
@@ -227,13 +200,14 @@ mod tests {
             (Extended, libc::EBUSY, 100, Some(Extended)),
             (Extended, libc::EOPNOTSUPP, 1, Some(Standard)),
             (Extended, libc::ENOTTY, 1, Some(Standard)),
-            (Extended, libc::ENODEV, 1, None),
+            (Extended, libc::ENODEV, 1, Some(Standard)),
             (Standard, libc::EINTR, 1, Some(Standard)),
+            (Standard, libc::ENODEV, 1, None),
             (Standard, libc::EIO, 1, None),
             (Standard, libc::EOPNOTSUPP, 1, None),
         ] {
             let error = io::Error::from_raw_os_error(errno);
-            assert_eq!(after(method, &error, in_a_row), expected, "{method} {errno} {in_a_row}");
+            assert_eq!(after(method, &error, in_a_row), expected, "{method:?} {errno} {in_a_row}");
         }
     }
 }

@@ -8,18 +8,7 @@ use crate::core::event::Edges;
 use crate::source::sysfs::Device;
 use crate::sys::ptp::Request;
 
-/// What is known of a driver.
-#[derive(Debug)]
-pub(super) struct Driver {
-    /// The kernel's name for the driver, or the name that the driver gives its clock.
-    names: &'static [&'static str],
-    /// What it timestamps when asked by `PTP_EXTTS_REQUEST` for rising edges.
-    stamps: Edges,
-    strict: Strict,
-}
-
 /// What a driver does with a strict request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Strict {
     /// Grants only what it does.
     Checked,
@@ -30,82 +19,78 @@ enum Strict {
 use Edges::{Both, RisingOnly, Unknown};
 use Strict::{Checked, Unread};
 
-/// Every driver that was read. Paths are of the Linux source.
-static DRIVERS: &[Driver] = &[
+/// The names of a driver (the kernel's, or the one that it gives its clock), which edges it timestamps when asked by
+/// `PTP_EXTTS_REQUEST` for rising ones, and what it does with a strict request: every driver that was read. Paths are of
+/// the Linux source.
+static DRIVERS: &[(&[&str], Edges, Strict)] = &[
     // drivers/net/ethernet/intel/igb/igb_ptp.c. Any level change of an SDP is latched (82580, i350, i210 data
     // sheets), and there is no setting for one edge. The i210 is strict since 5.4; 82580, i350 and i354 grant
     // anything before 6.15 (commit 5eada2aabf13). One register for each channel: it keeps its value until AUXSTMPH is
     // read (i210 data sheet, 7.8.3), so of two edges before the interrupt is served the first stays.
-    Driver { names: &["igb"], stamps: Both, strict: Unread },
+    (&["igb"], Both, Unread),
     // drivers/net/ethernet/intel/igc/igc_ptp.c. The registers of the i210; strict from the start.
-    Driver { names: &["igc"], stamps: Both, strict: Checked },
+    (&["igc"], Both, Checked),
     // drivers/net/ethernet/intel/ice/ice_ptp.c, ice_ptp_cfg_extts(): the edges of the flags, both if asked. One
     // register (GLTSYN_EVNT) for each channel.
-    Driver { names: &["ice"], stamps: RisingOnly, strict: Checked },
+    (&["ice"], RisingOnly, Checked),
     // drivers/net/ethernet/intel/i40e/i40e_ptp.c. Rising edges; flags unread until "i40e: set supported_extts_flags
     // for rising edge".
-    Driver { names: &["i40e"], stamps: RisingOnly, strict: Unread },
+    (&["i40e"], RisingOnly, Unread),
     // drivers/net/ethernet/mellanox/mlx5/core/lib/clock.c, mlx5_extts_configure(): MTPPS pattern, falling if asked,
     // else rising. Both are refused since 5.4.
-    Driver { names: &["mlx5_core"], stamps: RisingOnly, strict: Checked },
+    (&["mlx5_core"], RisingOnly, Checked),
     // drivers/net/phy/bcm-phy-ptp.c (CM4, CM5). Rising edges, as reports from the field prove; flags unread before
     // 6.16, strict requests refused from then until supported_extts_flags was set. One register, polled every 250 ms.
-    Driver { names: &["bcm_phy_ptp"], stamps: RisingOnly, strict: Unread },
+    (&["bcm_phy_ptp"], RisingOnly, Unread),
     // drivers/net/ethernet/stmicro/stmmac/stmmac_ptp.c, under many platform drivers. Rising edge of
     // ptp_aux_ts_trig_i, into a FIFO of 16 at most (Intel Stratix 10 HPS manual 17.6.5.6; a full FIFO drops the
     // latest). Flags unread.
-    Driver { names: &["stmmac ptp", "stmmac_ptp_clock"], stamps: RisingOnly, strict: Unread },
+    (&["stmmac ptp", "stmmac_ptp_clock"], RisingOnly, Unread),
     // drivers/ptp/ptp_ocp.c: supported_extts_flags. Flags unread before.
-    Driver { names: &["ptp_ocp"], stamps: RisingOnly, strict: Unread },
+    (&["ptp_ocp"], RisingOnly, Unread),
     // drivers/ptp/ptp_clockmatrix.c: supported_extts_flags. Flags unread before.
-    Driver { names: &["IDT CM TOD0", "IDT CM TOD1", "IDT CM TOD2", "IDT CM TOD3"], stamps: RisingOnly, strict: Unread },
+    (&["IDT CM TOD0", "IDT CM TOD1", "IDT CM TOD2", "IDT CM TOD3"], RisingOnly, Unread),
     // drivers/ptp/ptp_netc.c, netc_timer_enable_extts(): TMR_ETEP, falling if asked, else rising; both are refused. A
     // FIFO, of which the driver passes on the last.
-    Driver { names: &["NETC Timer PTP clock"], stamps: RisingOnly, strict: Checked },
+    (&["NETC Timer PTP clock"], RisingOnly, Checked),
     // drivers/net/ethernet/microchip/lan743x_ptp.c, lan743x_ptp_io_event_cap_en(): falling if asked, else rising;
     // both are refused. PTP_IO_CAP_CONFIG_LOCK_RE is set for the channel.
-    Driver { names: &["lan743x"], stamps: RisingOnly, strict: Checked },
+    (&["lan743x"], RisingOnly, Checked),
     // drivers/net/ethernet/microchip/lan966x/lan966x_ptp.c: supported_extts_flags.
-    Driver { names: &["lan966x ptp"], stamps: RisingOnly, strict: Checked },
+    (&["lan966x ptp"], RisingOnly, Checked),
     // drivers/net/phy/dp83640.c: falling if asked, else rising; both are refused since 5.4. Status frames.
-    Driver { names: &["dp83640 timer"], stamps: RisingOnly, strict: Checked },
+    (&["dp83640 timer"], RisingOnly, Checked),
     // drivers/net/dsa/mv88e6xxx/ptp.c, mv88e6352_config_eventcap(): rising if asked, else falling; both are refused
     // since 5.4. One register (CAP_OVERWRITE: the last stays), polled.
-    Driver { names: &["mv88e6085"], stamps: RisingOnly, strict: Checked },
+    (&["mv88e6085"], RisingOnly, Checked),
     // drivers/net/dsa/sja1105/sja1105_ptp.c, sja1105_extts_enable(): "We can only enable time stamping on both edges,
     // sadly". One register, polled every 250 ms: of a shorter pulse one edge is seen.
-    Driver { names: &["sja1105", "SJA1105 PHC"], stamps: Both, strict: Checked },
+    (&["sja1105", "SJA1105 PHC"], Both, Checked),
     // drivers/net/ethernet/renesas/ravb_ptp.c. Its authors do not say (commit 51d58c0c7921, 6.15: strict requests are
     // refused until somebody does).
-    Driver { names: &["ravb", "ravb clock"], stamps: Unknown, strict: Unread },
+    (&["ravb", "ravb clock"], Unknown, Unread),
     // drivers/ptp/ptp_qoriq.c, also below gianfar, DPAA and enetc: it sets no polarity and reads no flags. A FIFO
     // only with fsl,extts-fifo.
-    Driver { names: &["qoriq ptp clock", "ENETC PTP clock"], stamps: Unknown, strict: Unread },
+    (&["qoriq ptp clock", "ENETC PTP clock"], Unknown, Unread),
     // drivers/net/ethernet/ti/am65-cpts.c and cpts.c: HWx_TS_PUSH; no polarity, no flags. An event FIFO.
-    Driver { names: &["CTPS timer"], stamps: Unknown, strict: Unread },
+    (&["CTPS timer"], Unknown, Unread),
     // drivers/net/ethernet/marvell/octeontx2/nic/otx2_ptp.c: no polarity, no flags. One register, polled every 200
     // ms.
-    Driver { names: &["rvu_nicpf", "OcteonTX2 PTP"], stamps: Unknown, strict: Unread },
+    (&["rvu_nicpf", "OcteonTX2 PTP"], Unknown, Unread),
 ];
 
-/// The driver of a clock: by the kernel's name for it, else by the clock's.
-pub(super) fn of(clock: &Device) -> Option<&'static Driver> {
-    known(clock.driver().as_deref().unwrap_or_default()).or_else(|| known(&clock.name))
-}
-
-fn known(name: &str) -> Option<&'static Driver> {
-    DRIVERS.iter().find(|driver| driver.names.contains(&name))
-}
-
-/// Which edges are timestamped after a grant, as far as that is certain.
+/// Which edges of this clock are timestamped after a grant, as far as that is certain.
 ///
 /// A driver that does not read a strict request timestamps what it always does. Otherwise a strict grant speaks for
 /// itself, and after a loose one the table does.
-pub(super) fn granted(driver: Option<&Driver>, grant: Request) -> Edges {
+pub(super) fn granted(clock: &Device, grant: Request) -> Edges {
+    // igb names its clock after the port's MAC address, a PHY's clock has the driver of an MDIO device above it.
+    let known = |name: &str| DRIVERS.iter().find(|(names, ..)| names.contains(&name));
+    let driver = known(&clock.driver().unwrap_or_default()).or_else(|| known(&clock.name));
     match (driver, grant) {
-        (Some(Driver { stamps, strict: Unread, .. }), _) | (Some(Driver { stamps, .. }), Request::Loose) => *stamps,
-        (Some(_) | None, Request::StrictRising) => RisingOnly,
-        (Some(_) | None, Request::StrictBoth) => Both,
+        (Some((_, stamps, Unread)), _) | (Some((_, stamps, Checked)), Request::Loose) => *stamps,
+        (_, Request::StrictRising) => RisingOnly,
+        (_, Request::StrictBoth) => Both,
         (None, Request::Loose) => Unknown,
     }
 }
@@ -114,7 +99,7 @@ pub(super) fn granted(driver: Option<&Driver>, grant: Request) -> Edges {
 /// is off then. An edge that is captured meanwhile stays in the channel's register, unread, and keeps others out of it:
 /// for good, if the driver does not reset the NIC.
 pub(crate) fn deaf(clock: &Device) -> Option<String> {
-    let is_deaf = of(clock).is_some_and(|driver| driver.names.iter().any(|name| ["igb", "igc"].contains(name)));
+    let is_deaf = clock.driver().is_some_and(|driver| driver == "igb" || driver == "igc");
     let interfaces = clock.interfaces();
     let is_down = |name: &String| clock.value(&format!("device/net/{name}/flags")).is_some_and(|flags| !is_up(&flags));
     let name = interfaces.first().filter(|_| is_deaf && interfaces.iter().all(is_down))?;
@@ -134,15 +119,11 @@ mod tests {
     use super::*;
     use crate::source::sysfs::Finder;
 
-    fn grants(name: &str, grant: Request) -> Edges {
-        granted(known(name), grant)
-    }
-
     #[test]
     fn no_driver_is_named_twice_and_each_has_a_name() {
-        let names: Vec<_> = DRIVERS.iter().flat_map(|driver| driver.names).collect();
+        let names: Vec<_> = DRIVERS.iter().flat_map(|(names, ..)| *names).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
-        assert!(DRIVERS.iter().all(|driver| !driver.names.is_empty()));
+        assert!(DRIVERS.iter().all(|(names, ..)| !names.is_empty()));
         assert!(names.iter().all(|name| !name.is_empty() && name.trim() == **name));
     }
 
@@ -161,10 +142,10 @@ mod tests {
             ("of tomorrow", RisingOnly, Both, Unknown),
             ("", RisingOnly, Both, Unknown),
         ] {
-            let all = [Request::StrictRising, Request::StrictBoth, Request::Loose].map(|grant| grants(name, grant));
+            let grants = [Request::StrictRising, Request::StrictBoth, Request::Loose];
+            let all = clock(name, "none", &[], |clock| grants.map(|grant| granted(clock, grant)));
             assert_eq!(all, [rising, both, loose], "{name}");
         }
-        assert_eq!(granted(None, Request::Loose), Unknown);
     }
 
     /// A clock in a tree of files: its name, its driver's, and its interfaces with their flags.
@@ -186,11 +167,11 @@ mod tests {
 
     #[test]
     fn the_kernels_name_of_the_driver_comes_before_the_clocks() {
-        let names = |name: &str, driver: &str| clock(name, driver, &[], |clock| of(clock).map(|driver| driver.names));
-        // igb names its clock after the port's MAC address, a PHY's clock has the driver of an MDIO device above it.
-        assert_eq!(names("a0:36:9f:00:00:01", "igb"), Some(&["igb"][..]));
-        assert_eq!(names("bcm_phy_ptp", "Broadcom BCM54210E"), Some(&["bcm_phy_ptp"][..]));
-        assert_eq!(names("igb2", "IGB"), None);
+        let stamps = |name: &str, driver: &str| clock(name, driver, &[], |clock| granted(clock, Request::Loose));
+        assert_eq!(stamps("a0:36:9f:00:00:01", "igb"), Both);
+        assert_eq!(stamps("ravb", "igb"), Both);
+        assert_eq!(stamps("bcm_phy_ptp", "Broadcom BCM54210E"), RisingOnly);
+        assert_eq!(stamps("igb2", "IGB"), Unknown);
     }
 
     #[test]

@@ -35,27 +35,28 @@ pub(super) struct Watch {
     warned: bool,
 }
 
-/// How much of the pulse arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Share {
-    Whole,
-    Part,
-    Nothing,
-}
-
 impl Watch {
     pub(super) fn new(queue: Queue) -> Self {
         Self { queue, recent: VecDeque::new(), judged: 0, following: 0, warned: false }
     }
 
-    /// Takes an edge; judges after every [`JUDGED`]. In a whole pulse every edge follows another by a second, whichever
-    /// edge of the pulse it is.
-    pub(super) fn edge(&mut self, edge: Edge) -> Option<Share> {
-        self.judged += 1;
+    /// An edge was read.
+    pub(super) fn edge(&mut self, edge: Edge, node: &Path) {
+        match self.is_thinned(edge) {
+            Some(true) => self.warn(node, true),
+            Some(false) => self.warned = false,
+            None => {}
+        }
+    }
+
+    /// After every [`JUDGED`] edges: whether part of the pulse is missing. In a whole pulse every edge follows another by
+    /// a second, whichever edge of the pulse it is.
+    fn is_thinned(&mut self, edge: Edge) -> Option<bool> {
         let is_second = |before: &Edge| {
             (edge.phc - before.phc - Span::SECOND).abs() < TOLERANCE
                 || (edge.read_at - before.read_at - Span::SECOND).abs() < READ_TOLERANCE
         };
+        self.judged += 1;
         self.following += usize::from(self.recent.iter().any(is_second));
         self.recent.push_back(edge);
         if self.recent.len() > REMEMBERED {
@@ -64,41 +65,32 @@ impl Watch {
         if self.judged < JUDGED {
             return None;
         }
-        let share = if THINNED.contains(&self.following) { Share::Part } else { Share::Whole };
+        let is_thinned = THINNED.contains(&self.following);
         (self.judged, self.following) = (0, 0);
-        Some(share)
+        Some(is_thinned)
     }
 
-    /// Warns if another program may have the missing edges.
-    pub(super) fn judge(&mut self, node: &Path, share: Share) {
-        if share == Share::Whole {
-            self.warned = false;
-        } else if self.queue == Queue::Shared && !self.warned {
+    /// Warns if another program may have the missing edges. If none arrive and none is seen, other causes are likelier.
+    pub(super) fn warn(&mut self, node: &Path, some_arrive: bool) {
+        if self.queue == Queue::Shared && !self.warned {
             let holders = holder::holders(&node.to_string_lossy());
             let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
-            if let Some(sentence) = sentence(node, share, &holders) {
-                warn!("{sentence}");
-                self.warned = true;
+            self.warned = some_arrive || !holders.is_empty();
+            if self.warned {
+                warn!("{}", sentence(node, &holders.join(", ")));
             }
         }
     }
 }
 
-/// The warning; none without any edge and any other program: other causes are likelier then.
-fn sentence(node: &Path, share: Share, holders: &[String]) -> Option<String> {
+fn sentence(node: &Path, holders: &str) -> String {
     let node = node.display();
-    let who = match (share, holders) {
-        (Share::Whole, _) | (Share::Nothing, []) => return None,
-        (Share::Part, []) => format!("stop what `fuser -v {node}` as root names, if it reads timestamps"),
-        (Share::Part | Share::Nothing, _) => {
-            format!("{node} is also open in {}: stop it if it reads timestamps", holders.join(", "))
-        }
-    };
-    let missing = if share == Share::Part { "part of the pulse's edges is missing" } else { "no pulse edges arrive" };
-    Some(format!(
-        "{missing}, and before Linux 6.7 a program that reads a clock's timestamps takes them away from the others; {who} \
-         (as ts2phc, testptp and chronyd's extpps do, and ptp4l and phc2sys do not)"
-    ))
+    let holders = if holders.is_empty() { &*format!("what `fuser -v {node}` as root names") } else { holders };
+    format!(
+        "edges of the pulse are missing, and before Linux 6.7 a program that reads a clock's timestamps takes them away \
+         from the others; {node} is also open in {holders}: stop it if it reads timestamps (as ts2phc, testptp and \
+         chronyd's extpps do, and ptp4l and phc2sys do not)"
+    )
 }
 
 #[cfg(test)]
@@ -112,11 +104,11 @@ mod tests {
     }
 
     /// The judgments of a minute of a pulse with edges at these milliseconds, of which a part arrives.
-    fn judgments(edges_ms: &[i64], arrives: impl Fn(i64) -> bool) -> Vec<Share> {
+    fn judgments(edges_ms: &[i64], arrives: impl Fn(i64) -> bool) -> Vec<bool> {
         let mut watch = Watch::new(Queue::Shared);
         let times = (0..60).flat_map(|second| edges_ms.iter().map(move |ms| second * 1_000 + ms));
         let seen = times.enumerate().filter(|(n, _)| arrives(*n as i64)).map(|(_, ms)| ms);
-        seen.filter_map(|ms| watch.edge(edge(ms * 1_000_500, ms * 1_000_000))).collect() // 500 ppm fast
+        seen.filter_map(|ms| watch.is_thinned(edge(ms * 1_000_500, ms * 1_000_000))).collect() // 500 ppm fast
     }
 
     /// 0 to 99 for each edge, the same in every run: the mixer of `SplitMix64`.
@@ -131,9 +123,9 @@ mod tests {
     fn a_thinned_pulse_is_told_from_a_whole_one() {
         for edges in [&[0][..], &[0, 100], &[0, 500], &[0, 200, 400, 600]] {
             let arriving = |share: u64| judgments(edges, |n| percent(n) < share);
-            assert!(arriving(100).len() >= 3 && arriving(100).iter().all(|share| *share == Share::Whole), "{edges:?}");
-            assert!(arriving(95).iter().all(|share| *share == Share::Whole), "{edges:?}");
-            assert!(arriving(50).contains(&Share::Part), "{edges:?}");
+            assert!(arriving(100).len() >= 3 && arriving(100).iter().all(|thinned| !thinned), "{edges:?}");
+            assert!(arriving(95).iter().all(|thinned| !thinned), "{edges:?}");
+            assert!(arriving(50).contains(&true), "{edges:?}");
         }
     }
 
@@ -141,26 +133,21 @@ mod tests {
     fn noise_is_not_a_thinned_pulse_and_a_step_of_the_clock_is_neither() {
         let mut watch = Watch::new(Queue::Shared);
         let at = |n: i64| (n * 300 + 3 * percent(n) as i64) * 1_000_000;
-        let noise = (1..200).filter_map(|n: i64| watch.edge(edge(at(n), at(n))));
-        assert!(noise.inspect(|share| assert_eq!(*share, Share::Whole)).count() > 5);
+        let noise = (1..200).filter_map(|n: i64| watch.is_thinned(edge(at(n), at(n))));
+        assert!(noise.inspect(|thinned| assert!(!thinned)).count() > 5);
         let mut watch = Watch::new(Queue::Shared);
-        let stepped = (0..60).filter_map(|n: i64| watch.edge(edge(n * 38_000_000_000, n * 1_000_000_000)));
-        assert!(stepped.inspect(|share| assert_eq!(*share, Share::Whole)).count() == 3);
+        let stepped = (0..60).filter_map(|n: i64| watch.is_thinned(edge(n * 38_000_000_000, n * 1_000_000_000)));
+        assert!(stepped.inspect(|thinned| assert!(!thinned)).count() == 3);
     }
 
     #[test]
     fn a_warning_names_the_other_program_or_how_to_find_it() {
         let node = Path::new("/dev/ptp0");
-        for (share, holders, says) in [
-            (Share::Part, vec!["ts2phc (pid 12)".to_owned()], Some("also open in ts2phc (pid 12)")),
-            (Share::Nothing, vec!["dd (pid 9)".to_owned()], Some("no pulse edges arrive")),
-            (Share::Part, vec![], Some("`fuser -v /dev/ptp0`")),
-            (Share::Nothing, vec![], None),
-            (Share::Whole, vec!["ts2phc (pid 12)".to_owned()], None),
-        ] {
-            let said = sentence(node, share, &holders);
-            assert_eq!(said.is_some(), says.is_some(), "{said:?}");
-            assert!(said.as_deref().unwrap_or_default().contains(says.unwrap_or_default()), "{said:?}");
+        for (holders, says) in
+            [("ts2phc (pid 12)", "/dev/ptp0 is also open in ts2phc (pid 12): stop it"), ("", "`fuser -v /dev/ptp0`")]
+        {
+            let said = sentence(node, holders);
+            assert!(said.contains(says), "{said}");
         }
     }
 }

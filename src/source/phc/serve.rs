@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::Phc;
-use super::missing::Share;
 use super::schedule::{Delivery, Schedule, Step};
 use crate::core::event::{Edge, Event, SourceChange};
 use crate::source::thread::{End, Link};
@@ -17,30 +16,25 @@ use crate::sys::ptp::Woken;
 impl Phc {
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
     pub(in crate::source) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
-        link.change(SourceChange::PulseOpen(self.edges()))?;
+        link.change(SourceChange::PulseOpen(self.edges))?;
         let mut schedule = Schedule::new(raw_now());
         if self.deaf {
             schedule.rearm_soon(raw_now());
         }
-        let mut batch = Batch::default();
+        let mut batch = Vec::new();
         loop {
             link.heart.beat();
             let now = raw_now();
             match schedule.next(now) {
                 Step::CrossTs(delivery) => {
                     schedule.cross_taken(now);
-                    let method = self.cross.method;
                     if let Some(cross) = self.cross.read(&self.ptp)? {
-                        batch.add(Event::CrossTs(cross), delivery);
-                    }
-                    let (clock, new) = (&self.clock, self.cross.method);
-                    if new != method {
-                        info!("{clock} no longer answers {method} cross timestamps: {new} from now on");
+                        batch.push((Event::CrossTs(cross), delivery));
                     }
                 }
                 Step::Rearm => {
                     schedule.rearmed(now);
-                    self.watch.judge(&self.clock.node, Share::Nothing);
+                    self.watch.warn(&self.clock.node, false);
                     match self.arm() {
                         Ok(()) if self.deaf => schedule.rearm_soon(now),
                         Ok(()) => {
@@ -51,7 +45,7 @@ impl Phc {
                     }
                 }
                 Step::Wait(span) => {
-                    for event in batch.due() {
+                    for event in due(&mut batch) {
                         link.send(event)?;
                     }
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
@@ -59,7 +53,6 @@ impl Phc {
                         Woken::Timeout => {}
                         Woken::Events => self.read_edges(&mut schedule, &mut batch)?,
                         Woken::Rung => return Err(End::Stop),
-                        Woken::Gone => return Err(io::Error::from_raw_os_error(libc::ENODEV).into()),
                     }
                 }
             }
@@ -67,39 +60,24 @@ impl Phc {
     }
 
     /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
-    fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Batch) -> io::Result<()> {
+    fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
         let stamps = self.ptp.read()?;
         let read_at = raw_now();
         for stamp in stamps.iter().filter(|stamp| stamp.channel == self.channel) {
             let edge = Edge { phc: stamp.phc, read_at };
-            if let Some(share) = self.watch.edge(edge) {
-                self.watch.judge(&self.clock.node, share);
-            }
-            batch.add(Event::Edge(edge), Delivery::Now);
+            self.watch.edge(edge, &self.clock.node);
+            batch.push((Event::Edge(edge), Delivery::Now));
             schedule.edges_read(read_at);
         }
         Ok(())
     }
 }
 
-/// Events that are sent back to back, so that they wake the engine's thread once: the cross timestamp before an edge,
-/// the edge, and the cross timestamp after it.
-#[derive(Debug, Default)]
-struct Batch {
-    events: Vec<Event>,
-    is_due: bool,
-}
-
-impl Batch {
-    fn add(&mut self, event: Event, delivery: Delivery) {
-        self.events.push(event);
-        self.is_due |= delivery == Delivery::Now;
-    }
-
-    /// The events to send now, in the order in which they were captured: all of them, or none yet.
-    fn due(&mut self) -> Vec<Event> {
-        if std::mem::take(&mut self.is_due) { std::mem::take(&mut self.events) } else { Vec::new() }
-    }
+/// The events to send now, in the order in which they were captured: all of them, or none yet. Sent back to back, the cross
+/// timestamp before an edge, the edge, and the cross timestamp after it wake the engine's thread once.
+fn due(batch: &mut Vec<(Event, Delivery)>) -> Vec<Event> {
+    let is_due = batch.iter().any(|(_, delivery)| *delivery == Delivery::Now);
+    if is_due { batch.drain(..).map(|(event, _)| event).collect() } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -110,14 +88,13 @@ mod tests {
     #[test]
     fn a_cross_timestamp_that_waits_for_an_edge_is_sent_with_it_in_order() {
         let event = |ms: i64| Event::Tick { raw: Instant::from_nanos(ms * 1_000_000) };
-        let mut batch = Batch::default();
-        batch.add(event(990), Delivery::WithEdge);
-        assert_eq!(batch.due(), []);
-        batch.add(event(1_000), Delivery::Now);
-        batch.add(event(1_001), Delivery::Now);
-        assert_eq!(batch.due(), [event(990), event(1_000), event(1_001)]);
-        assert_eq!(batch.due(), []);
-        batch.add(event(1_990), Delivery::WithEdge);
-        assert_eq!(batch.due(), [], "the edge before does not count");
+        let mut batch = Vec::new();
+        batch.push((event(990), Delivery::WithEdge));
+        assert_eq!(due(&mut batch), []);
+        batch.extend([(event(1_000), Delivery::Now), (event(1_001), Delivery::Now)]);
+        assert_eq!(due(&mut batch), [event(990), event(1_000), event(1_001)]);
+        assert_eq!(due(&mut batch), []);
+        batch.push((event(1_990), Delivery::WithEdge));
+        assert_eq!(due(&mut batch), [], "the edge before does not count");
     }
 }

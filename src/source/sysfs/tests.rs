@@ -49,6 +49,7 @@ fn every_failed_open_names_its_cure() {
         (PPS, libc::EACCES, Problem::Denied, "udev rule"),
         (PPS, libc::EIO, Problem::Failed, "dmesg"),
         (PTP, libc::ENOTTY, Problem::Wrong, "/dev/ptpN"),
+        (PTP, libc::EINVAL, Problem::Wrong, "/dev/ptpN"),
         (PPS, libc::ENOTTY, Problem::Wrong, "/dev/ppsN"),
     ] {
         let error = class.unusable(Path::new("/dev/any7"), &io::Error::from_raw_os_error(errno));
@@ -121,8 +122,8 @@ fn a_pci_device_leads_to_its_clock() {
     for (device, problem, says) in [
         ("pci-0000:02:00.0", Problem::Wrong, "one of /dev/ptp10, /dev/ptp9"),
         ("0000:03:00.0", Problem::Unsupported, "0000:03:00.0 has no PTP hardware clock"),
-        ("0000:04:00.0", Problem::NotThere, "it has no driver"),
-        ("0000:05:00.0", Problem::NotThere, "no PCI device 0000:05:00.0"),
+        ("0000:04:00.0", Problem::NotThere, "or has no driver"),
+        ("0000:05:00.0", Problem::NotThere, "PCI device 0000:05:00.0 is not there"),
     ] {
         let error = tree.finder().phc(device).unwrap_err();
         assert_eq!(error.problem, problem, "{error}");

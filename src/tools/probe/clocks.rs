@@ -104,6 +104,7 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     }
     let stable = if device.contains('/') { stable_name(node) } else { None };
     let pins = order(stable.as_deref().unwrap_or(device), &pins, channels);
+    let method = format!("{method:?}").to_lowercase();
     let says = format!("{clock}: {} pins, {channels} channels, {method} cross timestamps", pins.len());
     Ok(Clock { says, pins })
 }
@@ -116,8 +117,8 @@ fn order(device: &str, pins: &[PinState], channels: u32) -> Vec<Tried> {
     }
     let pin = |pin: &PinState| {
         let name = match pin.name.as_str() {
-            "" => Pin::Index(pin.index),
-            name => Pin::Name(name.to_owned()),
+            "" => Pin(pin.index.to_string()),
+            name => Pin(name.to_owned()),
         };
         let saw = match pin.function {
             Function::Other(_) => Saw::Left("in use for something else, not touched".into()),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Findings;
 use crate::config::GPSD_UNITS;
 use crate::source::gpsd::GpsdConfig;
-use crate::source::phc::{PhcConfig, Pin};
+use crate::source::phc::PhcConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 
@@ -51,11 +51,7 @@ pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> St
         ReceiverConfig::Fifo(path) => ("fifo", vec![("path", json!(path))]),
         ReceiverConfig::Stdin => ("stdin", vec![("enabled", json!(true))]),
     };
-    let pin = match &pulse.pin {
-        Some(Pin::Name(name)) => json!(name),
-        Some(Pin::Index(index)) => json!(index),
-        None => json!(null),
-    };
+    let pin = json!(pulse.pin.as_ref().map(|pin| &pin.0));
     let phc = ("phc", vec![("device", json!(pulse.device)), ("pin", pin), ("channel", json!(pulse.channel))]);
     let mut text = String::from("# Found by gnss2shm probe.\n");
     for (table, keys) in [receiver, phc, ("shm", vec![("unit", json!(unit))])] {
@@ -73,6 +69,7 @@ pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> St
 mod tests {
     use super::*;
     use crate::config::{File, Given, Settings};
+    use crate::source::phc::Pin;
     use crate::source::pulse::PulseConfig;
 
     #[test]
@@ -83,10 +80,10 @@ mod tests {
         };
         let phc = |device: &str, pin| PhcConfig { device: device.into(), pin, channel: 1 };
         for (receiver, pulse) in [
-            (serial("/dev/ttyS1", Baud::Rate(115_200)), phc("eth0", Some(Pin::Name("SDP0".into())))),
+            (serial("/dev/ttyS1", Baud::Rate(115_200)), phc("eth0", Some(Pin("SDP0".into())))),
             (serial("/dev/gnss0", Baud::default()), phc("/dev/ptp1", None)),
-            (serial("/dev/a \"quoted\\name\"", Baud::Auto), phc("eth0", Some(Pin::Index(3)))),
-            (gpsd(Some("/dev/ttyS1")), phc("eth0", Some(Pin::Name("SDP1".into())))),
+            (serial("/dev/a \"quoted\\name\"", Baud::Auto), phc("eth0", Some(Pin("3".into())))),
+            (gpsd(Some("/dev/ttyS1")), phc("eth0", Some(Pin("SDP1".into())))),
             (gpsd(None), phc("eth0", None)),
         ] {
             let text = toml(&receiver, &pulse, 8);

@@ -9,7 +9,7 @@ scenario() {
 	start_chronyd
 	start_receiver
 	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse a second" --phc "$nic" --rate 5
-	check "no such PCI device is waited for" waits "no PCI device 0000:7f:1f.7" --phc 0000:7f:1f.7
+	check "no such PCI device is waited for" waits "PCI device 0000:7f:1f.7 is not there" --phc 0000:7f:1f.7
 	check "a PCI address that is none is refused" refused 78 "is no PCI address" --phc 0000:03:00
 
 	echo 1 >"$sys/n_vclocks"
