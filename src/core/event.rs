@@ -12,7 +12,7 @@ pub use contradiction::Contradiction;
 pub use reason::Reason;
 pub use verdict::{Sample, State, Verdict};
 
-use crate::core::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
+use crate::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 
 /// A fact from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub enum Says {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// The timestamp; of a kernel PPS device it is `CLOCK_REALTIME`.
-    pub phc: Instant<Phc>,
+    pub phc: Instant<EdgeClock>,
     /// When the event was read from the kernel; never before the edge, sometimes long after it.
     pub read_at: Instant<Raw>,
 }
@@ -98,7 +98,7 @@ pub struct Edge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrossTs {
     /// PTP hardware clock; with a kernel PPS device, the system clock again.
-    pub phc: Instant<Phc>,
+    pub phc: Instant<EdgeClock>,
     /// `CLOCK_REALTIME`.
     pub sys: Instant<Sys>,
     /// `CLOCK_MONOTONIC_RAW`.

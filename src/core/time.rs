@@ -1,12 +1,12 @@
 //! Time as the engine sees it: one type per clock, whole nanoseconds, no floating point.
 //!
-//! Three clocks take part and must never be mixed up: the NIC's PTP hardware clock ([`Phc`]),
+//! Three clocks take part and must never be mixed up: the NIC's PTP hardware clock ([`EdgeClock`]),
 //! `CLOCK_MONOTONIC_RAW` ([`Raw`], never slewed nor stepped) and `CLOCK_REALTIME` ([`Sys`], which chronyd steers).
 //! An [`Instant`] belongs to one of them; only instants of the same clock have a difference:
 //!
 //! ```compile_fail
-//! use gnss2shm::core::time::{Instant, Phc, Raw};
-//! let wrong = Instant::<Raw>::from_nanos(1) - Instant::<Phc>::from_nanos(0);
+//! use gnss2shm::core::time::{Instant, EdgeClock, Raw};
+//! let wrong = Instant::<Raw>::from_nanos(1) - Instant::<EdgeClock>::from_nanos(0);
 //! ```
 //!
 //! All arithmetic saturates at the ends of `i64` nanoseconds (292 years): a clock that claims such a time is wrong, and
@@ -33,7 +33,7 @@ pub trait Clock: Copy + Ord + fmt::Debug {}
 /// The clock that timestamps the edges. The PTP hardware clock of the NIC: any epoch, any rate, steered by any program; with
 /// a kernel PPS device the system clock takes its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
-pub struct Phc;
+pub struct EdgeClock;
 /// `CLOCK_MONOTONIC_RAW`: the local oscillator, untouched. All intervals and delays are taken here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Raw;
@@ -41,7 +41,7 @@ pub struct Raw;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Sys;
 
-impl Clock for Phc {}
+impl Clock for EdgeClock {}
 impl Clock for Raw {}
 impl Clock for Sys {}
 

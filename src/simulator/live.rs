@@ -17,12 +17,12 @@ use tracing::debug;
 
 use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
-use crate::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use crate::core::time::{EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
 use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{Reading, raw_now};
 
 /// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
-const PHC_START: Instant<Phc> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
+const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
 /// Bytes that a UART hands over at once.
@@ -116,7 +116,7 @@ enum Act {
     /// The second with this number begins.
     Pulse(i64),
     /// An edge is in the PHC's queue.
-    Edge(Instant<Phc>),
+    Edge(Instant<EdgeClock>),
     /// The last of these bytes has arrived.
     Bytes(Vec<u8>),
 }
@@ -194,7 +194,7 @@ impl World {
     }
 
     /// The PHC's reading.
-    fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
+    fn phc(&self, raw: Instant<Raw>) -> Instant<EdgeClock> {
         let elapsed = raw - self.first_pulse;
         PHC_START + elapsed + elapsed.ppm(self.scenario.phc_ppm)
     }

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::sysfs::{Device, Finder, PPS, refuse};
 use super::thread::{End, Link};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
-use crate::core::time::{Instant, Phc, Span, Sys};
+use crate::core::time::{EdgeClock, Instant, Span, Sys};
 use crate::sys::clock::{Reading, raw_now};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, KTime, Pps};
@@ -139,7 +139,7 @@ impl KernelPps {
 
 /// The system clock as the clock that timestamps the edges: the kernel reads it in the interrupt. The only way from one
 /// clock to another.
-fn edge_clock(sys: Instant<Sys>) -> Instant<Phc> {
+fn edge_clock(sys: Instant<Sys>) -> Instant<EdgeClock> {
     Instant::from_nanos(sys.nanos())
 }
 

@@ -16,7 +16,7 @@ use rustix::event::PollFlags;
 use super::eventfd::{EventFd, poll, readable};
 use super::interrupt::Interrupt;
 use super::ioctl;
-use crate::core::time::{Instant, Phc, Raw, Sys};
+use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
 /// `PTP_ENABLE_FEATURE`: the request switches on.
@@ -133,7 +133,7 @@ pub(crate) enum Woken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// The hardware's timestamp.
-    pub(crate) phc: Instant<Phc>,
+    pub(crate) phc: Instant<EdgeClock>,
     /// The channel.
     pub(crate) channel: u32,
 }
@@ -144,7 +144,7 @@ pub(crate) struct Bracket {
     /// System clock before.
     pub(crate) before: Instant<Sys>,
     /// PHC.
-    pub(crate) phc: Instant<Phc>,
+    pub(crate) phc: Instant<EdgeClock>,
     /// System clock after.
     pub(crate) after: Instant<Sys>,
 }
@@ -265,7 +265,7 @@ impl Ptp {
 
     /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks
     /// it, `ENODEV` also while the kernel's clock source is not the counter that the hardware latches.
-    pub(crate) fn sys_offset_precise(&self) -> io::Result<(Instant<Phc>, Instant<Sys>, Instant<Raw>)> {
+    pub(crate) fn sys_offset_precise(&self) -> io::Result<(Instant<EdgeClock>, Instant<Sys>, Instant<Raw>)> {
         // SAFETY: the struct is integers, so zeros are valid; PTP_SYS_OFFSET_PRECISE reads and writes one.
         let at = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, zeroed::<libc::ptp_sys_offset_precise>())? };
         let raw = Instant::from_parts(at.sys_monoraw.sec, i64::from(at.sys_monoraw.nsec));
@@ -304,7 +304,7 @@ fn bracket(times: &[ptp_clock_time]) -> Option<Bracket> {
     Some(Bracket { before: sys_time(*before), phc: phc_time(*phc), after: sys_time(*after) })
 }
 
-fn phc_time(t: ptp_clock_time) -> Instant<Phc> {
+fn phc_time(t: ptp_clock_time) -> Instant<EdgeClock> {
     Instant::from_parts(t.sec, i64::from(t.nsec))
 }
 

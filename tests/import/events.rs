@@ -4,7 +4,7 @@
 
 use crate::simulated::scenario::{Shown, SimSentence};
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange};
-use gnss2shm::core::time::{Instant, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::core::time::{EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 use serde::Deserialize;
 
 use crate::imported::{Imported, Truth};
@@ -39,8 +39,8 @@ struct Data {
 /// An edge, and the reading after it.
 struct Stamped {
     mono: Span,
-    phc: Instant<Phc>,
-    read: Instant<Phc>,
+    phc: Instant<EdgeClock>,
+    read: Instant<EdgeClock>,
     sys: Instant<Sys>,
 }
 

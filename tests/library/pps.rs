@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::simulated::random::Random;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
-use gnss2shm::core::time::{Date, Instant, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 
 /// What the interrupt's handler may be late, as README states it.
 const LATENCY: i64 = 20_000;
@@ -84,7 +84,7 @@ fn run(seconds: i64, changes: &[Change], late: i64, away: &[std::ops::Range<i64>
     let mut add = |raw: i64, event: Event| events.insert((raw, events.len()), event);
     let cross = |raw: i64| {
         Event::CrossTs(CrossTs {
-            phc: Instant::<Phc>::from_nanos(sys.at(raw)),
+            phc: Instant::<EdgeClock>::from_nanos(sys.at(raw)),
             sys: Instant::from_nanos(sys.at(raw)),
             raw: Instant::from_nanos(raw),
             window: Span::from_nanos(60),

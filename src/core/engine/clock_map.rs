@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::core::event::{CrossTs, Reason};
-use crate::core::time::{Clock, Instant, Phc, Raw, Span, Sys};
+use crate::core::time::{Clock, EdgeClock, Instant, Raw, Span, Sys};
 
 /// Cross timestamps kept: several a second come in, and an edge may be delivered a quarter of a second late.
 const KEPT: usize = 24;
@@ -113,7 +113,7 @@ impl ClockMap {
     }
 
     /// Converts a moment of the PHC that was read from the driver's queue at `read_at`.
-    pub fn date(&self, phc: Instant<Phc>, read_at: Instant<Raw>) -> Dating {
+    pub fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Dating {
         if self.kept.back().is_none_or(|last| phc > last.phc) {
             return Dating::TooNew;
         }
@@ -133,7 +133,7 @@ impl ClockMap {
         Dating::TooOld
     }
 
-    fn interpolate(&self, number: usize, before: &CrossTs, after: &CrossTs, phc: Instant<Phc>) -> Dating {
+    fn interpolate(&self, number: usize, before: &CrossTs, after: &CrossTs, phc: Instant<EdgeClock>) -> Dating {
         let (part, whole) = (phc - before.phc, after.phc - before.phc);
         let between = |from: i64, to: i64| Span::from_nanos(to.saturating_sub(from)).scaled(part, whole);
         let window = before.window + between(before.window.nanos(), after.window.nanos());

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::core::engine::edges::OnTime;
-use crate::core::time::{Instant, Phc, Raw, Span};
+use crate::core::time::{EdgeClock, Instant, Raw, Span};
 
 /// How far an edge may be from where the count puts it, reading errors aside: the receiver's own noise.
 const JITTER: Span = Span::from_micros(5);
@@ -52,7 +52,7 @@ pub struct Phase {
 struct Hit {
     index: i64,
     raw: Instant<Raw>,
-    phc: Instant<Phc>,
+    phc: Instant<EdgeClock>,
     error: Span,
 }
 
@@ -69,7 +69,7 @@ pub enum Follows {
 
 impl Phase {
     /// Takes the on-time edge. `None` if it is somewhere else: not the pulse, or a pulse that moves.
-    pub fn follow(&mut self, on_time: OnTime, phc: Instant<Phc>, error: Span) -> Option<Follows> {
+    pub fn follow(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, error: Span) -> Option<Follows> {
         let raw = on_time.last;
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
         let mut before = None;

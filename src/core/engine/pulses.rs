@@ -8,7 +8,7 @@ use crate::core::engine::guard::{in_leap_window, is_past_leap_window};
 use crate::core::engine::phase::Follows;
 use crate::core::engine::receiver::HEARD_WITHIN;
 use crate::core::event::{CrossTs, Edge, Reason, Sample, Verdict};
-use crate::core::time::{Instant, Phc, Span, UtcSecond};
+use crate::core::time::{EdgeClock, Instant, Span, UtcSecond};
 
 /// Edges that wait for the cross timestamp after them. The kernel's queue holds 128.
 const PENDING_KEPT: usize = 128;
@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    fn on_dated(&mut self, dated: Dated, phc: Instant<Phc>, verdicts: &mut Vec<Verdict>) {
+    fn on_dated(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) {
         // The system time is that of the true second.
         let stamp = self.timestamper.error;
         let dated = Dated {
@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// The on-time edge of a second: a sample, if everything else stands.
-    fn on_pulse(&mut self, dated: Dated, phc: Instant<Phc>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
         let Some(on_time) = self.on_time() else { return Ok(()) };
         let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
         self.mind_leap_window(index);
@@ -96,7 +96,7 @@ impl Engine {
     }
 
     /// Counts the pulse; doubts one that moved or runs free. `None` if it is not where it should be.
-    fn count(&mut self, on_time: OnTime, phc: Instant<Phc>, dated: Dated) -> Option<(i64, Span)> {
+    fn count(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, dated: Dated) -> Option<(i64, Span)> {
         let counted = match self.phase.follow(on_time, phc, dated.raw_error)? {
             // On the system clock, which may be slewed by a tenth.
             Follows::InPhase(index, miss) => (index, miss + miss.per(10)),

@@ -10,7 +10,7 @@ use tokio::time::{Instant as TokioInstant, timeout_at};
 use super::QUEUED;
 use super::ports::entries;
 use crate::core::event::Event;
-use crate::core::time::{Instant, Phc as PhcTime, Span};
+use crate::core::time::{EdgeClock, Instant, Span};
 use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{PhcConfig, Pin, deaf};
 use crate::source::pulse::{Pulse, PulseConfig};
@@ -159,8 +159,8 @@ async fn watch(config: PulseConfig, pulse: Pulse) -> Saw {
     saw(&edges)
 }
 
-fn saw(edges: &[Instant<PhcTime>]) -> Saw {
-    let is_second = |(n, later): (usize, &Instant<PhcTime>)| {
+fn saw(edges: &[Instant<EdgeClock>]) -> Saw {
+    let is_second = |(n, later): (usize, &Instant<EdgeClock>)| {
         edges.iter().take(n).any(|earlier| (*later - *earlier - Span::SECOND).abs() <= TOLERANCE)
     };
     let is_pulse = edges.len() < FLOOD && edges.iter().enumerate().any(is_second);

@@ -4,14 +4,14 @@
 use std::ops::Range;
 
 use super::random::Random;
-use gnss2shm::core::time::{Clock, Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::core::time::{Clock, EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
 
 use super::scenario::{Fault, FaultKind, Scenario};
 
 /// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
 /// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
-const PHC_START: Instant<Phc> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
+const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// The moment at which the system clock's slew changes varies by this much.
 const SLEWED_WITHIN: Span = Span::from_millis(1);
 /// After this long without an edge the source arms the PHC again.
@@ -22,7 +22,7 @@ const REARMED_AFTER: Span = Span::from_secs(3);
 pub struct Clocks {
     first_pulse: Instant<Raw>,
     system_ppm: i64,
-    pub phc: PiecewiseClock<Phc>,
+    pub phc: PiecewiseClock<EdgeClock>,
     pub sys: PiecewiseClock<Sys>,
     /// When the NIC timestamps no edges.
     pub disarmed: Vec<Range<Instant<Raw>>>,

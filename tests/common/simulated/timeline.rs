@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::random::Random;
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
-use gnss2shm::core::time::{Instant, Phc, Raw, Span};
+use gnss2shm::core::time::{EdgeClock, Instant, Raw, Span};
 use gnss2shm::source::phc::schedule::{Schedule, Step};
 
 use super::scenario::{FaultKind, Pace, SimThread};
@@ -28,7 +28,7 @@ pub struct Timeline {
     /// The PHC's thread: what it does next, the time by which it has got there, and the edges in its queue.
     schedule: Schedule,
     phc_at: Instant<Raw>,
-    edges: BTreeMap<(Instant<Raw>, u64), Instant<Phc>>,
+    edges: BTreeMap<(Instant<Raw>, u64), Instant<EdgeClock>>,
     /// By when they are delivered, when they were due to be captured, and when they were made.
     queue: BTreeMap<(Instant<Raw>, Instant<Raw>, u64), Event>,
     made: u64,

@@ -2,7 +2,7 @@
 //! the same scenario gives the same world.
 
 use super::random::Random;
-use gnss2shm::core::time::{Instant, NANOS, Phc, Raw, Span, Sys, UtcSecond};
+use gnss2shm::core::time::{EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
 
 use super::clocks::Clocks;
 use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, Shown, SimEdges};
@@ -35,7 +35,7 @@ pub enum Act {
     /// The second with this number begins.
     Pulse(i64),
     /// An edge is in the PHC's queue.
-    Edge(Instant<Phc>),
+    Edge(Instant<EdgeClock>),
     /// The last of these bytes has arrived.
     Bytes(Box<[u8]>),
 }
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// The PHC's reading.
-    pub fn phc(&self, raw: Instant<Raw>) -> Instant<Phc> {
+    pub fn phc(&self, raw: Instant<Raw>) -> Instant<EdgeClock> {
         self.clocks.phc.at(raw)
     }
 
