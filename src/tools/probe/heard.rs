@@ -100,7 +100,7 @@ impl Heard {
 
     fn sentence(&mut self, sentence: &Sentence) {
         // PUBX,04 does not say whether there is a fix: it names no second by itself.
-        self.names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock(_));
+        self.names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock);
         if sentence.validity != Validity::Unsaid {
             self.fix = Some(sentence.validity);
         }
