@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::figures::Envelope;
 use crate::simulated::scenario::{Polarity, Scenario};
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::time::Span;
 use gnss2shm::simulator::Random;
 
