@@ -12,9 +12,6 @@ use crate::core::event::Reason;
 use frames::PROTOCOLS;
 use rows::{Greis, Tsip};
 
-/// Beginning of every gpsd message.
-const GPSD: &[u8] = b"{\"class\":\"";
-
 /// Input that is not a sentence, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Foreign {
@@ -89,8 +86,6 @@ pub struct Recognizer {
     frames: [Vec<u8>; PROTOCOLS.len()],
     tsip: Tsip,
     greis: Greis,
-    /// How many bytes of [`GPSD`] have come.
-    greeting: usize,
 }
 
 impl Recognizer {
@@ -98,23 +93,10 @@ impl Recognizer {
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;
         for (protocol, frame) in PROTOCOLS.iter().zip(&mut self.frames) {
-            let is_found = protocol.wants(frame, byte) && protocol.take(frame, byte);
-            found = found.or(is_found.then_some(protocol.foreign));
+            found = found.or(protocol.take(frame, byte).then_some(protocol.foreign));
         }
-        let others = [
-            (self.tsip.take(byte), Foreign::Tsip),
-            (self.greis.take(byte), Foreign::Greis),
-            (self.greets(byte), Foreign::Gpsd),
-        ];
-        found.or(others.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign)))
-    }
-
-    fn greets(&mut self, byte: u8) -> bool {
-        let is_next = |at: usize| GPSD.get(at) == Some(&byte);
-        self.greeting = if is_next(self.greeting) { self.greeting + 1 } else { usize::from(is_next(0)) };
-        let is_whole = self.greeting == GPSD.len();
-        self.greeting = if is_whole { 0 } else { self.greeting };
-        is_whole
+        let by_row = [(self.tsip.take(byte), Foreign::Tsip), (self.greis.take(byte), Foreign::Greis)];
+        found.or(by_row.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign)))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The pure core: time, events, parsers and the engine. It does no input or output, reads no clock and logs nothing.
 
 pub mod engine;
-pub mod envelope;
 pub mod event;
 pub mod foreign;
 pub mod nmea;

@@ -29,6 +29,8 @@ pub struct Sentence {
     pub date: Option<Date>,
     /// Whether it vouches for them.
     pub validity: Validity,
+    /// The leap seconds that PUBX,04 names.
+    pub leap_seconds: Option<LeapSeconds>,
     /// When its first byte began on the line, if the bytes came at the port's rate.
     pub first_byte: Instant<Raw>,
     /// When the read that brought its first byte returned.
@@ -52,7 +54,7 @@ pub enum Kind {
     Zda,
     /// u-blox's PUBX,04: time, date, and the leap seconds they are based on. It names no second by itself, because it does
     /// not say whether there is a fix.
-    Clock(Option<LeapSeconds>),
+    Clock,
     /// u-blox's binary NAV-TIMEUTC.
     TimeUtc,
     /// u-blox's binary NAV-PVT: time, date and the fix.
@@ -65,21 +67,6 @@ impl Kind {
     /// Whether it names a complete second and its validity by itself.
     pub fn decides(self) -> bool {
         matches!(self, Self::Rmc | Self::TimeUtc | Self::Pvt)
-    }
-
-    /// A distinct number.
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Rmc => 0,
-            Self::Gga => 1,
-            Self::Gns => 2,
-            Self::Gll => 3,
-            Self::Zda => 4,
-            Self::Clock(_) => 5,
-            Self::TimeUtc => 6,
-            Self::Pvt => 7,
-            Self::Other => 8,
-        }
     }
 }
 

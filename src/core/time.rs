@@ -125,7 +125,7 @@ impl Span {
 
     /// This span scaled by the fraction `num / den`, rounded to the nearest nanosecond. A `den` of 0 gives zero.
     #[must_use]
-    pub const fn scaled(self, num: Self, den: Self) -> Self {
+    pub fn scaled(self, num: Self, den: Self) -> Self {
         if den.0 == 0 {
             return Self::ZERO;
         }
@@ -135,13 +135,13 @@ impl Span {
 
     /// A whole part of this span, rounded to the nearest nanosecond. Fewer than one part count as one.
     #[must_use]
-    pub const fn per(self, parts: i64) -> Self {
+    pub fn per(self, parts: i64) -> Self {
         self.scaled(Self(1), Self(if parts < 1 { 1 } else { parts }))
     }
 
     /// `ppm` parts per million of this span, rounded up.
     #[must_use]
-    pub const fn ppm(self, ppm: i64) -> Self {
+    pub fn ppm(self, ppm: i64) -> Self {
         Self(clamp((self.0 as i128 * ppm as i128 + 999_999) / 1_000_000))
     }
 
@@ -199,12 +199,8 @@ impl UtcSecond {
     }
 }
 
-const fn clamp(wide: i128) -> i64 {
-    match wide {
-        wide if wide > i64::MAX as i128 => i64::MAX,
-        wide if wide < i64::MIN as i128 => i64::MIN,
-        wide => wide as i64,
-    }
+fn clamp(wide: i128) -> i64 {
+    wide.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 impl<C: Clock> Sub for Instant<C> {

@@ -176,7 +176,7 @@ impl Frame {
             Message::Pvt(TimeUtc { time, date, validity, .. }) => (Kind::Pvt, time, date, validity),
             Message::TimeLs(_) | Message::TimTp(_) | Message::Other => (Kind::Other, None, None, Validity::Unsaid),
         };
-        Sentence { kind, time, date, validity, first_byte, read_at, read }
+        Sentence { kind, time, date, validity, leap_seconds: None, first_byte, read_at, read }
     }
 }
 

@@ -76,7 +76,7 @@ fn core(criterion: &mut Criterion) {
                             black_box(map.add(*cross));
                         }
                         Event::Edge(edge) => {
-                            black_box(map.date(edge.phc, edge.read_at));
+                            let _ = black_box(map.date(edge.phc, edge.read_at));
                         }
                         _ => {}
                     }

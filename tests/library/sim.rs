@@ -9,6 +9,7 @@ pub mod draw;
 mod envelope;
 mod envelope_document;
 mod faults;
+mod figures;
 mod garbage;
 pub mod harness;
 mod hostile;

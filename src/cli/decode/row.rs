@@ -46,9 +46,9 @@ impl<'a> Row<'a> {
         let row = Self { byte, kind: "sentence", message, text: Some(text), ..Self::default() };
         is_about_time.then(|| match &line.read {
             Ok(sentence) => {
-                let detail = match sentence.kind {
-                    Kind::Clock(Some(LeapSeconds::Default(n) | LeapSeconds::Received(n))) => format!(" ({n})"),
-                    _ => String::new(),
+                let detail = match sentence.leap_seconds {
+                    Some(LeapSeconds::Default(n) | LeapSeconds::Received(n)) => format!(" ({n})"),
+                    None => String::new(),
                 };
                 row.naming(sentence, written(text, sentence), worth(sentence), &detail)
             }
@@ -152,7 +152,7 @@ fn id(text: &str) -> &str {
 /// What a message about time is worth.
 fn worth(sentence: &Sentence) -> &'static str {
     match (sentence.validity, sentence.time) {
-        _ if let Kind::Clock(leap_seconds) = sentence.kind => match leap_seconds {
+        _ if sentence.kind == Kind::Clock => match sentence.leap_seconds {
             Some(LeapSeconds::Default(_)) => UTC_UNKNOWN,
             Some(LeapSeconds::Received(_)) => "leap seconds known",
             None => "leap seconds not told",
@@ -184,7 +184,7 @@ fn utc(sentence: &Sentence, fraction: Option<String>) -> Option<String> {
 fn written(text: &str, sentence: &Sentence) -> Option<String> {
     let place = match sentence.kind {
         Kind::Gll => 5,
-        Kind::Clock(_) => 2,
+        Kind::Clock => 2,
         _ => 1,
     };
     let (hour, rest) = text.split(',').nth(place)?.split_at_checked(2)?;

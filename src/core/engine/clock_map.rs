@@ -65,19 +65,6 @@ pub struct Dated {
     pub room: Span,
 }
 
-/// Result of converting a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dating {
-    /// It is between two cross timestamps.
-    Dated(Dated),
-    /// It is after the last cross timestamp: ask again after the next.
-    TooNew,
-    /// It is before all in memory.
-    TooOld,
-    /// The PHC was stepped there, or no neighboring bracket gives a rate yet.
-    Uneven,
-}
-
 /// Whether `CLOCK_MONOTONIC_RAW` ran on since the previous cross timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
@@ -112,10 +99,12 @@ impl ClockMap {
         }
     }
 
-    /// Converts a moment of the PHC that was read from the driver's queue at `read_at`.
-    pub fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Dating {
+    /// Converts a moment of the PHC that was read from the driver's queue at `read_at`. `None` if it is after the last
+    /// cross timestamp: ask again after the next. [`Reason::StaleEdge`] is one before all in memory,
+    /// [`Reason::PhcStepped`] one where the PHC was stepped, or where no neighboring bracket gives a rate yet.
+    pub fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Result<Option<Dated>, Reason> {
         if self.kept.back().is_none_or(|last| phc > last.phc) {
-            return Dating::TooNew;
+            return Ok(None);
         }
         let brackets = self.kept.iter().zip(self.kept.iter().skip(1)).enumerate();
         for (number, (before, after)) in brackets.rev() {
@@ -124,33 +113,30 @@ impl ClockMap {
                 continue;
             }
             if !is_even(before, after) {
-                return Dating::Uneven;
+                return Err(Reason::PhcStepped);
             }
             if before.phc <= phc && phc <= after.phc {
-                return self.interpolate(number, before, after, phc);
+                return self.interpolate(number, before, after, phc).ok_or(Reason::PhcStepped).map(Some);
             }
         }
-        Dating::TooOld
+        Err(Reason::StaleEdge)
     }
 
-    fn interpolate(&self, number: usize, before: &CrossTs, after: &CrossTs, phc: Instant<EdgeClock>) -> Dating {
+    fn interpolate(&self, number: usize, before: &CrossTs, after: &CrossTs, phc: Instant<EdgeClock>) -> Option<Dated> {
         let (part, whole) = (phc - before.phc, after.phc - before.phc);
         let between = |from: i64, to: i64| Span::from_nanos(to.saturating_sub(from)).scaled(part, whole);
         let window = before.window + between(before.window.nanos(), after.window.nanos());
         let half = Span::from_nanos(window.nanos() / 2 + 1);
         let nearest = part.min(whole - part);
-        let (Some(raw_bend), Some(sys_bend)) =
-            (self.bend(number, nearest, |c| c.raw), self.bend(number, nearest, |c| c.sys))
-        else {
-            return Dating::Uneven;
-        };
+        let raw_bend = self.bend(number, nearest, |c| c.raw)?;
+        let sys_bend = self.bend(number, nearest, |c| c.sys)?;
         // What a servo may have done since the nearest reading, and to the rates on either side. The clock of a kernel PPS
         // device is its own reading.
         let is_own = before.phc.nanos() == before.sys.nanos();
         let steered = nearest.ppm(SERVO_PPM) + raw_bend.at(nearest, whole);
         let raw_error = half + steered;
         if raw_error > COARSE {
-            return Dating::Uneven;
+            return None;
         }
         let narrowest = self.kept.iter().map(|cross| cross.window).min().unwrap_or_default();
         let limit = ERROR_LIMIT.max(narrowest.times(WINDOWS));
@@ -166,7 +152,7 @@ impl ClockMap {
         };
         let raw = before.raw + between(before.raw.nanos(), after.raw.nanos());
         let room = if is_own { Span::from_nanos(i64::MAX) } else { limit - error };
-        Dating::Dated(Dated { raw, raw_error, sys, error, room })
+        Some(Dated { raw, raw_error, sys, error, room })
     }
 
     /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.

@@ -140,7 +140,7 @@ impl Epochs {
         if self.named.first().is_some_and(|named| own.at - named.first > TOGETHER) {
             self.flush(sayings);
         }
-        let Some(time) = sentence.time.filter(|_| !matches!(sentence.kind, Kind::Clock(_))) else {
+        let Some(time) = sentence.time.filter(|_| sentence.kind != Kind::Clock) else {
             if sentence.kind != Kind::Other && sentence.validity == Validity::Invalid {
                 sayings.push(Saying::NotValid);
             } else {
@@ -149,7 +149,7 @@ impl Epochs {
             }
             return;
         };
-        let kind = 1 << sentence.kind.number();
+        let kind = 1 << sentence.kind as u32;
         let is_first = !self.names && own.at - self.burst.began <= TOGETHER;
         let lead = self.lead.take().unwrap_or(own);
         if self.clock.take().is_some_and(|clock| clock != time) {
@@ -217,7 +217,7 @@ impl Epochs {
         let is_valid = match decides.validity {
             Validity::Valid => true,
             Validity::Invalid => return sayings.push(Saying::NotValid),
-            Validity::Unsaid => self.trust_zda && decides.kinds & (1 << Kind::Zda.number()) != 0,
+            Validity::Unsaid => self.trust_zda && decides.kinds & (1 << Kind::Zda as u32) != 0,
         };
         match (decides.time, decides.date) {
             (TimeOfDay::Whole(second), Some(date)) if is_valid => {

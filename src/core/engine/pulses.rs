@@ -2,7 +2,7 @@
 //! everything else permits.
 
 use crate::core::engine::Engine;
-use crate::core::engine::clock_map::{Continuity, Dated, Dating};
+use crate::core::engine::clock_map::{Continuity, Dated};
 use crate::core::engine::edges::{Hint, OnTime};
 use crate::core::engine::guard::{in_leap_window, is_past_leap_window};
 use crate::core::engine::phase::Follows;
@@ -31,14 +31,13 @@ impl Engine {
         for _ in 0..self.pending.len() {
             let Some(edge) = self.pending.pop_front() else { break };
             match self.clock_map.date(edge.phc, edge.read_at) {
-                Dating::TooNew if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
-                Dating::TooNew | Dating::TooOld => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
-                Dating::Uneven => verdicts.push(Verdict::Rejected(self.timestamper.stepped)),
+                Ok(None) if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
+                Ok(None) | Err(Reason::StaleEdge) => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
                 // Read before it came: it was timestamped before the clock was set back.
-                Dating::Dated(dated) if dated.raw > edge.read_at + dated.raw_error => {
-                    verdicts.push(Verdict::Rejected(self.timestamper.stepped));
+                Ok(Some(dated)) if dated.raw <= edge.read_at + dated.raw_error => {
+                    self.on_dated(dated, edge.phc, verdicts);
                 }
-                Dating::Dated(dated) => self.on_dated(dated, edge.phc, verdicts),
+                Ok(Some(_)) | Err(_) => verdicts.push(Verdict::Rejected(self.timestamper.stepped)),
             }
         }
     }

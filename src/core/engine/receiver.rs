@@ -20,11 +20,12 @@ pub struct Receiver {
     burst: Option<Burst>,
     /// The protocol that arrives in place of sentences, if known, and when it did last.
     foreign: Option<(Instant<Raw>, Foreign)>,
-    fraction: Option<Instant<Raw>>,
+    /// When it named a fraction of a second last.
+    pub(super) fraction: Option<Instant<Raw>>,
     /// When a second was refused, why, and which one if it is the date that is impossible.
     pub(super) impossible: Option<(Instant<Raw>, Reason, Option<UtcSecond>)>,
     /// When it said last that it has no fix; `None` since it named a second.
-    no_fix: Option<Instant<Raw>>,
+    pub(super) no_fix: Option<Instant<Raw>>,
     /// When it named a second last, be it in a burst that is not over.
     pub(super) epoch: Option<Instant<Raw>>,
     /// Epochs since the last one that was not valid.
@@ -85,19 +86,9 @@ impl Receiver {
         (self.epoch, self.no_fix) = (Some(now), None);
     }
 
-    /// It named a second, so it has a fix, but it does not know UTC.
-    pub fn epoch_without_utc(&mut self, now: Instant<Raw>) {
-        (self.utc_unknown, self.no_fix) = (Some(now), None);
-    }
-
     /// It said that it has no fix.
     pub fn no_fix(&mut self, now: Instant<Raw>) {
         (self.valid, self.no_fix) = (Run::default(), Some(now));
-    }
-
-    /// It named a fraction of a second.
-    pub fn fraction(&mut self, now: Instant<Raw>) {
-        self.fraction = Some(now);
     }
 
     /// Since when it names valid seconds without a longer pause.
@@ -124,7 +115,9 @@ impl Receiver {
             _ if lately(self.fraction) => Reason::NoWholeSecond,
             Some((at, foreign)) if !self.sentences.is_steady(now) && lately(Some(at)) => foreign.reason(),
             // A source that no line paces has no rate that could be wrong.
-            _ if !self.sentences.is_steady(now) && self.byte_time() == Span::ZERO => Reason::NotNmea,
+            _ if !self.sentences.is_steady(now) && self.burst.is_none_or(|burst| burst.byte_time == Span::ZERO) => {
+                Reason::NotNmea
+            }
             _ if !self.sentences.is_steady(now) => Reason::NoSentence,
             // Times arrive, but seldom: there is too much between them.
             _ if self.epoch.is_some() && self.burst.is_some_and(|burst| now - burst.began > HEARD_WITHIN) => {
@@ -132,9 +125,5 @@ impl Receiver {
             }
             _ => Reason::NoTime,
         })
-    }
-
-    fn byte_time(&self) -> Span {
-        self.burst.map_or(Span::ZERO, |burst| burst.byte_time)
     }
 }

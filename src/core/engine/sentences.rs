@@ -8,31 +8,24 @@ use crate::core::engine::ublox::News;
 use crate::core::event::{Bytes, Reason, Report, Says, Verdict};
 use crate::core::nmea::{Found, Sentence, TimeOfDay, Validity};
 use crate::core::time::UtcSecond;
-use crate::core::ubx::Frame;
-
-/// A message with a right checksum.
-enum Message {
-    Sentence(Sentence),
-    Frame(Frame),
-}
 
 impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, verdicts: &mut Vec<Verdict>) {
         let before = self.framer.counts();
         let mut messages = Vec::new();
         self.framer.push_all(bytes, |found| match found {
-            Found::Line(line) => messages.extend(line.read.map(Message::Sentence)),
-            Found::Frame(frame, _) => messages.push(Message::Frame(frame)),
+            Found::Line(line) => messages.extend(line.read.map(|sentence| (sentence, None))),
+            Found::Frame(frame, _) => messages.push((frame.sentence(), Some(frame))),
         });
         let (burst, counts) = (self.framer.burst(), self.framer.counts());
         self.receiver.bytes(self.now, burst, &before, &counts);
         self.labeller.chain.hear(burst.began);
         let mut sayings = Vec::new();
         self.epochs.hear(burst, counts.damaged() > before.damaged(), &mut sayings);
-        for message in messages {
-            let (sentence, news) = match message {
-                Message::Sentence(sentence) => (sentence, self.ublox.sentence(self.now, sentence.kind)),
-                Message::Frame(frame) => (frame.sentence(), self.ublox.frame(self.now, &frame)),
+        for (sentence, frame) in messages {
+            let news = match frame {
+                Some(frame) => self.ublox.frame(self.now, &frame),
+                None => self.ublox.sentence(self.now, &sentence),
             };
             match news {
                 Some(News::UtcUnknown) => {
@@ -82,14 +75,17 @@ impl Engine {
     fn take(&mut self, sayings: Vec<Saying>, verdicts: &mut Vec<Verdict>) {
         for saying in sayings {
             match saying {
-                Saying::Epoch(_) if self.ublox.utc_is_unknown(self.now) => self.receiver.epoch_without_utc(self.now),
+                // It has a fix.
+                Saying::Epoch(_) if self.ublox.utc_is_unknown(self.now) => {
+                    (self.receiver.utc_unknown, self.receiver.no_fix) = (Some(self.now), None);
+                }
                 Saying::Epoch(epoch) => self.on_epoch(epoch, verdicts),
                 Saying::LeapSecond(at) => self.labeller.chain.leap_second(at),
                 Saying::NotValid => {
                     self.receiver.no_fix(self.now);
                     self.doubted = Some(self.now);
                 }
-                Saying::Fraction => self.receiver.fraction(self.now),
+                Saying::Fraction => self.receiver.fraction = Some(self.now),
                 Saying::Contradiction => {
                     self.receiver.impossible = Some((self.now, Reason::SentencesDisagree, None));
                     verdicts.push(Verdict::Rejected(Reason::SentencesDisagree));

@@ -8,7 +8,7 @@
 //! sentence.
 
 use crate::core::event::Announced;
-use crate::core::nmea::{Kind, LeapSeconds, Validity};
+use crate::core::nmea::{LeapSeconds, Sentence, Validity};
 use crate::core::time::{DAY, Instant, Raw, Span, UtcSecond, WEEK};
 use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs};
 
@@ -45,14 +45,13 @@ pub enum News {
 
 impl Ublox {
     /// Takes a sentence.
-    pub fn sentence(&mut self, now: Instant<Raw>, kind: Kind) -> Option<News> {
-        match kind {
-            Kind::Clock(Some(LeapSeconds::Default(_))) => knows_utc(&mut self.clock, now, false),
-            Kind::Clock(Some(LeapSeconds::Received(seconds))) => {
+    pub fn sentence(&mut self, now: Instant<Raw>, sentence: &Sentence) -> Option<News> {
+        match sentence.leap_seconds? {
+            LeapSeconds::Default(_) => knows_utc(&mut self.clock, now, false),
+            LeapSeconds::Received(seconds) => {
                 self.leap_seconds = Some(seconds);
                 knows_utc(&mut self.clock, now, true)
             }
-            _ => None,
         }
     }
 
@@ -64,11 +63,11 @@ impl Ublox {
             Message::Pvt(time) if !time.knows_utc && time.validity == Validity::Invalid => None,
             Message::Pvt(time) => knows_utc(&mut self.pvt, now, time.knows_utc),
             Message::TimeLs(TimeLs { count: LeapCount::Default, .. }) => knows_utc(&mut self.time_ls, now, false),
-            Message::TimeLs(TimeLs { count: LeapCount::Told(seconds), next }) => {
-                (self.time_ls, self.leap_seconds) = (None, Some(seconds));
-                Some(News::LeapSecond(next))
-            }
-            Message::TimeLs(TimeLs { count: LeapCount::Unsourced(seconds), next }) => {
+            Message::TimeLs(TimeLs {
+                count: count @ (LeapCount::Told(seconds) | LeapCount::Unsourced(seconds)),
+                next,
+            }) => {
+                self.time_ls = self.time_ls.filter(|_| count != LeapCount::Told(seconds));
                 self.leap_seconds = Some(seconds);
                 Some(News::LeapSecond(next))
             }

@@ -136,13 +136,15 @@ pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
             return Ok(Event::Bytes(Bytes { read_at: raw, byte_time, data }));
         }
         b"report" => {
-            let second = fields.unless(NO_FIX, |fields| {
-                let utc = UtcSecond::from_posix(fields.take("second")?);
-                let (named_at, began_at) =
-                    (fields.instant("time of naming")?, fields.instant("beginning of the burst")?);
-                Ok(Says::Second { utc, named_at, began_at })
-            })?;
-            Event::Report(Report { read_at: raw, says: second.unwrap_or(Says::NoFix) })
+            let says = match fields.take_unless(NO_FIX, "second")? {
+                Some(second) => Says::Second {
+                    utc: UtcSecond::from_posix(second),
+                    named_at: fields.instant("time of naming")?,
+                    began_at: fields.instant("beginning of the burst")?,
+                },
+                None => Says::NoFix,
+            };
+            Event::Report(Report { read_at: raw, says })
         }
         b"edge" => Event::Edge(Edge { phc: fields.instant("PHC time")?, read_at: raw }),
         b"cross" => {
@@ -151,13 +153,14 @@ pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
         }
         b"source" => Event::Source { raw, change: fields.take("change of a source")? },
         b"witness" => {
-            let max_error = fields.unless(UNSYNCHRONISED, |fields| fields.take("error of the system clock"))?;
+            let max_error = fields.take_unless(UNSYNCHRONISED, "error of the system clock")?;
             Event::Witness(Witness { raw, max_error })
         }
         b"leap-table" => {
-            let next = fields.unless(NONE, |fields| {
-                Ok(Announced { day: fields.take("day")?, leap: fields.take("kind of leap second")? })
-            })?;
+            let next = match fields.take_unless(NONE, "day")? {
+                Some(day) => Some(Announced { day, leap: fields.take("kind of leap second")? }),
+                None => None,
+            };
             Event::LeapTable { raw, next }
         }
         b"tick" => Event::Tick { raw },
@@ -240,14 +243,14 @@ impl<'a> Fields<'a> {
         self.take(field).map(Instant::from_nanos)
     }
 
-    /// Nothing if the next field is this word, which is taken then; otherwise what follows.
-    fn unless<T>(&mut self, word: &str, read: impl FnOnce(&mut Self) -> Result<T, Flaw>) -> Result<Option<T>, Flaw> {
-        let mut ahead = *self;
-        if self.0.is_some() && ahead.next("word")? == word.as_bytes() {
-            *self = ahead;
+    /// The next field, unless it is this word.
+    fn take_unless<V: Value>(&mut self, word: &str, field: &str) -> Result<Option<V>, Flaw> {
+        let before = *self;
+        if self.next(field)? == word.as_bytes() {
             return Ok(None);
         }
-        read(self).map(Some)
+        *self = before;
+        self.take(field).map(Some)
     }
 
     pub(crate) fn end(self) -> Result<(), Flaw> {
@@ -283,12 +286,9 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
     f.write_char('"')?;
     for &byte in data {
         match byte {
-            b'"' => f.write_str("\\\"")?,
-            b'\\' => f.write_str("\\\\")?,
-            b'\r' => f.write_str("\\r")?,
-            b'\n' => f.write_str("\\n")?,
-            b' '..=b'~' => f.write_char(char::from(byte))?,
-            _ => write!(f, "\\x{byte:02x}")?,
+            b'\'' => f.write_char('\'')?,
+            b'\t' => f.write_str("\\x09")?,
+            _ => write!(f, "{}", byte.escape_ascii())?,
         }
     }
     f.write_char('"')

@@ -82,12 +82,25 @@ impl Default for State {
 }
 
 impl State {
+    /// The name of every state, without its reason.
+    pub(crate) const NAMES: [&'static str; 6] = ["Searching", "Measuring", "Pairing", "Locked", "Coasting", "Refusing"];
+
+    /// The name of this state, without its reason.
+    pub(crate) fn name(self) -> &'static str {
+        let [searching, measuring, pairing, locked, coasting, refusing] = Self::NAMES;
+        match self {
+            Self::Searching(_) => searching,
+            Self::Measuring => measuring,
+            Self::Pairing => pairing,
+            Self::Locked => locked,
+            Self::Coasting => coasting,
+            Self::Refusing(_) => refusing,
+        }
+    }
+
     /// Whether samples are published in this state.
     pub fn publishes(self) -> bool {
-        match self {
-            Self::Locked | Self::Coasting => true,
-            Self::Searching(_) | Self::Measuring | Self::Pairing | Self::Refusing(_) => false,
-        }
+        matches!(self, Self::Locked | Self::Coasting)
     }
 
     /// Why nothing is published, unless that is a matter of seconds.
@@ -97,30 +110,6 @@ impl State {
             Self::Measuring | Self::Pairing | Self::Locked | Self::Coasting => None,
         }
     }
-}
-
-/// One list gives every state its name; a state that is missing from it does not compile.
-macro_rules! state_names {
-    ($($state:pat => $name:literal,)*) => {
-        impl State {
-            /// The name of every state, without its reason.
-            pub(crate) const NAMES: &'static [&'static str] = &[$($name,)*];
-
-            /// The name of this state, without its reason.
-            pub(crate) fn name(self) -> &'static str {
-                match self { $($state => $name,)* }
-            }
-        }
-    };
-}
-
-state_names! {
-    Self::Searching(_) => "Searching",
-    Self::Measuring => "Measuring",
-    Self::Pairing => "Pairing",
-    Self::Locked => "Locked",
-    Self::Coasting => "Coasting",
-    Self::Refusing(_) => "Refusing",
 }
 
 impl fmt::Display for State {

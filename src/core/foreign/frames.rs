@@ -1,4 +1,4 @@
-//! Protocols whose frames have a two-byte header and a checksum: a single frame with a right checksum names the protocol.
+//! Protocols whose frames begin with two fixed bytes: a single frame with a right checksum names the protocol.
 
 use super::Foreign;
 
@@ -14,145 +14,121 @@ const CASIC_MAX: usize = 2_048;
 const ONCORE_MAX: usize = 320;
 /// `@@`, two letters, checksum, line end.
 const ONCORE_MIN: usize = 7;
+/// Beginning of every gpsd message.
+const GPSD: &[u8] = b"{\"class\":\"";
+
+/// Bytes from which the length of a frame can be told.
+const HEADER: usize = 4;
 
 /// How one protocol frames its messages.
 pub(super) struct Protocol {
     pub(super) foreign: Foreign,
-    /// The first two bytes, and which bits of the second are fixed.
+    /// The first two bytes.
     sync: [u8; 2],
-    mask: u8,
-    /// Bytes from which `length` can tell the length.
-    header: usize,
-    /// Length of the whole frame by the bytes so far; `None` if no frame begins like that.
+    /// Length of the whole frame by its first bytes; `None` if no frame begins like that.
     length: fn(&[u8]) -> Option<usize>,
-    /// Whether the checksum of the frame, without its `end`, is right.
+    /// Whether the checksum of the frame is right, and what follows it.
     is_right: fn(&[u8]) -> bool,
-    /// What follows the checksum.
-    end: &'static [u8],
 }
 
-pub(super) const PROTOCOLS: [Protocol; 6] = [
+pub(super) const PROTOCOLS: [Protocol; 7] = [
     // RTCM 10403: 0xD3, six zero bits, ten bits of length, payload, CRC-24Q over everything: with the CRC itself the
     // sum is zero. Every message has at least its number.
     Protocol {
         foreign: Foreign::Rtcm,
         sync: [0xD3, 0x00],
-        mask: 0xFC,
-        header: 3,
         length: |frame| Some(number_be(frame, 1)).filter(|payload| *payload >= 2).map(|payload| payload + 6),
         is_right: |frame| crc_24q(frame) == 0,
-        end: b"",
     },
     // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
     // whole block; little-endian.
     Protocol {
         foreign: Foreign::Sbf,
         sync: *b"$@",
-        mask: 0xFF,
-        header: 8,
-        length: |frame| {
-            let length = number_le(frame, 6);
-            (length.is_multiple_of(4) && (SBF_MIN..=SBF_MAX).contains(&length)).then_some(length)
+        length: |frame| match number_le(frame, 6) {
+            _ if frame.len() < 8 => Some(SBF_MIN),
+            length => (length.is_multiple_of(4) && (SBF_MIN..=SBF_MAX).contains(&length)).then_some(length),
         },
         is_right: |frame| usize::from(crc_16(frame.get(4..).unwrap_or_default())) == number_le(frame, 2),
-        end: b"",
     },
     // SiRF Binary Protocol Reference Manual (CSR, 2008): 0xA0 0xA2, length, payload, 15-bit sum of its bytes, 0xB0 0xB3;
     // big-endian.
     Protocol {
         foreign: Foreign::Sirf,
         sync: [0xA0, 0xA2],
-        mask: 0xFF,
-        header: 4,
         length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SIRF_MAX).contains(n)).map(|n| n + 8),
         is_right: |frame| {
-            let (payload, sum) = split(frame, 4, 2);
-            payload.iter().map(|&byte| usize::from(byte)).sum::<usize>() & 0x7FFF == number_be(sum, 0)
+            let (payload, end) = split(frame, 4, 4);
+            let sum: usize = payload.iter().map(|&byte| usize::from(byte)).sum();
+            sum & 0x7FFF == number_be(end, 0) && end.ends_with(&[0xB0, 0xB3])
         },
-        end: &[0xB0, 0xB3],
     },
     // SkyTraq application note AN0003: 0xA0 0xA1, big-endian length, payload, exclusive or of it, line end.
     Protocol {
         foreign: Foreign::Skytraq,
         sync: [0xA0, 0xA1],
-        mask: 0xFF,
-        header: 4,
         length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SKYTRAQ_MAX).contains(n)).map(|n| n + 7),
-        is_right: |frame| xor(frame.get(4..).unwrap_or_default()) == 0,
-        end: b"\r\n",
+        is_right: |frame| {
+            let (payload, end) = split(frame, 4, 2);
+            xor(payload) == 0 && end == b"\r\n"
+        },
     },
     // CASIC (Zhongke Microelectronics, multimode receiver protocol): 0xBA 0xCE, payload length, class, id, payload, sum
     // of all four-byte words from the length on; little-endian.
     Protocol {
         foreign: Foreign::Casic,
         sync: [0xBA, 0xCE],
-        mask: 0xFF,
-        header: 4,
-        length: |frame| {
-            let payload = number_le(frame, 2);
-            (payload <= CASIC_MAX && payload.is_multiple_of(4)).then_some(payload + 10)
-        },
+        length: |frame| Some(number_le(frame, 2)).filter(|n| *n <= CASIC_MAX && n.is_multiple_of(4)).map(|n| n + 10),
         is_right: |frame| {
             let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
             let (words, sum) = split(frame, 2, 4);
             words.chunks(4).fold(0, |sum, bytes| word(bytes).wrapping_add(sum)) == word(sum)
         },
-        end: b"",
     },
     // Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. The amount of
     // data depends on the letters: any line end may be the message's.
     Protocol {
         foreign: Foreign::Oncore,
         sync: *b"@@",
-        mask: 0xFF,
-        header: 3,
         length: |frame| {
             let (body, end) = split(frame, 2, 2);
             let is_whole = frame.len() >= ONCORE_MIN && end == b"\r\n" && xor(body) == 0;
             let is_possible = frame.iter().skip(2).take(2).all(u8::is_ascii_alphabetic);
-            let length = if is_whole { frame.len() } else { usize::MAX };
-            (is_possible && (is_whole || frame.len() < ONCORE_MAX)).then_some(length)
+            let length = if is_whole { frame.len() } else { ONCORE_MAX };
+            (is_possible && frame.len() < ONCORE_MAX).then_some(length)
         },
         is_right: |_| true,
-        end: b"",
+    },
+    // gpsd_json(5): every message begins with its class.
+    Protocol {
+        foreign: Foreign::Gpsd,
+        sync: *b"{\"",
+        length: |frame| GPSD.starts_with(frame).then_some(GPSD.len()),
+        is_right: |_| true,
     },
 ];
 
 impl Protocol {
-    /// Whether this byte is of a frame, or begins one: most are not, and are not looked at.
-    pub(super) fn wants(&self, frame: &[u8], byte: u8) -> bool {
-        !frame.is_empty() || byte == self.sync[0]
-    }
-
     /// Adds a byte to the frame that has come so far; returns whether it completes one with a right checksum. No byte is
     /// looked at twice: what follows the header of a wrong frame is lost up to the byte that shows it.
     pub(super) fn take(&self, frame: &mut Vec<u8>, byte: u8) -> bool {
         let [first, second] = self.sync;
         match frame.len() {
-            1 if byte & self.mask != second => {
+            0 if byte != first => return false, // most are of no frame
+            // Of RTCM the second byte holds the highest bits of the length.
+            1 if byte != second && (self.foreign != Foreign::Rtcm || byte > 0b11) => {
                 frame.truncate(usize::from(byte == first));
                 return false;
             }
             _ => frame.push(byte),
         }
-        if frame.len() < self.header {
-            return false;
-        }
-        let Some(length) = (self.length)(frame) else {
-            frame.clear();
-            return false;
-        };
-        // The checksum is looked at with the first byte after it.
-        let Some((body, end)) = frame.split_at_checked(length - self.end.len()) else { return false };
-        if end.is_empty() && !self.end.is_empty() {
-            return false;
-        }
-        let is_right = self.end.starts_with(end) && (self.is_right)(body);
-        let is_whole = frame.len() == length;
-        if is_whole || !is_right {
+        let length = if frame.len() < HEADER { Some(HEADER) } else { (self.length)(frame) };
+        let is_whole = length == Some(frame.len()) && frame.len() > HEADER;
+        let is_found = is_whole && (self.is_right)(frame);
+        if is_whole || length.is_none() {
             frame.clear();
         }
-        is_whole && is_right
+        is_found
     }
 }
 

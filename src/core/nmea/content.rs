@@ -18,10 +18,12 @@ pub(super) fn check(line: &str) -> Result<(), Refusal> {
 
 /// Parses a line with a right checksum, whose first byte is `first`.
 pub(super) fn read(line: &str, first: Byte) -> Result<Sentence, Refusal> {
+    let mut leap_seconds = None;
     let (kind, time, date, validity) = if let Some(fields) = line.strip_prefix("$PUBX,04,") {
         // u-blox interface descriptions: time, date, second of week, week, leap seconds, ...
         let field = |n: usize| fields.split([',', '*']).nth(n).unwrap_or_default();
-        (Kind::Clock(leap_seconds(field(4))), field(0), two_digit_year(field(1)), Validity::Unsaid)
+        leap_seconds = read_leap_seconds(field(4));
+        (Kind::Clock, field(0), two_digit_year(field(1)), Validity::Unsaid)
     } else {
         let sentence = nmea::parse_nmea_sentence(line).ok();
         let field = |n: usize| sentence.as_ref().and_then(|of| of.data.split(',').nth(n)).unwrap_or_default();
@@ -37,11 +39,11 @@ pub(super) fn read(line: &str, first: Byte) -> Result<Sentence, Refusal> {
         }
     };
     let (time, Byte { start: first_byte, read_at, read, .. }) = (time_of_day(time)?, first);
-    Ok(Sentence { kind, time, date: date?, validity, first_byte, read_at, read })
+    Ok(Sentence { kind, time, date: date?, validity, leap_seconds, first_byte, read_at, read })
 }
 
 /// Leap seconds of PUBX,04: the number ends in D while it is the firmware's default.
-fn leap_seconds(field: &str) -> Option<LeapSeconds> {
+fn read_leap_seconds(field: &str) -> Option<LeapSeconds> {
     let digits = field.strip_suffix('D').unwrap_or(field);
     let is_number = matches!(digits.len(), 1..=3) && digits.bytes().all(|b| b.is_ascii_digit());
     let seconds = digits.parse().ok().filter(|_| is_number)?;

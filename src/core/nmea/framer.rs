@@ -39,13 +39,12 @@ pub enum Found<'a> {
 }
 
 /// Cuts bytes into sentences and frames.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Framer {
     /// Bytes that may be a frame, from its first on; no more than the longest frame has.
     held: VecDeque<Byte>,
-    line: [u8; LINE_MAX],
-    /// Length of the line so far; `None` outside a line.
-    len: Option<usize>,
+    /// The line so far; `None` outside a line.
+    line: Option<String>,
     first_byte: Byte,
     burst: Burst,
     last_byte: Option<Instant<Raw>>,
@@ -157,9 +156,7 @@ impl Framer {
     /// Input has ended: so does a line or frame begun.
     pub fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
         self.release(Patience::None, &mut found);
-        if self.len.is_some() {
-            self.end(Ok(()), &mut found);
-        }
+        self.end(Ok(()), &mut found);
     }
 
     /// The burst that the last bytes belong to.
@@ -192,9 +189,7 @@ impl Framer {
     }
 
     fn take_frame(&mut self, length: usize, first: Byte, found: &mut impl FnMut(Found<'_>)) {
-        if self.len.is_some() {
-            self.end(Err(Refusal::CutOff), found);
-        }
+        self.end(Err(Refusal::CutOff), found);
         let bytes: Vec<u8> = self.held.drain(..length).map(|byte| byte.value).collect();
         let Byte { start: first_byte, read_at, read, .. } = first;
         self.counts.frames += 1;
@@ -204,53 +199,27 @@ impl Framer {
 
     /// Takes a byte that is not part of a frame.
     fn take(&mut self, byte: Byte, found: &mut impl FnMut(Found<'_>)) {
-        match (byte.value, self.len) {
-            (b'$', len) => {
-                if len.is_some() {
-                    self.end(Err(Refusal::CutOff), found);
-                }
-                (self.len, self.first_byte) = (Some(0), byte);
-                self.append(byte.value, found);
+        match (byte.value, &mut self.line) {
+            (b'$', _) => {
+                self.end(Err(Refusal::CutOff), found);
+                (self.line, self.first_byte) = (Some("$".into()), byte);
             }
-            (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
-            (b' '..=b'~', Some(_)) => self.append(byte.value, found),
-            (other, Some(_)) => self.end(Err(Refusal::Unprintable(other)), found),
             (_, None) => {}
+            (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
+            (b' '..=b'~', Some(line)) if line.len() < LINE_MAX => line.push(char::from(byte.value)),
+            (b' '..=b'~', Some(_)) => self.end(Err(Refusal::TooLong), found),
+            (other, Some(_)) => self.end(Err(Refusal::Unprintable(other)), found),
         }
     }
 
-    fn append(&mut self, value: u8, found: &mut impl FnMut(Found<'_>)) {
-        let Some(len) = self.len else { return };
-        match self.line.get_mut(len) {
-            Some(slot) => (*slot, self.len) = (value, Some(len + 1)),
-            None => self.end(Err(Refusal::TooLong), found),
-        }
-    }
-
-    /// The line ends here: at its end, or broken off.
+    /// The line ends here, if one was begun: at its end, or broken off.
     fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Found<'_>)) {
-        let line = self.len.take().and_then(|len| self.line.get(..len)).unwrap_or_default();
-        // Only printable ASCII was appended.
-        let text = std::str::from_utf8(line).unwrap_or_default();
+        let Some(line) = self.line.take() else { return };
+        let text = line.as_str();
         self.burst.lines += 1;
         let read = how.and_then(|()| content::check(text)).and_then(|()| content::read(text, self.first_byte));
         self.counts.add(text, &read);
         found(Found::Line(Line { text, first_byte: self.first_byte.start, read }));
-    }
-}
-
-impl Default for Framer {
-    fn default() -> Self {
-        Self {
-            held: VecDeque::new(),
-            line: [0; LINE_MAX],
-            len: None,
-            first_byte: Byte::default(),
-            burst: Burst::default(),
-            last_byte: None,
-            recognizer: Recognizer::default(),
-            counts: LineCounts::default(),
-        }
     }
 }
 

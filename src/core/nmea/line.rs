@@ -1,7 +1,5 @@
 //! A complete line: its content or why it is refused, and the counts of both.
 
-use std::fmt;
-
 use super::{LINE_MAX, Sentence};
 use crate::core::foreign::{self, Foreign};
 use crate::core::time::{Instant, Raw};
@@ -18,11 +16,13 @@ pub struct Line<'a> {
 }
 
 /// Why a line is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No `*` and two hexadecimal digits at the end.
+    #[error("it has no checksum")]
     NoChecksum,
     /// The checksum does not match.
+    #[error("its checksum says {said:02X}, its bytes give {computed:02X}")]
     WrongChecksum {
         /// In the line.
         said: u8,
@@ -30,14 +30,19 @@ pub enum Refusal {
         computed: u8,
     },
     /// Longer than any sentence.
+    #[error("it is longer than {LINE_MAX} bytes")]
     TooLong,
     /// A byte that is not printable ASCII, in the middle.
+    #[error("a byte {0:02X} in it is not printable ASCII")]
     Unprintable(u8),
     /// A new sentence or frame begins in the middle.
+    #[error("another message begins within it")]
     CutOff,
     /// The time of day does not exist or is not written as one.
+    #[error("its time of day does not exist or is not written hhmmss")]
     Time,
     /// The date does not exist or is not written as one.
+    #[error("its date does not exist or is not written as the sentence asks")]
     Date,
 }
 
@@ -52,22 +57,6 @@ impl Refusal {
             Self::CutOff => "cut-off",
             Self::Time => "malformed-time",
             Self::Date => "malformed-date",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoChecksum => f.write_str("it has no checksum"),
-            Self::WrongChecksum { said, computed } => {
-                write!(f, "its checksum says {said:02X}, its bytes give {computed:02X}")
-            }
-            Self::TooLong => write!(f, "it is longer than {LINE_MAX} bytes"),
-            Self::Unprintable(byte) => write!(f, "a byte {byte:02X} in it is not printable ASCII"),
-            Self::CutOff => f.write_str("another message begins within it"),
-            Self::Time => f.write_str("its time of day does not exist or is not written hhmmss"),
-            Self::Date => f.write_str("its date does not exist or is not written as the sentence asks"),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Heard {
                 Found::Frame(frame, _) => frame.sentence(),
             };
             // PUBX,04 does not say whether there is a fix: it names no second by itself.
-            *names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock(_));
+            *names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock);
             if sentence.validity != Validity::Unsaid {
                 *fix = Some(sentence.validity);
             }

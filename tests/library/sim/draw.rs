@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::figures::Envelope;
 use crate::simulated::random::Random;
 use crate::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Announced, Leap};
 use gnss2shm::core::time::{Date, Span, UtcSecond};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::figures::Envelope;
 use crate::simulated::random::Random;
 use crate::simulated::scenario::{Polarity, Scenario};
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::time::Span;
 
 use super::draw::any_fault;

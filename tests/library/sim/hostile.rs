@@ -1,11 +1,11 @@
 //! What can come before a clean world: another receiver, another NIC, other clocks, and anything that may go wrong with
 //! them, inside the envelope and outside.
 
+use super::figures::Envelope;
 use crate::simulated::random::Random;
 use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimSentence, SimThread};
 use crate::simulated::timeline::Timeline;
 use crate::simulated::world::World;
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, SourceChange};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 

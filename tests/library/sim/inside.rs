@@ -1,10 +1,10 @@
 //! Which simulated worlds lie inside the envelope. What lies outside is named: either the promise does not cover it, or
 //! no wire can show it (README.md, Limits).
 
+use super::figures::Envelope;
 use crate::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, Scenario, Shown, SimEdges, SimSentence, SimThread,
 };
-use gnss2shm::core::envelope::Envelope;
 use gnss2shm::core::event::{Announced, Leap};
 use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 

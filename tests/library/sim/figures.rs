@@ -1,8 +1,7 @@
-//! The envelope: inside it every published sample is right. docs/envelope.md quotes these figures, and a test holds it to them;
-//! which simulated worlds lie inside is told in `simulator::envelope`, how one is drawn in
-//! `simulator::draw`.
+//! The envelope: inside it every published sample is right. docs/envelope.md quotes these figures, and a test holds it to
+//! them; `inside` tells which simulated worlds lie inside, `draw` draws one.
 
-use crate::core::time::Span;
+use gnss2shm::core::time::Span;
 
 /// What a receiver, a NIC and a machine may be like. Ranges include both their ends.
 #[derive(Clone, Copy, Debug)]
