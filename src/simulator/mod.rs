@@ -18,7 +18,7 @@ pub struct Scenario {
     pub jitter: Span,
     /// Rate of the serial line in bits a second
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
-    #[arg(value_parser = |text: &str| number(text, 300..=4_000_000))]
+    #[arg(value_parser = |text: &str| number(text, 300..=4_000_000_u32))]
     pub baud: u32,
     /// Pulse width
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
@@ -28,11 +28,11 @@ pub struct Scenario {
     pub edges: SimEdges,
     /// How much faster than the system's oscillator the PHC runs
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
-    #[arg(value_parser = |text: &str| number(text, -1_000..=1_000))]
+    #[arg(value_parser = |text: &str| number(text, -1_000..=1_000_i64))]
     pub phc_ppm: i64,
     /// How much faster than UTC the system's oscillator runs
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
-    #[arg(value_parser = |text: &str| number(text, -400..=400))]
+    #[arg(value_parser = |text: &str| number(text, -400..=400_i64))]
     pub system_ppm: i64,
     /// Share of edges that are lost
     #[arg(long = "loss", value_name = "PERCENT", allow_hyphen_values = true)]
