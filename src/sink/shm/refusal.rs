@@ -23,10 +23,19 @@ pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable:
              chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates such segments at units 2 to 11; or \
              allow it with --shm-world-writable"
         )
+    } else if status.size < SIZE {
+        too_small(&format!("the segment ({status})"), key)
     } else {
         return Ok(());
     };
     Err(refused(unit, Problem::Unsupported, &what))
+}
+
+fn too_small(segment: &str, key: i32) -> String {
+    format!(
+        "{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it: stop the process \
+         that created it, then remove it with `ipcrm -M {key:#x}`"
+    )
 }
 
 /// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
@@ -60,13 +69,7 @@ pub(super) fn failed(unit: u8, error: &io::Error) -> OpenError {
                  --shm, here and in chrony.conf"
             ),
         ),
-        ErrorKind::InvalidData => (
-            Problem::Unsupported,
-            format!(
-                "{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it: stop the \
-                 process that created it, then remove it with `ipcrm -M {key:#x}`"
-            ),
-        ),
+        ErrorKind::InvalidData => (Problem::Unsupported, too_small(&segment, key)),
         _ => (
             Problem::Failed,
             format!("{error}: check the limits that `ipcs -l` shows and that the kernel has SysV IPC"),

@@ -102,7 +102,8 @@ fn sets_system_clock(args: &[String]) -> bool {
     let feeds = option(args, "-E").is_some_and(|servo| servo.contains("shm") || servo.contains("sock"));
     let sets_phc =
         option(args, "-c").is_some_and(|sink| sink != "CLOCK_REALTIME") || option(args, "-s") == Some("CLOCK_REALTIME");
-    let is_automatic = option(args, "-a").is_some() && option(args, "-r").is_none();
+    let has = |flag: &str| args.iter().any(|arg| arg.starts_with(flag));
+    let is_automatic = has("-a") && !has("-r");
     !feeds && !sets_phc && !is_automatic
 }
 
