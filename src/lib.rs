@@ -43,7 +43,7 @@
 //! | states, and the sentences an operator reads | [`core::engine`], [`core::event::Reason`] |
 //! | log lines | [`daemon`], [`daemon::summary`] |
 //! | the text format of a recording | [`core::event::text`], [`recording`] |
-//! | the figures of the promise | [`core::envelope`] |
+//! | the figures of the promise | docs/envelope.md, tests/library/sim/figures.rs |
 //! | a setting | [`config`] |
 //! | status and metrics | [`daemon::status`] |
 //! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |

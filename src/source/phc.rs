@@ -1,5 +1,5 @@
 //! The PHC as a source: edges of the pulse and cross timestamps. Handles the differences between drivers and kernels;
-//! never decides which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
+//! never decides which edge is on time. A `PulseThread` owns it.
 
 use std::fmt;
 use std::io;

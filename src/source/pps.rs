@@ -1,6 +1,6 @@
 //! A kernel PPS device (`/dev/ppsN`) as the source of edges. The kernel reads the system clock in the interrupt that
 //! follows an edge, so the system clock takes the place of the PHC, and a cross timestamp has one reading for both. Never
-//! decides which edge is on time. A [`PulseThread`](super::thread::PulseThread) owns it.
+//! decides which edge is on time. A `PulseThread` owns it.
 
 use std::convert::Infallible;
 use std::io;

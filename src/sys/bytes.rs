@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 
 /// An open file with `O_NONBLOCK` that epoll(7) can watch: not a regular file, not a directory.
 ///
-/// It is watched only while [`Self::read`] waits: bytes that arrive at any other time cause no wake-up.
+/// It is watched only while `read` waits: bytes that arrive at any other time cause no wake-up.
 #[derive(Debug)]
 pub struct ByteFile(pub(super) File);
 

@@ -16,7 +16,7 @@ use super::bytes::ByteFile;
 use super::ioctl;
 
 /// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
-/// the last close) and the low-latency flag, if [`Tty::open`] set it.
+/// the last close) and the low-latency flag, if `open` set it.
 #[derive(Debug)]
 pub struct Tty {
     bytes: ByteFile,
