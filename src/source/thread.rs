@@ -22,6 +22,8 @@ mod tests;
 
 /// A missing device is tried again this often.
 const RETRY: Duration = Duration::from_secs(1);
+/// How soon a lost device is looked for first.
+const SOON: Duration = Duration::from_millis(100);
 /// A full channel is tried again after this.
 const FULL: Duration = Duration::from_millis(5);
 /// How long the end of the thread is waited for. It takes milliseconds, more on a busy machine, unless the thread is in
@@ -126,6 +128,9 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
                 warn!("the pulse from {config} is lost: {end}; it is waited for");
                 logged = Some(Problem::NotThere);
                 link.change(lost)?;
+                // A NIC that was reset is mostly there again.
+                link.rest(SOON)?;
+                continue;
             }
             Err(error) if logged == Some(error.problem) => {}
             Err(error) => {
