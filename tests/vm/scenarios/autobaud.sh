@@ -9,7 +9,6 @@ scenario() {
 	start_receiver --heard-by /dev/ttyS1 --silent 0:6
 	start gnss2shm gnss2shm run --serial /dev/ttyS1 --baud auto --phc "$nic" --pin SDP0 --shm 0 $extra
 	check "the rate is found" until_true 20 says " $baud baud, by a right checksum"
-	check "what was tried is said" says "9600 ([0-9]* bytes, none of them valid)"
 	check "it locks" until_true 15 says " Locked"
 	check "samples come" publishes 5
 
