@@ -27,7 +27,7 @@ scenario() {
 		check_comes_back "$n: the port is back" 20
 		wc -l </results/gnss2shm.log >/tmp/seen
 	done
-	check "nothing is said twice" test "$(grep -c 'is not there: check' /results/gnss2shm.log)" = 3
+	check "nothing is said twice" test "$(grep -c 'is not there: check the receiver' /results/gnss2shm.log)" = 3
 	check_judge
 	check "the end" true
 }
