@@ -1,6 +1,6 @@
 //! Time as the engine sees it: one type per clock, whole nanoseconds, no floating point.
 //!
-//! Three clocks take part and must never be mixed up: the NIC's PTP hardware clock ([`EdgeClock`]),
+//! Three clocks take part and must never be mixed up: the one that timestamps the edges ([`EdgeClock`]),
 //! `CLOCK_MONOTONIC_RAW` ([`Raw`], never slewed nor stepped) and `CLOCK_REALTIME` ([`Sys`], which chronyd steers).
 //! An [`Instant`] belongs to one of them; only instants of the same clock have a difference:
 //!

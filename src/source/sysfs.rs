@@ -226,7 +226,7 @@ fn value(file: &Path) -> Option<String> {
 }
 
 /// The names in a directory, sorted; none if it cannot be read.
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let found = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<_> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gnss2shm::core::engine::Engine;
 use gnss2shm::core::event::{Event, Verdict};
+use gnss2shm::simulator::live::Live;
 use tokio::sync::mpsc::Receiver;
 
 /// No test waits longer than this for anything.
@@ -37,4 +38,21 @@ pub async fn until(
 
 pub fn on_runtime(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
+/// Runs until a sample comes; each must be right.
+pub async fn until_sample(engine: &mut Engine, events: &mut Receiver<Event>, live: &Live, what: &str) {
+    until(
+        engine,
+        events,
+        what,
+        || {},
+        |verdict| {
+            let Verdict::Sample(sample) = verdict else { return false };
+            let error = live.error(sample).expect("no such pulse");
+            assert!(error.abs() <= sample.error, "{error} off, bound {}", sample.error);
+            true
+        },
+    )
+    .await;
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::common::chain::{PATIENCE, on_runtime, until};
+use crate::common::chain::{PATIENCE, on_runtime, until, until_sample};
 
 /// A receiver's end of a line; the machine's end is found under a name that stays.
 struct Line {
@@ -234,19 +234,7 @@ fn the_whole_chain_locks_through_a_pty_and_every_sample_is_right() {
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut engine = Engine::new(Config::default());
         for _ in 0..3 {
-            until(
-                &mut engine,
-                &mut events,
-                "chain",
-                || {},
-                |verdict| {
-                    let Verdict::Sample(sample) = verdict else { return false };
-                    let error = live.error(sample).expect("no such pulse");
-                    assert!(error.abs() <= sample.error, "{error} off, bound {}", sample.error);
-                    true
-                },
-            )
-            .await;
+            until_sample(&mut engine, &mut events, &live, "chain").await;
         }
         source.abort();
     });

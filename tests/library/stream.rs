@@ -21,7 +21,7 @@ use gnss2shm::source::server::Server;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::common::chain::{PATIENCE, on_runtime, until};
+use crate::common::chain::{PATIENCE, on_runtime, until, until_sample};
 use crate::common::{TestDir, output, start};
 
 /// What the sentences come through.
@@ -127,23 +127,6 @@ fn relay(live: &Live, outlet: &Arc<Mutex<Outlet>>, chunk: usize) {
             }
         }
     });
-}
-
-/// Runs until a sample comes; each must be right.
-async fn until_sample(engine: &mut Engine, events: &mut Receiver<Event>, live: &Live, what: &str) {
-    until(
-        engine,
-        events,
-        what,
-        || {},
-        |verdict| {
-            let Verdict::Sample(sample) = verdict else { return false };
-            let error = live.error(sample).expect("no such pulse");
-            assert!(error.abs() <= sample.error, "{error} off, bound {}", sample.error);
-            true
-        },
-    )
-    .await;
 }
 
 /// Until this is the reason why nothing is published; nothing may be until then.

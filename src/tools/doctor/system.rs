@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::daemon::status::snapshot::Snapshot;
+use crate::source::sysfs;
 use crate::sys::ethtool;
 
 /// A machine.
@@ -42,10 +43,7 @@ impl System {
 
     /// Sorted names in a directory; none where it cannot be read.
     pub(super) fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
-        let found = fs::read_dir(self.at(directory)).into_iter().flatten().flatten();
-        let mut names: Vec<_> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
+        sysfs::names(&self.at(directory))
     }
 
     /// Where a path leads, links followed.

@@ -13,6 +13,7 @@ use super::{FIND, QUEUED};
 use crate::core::event::Event;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{self, Baud, SerialConfig, holder, stable_name};
+use crate::source::sysfs::names;
 
 /// After the first time of day a receiver is listened to for this much longer, to hear its other sentences.
 const REST: Duration = Duration::from_millis(2_500);
@@ -91,10 +92,9 @@ pub(super) fn devices(class: &str) -> Vec<String> {
     entries(class).into_iter().map(|name| format!("/dev/{name}")).collect()
 }
 
-/// Names in a directory, in the order of their numbers; none where it cannot be read.
+/// Names in a directory, in the order of their numbers.
 pub(super) fn entries(directory: &str) -> Vec<String> {
-    let found = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort_by_key(|name| (name.len(), name.clone()));
+    let mut names = names(Path::new(directory));
+    names.sort_by_key(String::len);
     names
 }
