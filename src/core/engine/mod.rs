@@ -2,7 +2,7 @@
 //! the same events give the same verdicts, bit for bit.
 //!
 //! The path of an edge: [`clock_map`] converts its timestamp, [`edges`] decides whether it is on time, [`phase`] counts
-//! it, `pulses` makes it a sample if label, [`guard`] and settings permit. The path of a sentence: [`epochs`] gathers it
+//! it, [`guard`] lets it pass; it becomes a sample if label and state permit. The path of a sentence: [`epochs`] gathers it
 //! with the rest of its burst, [`label`] ties the epoch to a pulse. [`receiver`] knows what is missing of the sentences,
 //! [`ublox`] what a u-blox receiver reports besides; `state` decides the state.
 //!
@@ -19,31 +19,30 @@ pub mod epochs;
 pub mod guard;
 pub mod label;
 pub mod phase;
-mod pulses;
 pub mod receiver;
 mod sentences;
 mod state;
-mod timestamper;
 pub mod ublox;
 
 pub use config::{Config, DATE_CEILING, DATE_FLOOR};
 
-use crate::core::event::{Contradiction, Edge, Edges as Grant, Event, Leap, Reason, SourceChange, State, Verdict};
+use crate::core::event::{
+    Contradiction, CrossTs, Edge, Edges as Grant, Event, Reason, Sample, SourceChange, State, Verdict,
+};
 use crate::core::nmea::{Framer, LineCounts};
-use crate::core::time::{Instant, Raw, Span, UtcSecond};
-use clock_map::ClockMap;
-use edges::{Edges, OnTime, Pulse};
+use crate::core::time::{EdgeClock, Instant, Raw, Span, UtcSecond};
+use clock_map::{ClockMap, Continuity, Dated};
+use edges::{Edges, Hint, OnTime, Pulse};
 use epochs::Epochs;
-use guard::Guard;
+use guard::{Guard, in_leap_window, is_past_leap_window};
 use label::{Label, Labeller};
-use phase::Phase;
+use phase::{Follows, Phase};
 use receiver::{HEARD_WITHIN, Receiver};
-use timestamper::Timestamper;
+use state::Timestamper;
 use ublox::Ublox;
 
-/// How long a pulse must be steady after it moved, or after the receiver had no fix: until the twelfth after it.
-/// Receivers realign their pulse up to ten seconds after the fix.
-const SETTLE: Span = Span::from_millis(11_500);
+/// Edges that wait for the cross timestamp after them. The kernel's queue holds 128.
+const PENDING_KEPT: usize = 128;
 
 /// Why evidence is refused, and the two values that contradict each other.
 type Refusal = (Reason, Option<Contradiction>);
@@ -147,24 +146,6 @@ impl Engine {
         self.framer.counts()
     }
 
-    fn labelling(&self) -> Result<Option<Label>, Refusal> {
-        self.labeller.view(self.leap_near())
-    }
-
-    /// What was announced for the month's end that the count has come to, or over; without a count, the receiver.
-    fn leap_near(&self) -> Leap {
-        let named = self.labeller.epochs.back().map(|epoch| epoch.utc);
-        self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap(utc, 1))
-    }
-
-    /// After doubt, pulse and receiver have to be well for a while, both at once.
-    fn regain_trust(&mut self) {
-        let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
-        if self.doubted.is_some_and(is_long_ago) && self.receiver.valid_since(self.now).is_some_and(is_long_ago) {
-            self.doubted = None;
-        }
-    }
-
     fn on_source(&mut self, change: SourceChange) {
         match change {
             SourceChange::SentencesOpen => {
@@ -201,11 +182,118 @@ impl Engine {
         self.labeller.reset();
     }
 
-    /// If no second was named within the holdover, the label has to be found anew.
-    fn drop_worn_label(&mut self) {
-        let is_worn = |last: Instant<Raw>| self.now - last > self.config.holdover.max(HEARD_WITHIN);
-        if self.receiver.epoch.is_some_and(is_worn) {
-            self.labeller.reset();
+    fn on_edge(&mut self, edge: Edge, verdicts: &mut Vec<Verdict>) {
+        if self.pending.len() == PENDING_KEPT {
+            self.pending.pop_front();
+            verdicts.push(Verdict::Rejected(Reason::StaleEdge));
+        }
+        self.pending.push_back(edge);
+    }
+
+    fn on_cross_ts(&mut self, cross: CrossTs, verdicts: &mut Vec<Verdict>) {
+        match self.clock_map.add(cross) {
+            Continuity::Suspended => self.on_suspension(),
+            Continuity::Unsure => self.labeller.doubt(),
+            Continuity::Running => {}
+        }
+        for _ in 0..self.pending.len() {
+            let Some(edge) = self.pending.pop_front() else { break };
+            match self.clock_map.date(edge.phc, edge.read_at) {
+                Ok(None) if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
+                Ok(None) | Err(Reason::StaleEdge) => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
+                // Read before it came: it was timestamped before the clock was set back.
+                Ok(Some(dated)) if dated.raw <= edge.read_at + dated.raw_error => {
+                    self.on_dated(dated, edge.phc, verdicts);
+                }
+                Ok(Some(_)) | Err(_) => verdicts.push(Verdict::Rejected(self.timestamper.stepped)),
+            }
+        }
+    }
+
+    fn on_dated(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) {
+        // The system time is that of the true second.
+        let stamp = self.timestamper.error;
+        let dated = Dated {
+            sys: dated.sys.map(|at| at - self.config.offset),
+            error: dated.error + stamp,
+            raw_error: dated.raw_error + stamp,
+            ..dated
+        };
+        let rejected = match self.edges.add(dated, self.hint()) {
+            Ok(Some(on_time)) => self.on_pulse(on_time, phc, verdicts).err(),
+            Ok(None) => None,
+            Err(Reason::NotYet) => Some(self.input_state().reason().unwrap_or(Reason::NotYet)),
+            Err(reason) => Some(reason),
+        };
+        verdicts.extend(rejected.map(Verdict::Rejected));
+    }
+
+    /// What tells apart two edges half a second apart.
+    fn hint(&self) -> Hint {
+        let confirmed = self.labeller.label.and_then(|_| self.phase.last());
+        let sentences = self.labeller.epochs.back().zip(self.config.delay).map(|(epoch, delay)| epoch.began[1] - delay);
+        Hint { system: self.guard.system_error(self.now), sentences, confirmed }
+    }
+
+    /// The on-time edge of a second: a sample, if everything else stands.
+    fn on_pulse(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
+        let Some(on_time) = self.on_time() else { return Ok(()) };
+        let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
+        self.mind_leap_window(index);
+        let state = self.input_state();
+        let (true, Some(label)) = (state.publishes(), self.label()) else {
+            return Err(state.reason().unwrap_or(Reason::NotYet));
+        };
+        let utc = label.base.plus(index);
+        let error = dated.error + miss;
+        let certain = dated.sys.and_then(|at| if miss <= dated.room { Ok(at) } else { Err(Reason::UnevenPulse) });
+        let at = certain.inspect_err(|reason| {
+            let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
+            self.passed_over = Some((since, *reason));
+        })?;
+        let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
+        // Also for a lone edge: only the width shows that it is the one that starts the pulse.
+        let is_configured = self.config.width.is_some() && self.config.delay.is_some();
+        let overruled = self.guard.pass(self.now, utc, at, is_configured)?;
+        verdicts.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
+        (self.has_published, self.passed_over) = (true, None);
+        self.update_state(verdicts); // before the sample, so that no sample comes in a state that gives none
+        verdicts.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
+        Ok(())
+    }
+
+    /// Counts the pulse; doubts one that moved or runs free. `None` if it is not where it should be.
+    fn count(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, dated: Dated) -> Option<(i64, Span)> {
+        let counted = match self.phase.follow(on_time, phc, dated.raw_error)? {
+            // On the system clock, which may be slewed by a tenth.
+            Follows::InPhase(index, miss) => (index, miss + miss.per(10)),
+            Follows::RunsFree(index) => {
+                self.doubted = Some(dated.raw);
+                (index, Span::ZERO)
+            }
+            Follows::Anew(moved) => {
+                self.labeller.count_anew();
+                self.last_counted = None;
+                self.doubted = self.doubted.max(moved);
+                (0, Span::ZERO)
+            }
+        };
+        self.by_system = dated.sys.ok().map(|at| {
+            let (second, _) = (at - Instant::default()).nearest(Span::SECOND);
+            UtcSecond::from_posix(second.saturating_sub(counted.0))
+        });
+        let beside = self.beside();
+        self.labeller.propose(&self.phase, beside);
+        Some(counted)
+    }
+
+    /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
+    fn mind_leap_window(&mut self, index: i64) {
+        let Some(label) = self.labeller.label else { return };
+        let utc = label.base.plus(index);
+        let last = self.last_counted.replace(utc).unwrap_or(utc);
+        if in_leap_window(utc) || is_past_leap_window(last, utc) {
+            self.labeller.over_leap();
         }
     }
 }

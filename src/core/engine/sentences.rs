@@ -1,13 +1,14 @@
 //! From the receiver's bytes to the label: what each sentence and each burst adds.
 
-use crate::core::engine::Engine;
 use crate::core::engine::epochs::{Epoch, Saying};
 use crate::core::engine::guard::{self, in_leap_window};
-use crate::core::engine::label::Beside;
+use crate::core::engine::label::{Beside, Label};
+use crate::core::engine::receiver::HEARD_WITHIN;
 use crate::core::engine::ublox::News;
-use crate::core::event::{Bytes, Reason, Report, Says, Verdict};
+use crate::core::engine::{Engine, Refusal};
+use crate::core::event::{Bytes, Leap, Reason, Report, Says, Verdict};
 use crate::core::nmea::{Found, Sentence, TimeOfDay, Validity};
-use crate::core::time::UtcSecond;
+use crate::core::time::{Instant, Raw, UtcSecond};
 
 impl Engine {
     pub(super) fn on_bytes(&mut self, bytes: &Bytes, verdicts: &mut Vec<Verdict>) {
@@ -121,5 +122,23 @@ impl Engine {
     pub(super) fn beside(&self) -> Beside {
         let system = self.by_system.filter(|_| self.guard.system_error(self.now).is_some());
         Beside { system, unsure: self.by_system, leap: self.leap_near() }
+    }
+
+    /// If no second was named within the holdover, the label has to be found anew.
+    pub(super) fn drop_worn_label(&mut self) {
+        let is_worn = |last: Instant<Raw>| self.now - last > self.config.holdover.max(HEARD_WITHIN);
+        if self.receiver.epoch.is_some_and(is_worn) {
+            self.labeller.reset();
+        }
+    }
+
+    pub(super) fn labelling(&self) -> Result<Option<Label>, Refusal> {
+        self.labeller.view(self.leap_near())
+    }
+
+    /// What was announced for the month's end that the count has come to, or over; without a count, the receiver.
+    pub(super) fn leap_near(&self) -> Leap {
+        let named = self.labeller.epochs.back().map(|epoch| epoch.utc);
+        self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap(utc, 1))
     }
 }

@@ -12,12 +12,16 @@ use crate::core::engine::Engine;
 use crate::core::engine::edges::Pulse;
 use crate::core::engine::receiver::HEARD_WITHIN;
 use crate::core::event::{Contradiction, Reason, State, Verdict};
-use crate::core::time::{Span, UtcSecond};
+use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
 /// An edge that still waits for the cross timestamp after it by then will hardly get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
 /// Pulses that give no sample for longer than this are no exception.
 const PASSED_OVER_FOR: Span = Span::from_secs(10);
+
+/// How long a pulse must be steady after it moved, or after the receiver had no fix: until the twelfth after it.
+/// Receivers realign their pulse up to ten seconds after the fix.
+const SETTLE: Span = Span::from_millis(11_500);
 
 impl Engine {
     pub(super) fn update_state(&mut self, verdicts: &mut Vec<Verdict>) {
@@ -136,5 +140,51 @@ impl Engine {
             Some(reason) if self.receiver.lost.is_some() => reason,
             Some(_) | None => self.timestamper.silent,
         }
+    }
+
+    /// After doubt, pulse and receiver have to be well for a while, both at once.
+    pub(super) fn regain_trust(&mut self) {
+        let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
+        if self.doubted.is_some_and(is_long_ago) && self.receiver.valid_since(self.now).is_some_and(is_long_ago) {
+            self.doubted = None;
+        }
+    }
+}
+
+/// What timestamps the edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Timestamper {
+    /// Bound of a timestamp's own error.
+    pub(super) error: Span,
+    /// It is missing.
+    pub(super) lost: Reason,
+    /// It is there, but gives no timestamp.
+    pub(super) silent: Reason,
+    /// Its clock was stepped or changed its rate.
+    pub(super) stepped: Reason,
+}
+
+impl Timestamper {
+    /// A PTP hardware clock, at the edge; its error is its resolution, and the pulse's.
+    pub(super) const PHC: Self = Self {
+        error: Span::from_nanos(50),
+        lost: Reason::PhcLost,
+        silent: Reason::NoPulse,
+        stepped: Reason::PhcStepped,
+    };
+    /// The kernel, in the interrupt after the edge, by the system clock. How long its handler takes to read the clock, at
+    /// most, is an assumption: nothing inside the machine can tell. How much later an edge comes than the others is
+    /// visible, and is added to its sample's error bound.
+    pub(super) const KERNEL_PPS: Self = Self {
+        error: Span::from_micros(20),
+        lost: Reason::PpsLost,
+        silent: Reason::NoPpsEdge,
+        stepped: Reason::SysStepped,
+    };
+}
+
+impl Default for Timestamper {
+    fn default() -> Self {
+        Self::PHC
     }
 }
