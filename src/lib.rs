@@ -41,7 +41,7 @@
 //! | possible dates, leap seconds, the system-clock check | [`core::engine::guard`], [`source::witness`] |
 //! | PHC time to system time, steps | [`core::engine::clock_map`] |
 //! | states, and the sentences an operator reads | [`core::engine`], [`core::event::Reason`] |
-//! | log lines | [`daemon`], [`daemon::summary`] |
+//! | log lines | [`daemon`], [`daemon::log`] |
 //! | the text format of a recording | [`core::event::text`], [`recording`] |
 //! | the figures of the promise | docs/envelope.md, tests/library/sim/figures.rs |
 //! | a setting | [`config`] |

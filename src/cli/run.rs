@@ -13,10 +13,10 @@ use super::{ExitCode, Failure};
 use crate::config::{File, GPSD_UNITS, Given, Settings};
 use crate::core::engine::Engine;
 use crate::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use crate::daemon::log::Summary;
 use crate::daemon::service::Service;
 use crate::daemon::status::server::{SharedBoard, StatusServer};
 use crate::daemon::status::{Board, metrics};
-use crate::daemon::summary::Summary;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
 use crate::recording::recorder::{self, Recorder};
@@ -190,10 +190,10 @@ impl Observer {
             return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
         }
         for verdict in verdicts {
-            daemon::log(engine, verdict);
+            daemon::log::log(engine, verdict);
             self.summary.count(verdict);
             if let Verdict::StateChanged { from, to } = *verdict {
-                self.service.status(&daemon::state_line(engine, from, to));
+                self.service.status(&daemon::log::state_line(engine, from, to));
                 self.state = to;
             }
         }

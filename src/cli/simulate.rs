@@ -139,7 +139,7 @@ impl Tally {
     /// Counts, prints and logs verdicts; an error if standard output cannot be written.
     fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) -> Result<(), Failure> {
         for verdict in verdicts {
-            daemon::log(engine, verdict);
+            daemon::log::log(engine, verdict);
             match verdict {
                 Verdict::Sample(sample) => {
                     let error = live.error(sample);

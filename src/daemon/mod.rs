@@ -1,27 +1,55 @@
 //! Wires sources to the engine and the engine to its sinks. The caller creates the sources and observes the verdicts.
+//!
+//! At one pulse per second, neither the second edge of a pulse nor a tick costs a wake-up of its own.
 
-mod pace;
+pub mod log;
 mod scale;
 pub mod service;
 pub mod status;
-pub mod summary;
 
+use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
+use std::task::Poll;
+use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::core::engine::Engine;
 use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
+use crate::core::time::{Instant, Raw, Span};
 use crate::sink::Sink;
-use crate::sys::clock::Reading;
+use crate::sys::alarm::Alarm;
+use crate::sys::clock::{Reading, raw_now};
 use crate::sys::clock_set::ClockSet;
-use pace::{Pulse, Ticker};
 use scale::Scale;
-
-pub use pace::Inbox;
 
 /// Events that may wait for the engine: seconds of a busy line. Sources block when it is full.
 pub const EVENTS_QUEUED: usize = 1_024;
+
+/// Minimum time between two ticks. Below a second, so that pulses, a second apart, bring one each.
+const EARLIEST: Span = Span::from_millis(950);
+/// Maximum time between two ticks, if nothing else happens.
+const LATEST: Duration = Duration::from_millis(1_050);
+/// For so long after a sample, edges are not on time.
+const OFF_TIME: Duration = Duration::from_millis(900);
+/// An alarm that no task waits for would wake the thread nevertheless.
+const PUT_OFF: Duration = Duration::from_secs(3_600);
+
+/// Events of all sources.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while it is full.
+    pub pulse: Receiver<Event>,
+    /// Everything else.
+    pub others: Receiver<Event>,
+}
+
+impl Inbox {
+    /// With everything on one channel.
+    pub fn one(events: Receiver<Event>) -> Self {
+        Self { pulse: channel(1).1, others: events }
+    }
+}
 
 /// Feeds events to the engine and samples to the sinks until all sources are gone, or until `observe` breaks off with the
 /// returned value.
@@ -96,108 +124,78 @@ fn show(mut verdicts: Vec<Verdict>, shown: &mut State, state: State, lost: Optio
     verdicts
 }
 
-/// Logs a verdict for the operator: one line for each change of state, nothing every second.
-pub fn log(engine: &Engine, verdict: &Verdict) {
-    match verdict {
-        Verdict::StateChanged { from, to } => {
-            let (line, reason) = (state_line(engine, *from, *to), to.reason().map(Reason::key));
-            let state = to.to_string();
-            match to {
-                State::Searching(Reason::Starting) | State::Measuring | State::Pairing | State::Locked => {
-                    info!(state, reason, "{line}");
-                }
-                State::Coasting | State::Searching(_) | State::Refusing(_) => warn!(state, reason, "{line}"),
+/// The events of the pulse. An edge that follows the on-time one is not needed before the next sentences, so it does not
+/// wake the engine's thread; the next on-time edge does.
+#[derive(Debug)]
+struct Pulse {
+    events: Receiver<Event>,
+    /// Whether they wait until something else wakes the engine's thread.
+    waits: bool,
+    /// Ends that.
+    alarm: Alarm,
+}
+
+impl Pulse {
+    /// Each event wakes. Must be called within a tokio runtime.
+    fn new(events: Receiver<Event>) -> Self {
+        Self { events, waits: false, alarm: Alarm::new() }
+    }
+
+    /// The engine has handled an event: decides whether the events of the pulse after it wait.
+    fn after(&mut self, event: &Event, verdicts: &[Verdict], state: State) {
+        let is_sample = |verdict: &Verdict| matches!(verdict, Verdict::Sample(_));
+        if state == State::Locked && verdicts.iter().any(is_sample) {
+            self.waits = true;
+            self.alarm.set(OFF_TIME);
+        } else if self.waits && (state != State::Locked || matches!(event, Event::Bytes(_) | Event::Report(_))) {
+            self.waits = false;
+            self.alarm.set(PUT_OFF);
+        }
+    }
+
+    /// The next event. Pending while there is none, and after the last. Cancel safe.
+    async fn next(&mut self) -> Event {
+        if self.waits {
+            tokio::select! {
+                biased;
+                event = poll_fn(|_| self.events.try_recv().map_or(Poll::Pending, Poll::Ready)) => return event,
+                () = self.alarm.rung() => self.waits = false,
             }
         }
-        Verdict::Relabeled { seconds } => warn!(
-            seconds,
-            "the sentences agree on a different second than before ({seconds:+} s): a leap second, or the receiver has now \
-             received the leap second count"
-        ),
-        Verdict::Contradiction(figures) => warn!("{figures}"),
-        Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
-        Verdict::WitnessOverruled { offset } => warn!(
-            "the system clock is synchronized and disagrees by {offset}; publishing nevertheless, because \
-             witness is \"warn\""
-        ),
-        Verdict::Sample(sample) => debug!(
-            label = %sample.label,
-            offset_ns = sample.offset().nanos(),
-            error_ns = sample.error.nanos(),
-            "sample"
-        ),
-        Verdict::Rejected(reason) => debug!(reason = reason.key(), "rejected: {reason}"),
+        match self.events.recv().await {
+            Some(event) => event,
+            None => pending().await,
+        }
     }
 }
 
-/// The state and its cause, in one line for the operator.
-pub fn state_line(engine: &Engine, from: State, to: State) -> String {
-    match to {
-        State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
-        State::Locked => {
-            let width = engine.on_time().and_then(|on_time| on_time.width);
-            let edge = width.map_or("the only edge".into(), |width| format!("the edge that starts {width}"));
-            let delay = engine.label().map(|label| label.delay).unwrap_or_default();
-            format!("Locked: on time is {edge}, sentences come {delay} after it")
+/// Makes ticks: with the first event after nearly a second, or at the latest by an alarm. The first is due at once.
+#[derive(Debug, Default)]
+struct Ticker {
+    last: Option<Instant<Raw>>,
+    alarm: Alarm,
+}
+
+impl Ticker {
+    /// Waits until a tick is due. Cancel safe.
+    async fn due(&self) {
+        if !self.goes_with_an_event(raw_now()) {
+            self.alarm.rung().await;
         }
-        State::Coasting => {
-            let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
-            format!("Coasting: {missing}; seconds are counted on the pulse meanwhile")
-        }
-        State::Searching(reason) | State::Refusing(reason) => {
-            let consequence = if from.publishes() { "; nothing is published" } else { "" };
-            format!("{to}: {reason}{consequence}")
-        }
+    }
+
+    fn goes_with_an_event(&self, now: Instant<Raw>) -> bool {
+        self.last.is_none_or(|last| now - last >= EARLIEST)
+    }
+
+    /// The tick, now.
+    fn tick(&mut self) -> Instant<Raw> {
+        let now = raw_now();
+        self.last = Some(now);
+        self.alarm.set(LATEST);
+        now
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::event::{Leap, Sample};
-    use crate::core::time::{Span, UtcSecond};
-    use crate::sink::Sinks;
-
-    #[test]
-    fn a_sample_that_a_step_overtook_is_seen_as_a_rejection() {
-        let Reading { raw, sys, window } = Reading::now();
-        let sample = Sample { label: UtcSecond::from_posix(0), at: sys, error: Span::ZERO, leap: Leap::None };
-        for (step, expected) in [
-            (Span::ZERO, Verdict::Sample(sample)),
-            (Span::from_millis(-250), Verdict::Rejected(Reason::SysStepped)),
-            (Span::SECOND, Verdict::Rejected(Reason::SysStepped)),
-        ] {
-            let mut scale = Scale::default();
-            scale.add(Reading { raw, sys: sys + step, window });
-            assert_eq!(publish(Verdict::Sample(sample), &scale, &mut Sinks::new()), expected, "{step}");
-        }
-    }
-
-    const LOST: State = State::Refusing(Reason::SegmentLost);
-
-    fn change(from: State, to: State) -> Verdict {
-        Verdict::StateChanged { from, to }
-    }
-
-    #[test]
-    fn the_state_is_the_engines_unless_its_samples_reach_nobody() {
-        let mut before = State::Pairing;
-        let sample = Verdict::Rejected(Reason::NotYet);
-        for (said, state, is_lost, shown) in [
-            (vec![sample], State::Pairing, true, vec![sample]),
-            (vec![change(State::Pairing, State::Locked)], State::Locked, true, vec![change(State::Pairing, LOST)]),
-            (vec![change(State::Locked, State::Coasting)], State::Coasting, true, vec![]),
-            (vec![sample], State::Coasting, false, vec![sample, change(LOST, State::Coasting)]),
-            (vec![], State::Coasting, true, vec![change(State::Coasting, LOST)]),
-            (
-                vec![change(State::Coasting, State::Measuring)],
-                State::Measuring,
-                true,
-                vec![change(LOST, State::Measuring)],
-            ),
-        ] {
-            let lost = is_lost.then_some(Reason::SegmentLost);
-            assert_eq!(show(said, &mut before, state, lost), shown);
-        }
-    }
-}
+mod tests;

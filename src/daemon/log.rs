@@ -1,8 +1,11 @@
-//! The log line of every ten minutes: state, number of samples, what was rejected.
+//! What the log shows an operator: a line for each change of state, and a summary every ten minutes.
 
 use std::collections::BTreeMap;
 
-use crate::core::event::{State, Verdict};
+use tracing::{debug, info, warn};
+
+use crate::core::engine::Engine;
+use crate::core::event::{Reason, State, Verdict};
 
 /// Ticks of the event loop, a second each, from one summary to the next.
 const TICKS: u32 = 600;
@@ -44,10 +47,64 @@ impl Summary {
     }
 }
 
+/// Logs a verdict for the operator: one line for each change of state, nothing every second.
+pub fn log(engine: &Engine, verdict: &Verdict) {
+    match verdict {
+        Verdict::StateChanged { from, to } => {
+            let (line, reason) = (state_line(engine, *from, *to), to.reason().map(Reason::key));
+            let state = to.to_string();
+            match to {
+                State::Searching(Reason::Starting) | State::Measuring | State::Pairing | State::Locked => {
+                    info!(state, reason, "{line}");
+                }
+                State::Coasting | State::Searching(_) | State::Refusing(_) => warn!(state, reason, "{line}"),
+            }
+        }
+        Verdict::Relabeled { seconds } => warn!(
+            seconds,
+            "the sentences agree on a different second than before ({seconds:+} s): a leap second, or the receiver has now \
+             received the leap second count"
+        ),
+        Verdict::Contradiction(figures) => warn!("{figures}"),
+        Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
+        Verdict::WitnessOverruled { offset } => warn!(
+            "the system clock is synchronized and disagrees by {offset}; publishing nevertheless, because \
+             witness is \"warn\""
+        ),
+        Verdict::Sample(sample) => debug!(
+            label = %sample.label,
+            offset_ns = sample.offset().nanos(),
+            error_ns = sample.error.nanos(),
+            "sample"
+        ),
+        Verdict::Rejected(reason) => debug!(reason = reason.key(), "rejected: {reason}"),
+    }
+}
+
+/// The state and its cause, in one line for the operator.
+pub fn state_line(engine: &Engine, from: State, to: State) -> String {
+    match to {
+        State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
+        State::Locked => {
+            let width = engine.on_time().and_then(|on_time| on_time.width);
+            let edge = width.map_or("the only edge".into(), |width| format!("the edge that starts {width}"));
+            let delay = engine.label().map(|label| label.delay).unwrap_or_default();
+            format!("Locked: on time is {edge}, sentences come {delay} after it")
+        }
+        State::Coasting => {
+            let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
+            format!("Coasting: {missing}; seconds are counted on the pulse meanwhile")
+        }
+        State::Searching(reason) | State::Refusing(reason) => {
+            let consequence = if from.publishes() { "; nothing is published" } else { "" };
+            format!("{to}: {reason}{consequence}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::Reason;
 
     #[test]
     fn every_ten_minutes_it_says_what_came_since_the_last() {
