@@ -225,19 +225,19 @@ fn every_query_of_the_dashboard_is_promql() {
 const HEAD: &str = "\
 # Troubleshooting
 
-gnss2shm publishes a sample only if it is sure of it, and says in one sentence why there is none. Find that sentence, or
-its short name, here:
+gnss2shm publishes only samples that it is sure of; otherwise, it reports the reason. Find the reason, or its short
+name, here:
 
-- `gnss2shm status` shows the state and its sentence; `Searching` means that something is missing, `Refusing` that
-  something cannot be trusted. The log has the same sentence once for every change of state. Where pulse and receiver
-  are both at fault, `status` names the other one, too, as `besides`.
-- `gnss2shm status --json` has the short name under `reason`, the metric `gnss2shm_reason` as a label.
-- `gnss2shm status` ends in how many pulses, edges and sentences were not used, by short name, as the metric
-  `gnss2shm_rejected_total` does. A few of them are no fault: each is one second without a sample.
+- `gnss2shm status` shows the state and the reason; `Searching` means that something is missing, `Refusing` that
+  something cannot be trusted. The log has the same line once for every change of state. If both pulse and receiver are
+  at fault, `status` shows the other reason as `besides`.
+- `gnss2shm status --json` has the short name in `reason`, the metric `gnss2shm_reason` in a label.
+- The last line of `gnss2shm status` counts pulses, edges, and sentences that were not used, by short name, as does the
+  metric `gnss2shm_rejected_total`. A few of them are normal: each is one second without a sample.
 
-`gnss2shm doctor` looks for the cause in the system around it.
+`gnss2shm doctor` looks for causes in the rest of the system.
 
-| Short name | What is wrong | Its cause, or what to do |
+| Short name | Problem | Cause or remedy |
 |---|---|---|
 ";
 
