@@ -13,7 +13,7 @@ use super::{ExitCode, Failure};
 use crate::config::{File, GPSD_UNITS, Given, Settings};
 use crate::core::engine::Engine;
 use crate::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
-use crate::daemon::service::Service;
+use crate::daemon::service::{NotifyState, Watchdog, notify};
 use crate::daemon::status::server::{SharedBoard, StatusServer};
 use crate::daemon::status::{Board, metrics};
 use crate::daemon::summary::Summary;
@@ -105,8 +105,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     if let Some(address) = settings.metrics {
         tokio::spawn(metrics::serve(address, Arc::clone(&board)));
     }
-    let (service, state) = (Service::ready(pulse.heart.clone()), engine.state());
-    let mut observer = Observer { service, summary: Summary::default(), state, board, change };
+    notify(NotifyState::Ready);
+    let (watchdog, state) = (Watchdog::enabled(pulse.heart.clone()), engine.state());
+    let mut observer = Observer { watchdog, summary: Summary::default(), state, board, change };
 
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| observer.observe(engine, event, verdicts);
@@ -124,7 +125,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         },
     };
 
-    observer.service.stopping();
+    notify(NotifyState::Stopping);
     sinks.withdraw();
     receiving.abort();
     witness.abort();
@@ -176,7 +177,7 @@ fn first_line(settings: &Settings) -> String {
 
 /// Reports events and verdicts: log, summary, systemd and status.
 struct Observer {
-    service: Service,
+    watchdog: Option<Watchdog>,
     summary: Summary,
     state: State,
     board: SharedBoard,
@@ -193,12 +194,12 @@ impl Observer {
             daemon::log(engine, verdict);
             self.summary.count(verdict);
             if let Verdict::StateChanged { from, to } = *verdict {
-                self.service.status(&daemon::state_line(engine, from, to));
+                notify(NotifyState::Status(&daemon::state_line(engine, from, to)));
                 self.state = to;
             }
         }
         if matches!(event, Event::Tick { .. }) {
-            self.service.turn();
+            self.watchdog.iter_mut().for_each(Watchdog::turn);
             if let Some(summary) = self.summary.tick() {
                 info!("{}", summary.line(self.state));
             }
