@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::core::engine::Engine;
 use crate::core::event::text::Word;
-use crate::core::event::{Event, SourceChange, State, Verdict};
+use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
 use gate::{Gate, GateConfig};
@@ -83,7 +83,8 @@ impl Board {
         pulse.settled = on_time.is_some();
         pulse.width_ns = on_time.and_then(|on_time| on_time.width).map(Span::nanos);
         self.last_time = engine.last_time();
-        self.known.besides = engine.besides().into_iter().map(ReasonView::from).collect();
+        let view = |reason: Reason| ReasonView { reason: reason.key().into(), sentence: reason.sentence().into() };
+        self.known.besides = engine.besides().into_iter().map(view).collect();
         self.state != before
     }
 

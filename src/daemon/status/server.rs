@@ -1,15 +1,16 @@
 //! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
 //! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
@@ -33,14 +34,11 @@ pub type SharedBoard = Arc<Mutex<Board>>;
 pub struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
-    /// What was created at the path; `None` if it was removed and could not be created again.
-    created: Option<Identity>,
+    /// The socket that was created at the path; `None` if it was removed and could not be created again.
+    created: Option<(u64, u64)>,
     /// Of two processes that find a stale socket, the slower would remove the faster one's.
     _claim: Claim,
 }
-
-/// A socket in the file system: its device and its inode, which no other file gets while the socket is open.
-type Identity = (u64, u64);
 
 impl StatusServer {
     /// Listens at this path. Replaces a socket that a killed process left behind. Every user on this machine may connect.
@@ -55,8 +53,8 @@ impl StatusServer {
         let claim = Claim::take_path("status", path).map_err(|error| {
             error.explain(format_args!("the status socket {shown} cannot be claimed"), |rival| in_use(path, &rival))
         })?;
-        let (listener, created) = listen(path)?;
-        Ok(Self { path: path.to_owned(), listener, created: Some(created), _claim: claim })
+        let listener = listen(path)?;
+        Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
 
     /// Serves clients until no sender of changes is left. Creates a removed socket again.
@@ -91,8 +89,7 @@ impl StatusServer {
     }
 
     fn is_ours(&self) -> bool {
-        self.created.is_some()
-            && std::fs::symlink_metadata(&self.path).ok().map(|found| (found.dev(), found.ino())) == self.created
+        self.created.is_some() && identity(&self.path) == self.created
     }
 
     /// Creates the socket again if its name is gone. Connected clients stay. Logs a failure once.
@@ -101,8 +98,8 @@ impl StatusServer {
             return;
         }
         match listen(&self.path) {
-            Ok((listener, created)) => {
-                (self.listener, self.created) = (listener, Some(created));
+            Ok(listener) => {
+                (self.listener, self.created) = (listener, identity(&self.path));
                 warn!("the status socket {} was removed and has been created again", self.path.display());
             }
             Err(error) => {
@@ -118,42 +115,39 @@ impl Drop for StatusServer {
     fn drop(&mut self) {
         // If another program removed ours, the path may be another process's by now.
         if self.is_ours() {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-fn listen(path: &Path) -> Result<(UnixListener, Identity), OpenError> {
+/// Device and inode of a path, which no other file gets while a socket there is open.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     let shown = path.display();
     let failed = |error| OpenError::not_created(format_args!("the status socket {shown} cannot be created"), error);
-    if let Ok(found) = std::fs::symlink_metadata(path) {
+    if let Ok(found) = fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
         match listener::pid(path) {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed)?,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed(error)),
             answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),
         }
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    Ok((listener, open_to_all(path).map_err(failed)?))
+    // Every user may connect. All other files of this process are created with a mode that excludes others.
+    let others = umask(Mode::from_raw_mode(0o111));
+    let listener = UnixListener::bind(path);
+    umask(others);
+    listener.map_err(failed)
 }
 
 fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
-}
-
-/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
-fn open_to_all(path: &Path) -> io::Result<Identity> {
-    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
-    let found = socket.metadata()?;
-    if !found.file_type().is_socket() {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
-    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))?;
-    Ok((found.dev(), found.ino()))
 }
 
 /// A snapshot of the board as a line.

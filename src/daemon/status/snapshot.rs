@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::event::{Reason, State};
+use crate::core::event::State;
 use crate::core::time::Span;
 
 /// The status. Ages and durations are in ms, measured values in ns.
@@ -51,12 +51,6 @@ pub struct ReasonView {
     pub reason: String,
     /// Its sentence, for the operator.
     pub sentence: String,
-}
-
-impl From<Reason> for ReasonView {
-    fn from(reason: Reason) -> Self {
-        Self { reason: reason.key().into(), sentence: reason.sentence().into() }
-    }
 }
 
 /// The gate.
