@@ -29,6 +29,10 @@ const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t
 /// The name of chronyd's command socket: it accepts datagrams from everybody and answers none of ours.
 const COMMANDS: &str = "chronyd.sock";
 
+/// What another process does with our path, and the cure.
+const SENDS: &str = "sends to it, and chronyd would take the samples of both: stop that one, or give each its own socket \
+                     and `refclock SOCK` line";
+
 /// The writing end.
 #[derive(Debug)]
 pub struct SockSink {
@@ -47,17 +51,10 @@ impl SockSink {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         check(path)?;
         let shown = path.display();
-        let claim = Claim::take_path("sock", path).map_err(|error| {
-            error.explain(format_args!("{shown} cannot be claimed"), |rival| {
-                format!(
-                    "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that one, or give each \
-                     its own socket and `refclock SOCK` line"
-                )
-            })
-        })?;
-        let socket = UnixDatagram::unbound().and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-        let socket =
-            socket.map_err(|error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error))?;
+        let claim = Claim::take_path("sock", path).map_err(|error| error.explain(&shown, SENDS))?;
+        let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
+        let socket = UnixDatagram::unbound().map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
         let mut sink = Self { path: path.to_owned(), socket, report: String::new(), _claim: claim };
         // Not the socket of the sink: that one stays unconnected.
         sink.report(&UnixDatagram::unbound().and_then(|probe| probe.connect(path)));
