@@ -13,17 +13,13 @@ use tracing::warn;
 use super::Sink;
 use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
-use crate::sys::claim::Claim;
+use crate::sys::claim::{Claim, ClaimError};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
 use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
-
-/// What another process does with our unit, and the cure.
-const WRITES: &str = "writes to it, and chronyd would take the samples of both: stop that one, or give another unit with \
-                      --shm";
 
 /// The writing end of a unit's segment. Dropping it withdraws the last sample.
 #[derive(Debug)]
@@ -50,7 +46,7 @@ impl ShmSink {
 
     /// The same; `world_writable` accepts an existing segment that other users can write to.
     pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
-        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| error.explain(named(unit), WRITES))?;
+        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| unclaimed(unit, error))?;
         let (segment, memory) = attach(unit, world_writable)?;
         let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
         sink.withdraw();
@@ -224,6 +220,17 @@ fn failed(unit: u8, error: &io::Error) -> OpenError {
     refused(unit, problem, &what)
 }
 
+/// The unit cannot be claimed.
+fn unclaimed(unit: u8, error: ClaimError) -> OpenError {
+    error.explain(format_args!("SHM unit {unit} cannot be claimed"), |rival| {
+        format!(
+            "{}: {rival} writes to it, and chronyd would take the samples of both: stop that one, or give another unit \
+             with --shm",
+            named(unit)
+        )
+    })
+}
+
 fn refused(unit: u8, problem: Problem, what: &str) -> OpenError {
     OpenError::new(problem, format!("{}: {what}", named(unit)))
 }
@@ -238,7 +245,7 @@ mod tests {
     use super::*;
     use crate::core::event::Leap;
     use crate::core::time::{Instant, UtcSecond};
-    use crate::sys::claim::{ClaimError, rival};
+    use crate::sys::claim::rival;
 
     #[test]
     fn precision_is_the_next_power_of_two() {
@@ -287,7 +294,7 @@ mod tests {
                 ["other users", "--shm-world-writable"],
             ),
             (
-                ClaimError::Taken(rival(None)).explain(named(NOT_OURS), WRITES),
+                unclaimed(NOT_OURS, ClaimError::Taken(rival(None))),
                 Problem::Taken,
                 ["another program writes to it", "--shm"],
             ),

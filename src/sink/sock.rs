@@ -29,10 +29,6 @@ const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t
 /// The name of chronyd's command socket: it accepts datagrams from everybody and answers none of ours.
 const COMMANDS: &str = "chronyd.sock";
 
-/// What another process does with our path, and the cure.
-const SENDS: &str = "sends to it, and chronyd would take the samples of both: stop that one, or give each its own socket \
-                     and `refclock SOCK` line";
-
 /// The writing end.
 #[derive(Debug)]
 pub struct SockSink {
@@ -51,7 +47,14 @@ impl SockSink {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         check(path)?;
         let shown = path.display();
-        let claim = Claim::take_path("sock", path).map_err(|error| error.explain(&shown, SENDS))?;
+        let claim = Claim::take_path("sock", path).map_err(|error| {
+            error.explain(format_args!("{shown} cannot be claimed"), |rival| {
+                format!(
+                    "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that one, or give each \
+                     its own socket and `refclock SOCK` line"
+                )
+            })
+        })?;
         let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
         let socket = UnixDatagram::unbound().map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;

@@ -43,11 +43,11 @@ pub enum ClaimError {
 }
 
 impl ClaimError {
-    /// The operator's sentence: `does` is what the other process does, and what to do.
-    pub(crate) fn explain(self, what: impl fmt::Display, does: &str) -> OpenError {
+    /// The operator's sentence: `taken` says what the other process does, and what to do.
+    pub(crate) fn explain(self, what: impl fmt::Display, taken: impl FnOnce(String) -> String) -> OpenError {
         match self {
-            Self::Taken(rival) => OpenError::new(Problem::Taken, format!("{what}: {rival} {does}")),
-            Self::Os(error) => OpenError::io(format_args!("{what} cannot be claimed"), error),
+            Self::Taken(rival) => OpenError::new(Problem::Taken, taken(rival)),
+            Self::Os(error) => OpenError::io(what, error),
         }
     }
 }

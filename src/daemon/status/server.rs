@@ -17,7 +17,7 @@ use tokio::time::{interval, sleep};
 use tracing::warn;
 
 use super::{Board, PAUSE, SOCKETS};
-use crate::sys::claim::{Claim, ClaimError, rival};
+use crate::sys::claim::{Claim, rival};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::listener;
 
@@ -25,9 +25,6 @@ use crate::sys::listener;
 pub const FOLLOWERS: usize = 32;
 /// Interval of the check that the socket still has its name.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// What another process does with our path, and the cure.
-const ANSWERS: &str = "answers at this status socket: give each its own";
 
 /// A board that the daemon writes to and servers read.
 pub type SharedBoard = Arc<Mutex<Board>>;
@@ -53,7 +50,9 @@ impl StatusServer {
             );
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
-        let claim = Claim::take_path("status", path).map_err(|error| error.explain(shown, ANSWERS))?;
+        let claim = Claim::take_path("status", path).map_err(|error| {
+            error.explain(format_args!("the status socket {shown} cannot be claimed"), |rival| in_use(path, &rival))
+        })?;
         let listener = listen(path)?;
         Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
@@ -137,7 +136,7 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
         match listener::pid(path) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed(error)),
-            answer => return Err(ClaimError::Taken(rival(answer.ok().flatten())).explain(shown, ANSWERS)),
+            answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),
         }
     }
     // Every user may connect. All other files of this process are created with a mode that excludes others.
@@ -145,6 +144,10 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     let listener = UnixListener::bind(path);
     umask(others);
     listener.map_err(failed)
+}
+
+fn in_use(path: &Path, rival: &str) -> String {
+    format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 
 /// A snapshot of the board as a line.
