@@ -156,33 +156,32 @@ fn precision(error: Span) -> i32 {
 
 /// Refuses a segment through which an untrusted user could set the clock.
 pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
-    let (key, cpid) = (key(unit), status.cpid);
-    let what = if let Some(stranger) = stranger(status, trusted) {
-        format!(
-            "the segment ({status}) was created by or belongs to uid {stranger}, who could feed chronyd at any time: stop \
-             chronyd and the process that created it (pid {cpid}), then remove it with `ipcrm -M {key:#x}`, or give \
-             another unit with --shm"
-        )
+    let (key, segment) = (key(unit), format!("the segment ({status})"));
+    if let Some(stranger) = stranger(status, trusted) {
+        let says = format!("{segment} was created by or belongs to uid {stranger}, who could feed chronyd at any time");
+        let cure = format!(
+            "stop chronyd and the process that created it (pid {}), then remove it with `ipcrm -M {key:#x}`, or give another \
+             unit with --shm",
+            status.cpid
+        );
+        return Err(refused(unit, Problem::Unsupported, &says, cure));
+    }
     // As with chrony's `perm=0666` and gpsd's units from 2 on.
-    } else if status.mode & 0o022 != 0 && !world_writable {
-        format!(
-            "other users may write to the segment ({status}), and so set the clock: take `perm=` out of chrony.conf, stop \
-             chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates such segments at units 2 to 11; or \
-             allow it with --shm-world-writable"
-        )
-    } else if status.size < SIZE {
-        too_small(&format!("the segment ({status})"), key)
-    } else {
-        return Ok(());
-    };
-    Err(refused(unit, Problem::Unsupported, &what))
+    if status.mode & 0o022 != 0 && !world_writable {
+        let says = format!("other users may write to {segment}, and so set the clock");
+        let cure = format!(
+            "take `perm=` out of chrony.conf, stop chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates \
+             such segments at units 2 to 11; or allow it with --shm-world-writable"
+        );
+        return Err(refused(unit, Problem::Unsupported, &says, cure));
+    }
+    if status.size < SIZE { Err(too_small(unit, &segment)) } else { Ok(()) }
 }
 
-fn too_small(segment: &str, key: i32) -> String {
-    format!(
-        "{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it: stop the process \
-         that created it, then remove it with `ipcrm -M {key:#x}`"
-    )
+fn too_small(unit: u8, segment: &str) -> OpenError {
+    let says = format!("{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it");
+    let cure = format!("stop the process that created it, then remove it with `ipcrm -M {:#x}`", key(unit));
+    refused(unit, Problem::Unsupported, &says, cure)
 }
 
 /// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
@@ -197,27 +196,25 @@ fn failed(unit: u8, error: &io::Error) -> OpenError {
     // The kernel shows it to everybody.
     let segment = Segment::find(unit).and_then(Segment::public_status);
     let segment = segment.map_or("the segment".into(), |status| format!("the segment ({status})"));
-    let (problem, what) = match error.kind() {
-        ErrorKind::NotFound => (
-            Problem::NotThere,
-            "there is no such segment: start gnss2shm or chronyd with this unit, or check the number".into(),
-        ),
-        ErrorKind::PermissionDenied => (
-            Problem::Denied,
-            format!(
-                "uid {uid} may not read or write {segment}: look at it as root; to write to it, start gnss2shm before \
-                 chronyd, so that the segment is ours; or, because an existing segment outlives chronyd, stop chronyd, \
-                 remove the segment with `ipcrm -M {key:#x}`, and start gnss2shm, then chronyd; or give another unit with \
-                 --shm, here and in chrony.conf"
-            ),
-        ),
-        ErrorKind::InvalidData => (Problem::Unsupported, too_small(&segment, key)),
-        _ => (
-            Problem::Failed,
-            format!("{error}: check the limits that `ipcs -l` shows and that the kernel has SysV IPC"),
-        ),
-    };
-    refused(unit, problem, &what)
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let cure = "start gnss2shm or chronyd with this unit, or check the number";
+            refused(unit, Problem::NotThere, "there is no such segment", cure)
+        }
+        ErrorKind::PermissionDenied => {
+            let cure = format!(
+                "look at it as root; to write to it, start gnss2shm before chronyd, so that the segment is ours; or, because \
+                 an existing segment outlives chronyd, stop chronyd, remove the segment with `ipcrm -M {key:#x}`, and start \
+                 gnss2shm, then chronyd; or give another unit with --shm, here and in chrony.conf"
+            );
+            refused(unit, Problem::Denied, &format!("uid {uid} may not read or write {segment}"), cure)
+        }
+        ErrorKind::InvalidData => too_small(unit, &segment),
+        _ => {
+            let cure = "check the limits that `ipcs -l` shows and that the kernel has SysV IPC";
+            refused(unit, Problem::Failed, &error.to_string(), cure)
+        }
+    }
 }
 
 /// The unit cannot be claimed.
@@ -231,8 +228,8 @@ fn unclaimed(unit: u8, error: ClaimError) -> OpenError {
     })
 }
 
-fn refused(unit: u8, problem: Problem, what: &str) -> OpenError {
-    OpenError::new(problem, format!("{}: {what}", named(unit)))
+fn refused(unit: u8, problem: Problem, says: &str, cure: impl Into<String>) -> OpenError {
+    OpenError::cured(problem, format!("{}: {says}", named(unit)), cure)
 }
 
 /// A unit, as sentences name it.

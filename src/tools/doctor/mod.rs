@@ -123,12 +123,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A sentence of `run`: its cure follows the last colon.
+/// A refusal of `run`.
 impl From<OpenError> for Finding {
     fn from(error: OpenError) -> Self {
-        let sentence = error.to_string();
-        let (says, cure) = sentence.rsplit_once(": ").unwrap_or((&sentence, "see the log of the service"));
-        Self::failure(says, cure)
+        Self::failure(error.says, error.cure.unwrap_or_else(|| "see the log of the service".into()))
     }
 }
 

@@ -5,9 +5,8 @@ use std::path::Path;
 use super::{Checked, Finding, Patient};
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::holder::{only_stamps, sentence};
+use crate::source::serial::holder::{held, only_stamps};
 use crate::source::sysfs::Device;
-use crate::sys::error::{OpenError, Problem};
 use crate::sys::processes::Process;
 
 /// Programs that set the system clock as chronyd does, by the first 15 bytes of their names, and how to stop each.
@@ -34,7 +33,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
             process.name != "gnss2shm" && !only_stamps(&process.name, process.args().iter().map(String::as_str))
         });
         if !holders.is_empty() {
-            found.push(OpenError::new(Problem::Taken, sentence(&serial.device, &holders)).into());
+            found.push(held(&serial.device, &holders).into());
         }
     }
     // Any number of programs may read a PPS device.

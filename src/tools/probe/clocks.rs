@@ -95,12 +95,12 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
     if let Some(sentence) = deaf(&clock) {
-        return refuse(Problem::Failed, sentence);
+        return Err(OpenError::new(Problem::Failed, sentence));
     }
     let mut holders = holder::holders(&node.to_string_lossy()).into_iter();
     if let Some(reader) = holders.find(|holder| !NO_READERS.contains(&holder.name.as_str())) {
-        let why = "its pins cannot be tried beside a program that reads timestamps";
-        return refuse(Problem::Taken, format!("{} is in use by {reader}: stop it, because {why}", node.display()));
+        let cure = "stop it, because its pins cannot be tried beside a program that reads timestamps";
+        return refuse(Problem::Taken, format!("{} is in use by {reader}", node.display()), cure);
     }
     let stable = if device.contains('/') { stable_name(node) } else { None };
     let pins = order(stable.as_deref().unwrap_or(device), &pins, channels);

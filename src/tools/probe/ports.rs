@@ -83,7 +83,7 @@ pub(super) fn hardware() -> Vec<String> {
 fn leave(device: &str) -> Option<String> {
     holder::console(device).or_else(|| {
         let holders = holder::holders(device);
-        (!holders.is_empty()).then(|| holder::sentence(device, &holders))
+        (!holders.is_empty()).then(|| holder::held(device, &holders).to_string())
     })
 }
 
