@@ -33,8 +33,8 @@ const FALSETICKER: &str = "compare the offsets in `chronyc sources`: if the othe
 
 /// Whether chronyd runs.
 pub(super) fn daemon(patient: &Patient<'_>) -> Checked {
-    const CURE: &str = "install the package chrony and run `systemctl enable --now chrony` (elsewhere: chronyd); if it \
-                        ends, `journalctl -u chrony` says why";
+    const CURE: &str =
+        "install it, run `systemctl enable --now chrony` (or chronyd), and look at `journalctl -u chrony`";
     match patient.chronyd {
         Some(chronyd) => Ok(format!("{chronyd} runs")),
         // With hidepid= the processes of other users are hidden.
@@ -43,10 +43,10 @@ pub(super) fn daemon(patient: &Patient<'_>) -> Checked {
     }
 }
 
-/// The driver and parameter of each sink's refclock, and the options of its line.
-fn sinks(settings: &Settings) -> impl Iterator<Item = (&'static str, String, &'static str)> {
-    let shm = settings.shm.map(|unit| ("SHM", unit.to_string(), "poll 2 dpoll -1 filter 5"));
-    let sock = settings.sock.as_ref().map(|path| ("SOCK", path.display().to_string(), "poll 2 filter 5"));
+/// The refclock of each sink, and its options.
+fn sinks(settings: &Settings) -> impl Iterator<Item = (String, &'static str)> {
+    let shm = settings.shm.map(|unit| (format!("SHM {unit}"), "poll 2 dpoll -1 filter 5"));
+    let sock = settings.sock.as_ref().map(|path| (format!("SOCK {}", path.display()), "poll 2 filter 5"));
     shm.into_iter().chain(sock)
 }
 
@@ -57,18 +57,18 @@ pub(super) fn lines(patient: &Patient<'_>) -> Vec<Checked> {
     let precision = if matches!(patient.settings.pulse, PulseConfig::Phc(_)) { "1e-7" } else { "2e-5" };
     let mut found: Vec<_> = conf.unseen.iter().map(|path| Err(Finding::unseen(path.display()))).collect();
     found.extend(conf.refclocks.iter().filter_map(|clock| same_pulse(patient, clock)).map(Err));
-    for (driver, parameter, options) in sinks(&patient.settings) {
-        match conf.of(driver, &parameter)[..] {
+    for (source, options) in sinks(&patient.settings) {
+        match conf.of(&source)[..] {
             [line] => found.push(spoilt(line)),
             [line, second, ..] => {
-                let says = format!("{} and {} both read {driver} {parameter}", line.at, second.at);
+                let says = format!("{} and {} both read {source}", line.at, second.at);
                 let cure = "remove one of them and restart chronyd: each takes the other's samples";
                 found.push(Err(Finding::failure(says, cure)));
             }
             [] if conf.unseen.is_empty() => {
-                let line = format!("refclock {driver} {parameter} {options} precision {precision} refid GNSS");
+                let line = format!("refclock {source} {options} precision {precision} refid GNSS");
                 let cure = format!("write `{line}` in {} and restart chronyd", conf.path.display());
-                found.push(Err(Finding::failure(format!("no line `refclock {driver} {parameter}`"), cure)));
+                found.push(Err(Finding::failure(format!("no line `refclock {source}`"), cure)));
             }
             [] => {}
         }
@@ -82,47 +82,44 @@ fn spoilt(line: &Refclock) -> Checked {
         line.option(name).is_some_and(|value| match (name, value.parse::<f64>()) {
             ("offset", Ok(value)) => value != 0.0,
             ("delay", Ok(value)) => value > 0.01,
-            ("dpoll", Ok(value)) => value > 0.0 && line.driver == "SHM",
+            ("dpoll", Ok(value)) => value > 0.0 && line.source.starts_with("SHM"),
             _ => true,
         })
     };
-    let Refclock { driver, parameter, at, .. } = line;
-    match SPOILERS.into_iter().find(|(option, ..)| is_set(option)) {
-        None => Ok(format!("{at}: {driver} {parameter}")),
-        Some((option, level, does)) => {
-            let cure = format!("remove `{option}` and restart chronyd");
-            Err(Finding::new(level, format!("{at}: `{option}` {does}"), cure))
-        }
-    }
+    let Refclock { source, at, .. } = line;
+    let Some((option, level, does)) = SPOILERS.into_iter().find(|(option, ..)| is_set(option)) else {
+        return Ok(format!("{at}: {source}"));
+    };
+    Err(Finding::new(level, format!("{at}: `{option}` {does}"), format!("remove `{option}` and restart chronyd")))
 }
 
 /// A refclock of chronyd's own on our pulse: chronyd cannot tell the edges apart, and takes those of a PHC from us.
 fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
-    let level = match clock.driver.as_str() {
-        "PHC" if clock.option("extpps").is_some() => Level::Failure,
-        "PPS" => Level::Warning,
+    let (level, device) = match clock.source.split_once(' ')? {
+        ("PHC", device) if clock.option("extpps").is_some() => (Level::Failure, device),
+        ("PPS", device) => (Level::Warning, device),
         _ => return None,
     };
-    let pulse = &patient.pulse.as_ref().ok()?.node;
+    let is_ours = patient.system.real(device).ok()? == patient.pulse.as_ref().ok()?.node;
     let says = format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at);
     let cure = "remove that line and restart chronyd: gnss2shm gives it the complete sample";
-    (patient.system.real(&clock.parameter).ok()? == *pulse).then(|| Finding::new(level, says, cure))
+    is_ours.then(|| Finding::new(level, says, cure))
 }
 
 /// What chronyd makes of each sink's refclock.
 pub(super) fn sources(patient: &Patient<'_>) -> Vec<Checked> {
-    let lines =
-        sinks(&patient.settings).filter_map(|(driver, parameter, _)| patient.chrony.of(driver, &parameter).pop());
+    let lines = sinks(&patient.settings).filter_map(|(source, _)| patient.chrony.of(&source).first().copied());
     lines.filter(|_| patient.chronyd.is_some()).map(|line| source(patient, line)).collect()
 }
 
 /// State of the line in `chronyc -c sources`: mode, state, name, stratum, poll, reach.
-fn source(patient: &Patient<'_>, Refclock { refid, at, .. }: &Refclock) -> Checked {
+fn source(patient: &Patient<'_>, line: &Refclock) -> Checked {
     let csv = (patient.system.run)(patient.system, "chronyc", &["-c", "sources"]).map_err(Finding::unseen)?;
+    let refid = line.option("refid").map_or_else(|| format!("{:.3}{}", line.source, line.place), str::to_owned);
     let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let row = rows.find(|row| matches!(row[..], ["#", _, name, ..] if name == refid));
+    let row = rows.find(|row| matches!(row[..], ["#", _, name, ..] if name == refid.as_str()));
     let Some([_, state, _, _, _, reach, ..]) = row.as_deref() else {
-        let says = format!("chronyd does not know {refid} of {at}");
+        let says = format!("chronyd does not know {refid} of {}", line.at);
         return Err(Finding::failure(says, "restart chronyd: it reads its configuration at its start only"));
     };
     let (level, what, cure) = match (*state, *reach) {
@@ -151,16 +148,14 @@ pub(super) struct ChronyConf {
 /// A refclock line.
 #[derive(Debug)]
 struct Refclock {
-    /// `SHM`, `SOCK`, `PHC`, `PPS`.
-    driver: String,
-    /// A unit or a path, without the driver's options.
-    parameter: String,
+    /// Driver (`SHM`, `SOCK`, `PHC`, `PPS`) and parameter (a unit or a path), without the driver's options.
+    source: String,
     /// The driver's options, then those of the refclock, as words.
     options: Vec<String>,
     /// File and line.
     at: String,
-    /// Its name in chronyc.
-    refid: String,
+    /// Place among the refclocks, which makes the default name in chronyc together with three letters of the driver.
+    place: usize,
 }
 
 impl Refclock {
@@ -182,8 +177,8 @@ impl ChronyConf {
     }
 
     /// The lines of a sink's refclock.
-    fn of(&self, driver: &str, parameter: &str) -> Vec<&Refclock> {
-        self.refclocks.iter().filter(|clock| clock.driver == driver && clock.parameter == parameter).collect()
+    fn of(&self, source: &str) -> Vec<&Refclock> {
+        self.refclocks.iter().filter(|clock| clock.source == source).collect()
     }
 
     fn file(&mut self, system: &System, path: &Path, depth: u32) {
@@ -195,13 +190,15 @@ impl ChronyConf {
             let Some((directive, words)) = words.split_first() else { continue };
             match (directive.to_ascii_lowercase().as_str(), words) {
                 ("refclock", [driver, parameter, options @ ..]) => {
-                    self.refclock(driver, parameter, options, format!("{}:{number}", path.display()));
+                    let (at, place) = (format!("{}:{number}", path.display()), self.refclocks.len());
+                    let mut parts = parameter.split(':');
+                    let source = format!("{driver} {}", parts.next().unwrap_or_default());
+                    let options = parts.chain(options.iter().copied()).map(str::to_owned).collect();
+                    self.refclocks.push(Refclock { source, options, at, place });
                 }
-                ("include", [pattern, ..]) => self.files(system, Path::new(pattern), depth),
+                ("include", [pattern, ..]) => self.files(system, pattern, depth),
                 ("confdir", directories) => {
-                    for directory in directories {
-                        self.files(system, &Path::new(directory).join("*.conf"), depth);
-                    }
+                    directories.iter().for_each(|path| self.files(system, &format!("{path}/*.conf"), depth));
                 }
                 _ => {}
             }
@@ -209,23 +206,11 @@ impl ChronyConf {
     }
 
     /// The files that fit a pattern, in order of their names.
-    fn files(&mut self, system: &System, pattern: &Path, depth: u32) {
-        let directory = pattern.parent().unwrap_or(pattern);
-        let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-        for file in system.names(directory).iter().filter(|file| depth > 0 && fits(&name, file)) {
-            self.file(system, &directory.join(file), depth - 1);
+    fn files(&mut self, system: &System, pattern: &str, depth: u32) {
+        let (directory, pattern) = pattern.rsplit_once('/').unwrap_or_default();
+        for file in system.names(directory).iter().filter(|file| depth > 0 && fits(pattern, file)) {
+            self.file(system, &Path::new(directory).join(file), depth - 1);
         }
-    }
-
-    fn refclock(&mut self, driver: &str, parameter: &str, options: &[&str], at: String) {
-        let mut parts = parameter.split(':');
-        let parameter = parts.next().unwrap_or_default().to_owned();
-        let options = parts.chain(options.iter().copied()).map(str::to_owned).collect();
-        // The default name is the driver's first three letters and the place among the refclocks.
-        let default = format!("{driver:.3}{}", self.refclocks.len());
-        let mut refclock = Refclock { driver: driver.to_owned(), parameter, options, at, refid: String::new() };
-        refclock.refid = refclock.option("refid").map_or(default, str::to_owned);
-        self.refclocks.push(refclock);
     }
 }
 

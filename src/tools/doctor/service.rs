@@ -28,15 +28,13 @@ impl Instance {
     /// There are several to choose from: a sentence with their names.
     pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, String> {
         let stem = || Some(config.as_ref()?.file_stem()?.to_string_lossy().into_owned());
-        let name = match name.map(str::to_owned).or_else(stem) {
-            Some(name) => name,
-            None => match names(system).as_slice() {
-                [] => "default".to_owned(),
-                [only] => only.clone(),
-                several => {
-                    return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
-                }
-            },
+        let name = match (name.map(str::to_owned).or_else(stem), names(system).as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => only.clone(),
+            (None, []) => "default".to_owned(),
+            (None, several) => {
+                return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
+            }
         };
         Ok(Self { config: config.unwrap_or_else(|| Path::new(CONFIGURATIONS).join(format!("{name}.toml"))), name })
     }
@@ -44,11 +42,8 @@ impl Instance {
     /// The settings, or why there are none.
     pub(super) fn settings(&self, system: &System) -> Result<Settings, Finding> {
         let bytes = fs::read(system.at(&self.config)).map_err(|error| {
-            let others = names(system).join(", ");
-            let cure = format!(
-                "install the package and fill in its configuration, or have `gnss2shm probe --write FILE` make one; \
-                 {CONFIGURATIONS} has [{others}]"
-            );
+            let cure = "install the package, or have `gnss2shm probe --write FILE` make one";
+            let cure = format!("{cure}; {CONFIGURATIONS} has [{}]", names(system).join(", "));
             Finding::unreadable(&self.config, &error, &cure)
         })?;
         let file = File::from_bytes(&self.config.display().to_string(), &bytes);
@@ -75,8 +70,8 @@ pub(super) struct Account {
 
 /// The service's user; otherwise why the service cannot run, or not as it should.
 pub(super) fn account(system: &System, instance: &str) -> Result<Account, Finding> {
-    let unit =
-        (system.run)(system, "systemctl", &["show", &format!("gnss2shm@{instance}.service")]).unwrap_or_default();
+    let unit = format!("gnss2shm@{instance}.service");
+    let unit = (system.run)(system, "systemctl", &["show", &unit]).unwrap_or_default();
     let value = |key| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
     if value("LoadState") != "loaded" {
         let cure = "install the package, or start `gnss2shm run` yourself as root";
@@ -125,11 +120,10 @@ pub(super) fn check(patient: &Patient<'_>) -> Checked {
     let socket = patient.settings.status.clone().filter(|_| !system.at(&of_unit).exists()).unwrap_or(of_unit);
     if !system.at(&socket).exists() {
         let (config, socket) = (config.display(), socket.display());
-        let start = format!(
-            "run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why; or start \
-             `gnss2shm run --config {config} --status {socket}`"
-        );
-        return Err(Finding::failure(format!("it does not run: there is no {socket}"), start));
+        let unit =
+            format!("run `systemctl enable --now gnss2shm@{name}` (`journalctl -u gnss2shm@{name}` says why it ends)");
+        let cure = format!("{unit}, or start `gnss2shm run --config {config} --status {socket}`");
+        return Err(Finding::failure(format!("it does not run: there is no {socket}"), cure));
     }
     let restart = format!("run `systemctl restart gnss2shm@{name}`");
     let now = (system.status)(&system.at(&socket)).map_err(|why| Finding::failure(why, &restart))?;

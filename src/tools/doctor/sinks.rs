@@ -64,12 +64,9 @@ fn listed(listing: &str, key: i32) -> Option<Status> {
 
 pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Checked {
     let shown = path.display().to_string();
-    let absent = format!(
-        "write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which creates it (AppArmor may allow it only \
-         /run/chrony.NAME.sock)"
-    );
-    let denied = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
-                  `systemctl edit chrony`, and restart chrony";
+    let absent =
+        format!("restart chronyd with `refclock SOCK {shown}` (AppArmor may allow only /run/chrony.NAME.sock)");
+    let denied = "have chrony's unit open it (`systemctl edit chrony`): `ExecStartPost=+chmod 0666` with its path";
     patient.may_use(path, READ_WRITE, &absent, denied)?;
     Ok(shown)
 }
