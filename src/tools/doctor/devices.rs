@@ -74,10 +74,9 @@ pub(super) fn pulse(patient: &Patient<'_>) -> Checked {
         PulseConfig::Phc(_) => (PTP.name, READ_WRITE),
         PulseConfig::Pps(_) => (PPS.name, READ),
     };
-    let denied = format!(
-        "have udev do so: rule `SUBSYSTEM==\"{class}\", GROUP=\"clock\", MODE=\"0660\"`, as in 60-gnss2shm.rules, then \
-         `udevadm control --reload` and `udevadm trigger --action=change --subsystem-match={class}`"
-    );
+    let rule = format!("SUBSYSTEM==\"{class}\", GROUP=\"clock\", MODE=\"0660\"");
+    let denied =
+        format!("add the udev rule `{rule}`, then run `udevadm control --reload` and `udevadm trigger -s {class}`");
     patient.may_use(&device.node, access, "check that the driver is loaded and udev runs", &denied)?;
     Ok(format!("{config}: {device}"))
 }

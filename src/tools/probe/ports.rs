@@ -41,11 +41,10 @@ impl Port {
 pub(super) async fn listen(device: String) -> Port {
     let mut port = Port { device: device.clone(), left: None, heard: Heard::default() };
     let config = SerialConfig { device, baud: Baud::Auto };
-    let opened =
-        match leave(&config.device).map_or_else(|| serial::open(&config).map_err(|error| error.to_string()), Err) {
-            Ok(opened) => opened,
-            Err(why) => return Port { left: Some(why), ..port },
-        };
+    let opened = match open(&config) {
+        Ok(opened) => opened,
+        Err(why) => return Port { left: Some(why), ..port },
+    };
     let (sender, mut events) = mpsc::channel(QUEUED);
     let mut until = Instant::now() + FIND;
     let hear = async {
@@ -79,12 +78,14 @@ pub(super) fn hardware() -> Vec<String> {
     devices.map(|device| stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string())).collect()
 }
 
-/// Why a port must not be touched.
-fn leave(device: &str) -> Option<String> {
-    holder::console(device).or_else(|| {
-        let holders = holder::holders(device);
-        (!holders.is_empty()).then(|| holder::held(device, &holders).to_string())
-    })
+/// Opens a port, or says why it must not be touched.
+fn open(config: &SerialConfig) -> Result<serial::Port, String> {
+    let holders = holder::holders(&config.device);
+    if let Some(console) = holder::console(&config.device) {
+        return Err(console);
+    }
+    let opened = if holders.is_empty() { serial::open(config) } else { Err(holder::held(&config.device, &holders)) };
+    opened.map_err(|error| error.to_string())
 }
 
 /// Nodes of the devices of a class, which need not be there.
