@@ -18,13 +18,14 @@ use tracing::debug;
 use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
-use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{Reading, raw_now};
 
 /// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
+/// Cross timestamps before and after each pulse; another one follows each edge.
+const CROSS_MS: [i64; 5] = [-100, 100, 300, 500, 700];
 /// Bytes that a UART hands over at once.
 const FIFO: usize = 16;
 /// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
@@ -112,6 +113,8 @@ enum Act {
     Pulse(i64),
     /// An edge is in the PHC's queue.
     Edge(Instant<EdgeClock>),
+    /// The PHC and the system clock are read together.
+    CrossTs,
     /// The last of these bytes has arrived.
     Bytes(Vec<u8>),
 }
@@ -119,50 +122,38 @@ enum Act {
 impl World {
     /// Plays second after second until it is stopped or no engine takes events: both are `None`.
     fn play(mut self, stopped: &mpsc::Receiver<()>) -> Option<()> {
-        let (mut queue, mut seconds, mut schedule) = (VecDeque::new(), 0, Schedule::new(raw_now()));
+        let (mut queue, mut seconds) = (VecDeque::new(), 0);
         let change = SourceChange::PulseOpen(self.scenario.edges.promise());
         self.events.blocking_send(Event::Source { raw: raw_now(), change }).ok()?;
         loop {
-            let now = raw_now();
-            while self.pulse(seconds) - now < AHEAD {
+            while self.pulse(seconds) - raw_now() < AHEAD {
                 queue.extend(self.acts(seconds));
                 queue.make_contiguous().sort_by_key(|(at, _)| *at);
                 seconds += 1;
             }
-            let rest = match schedule.next(now) {
-                Step::CrossTs(_) => {
-                    let Reading { raw, sys, window } = Reading::now();
-                    schedule.cross_taken(now);
-                    let cross = CrossTs { phc: self.phc(raw), sys, raw, window };
-                    self.events.blocking_send(Event::CrossTs(cross)).ok()?;
+            // Never empty: there are cross timestamps in every second.
+            let (at, act) = queue.pop_front()?;
+            let ahead = (at - raw_now()).max(Span::ZERO);
+            let waited = stopped.recv_timeout(Duration::from_nanos(ahead.nanos().unsigned_abs()));
+            waited.is_err_and(|error| error == RecvTimeoutError::Timeout).then_some(())?;
+            let event = match act {
+                Act::Pulse(number) => {
+                    self.remember(self.first.plus(number), at);
                     continue;
                 }
-                Step::Rearm => {
-                    schedule.rearmed(now);
-                    continue;
-                }
-                Step::Wait(span) => span,
-            };
-            let ahead = queue.front().map_or(rest, |(at, _)| rest.min(*at - now));
-            if ahead > Span::ZERO {
-                let waited = stopped.recv_timeout(Duration::from_nanos(ahead.nanos().unsigned_abs()));
-                waited.is_err_and(|error| error == RecvTimeoutError::Timeout).then_some(())?;
-                continue;
-            }
-            let Some((at, act)) = queue.pop_front() else { continue };
-            match act {
-                Act::Pulse(number) => self.remember(self.first.plus(number), at),
                 Act::Bytes(bytes) => {
                     if let Err(error) = self.line.write_all(&bytes) {
                         debug!("simulated line: {error}");
                     }
+                    continue;
                 }
-                Act::Edge(phc) => {
-                    let read_at = raw_now();
-                    schedule.edges_read(read_at);
-                    self.events.blocking_send(Event::Edge(Edge { phc, read_at })).ok()?;
+                Act::Edge(phc) => Event::Edge(Edge { phc, read_at: raw_now() }),
+                Act::CrossTs => {
+                    let Reading { raw, sys, window } = Reading::now();
+                    Event::CrossTs(CrossTs { phc: self.phc(raw), sys, raw, window })
                 }
-            }
+            };
+            self.events.blocking_send(event).ok()?;
         }
     }
 
@@ -198,9 +189,11 @@ impl World {
         if self.random.happens(glitches) {
             signal.push(pulse + Span::from_nanos(self.random.between(0, NANOS)));
         }
-        let mut acts = vec![(pulse, Act::Pulse(n))];
+        let mut acts: Vec<_> = CROSS_MS.map(|ms| (pulse + Span::from_millis(ms), Act::CrossTs)).into();
+        acts.push((pulse, Act::Pulse(n)));
         for at in signal {
             acts.push((at + LATENCY, Act::Edge(self.phc(at) + self.random.within(noise))));
+            acts.push((at + LATENCY, Act::CrossTs));
         }
         let start = pulse + (delay + self.random.within(jitter)).max(Span::ZERO);
         if self.random.happens(sentence_loss) || self.line_free - start > BACKLOG {
