@@ -76,13 +76,15 @@ impl SockSink {
             Ok(()) => format!("{path} is there: chronyd's SOCK refclock gets the samples"),
             Err(error) => format!("{path} {}", trouble(error)),
         };
-        if report != self.report {
-            match sent {
-                Ok(()) => info!("{report}"),
-                Err(_) => warn!("{report}"),
-            }
-            self.report = report;
+        if report == self.report {
+            return;
         }
+        if sent.is_ok() {
+            info!("{report}")
+        } else {
+            warn!("{report}")
+        }
+        self.report = report;
     }
 }
 
@@ -106,22 +108,21 @@ fn check(path: &Path) -> Result<(), OpenError> {
         return Ok(());
     };
     let cure = "give the one of the `refclock SOCK` line in chrony.conf, as in /run/chrony.gnss.sock";
-    Err(OpenError::new(Problem::Wrong, format!("\"{shown}\" {what}: {cure}")))
+    Err(OpenError::cured(Problem::Wrong, format!("\"{shown}\" {what}"), cure))
 }
 
 /// What keeps samples from chronyd, by the errors of unix(7), and what to do; continues after the path.
 fn trouble(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) => {
-            "is not there: start chronyd with a `refclock SOCK` line that names it in chrony.conf (where AppArmor confines \
-             chronyd, as on Debian, only /run/chrony.NAME.sock and names in /run/chrony/ work); waiting for it"
+            "is not there: start chronyd with a `refclock SOCK` line that names it (where AppArmor confines chronyd, as on \
+             Debian, it must be /run/chrony.NAME.sock); waiting for it"
         }
         Some(libc::ECONNREFUSED) => "was left behind by a chronyd that has ended: start chronyd; waiting for it",
         Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd hangs; samples are dropped meanwhile",
         Some(libc::EACCES | libc::EPERM) => {
-            "may not be written to: chronyd creates it for root, and /run/chrony/ is closed to others; run as root, or name \
-             it /run/chrony.NAME.sock and let `ExecStartPost=+chmod 0666` in chrony.service open it to everybody; trying \
-             again"
+            "may not be written to: run as root, or name it /run/chrony.NAME.sock and have `ExecStartPost=+chmod 0666` in \
+             chrony.service open it, because chronyd creates it for root; trying again"
         }
         Some(libc::EPROTOTYPE) => "is a socket of another kind: give the one of the `refclock SOCK` line in chrony.conf",
         _ => return format!("cannot be written to ({error}); trying again"),

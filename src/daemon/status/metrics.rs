@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::PAUSE;
-use super::server::SharedBoard;
+use super::server::{SharedBoard, now};
 use super::snapshot::Snapshot;
 use crate::core::event::{Reason, State};
 use crate::sys::claim::{Claim, ClaimError};
@@ -34,6 +34,8 @@ const COUNTER: (&str, &str) = ("counter", "_total");
 const INFO: (&str, &str) = ("info", "_info");
 /// The content type of OpenMetrics 1.0.
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
 /// once: the time service does not depend on monitoring.
@@ -90,18 +92,14 @@ pub async fn run(listener: TcpListener, board: SharedBoard) {
 }
 
 fn answer(board: &SharedBoard, request: &Request<Incoming>) -> Response<String> {
-    let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => {
-            (StatusCode::OK, page(&board.lock().unwrap_or_else(PoisonError::into_inner).snapshot()))
-        }
-        (&Method::GET, _) => (StatusCode::NOT_FOUND, "gnss2shm: see /metrics\n".into()),
-        _ => (StatusCode::METHOD_NOT_ALLOWED, "gnss2shm: only GET\n".into()),
+    let (status, kind, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => (StatusCode::OK, OPENMETRICS, page(&now(board))),
+        (&Method::GET, _) => (StatusCode::NOT_FOUND, TEXT, "gnss2shm: see /metrics\n".into()),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "gnss2shm: only GET\n".into()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    if status == StatusCode::OK {
-        response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
-    }
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }
 

@@ -1,4 +1,4 @@
-//! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
+//! The status socket: a client gets a [`Snapshot`] as a line of JSON, and another one at each
 //! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
 use std::fs;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 use tracing::warn;
 
+use super::snapshot::Snapshot;
 use super::{Board, PAUSE, SOCKETS};
 use crate::sys::claim::{Claim, rival};
 use crate::sys::error::{OpenError, Problem};
@@ -150,12 +151,15 @@ fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 
-/// A snapshot of the board as a line.
+/// The status now.
+pub(super) fn now(board: &SharedBoard) -> Snapshot {
+    board.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
+}
+
+/// The same as a line.
 fn line(board: &SharedBoard) -> Vec<u8> {
-    let snapshot = board.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    let mut line = serde_json::to_vec(&snapshot).unwrap_or_default();
-    line.push(b'\n');
-    line
+    let line = serde_json::to_string(&now(board)).unwrap_or_default();
+    (line + "\n").into_bytes()
 }
 
 /// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would cost samples.
