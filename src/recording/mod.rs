@@ -85,9 +85,6 @@ impl Reader {
                 let line = std::mem::take(&mut self.partial);
                 self.line(&line)?.into_iter().for_each(&mut *found);
                 self.lines += 1;
-                // Keeps its room for the next line.
-                self.partial = line;
-                self.partial.clear();
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! rotates on its own thread, so that no disk, however slow or full, costs a sample or delays an event. Events that could
 //! not be written are counted, and the recording says at that place how many are missing.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
@@ -58,16 +59,14 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording at this path, [claimed](claim) before. An existing file becomes `FILE.1`, and so on; a file that would grow beyond `size`
-    /// bytes is rotated. If the disk is full, the recording begins when there is room.
+    /// Begins a recording at this path, [claimed](claim) before. An existing file becomes `FILE.1`, and so on; a file that
+    /// would grow beyond `size` bytes is rotated. If the disk is full, the recording begins when there is room.
     pub fn open(path: PathBuf, claim: Claim, size: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Files::open(path, claim, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
         let (farewell, ended) = channel();
         let work = move || {
-            for chunk in chunks {
-                files.write(&chunk);
-            }
+            chunks.iter().for_each(|chunk| files.write(&chunk));
             // Releases the claim before `finish` returns: the caller may record to the same file again.
             drop(files);
             let _ = farewell.send(());
@@ -132,7 +131,7 @@ impl Files {
     fn open(path: PathBuf, claim: Claim, limit: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, pause: None, _claim: claim };
         match files.next_file() {
-            Ok(file) => files.file = Some(file),
+            Ok(()) => {}
             // There may be room later.
             Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) => files.pause(&error),
             Err(error) => {
@@ -168,22 +167,24 @@ impl Files {
     fn try_write(&mut self, missing: i64, text: &str) -> io::Result<()> {
         let gap = if missing > 0 { format!("{LOST} {missing}\n") } else { String::new() };
         let lines = gap + text;
-        let mut file = match self.file.take() {
-            Some(file) if self.len + lines.len() as u64 <= self.limit => file,
-            Some(_) | None => self.next_file()?,
-        };
-        if let Err(error) = file.write_all(lines.as_bytes()) {
-            // Half a line must not stay. If it cannot be removed, the next attempt begins a new file.
-            self.file = file.set_len(self.len).is_ok().then_some(file);
-            return Err(error);
+        let len = lines.len() as u64;
+        if self.file.is_none() || self.len + len > self.limit {
+            self.next_file()?;
         }
-        self.len += lines.len() as u64;
-        self.file = Some(file);
-        Ok(())
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.write_all(lines.as_bytes());
+        match &written {
+            Ok(()) => self.len += len,
+            // Half a line must not stay. If it cannot be removed, the next attempt begins a new file.
+            Err(_) if file.set_len(self.len).is_err() => self.file = None,
+            Err(_) => {}
+        }
+        written
     }
 
     /// Rotates, and begins a file with a header.
-    fn next_file(&mut self) -> io::Result<File> {
+    fn next_file(&mut self) -> io::Result<()> {
+        self.file = None;
         make_way(&self.path)?;
         let mut file = OpenOptions::new().append(true).create_new(true).mode(MODE).open(&self.path)?;
         let head = format!("{}\n{LEGEND}", self.header);
@@ -192,9 +193,9 @@ impl Files {
             fs::remove_file(&self.path)?;
             return Err(error);
         }
-        self.len = head.len() as u64;
+        (self.file, self.len) = (Some(file), head.len() as u64);
         self.header.part += 1;
-        Ok(file)
+        Ok(())
     }
 }
 
@@ -207,8 +208,7 @@ pub fn claim(path: &Path) -> Result<Claim, OpenError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return wrong(format!("{shown} is not a regular file: recordings need one"));
     }
-    let mut all = iter::once(path.to_owned()).chain((1..=KEPT).map(|n| numbered(path, n)));
-    if let Some(other) = all.find(|path| !may_rotate(path)) {
+    if let Some(other) = names(path).iter().find(|path| !may_rotate(path)) {
         let other = other.display();
         return wrong(format!("{other} exists and is not a recording: move it, or give --record another file"));
     }
@@ -230,23 +230,18 @@ fn may_rotate(path: &Path) -> bool {
     read.is_err() || head.is_empty() || lines.next().is_some_and(is_header)
 }
 
-/// `FILE.1`, `FILE.2`, and so on.
-fn numbered(path: &Path, n: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{n}"));
-    PathBuf::from(name)
+/// `FILE`, `FILE.1`, and so on, the youngest first.
+fn names(path: &Path) -> Vec<PathBuf> {
+    let numbered = |n| [path.as_os_str(), OsStr::new(&format!(".{n}"))].into_iter().collect::<OsString>().into();
+    iter::once(path.to_owned()).chain((1..=KEPT).map(numbered)).collect()
 }
 
 /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, up to the first gap; the last one is overwritten.
 fn make_way(path: &Path) -> io::Result<()> {
-    if !path.try_exists()? {
-        return Ok(());
-    }
-    let gap = (1..KEPT).find(|n| matches!(numbered(path, *n).try_exists(), Ok(false))).unwrap_or(KEPT);
-    for n in (1..gap).rev() {
-        fs::rename(numbered(path, n), numbered(path, n + 1))?;
-    }
-    fs::rename(path, numbered(path, 1))
+    let names = names(path);
+    let there = names.iter().take_while(|name| !matches!(name.try_exists(), Ok(false))).count();
+    let renamed = names.iter().zip(names.iter().skip(1)).take(there);
+    renamed.rev().try_for_each(|(from, to)| fs::rename(from, to))
 }
 
 #[cfg(test)]

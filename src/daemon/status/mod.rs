@@ -14,7 +14,7 @@ use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
 use gate::{Gate, GateConfig};
-use snapshot::{GateView, PulseView, ReasonView, ReceiverView, SampleView, Snapshot, sync};
+use snapshot::{GateView, ReasonView, SampleView, Snapshot, sync};
 
 /// Where the unit has each of its instances answer.
 pub(crate) const SOCKETS: &str = "/run/gnss2shm";
@@ -40,13 +40,9 @@ impl Board {
     /// A board for a run with these sources, by name.
     pub fn new(engine: &Engine, receiver: String, pulse: String, gate: GateConfig) -> Self {
         let now = raw_now();
-        let known = Snapshot {
-            version: env!("CARGO_PKG_VERSION").into(),
-            receiver: ReceiverView { source: receiver, ..ReceiverView::default() },
-            pulse: PulseView { source: pulse, ..PulseView::default() },
-            ..Snapshot::default()
-        };
-        let mut board = Self { known, gate: Gate::new(gate, now), ..Self::default() };
+        let mut board = Self { gate: Gate::new(gate, now), ..Self::default() };
+        board.known.version = env!("CARGO_PKG_VERSION").into();
+        (board.known.receiver.source, board.known.pulse.source) = (receiver, pulse);
         board.turn(engine.state(), now);
         board
     }
