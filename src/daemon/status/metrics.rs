@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -13,12 +12,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::watch::Receiver;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::PAUSE;
-use super::server::{SharedBoard, now};
 use super::snapshot::Snapshot;
+use super::{Board, PAUSE};
 use crate::core::event::{Reason, State};
 use crate::sys::claim::{Claim, ClaimError};
 
@@ -39,7 +38,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
 /// once: the time service does not depend on monitoring.
-pub async fn serve(address: SocketAddr, board: SharedBoard) {
+pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
     let mut said = String::new();
     loop {
         // Tells another instance who has the address. The listener keeps it out, not the claim.
@@ -64,14 +63,14 @@ pub async fn serve(address: SocketAddr, board: SharedBoard) {
 }
 
 /// Answers requests for as long as it is polled.
-pub async fn run(listener: TcpListener, board: SharedBoard) {
+pub async fn run(listener: TcpListener, board: Receiver<Board>) {
     let mut connections = VecDeque::new();
     loop {
         let Ok((client, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
-        let board = Arc::clone(&board);
+        let board = board.clone();
         let connection = tokio::spawn(async move {
             let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&board, &request))));
             let connection = hyper::server::conn::http1::Builder::new()
@@ -91,9 +90,9 @@ pub async fn run(listener: TcpListener, board: SharedBoard) {
     }
 }
 
-fn answer(board: &SharedBoard, request: &Request<Incoming>) -> Response<String> {
+fn answer(board: &Receiver<Board>, request: &Request<Incoming>) -> Response<String> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => (StatusCode::OK, OPENMETRICS, page(&now(board))),
+        (&Method::GET, "/metrics") => (StatusCode::OK, OPENMETRICS, page(&board.borrow().snapshot())),
         (&Method::GET, _) => (StatusCode::NOT_FOUND, TEXT, "gnss2shm: see /metrics\n".into()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "gnss2shm: only GET\n".into()),
     };

@@ -1,4 +1,4 @@
-//! The status socket: a client gets a [`Snapshot`] as a line of JSON, and another one at each
+//! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
 //! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
 use std::fs;
@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::Mode;
@@ -16,7 +15,6 @@ use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 use tracing::warn;
 
-use super::snapshot::Snapshot;
 use super::{Board, PAUSE, SOCKETS};
 use crate::sys::claim::{Claim, rival};
 use crate::sys::error::{OpenError, Problem};
@@ -26,9 +24,6 @@ use crate::sys::listener;
 pub const FOLLOWERS: usize = 32;
 /// Interval of the check that the socket still has its name.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// A board that the daemon writes to and servers read.
-pub type SharedBoard = Arc<Mutex<Board>>;
 
 /// The listening end. Its name is removed when it is dropped.
 #[derive(Debug)]
@@ -58,8 +53,8 @@ impl StatusServer {
         Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
 
-    /// Serves clients until no sender of changes is left. Creates a removed socket again.
-    pub async fn run(mut self, board: SharedBoard, mut changed: watch::Receiver<()>) {
+    /// Serves clients until the daemon drops its board. Creates a removed socket again.
+    pub async fn run(mut self, mut board: watch::Receiver<Board>) {
         let (mut followers, mut look) = (Vec::<UnixStream>::new(), interval(LOOK));
         loop {
             tokio::select! {
@@ -78,7 +73,7 @@ impl StatusServer {
                     }
                 }
                 _ = look.tick() => self.renew(),
-                change = changed.changed() => {
+                change = board.changed() => {
                     if change.is_err() {
                         return;
                     }
@@ -151,14 +146,9 @@ fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 
-/// The status now.
-pub(super) fn now(board: &SharedBoard) -> Snapshot {
-    board.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
-}
-
-/// The same as a line.
-fn line(board: &SharedBoard) -> Vec<u8> {
-    let line = serde_json::to_string(&now(board)).unwrap_or_default();
+/// The status now, as a line.
+fn line(board: &watch::Receiver<Board>) -> Vec<u8> {
+    let line = serde_json::to_string(&board.borrow().snapshot()).unwrap_or_default();
     (line + "\n").into_bytes()
 }
 
