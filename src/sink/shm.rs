@@ -138,14 +138,13 @@ fn fields_of(sample: &Sample) -> Fields {
     Fields {
         mode: 1,
         clock_sec: sample.label.posix(),
-        clock_usec: 0,
         receive_sec: sec,
         receive_usec: (nsec / 1_000) as i32,
+        receive_nsec: nsec as i32,
         leap: sample.leap as i32,
         precision: precision(sample.error),
         nsamples: 1,
-        clock_nsec: 0,
-        receive_nsec: nsec as i32,
+        ..Fields::default() // the label is a whole second
     }
 }
 
