@@ -66,7 +66,9 @@ impl Recorder {
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
         let (farewell, ended) = channel();
         let work = move || {
-            chunks.iter().for_each(|chunk| files.write(&chunk));
+            for chunk in chunks {
+                files.write(&chunk);
+            }
             // Releases the claim before `finish` returns: the caller may record to the same file again.
             drop(files);
             let _ = farewell.send(());

@@ -52,16 +52,15 @@ type Truth = Arc<Mutex<BTreeMap<UtcSecond, Instant<Sys>>>>;
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
     pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
-        let (line, device, machine) = pseudo_terminal()?;
+        let (line, device, port) = pseudo_terminal()?;
         let Reading { raw, sys, .. } = Reading::now();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
         let (truth, random, (running, stopped)) = (Truth::default(), Random(scenario.seed), mpsc::channel());
-        let live = Self { device, first, truth: Arc::clone(&truth), _running: running };
-        let world =
-            World { scenario, random, first, first_pulse, line_free: raw, line, _machine: machine, events, truth };
+        let started = Self { device, first, truth: Arc::clone(&truth), _running: running };
+        let world = World { scenario, random, first, first_pulse, line_free: raw, line, _port: port, events, truth };
         Builder::new().name("simulator".into()).spawn(move || world.play(&stopped))?;
-        Ok(live)
+        Ok(started)
     }
 
     /// How many pulses there were.
@@ -100,7 +99,7 @@ struct World {
     first_pulse: Instant<Raw>,
     line: File,
     /// Keeps the line open.
-    _machine: OwnedFd,
+    _port: OwnedFd,
     /// When the line has carried all that was sent so far.
     line_free: Instant<Raw>,
     events: Sender<Event>,

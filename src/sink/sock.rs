@@ -79,10 +79,9 @@ impl SockSink {
         if report == self.report {
             return;
         }
-        if sent.is_ok() {
-            info!("{report}")
-        } else {
-            warn!("{report}")
+        match sent {
+            Ok(()) => info!("{report}"),
+            Err(_) => warn!("{report}"),
         }
         self.report = report;
     }

@@ -198,7 +198,9 @@ impl ChronyConf {
                 }
                 ("include", [pattern, ..]) => self.files(system, pattern, depth),
                 ("confdir", directories) => {
-                    directories.iter().for_each(|path| self.files(system, &format!("{path}/*.conf"), depth));
+                    for directory in directories {
+                        self.files(system, &format!("{directory}/*.conf"), depth);
+                    }
                 }
                 _ => {}
             }
