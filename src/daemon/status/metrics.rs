@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,9 +32,8 @@ const GAUGE: (&str, &str) = ("gauge", "");
 const COUNTER: (&str, &str) = ("counter", "_total");
 const INFO: (&str, &str) = ("info", "_info");
 /// The content type of OpenMetrics 1.0.
-const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const TEXT: &str = "text/plain";
 
 /// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
 /// once: the time service does not depend on monitoring.
@@ -96,10 +95,7 @@ fn answer(board: &Receiver<Board>, request: &Request<Incoming>) -> Response<Stri
         (&Method::GET, _) => (StatusCode::NOT_FOUND, TEXT, "gnss2shm: see /metrics\n".into()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "gnss2shm: only GET\n".into()),
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
+    Response::builder().status(status).header(CONTENT_TYPE, kind).body(body).unwrap_or_default()
 }
 
 /// The page: for each metric its name (after `gnss2shm_`), type and help, and its series, which are labels and a value.

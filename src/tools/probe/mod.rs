@@ -22,7 +22,6 @@ use crate::source::witness;
 use crate::sys::clock::raw_now;
 
 mod clocks;
-mod heard;
 mod ports;
 mod report;
 pub mod settings;
