@@ -84,19 +84,16 @@ impl Findings {
     }
 
     fn delay(&self) -> Vec<String> {
-        let line = |[shortest, median, longest]: [Span; 3]| {
-            let before = Span::SECOND - longest;
-            format!("shortest {shortest}, median {median}, longest {longest}: {before} before the next pulse")
-        };
-        self.pairing.spread().map(line).into_iter().collect()
+        let Some([shortest, median, longest]) = self.pairing.spread() else { return Vec::new() };
+        let before = Span::SECOND - longest;
+        vec![format!("shortest {shortest}, median {median}, longest {longest}: {before} before the next pulse")]
     }
 
     /// What is missing and what to do, in one sentence that repeats nothing of the report above it; `None` where
     /// receiver and pulse are paired.
     pub fn missing(&self) -> Option<String> {
         let no_pulse = self.pulse.is_none().then(|| self.no_pulse());
-        let no_receiver =
-            "no receiver was understood: check its power, its cable, and what the report says of its port";
+        let no_receiver = "no receiver was understood: check its power, its cable, and what the report says of it";
         let no_receiver = self.receiver.is_none().then(|| no_receiver.to_owned());
         let missing: Vec<_> = no_pulse.into_iter().chain(no_receiver).collect();
         match self.pairing.engine.state() {
