@@ -1,15 +1,14 @@
 //! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
 //! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
-use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::Mode;
-use rustix::process::umask;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
@@ -135,11 +134,18 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
             answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),
         }
     }
-    // Every user may connect. All other files of this process are created with a mode that excludes others.
-    let others = umask(Mode::from_raw_mode(0o111));
-    let listener = UnixListener::bind(path);
-    umask(others);
-    listener.map_err(failed)
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    open_to_all(path).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
+fn open_to_all(path: &Path) -> io::Result<()> {
+    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    if !socket.metadata()?.file_type().is_socket() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
 }
 
 fn in_use(path: &Path, rival: &str) -> String {
