@@ -133,24 +133,20 @@ fn trouble(error: &io::Error) -> String {
 ///
 /// The nanoseconds that `tv` has no room for must not go into the offset, and nothing is lost with them: an offset
 /// measured now holds for the microsecond around it. chronyd truncates the offset to whole nanoseconds, sometimes to the
-/// one below.
+/// one below. The offset is the only floating-point number in a sample, because chrony's protocol has it. Its resolution is
+/// a picosecond at an offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it
+/// measures on.
+#[allow(clippy::cast_precision_loss)] // as said
 fn datagram(sample: &Sample) -> [u8; SIZE] {
     let (sec, nsec) = sample.at.parts();
     let mut fields = (sec.to_ne_bytes().into_iter()) // tv.tv_sec
         .chain(i64::from(nsec / 1_000).to_ne_bytes()) // tv.tv_usec
-        .chain(seconds(sample.offset().nanos()).to_ne_bytes()) // offset
+        .chain((sample.offset().nanos() as f64 / 1e9).to_ne_bytes()) // offset
         .chain(0_i32.to_ne_bytes()) // pulse: no, the second is known and needs no other source
         .chain((sample.leap as i32).to_ne_bytes()) // leap
         .chain(0_i32.to_ne_bytes()) // _pad
         .chain(MAGIC.to_ne_bytes()); // magic
     std::array::from_fn(|_| fields.next().unwrap_or_default())
-}
-
-/// The only floating-point number in a sample, because chrony's protocol has it. Its resolution is a picosecond at an
-/// offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it measures on.
-#[allow(clippy::cast_precision_loss)] // as said
-fn seconds(nanos: i64) -> f64 {
-    nanos as f64 / 1e9
 }
 
 #[cfg(test)]
