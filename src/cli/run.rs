@@ -3,7 +3,6 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -14,8 +13,8 @@ use crate::config::{File, GPSD_UNITS, Given, Settings};
 use crate::core::engine::Engine;
 use crate::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use crate::daemon::log::Summary;
-use crate::daemon::service::Service;
-use crate::daemon::status::server::{SharedBoard, StatusServer};
+use crate::daemon::service::{NotifyState, Watchdog, notify};
+use crate::daemon::status::server::StatusServer;
 use crate::daemon::status::{Board, metrics};
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
@@ -97,16 +96,16 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let mut engine = Engine::new(settings.engine);
     let (receiver, pulse_name) = (settings.receiver.to_string(), settings.pulse.to_string());
-    let board = Arc::new(Mutex::new(Board::new(&engine, receiver, pulse_name, settings.gate)));
-    let (change, changed) = watch::channel(());
+    let (board, shown) = watch::channel(Board::new(&engine, receiver, pulse_name, settings.gate));
     if let Some(status) = status {
-        tokio::spawn(status.run(Arc::clone(&board), changed));
+        tokio::spawn(status.run(shown.clone()));
     }
     if let Some(address) = settings.metrics {
-        tokio::spawn(metrics::serve(address, Arc::clone(&board)));
+        tokio::spawn(metrics::serve(address, shown));
     }
-    let (service, state) = (Service::ready(pulse.heart.clone()), engine.state());
-    let mut observer = Observer { service, summary: Summary::default(), state, board, change };
+    notify(NotifyState::Ready);
+    let (watchdog, state) = (Watchdog::enabled(pulse.heart.clone()), engine.state());
+    let mut observer = Observer { watchdog, summary: Summary::default(), state, board };
 
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| observer.observe(engine, event, verdicts);
@@ -124,7 +123,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         },
     };
 
-    observer.service.stopping();
+    notify(NotifyState::Stopping);
     sinks.withdraw();
     receiving.abort();
     witness.abort();
@@ -176,11 +175,10 @@ fn first_line(settings: &Settings) -> String {
 
 /// Reports events and verdicts: log, summary, systemd and status.
 struct Observer {
-    service: Service,
+    watchdog: Option<Watchdog>,
     summary: Summary,
     state: State,
-    board: SharedBoard,
-    change: watch::Sender<()>,
+    board: watch::Sender<Board>,
 }
 
 impl Observer {
@@ -193,19 +191,18 @@ impl Observer {
             daemon::log::log(engine, verdict);
             self.summary.count(verdict);
             if let Verdict::StateChanged { from, to } = *verdict {
-                self.service.status(&daemon::log::state_line(engine, from, to));
+                notify(NotifyState::Status(&daemon::log::state_line(engine, from, to)));
                 self.state = to;
             }
         }
         if matches!(event, Event::Tick { .. }) {
-            self.service.turn();
+            self.watchdog.iter_mut().for_each(Watchdog::turn);
             if let Some(summary) = self.summary.tick() {
                 info!("{}", summary.line(self.state));
             }
         }
-        if self.board.lock().unwrap_or_else(PoisonError::into_inner).update(engine, event, verdicts) {
-            self.change.send_replace(());
-        }
+        // Its readers are notified of a change of state only.
+        self.board.send_if_modified(|board| board.update(engine, event, verdicts));
         ControlFlow::Continue(())
     }
 }

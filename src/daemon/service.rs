@@ -1,56 +1,27 @@
-//! Notifies systemd by the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls [`Service::turn`] at
-//! each of its ticks.
+//! Notifies systemd by the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls [`Watchdog::turn`]
+//! at each of its ticks.
+//!
+//! Readiness means that every source is served, though a device may still be missing. It is not a lock, because a receiver
+//! may need minutes and must not delay other units.
 
 use std::time::{Duration, Instant};
 
-use sd_notify::NotifyState;
+pub use sd_notify::NotifyState;
 
 use crate::source::thread::Heartbeat;
 
 /// The watchdog is notified this many times within its timeout.
 const PER_TIMEOUT: u32 = 4;
 
-/// The connection to the service manager.
-#[derive(Debug)]
-pub struct Service {
-    watchdog: Option<Watchdog>,
-}
-
-impl Service {
-    /// From the environment of this process. Reports readiness: every source is served, though a device may still be
-    /// missing. Readiness is not a lock, because a receiver may need minutes and must not delay other units. `pulse` is the
-    /// heartbeat of the thread that reads the pulse.
-    pub fn ready(pulse: Heartbeat) -> Self {
-        notify(NotifyState::Ready);
-        Self { watchdog: sd_notify::watchdog_enabled().map(|timeout| Watchdog::new(timeout, pulse)) }
-    }
-
-    /// The event loop runs: notifies the watchdog while the thread that reads the pulse runs, too.
-    pub fn turn(&mut self) {
-        if self.watchdog.as_mut().is_some_and(|watchdog| watchdog.is_due(Instant::now())) {
-            notify(NotifyState::Watchdog);
-        }
-    }
-
-    /// Sets the line that `systemctl status` shows.
-    pub fn status(&self, line: &str) {
-        notify(NotifyState::Status(line));
-    }
-
-    /// The process is about to end.
-    pub fn stopping(&self) {
-        notify(NotifyState::Stopping);
-    }
-}
-
-fn notify(state: NotifyState<'_>) {
+/// Tells the service manager.
+pub fn notify(state: NotifyState<'_>) {
     // If the manager cannot be reached, there is no other way to tell it.
     let _ = sd_notify::notify(&[state]);
 }
 
-/// When to notify the watchdog.
+/// Notifies the watchdog while the event loop and the thread that reads the pulse run.
 #[derive(Debug)]
-struct Watchdog {
+pub struct Watchdog {
     pulse: Heartbeat,
     /// The heartbeat's count at the last notification.
     seen: u64,
@@ -59,8 +30,20 @@ struct Watchdog {
 }
 
 impl Watchdog {
+    /// That of the environment of this process, if it has one. `pulse` is the heartbeat of the thread that reads the pulse.
+    pub fn enabled(pulse: Heartbeat) -> Option<Self> {
+        Some(Self::new(sd_notify::watchdog_enabled()?, pulse))
+    }
+
     fn new(timeout: Duration, pulse: Heartbeat) -> Self {
         Self { seen: pulse.count(), pulse, every: timeout / PER_TIMEOUT, next: None }
+    }
+
+    /// The event loop runs.
+    pub fn turn(&mut self) {
+        if self.is_due(Instant::now()) {
+            notify(NotifyState::Watchdog);
+        }
     }
 
     /// Whether a notification is due, and the thread has run since the last one.

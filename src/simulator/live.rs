@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::Sender;
 use tracing::debug;
@@ -18,13 +18,14 @@ use tracing::debug;
 use super::{Random, Scenario, SimEdges};
 use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
-use crate::source::phc::schedule::{Schedule, Step};
 use crate::sys::clock::{Reading, raw_now};
 
 /// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
+/// Cross timestamps before and after each pulse; another one follows each edge.
+const CROSS_MS: [i64; 5] = [-100, 100, 300, 500, 700];
 /// Bytes that a UART hands over at once.
 const FIFO: usize = 16;
 /// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
@@ -39,59 +40,51 @@ const AHEAD: Span = Span::from_secs(2);
 pub struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
-    truth: Arc<Mutex<Truth>>,
+    first: UtcSecond,
+    truth: Truth,
     /// The thread ends with it.
     _running: mpsc::Sender<()>,
 }
 
-/// When the pulses really came, on the system clock.
-#[derive(Debug, Default)]
-struct Truth {
-    pulses: u64,
-    kept: VecDeque<(UtcSecond, Instant<Sys>)>,
-}
+/// When the last pulses really came, on the system clock.
+type Truth = Arc<Mutex<BTreeMap<UtcSecond, Instant<Sys>>>>;
 
 impl Live {
     /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
     pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
-        let (line, device, machine) = pseudo_terminal()?;
+        let (line, device, port) = pseudo_terminal()?;
         let Reading { raw, sys, .. } = Reading::now();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
         let first_pulse = raw + (Instant::from_parts(first.posix(), 0) - sys);
-        let truth = Arc::<Mutex<Truth>>::default();
-        let (running, stopped) = mpsc::channel();
-        let random = Random(scenario.seed);
-        let of_pulses = Arc::clone(&truth);
-        let world = World { scenario, random, first, first_pulse, line_free: raw, line, events, truth: of_pulses };
-        Builder::new().name("simulator".into()).spawn(move || {
-            let _keeps_it_open = machine;
-            world.play(&stopped)
-        })?;
-        Ok(Self { device, truth, _running: running })
+        let (truth, random, (running, stopped)) = (Truth::default(), Random(scenario.seed), mpsc::channel());
+        let started = Self { device, first, truth: Arc::clone(&truth), _running: running };
+        let world = World { scenario, random, first, first_pulse, line_free: raw, line, _port: port, events, truth };
+        Builder::new().name("simulator".into()).spawn(move || world.play(&stopped))?;
+        Ok(started)
     }
 
     /// How many pulses there were.
     pub fn pulses(&self) -> u64 {
-        self.truth.lock().map_or(0, |truth| truth.pulses)
+        let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
+        truth.last_key_value().map_or(0, |(last, _)| (last.posix() - self.first.posix()).unsigned_abs() + 1)
     }
 
     /// The error of a sample; `None` if there was no such pulse: then its second is wrong.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
-        let truth = self.truth.lock().ok()?;
-        truth.kept.iter().find(|(utc, _)| *utc == sample.label).map(|(_, at)| sample.at - *at)
+        let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
+        truth.get(&sample.label).map(|at| sample.at - *at)
     }
 }
 
 /// A raw pseudo terminal, pty(7): the receiver's end, and the machine's with its path. Bytes that do not fit into its
 /// buffer, because they are not read, are an error.
-fn pseudo_terminal() -> io::Result<(File, String, File)> {
-    let receiver = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&receiver)?;
+fn pseudo_terminal() -> io::Result<(File, String, OwnedFd)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let receiver = openpt(flags)?;
     unlockpt(&receiver)?;
     rustix::io::ioctl_fionbio(&receiver, true)?;
     let device = ptsname(&receiver, Vec::new())?.to_string_lossy().into_owned();
-    let mut options = File::options();
-    let machine = options.read(true).write(true).custom_flags(libc::O_NOCTTY).open(&device)?;
+    let machine = ioctl_tiocgptpeer(&receiver, flags)?;
     let mut termios = tcgetattr(&machine)?;
     termios.make_raw();
     tcsetattr(&machine, OptionalActions::Now, &termios)?;
@@ -105,10 +98,12 @@ struct World {
     first: UtcSecond,
     first_pulse: Instant<Raw>,
     line: File,
+    /// Keeps the line open.
+    _port: OwnedFd,
     /// When the line has carried all that was sent so far.
     line_free: Instant<Raw>,
     events: Sender<Event>,
-    truth: Arc<Mutex<Truth>>,
+    truth: Truth,
 }
 
 /// Something that happens in a simulated second.
@@ -117,6 +112,8 @@ enum Act {
     Pulse(i64),
     /// An edge is in the PHC's queue.
     Edge(Instant<EdgeClock>),
+    /// The PHC and the system clock are read together.
+    CrossTs,
     /// The last of these bytes has arrived.
     Bytes(Vec<u8>),
 }
@@ -124,67 +121,48 @@ enum Act {
 impl World {
     /// Plays second after second until it is stopped or no engine takes events: both are `None`.
     fn play(mut self, stopped: &mpsc::Receiver<()>) -> Option<()> {
-        let mut queue = BTreeMap::new();
-        let (mut seconds, mut made) = (0, 0_u64);
-        let mut schedule = Schedule::new(raw_now());
+        let (mut queue, mut seconds) = (VecDeque::new(), 0);
         let change = SourceChange::PulseOpen(self.scenario.edges.promise());
         self.events.blocking_send(Event::Source { raw: raw_now(), change }).ok()?;
         loop {
             while self.pulse(seconds) - raw_now() < AHEAD {
-                for (at, act) in self.acts(seconds) {
-                    made += 1;
-                    queue.insert((at, made), act);
-                }
+                queue.extend(self.acts(seconds));
+                queue.make_contiguous().sort_by_key(|(at, _)| *at);
                 seconds += 1;
             }
-            let now = raw_now();
-            let rest = match schedule.next(now) {
-                Step::CrossTs(_) => {
-                    let Reading { raw, sys, window } = Reading::now();
-                    schedule.cross_taken(now);
-                    let cross = CrossTs { phc: self.phc(raw), sys, raw, window };
-                    self.events.blocking_send(Event::CrossTs(cross)).ok()?;
+            // Never empty: there are cross timestamps in every second.
+            let (at, act) = queue.pop_front()?;
+            let ahead = (at - raw_now()).max(Span::ZERO);
+            let waited = stopped.recv_timeout(Duration::from_nanos(ahead.nanos().unsigned_abs()));
+            waited.is_err_and(|error| error == RecvTimeoutError::Timeout).then_some(())?;
+            let event = match act {
+                Act::Pulse(number) => {
+                    self.remember(self.first.plus(number), at);
                     continue;
                 }
-                Step::Rearm => {
-                    schedule.rearmed(now);
-                    continue;
-                }
-                Step::Wait(span) => span,
-            };
-            let Some(next) = queue.first_entry() else { continue };
-            let ahead = (next.key().0 - now).min(rest);
-            if ahead > Span::ZERO {
-                let waited = stopped.recv_timeout(Duration::from_nanos(ahead.nanos().unsigned_abs()));
-                waited.is_err_and(|error| error == RecvTimeoutError::Timeout).then_some(())?;
-                continue;
-            }
-            let ((at, _), act) = next.remove_entry();
-            match act {
-                Act::Pulse(number) => self.remember(self.first.plus(number), at),
                 Act::Bytes(bytes) => {
                     if let Err(error) = self.line.write_all(&bytes) {
                         debug!("simulated line: {error}");
                     }
+                    continue;
                 }
-                Act::Edge(phc) => {
-                    let read_at = raw_now();
-                    schedule.edges_read(read_at);
-                    self.events.blocking_send(Event::Edge(Edge { phc, read_at })).ok()?;
+                Act::Edge(phc) => Event::Edge(Edge { phc, read_at: raw_now() }),
+                Act::CrossTs => {
+                    let Reading { raw, sys, window } = Reading::now();
+                    Event::CrossTs(CrossTs { phc: self.phc(raw), sys, raw, window })
                 }
-            }
+            };
+            self.events.blocking_send(event).ok()?;
         }
     }
 
     /// The system clock at the pulse, from a reading just after it.
     fn remember(&self, utc: UtcSecond, pulse: Instant<Raw>) {
         let Reading { raw, sys, .. } = Reading::now();
-        if let Ok(mut truth) = self.truth.lock() {
-            truth.pulses += 1;
-            truth.kept.push_back((utc, sys - (raw - pulse)));
-            if truth.kept.len() > TRUTH_KEPT {
-                truth.kept.pop_front();
-            }
+        let mut truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
+        truth.insert(utc, sys - (raw - pulse));
+        if truth.len() > TRUTH_KEPT {
+            truth.pop_first();
         }
     }
 
@@ -210,9 +188,11 @@ impl World {
         if self.random.happens(glitches) {
             signal.push(pulse + Span::from_nanos(self.random.between(0, NANOS)));
         }
-        let mut acts = vec![(pulse, Act::Pulse(n))];
+        let mut acts: Vec<_> = CROSS_MS.map(|ms| (pulse + Span::from_millis(ms), Act::CrossTs)).into();
+        acts.push((pulse, Act::Pulse(n)));
         for at in signal {
             acts.push((at + LATENCY, Act::Edge(self.phc(at) + self.random.within(noise))));
+            acts.push((at + LATENCY, Act::CrossTs));
         }
         let start = pulse + (delay + self.random.within(jitter)).max(Span::ZERO);
         if self.random.happens(sentence_loss) || self.line_free - start > BACKLOG {

@@ -4,7 +4,6 @@
 //! a segment: a chronyd that is attached would keep reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
 
 mod reader;
-mod refusal;
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{Ordering, fence};
@@ -14,16 +13,13 @@ use tracing::warn;
 use super::Sink;
 use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
-use crate::sys::claim::Claim;
-use crate::sys::error::OpenError;
+use crate::sys::claim::{Claim, ClaimError};
+use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
 use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
-pub(crate) use refusal::judge;
-
-use refusal::failed;
 
 /// The writing end of a unit's segment. Dropping it withdraws the last sample.
 #[derive(Debug)]
@@ -50,7 +46,7 @@ impl ShmSink {
 
     /// The same; `world_writable` accepts an existing segment that other users can write to.
     pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
-        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| refusal::unclaimed(unit, error))?;
+        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| unclaimed(unit, error))?;
         let (segment, memory) = attach(unit, world_writable)?;
         let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
         sink.withdraw();
@@ -128,7 +124,7 @@ fn attach(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWri
     };
     let segment = segment.map_err(failed)?;
     let status = segment.status().map_err(failed)?;
-    refusal::judge(unit, &status, Trusted::now(), world_writable)?;
+    judge(unit, &status, Trusted::now(), world_writable)?;
     let memory = segment.attach().map_err(failed)?;
     // Not only a new segment: an earlier start may have ended between creating it and giving it away.
     if status.uid != 0 {
@@ -142,14 +138,13 @@ fn fields_of(sample: &Sample) -> Fields {
     Fields {
         mode: 1,
         clock_sec: sample.label.posix(),
-        clock_usec: 0,
         receive_sec: sec,
         receive_usec: (nsec / 1_000) as i32,
+        receive_nsec: nsec as i32,
         leap: sample.leap as i32,
         precision: precision(sample.error),
         nsamples: 1,
-        clock_nsec: 0,
-        receive_nsec: nsec as i32,
+        ..Fields::default() // the label is a whole second
     }
 }
 
@@ -158,11 +153,95 @@ fn precision(error: Span) -> i32 {
     (-30..0).find(|&p: &i32| error.nanos() <= NANOS >> p.unsigned_abs()).unwrap_or(0)
 }
 
+/// Refuses a segment through which an untrusted user could set the clock.
+pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
+    let (key, segment) = (key(unit), format!("the segment ({status})"));
+    if let Some(stranger) = stranger(status, trusted) {
+        let says = format!("{segment} was created by or belongs to uid {stranger}, who could feed chronyd at any time");
+        let cure = format!(
+            "stop chronyd and the process that created it (pid {}), then remove it with `ipcrm -M {key:#x}`, or give another \
+             unit with --shm",
+            status.cpid
+        );
+        return Err(refused(unit, Problem::Unsupported, &says, cure));
+    }
+    // As with chrony's `perm=0666` and gpsd's units from 2 on.
+    if status.mode & 0o022 != 0 && !world_writable {
+        let says = format!("other users may write to {segment}, and so set the clock");
+        let cure = format!(
+            "take `perm=` out of chrony.conf, stop chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates \
+             such segments at units 2 to 11; or allow it with --shm-world-writable"
+        );
+        return Err(refused(unit, Problem::Unsupported, &says, cure));
+    }
+    if status.size < SIZE { Err(too_small(unit, &segment)) } else { Ok(()) }
+}
+
+fn too_small(unit: u8, segment: &str) -> OpenError {
+    let says = format!("{segment} is smaller than the {SIZE} bytes of a refclock, and chronyd would not start with it");
+    let cure = format!("stop the process that created it, then remove it with `ipcrm -M {:#x}`", key(unit));
+    refused(unit, Problem::Unsupported, &says, cure)
+}
+
+/// The creator or the owner, if that user is not trusted. The creator keeps the owner's rights even after giving the
+/// segment away, so both are checked; the creator first, because the creator chose the owner.
+fn stranger(status: &Status, trusted: Trusted) -> Option<u32> {
+    [status.cuid, status.uid].into_iter().find(|uid| !trusted.has(*uid))
+}
+
+/// A system call on the unit's segment failed.
+fn failed(unit: u8, error: &io::Error) -> OpenError {
+    let (key, uid) = (key(unit), rustix::process::geteuid());
+    // The kernel shows it to everybody.
+    let segment = Segment::find(unit).and_then(Segment::public_status);
+    let segment = segment.map_or("the segment".into(), |status| format!("the segment ({status})"));
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let cure = "start gnss2shm or chronyd with this unit, or check the number";
+            refused(unit, Problem::NotThere, "there is no such segment", cure)
+        }
+        ErrorKind::PermissionDenied => {
+            let cure = format!(
+                "look at it as root; to write to it, start gnss2shm before chronyd, so that the segment is ours; or, because \
+                 an existing segment outlives chronyd, stop chronyd, remove the segment with `ipcrm -M {key:#x}`, and start \
+                 gnss2shm, then chronyd; or give another unit with --shm, here and in chrony.conf"
+            );
+            refused(unit, Problem::Denied, &format!("uid {uid} may not read or write {segment}"), cure)
+        }
+        ErrorKind::InvalidData => too_small(unit, &segment),
+        _ => {
+            let cure = "check the limits that `ipcs -l` shows and that the kernel has SysV IPC";
+            refused(unit, Problem::Failed, &error.to_string(), cure)
+        }
+    }
+}
+
+/// The unit cannot be claimed.
+fn unclaimed(unit: u8, error: ClaimError) -> OpenError {
+    error.explain(format_args!("SHM unit {unit} cannot be claimed"), |rival| {
+        format!(
+            "{}: {rival} writes to it, and chronyd would take the samples of both: stop that one, or give another unit \
+             with --shm",
+            named(unit)
+        )
+    })
+}
+
+fn refused(unit: u8, problem: Problem, says: &str, cure: impl Into<String>) -> OpenError {
+    OpenError::cured(problem, format!("{}: {says}", named(unit)), cure)
+}
+
+/// A unit, as sentences name it.
+fn named(unit: u8) -> String {
+    format!("SHM unit {unit} (key {:#x})", key(unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::event::Leap;
     use crate::core::time::{Instant, UtcSecond};
+    use crate::sys::claim::rival;
 
     #[test]
     fn precision_is_the_next_power_of_two() {
@@ -186,5 +265,64 @@ mod tests {
             assert_eq!((f.receive_sec, f.receive_nsec, f.receive_usec), (sec, nsec, nsec / 1_000));
             assert_eq!((f.clock_sec, f.clock_nsec, f.clock_usec, f.leap, f.mode), (3, 0, 0, 2, 1));
         }
+    }
+
+    fn status(uid: u32, cuid: u32) -> Status {
+        Status { id: 12, uid, gid: 4, cuid, cgid: 997, mode: 0o600, size: SIZE, cpid: 812, lpid: 900, nattch: 2 }
+    }
+
+    #[test]
+    fn every_refusal_names_unit_key_and_a_cure() {
+        const NOT_OURS: u8 = 99; // no test uses this unit
+        let trusted = Trusted { me: 0, service: None };
+        let judged = |status| judge(NOT_OURS, &status, trusted, false).unwrap_err();
+        let failed = |errno| failed(NOT_OURS, &io::Error::from_raw_os_error(errno));
+        for (error, problem, parts) in [
+            (failed(libc::ENOENT), Problem::NotThere, ["no such segment", "start gnss2shm"]),
+            (failed(libc::EACCES), Problem::Denied, ["may not read or write", "before chronyd"]),
+            (failed(libc::EACCES), Problem::Denied, ["ipcrm -M 0x4e545093", "--shm"]),
+            (failed(libc::EACCES), Problem::Denied, ["may not read", "as root"]),
+            (failed(libc::ENOSPC), Problem::Failed, ["os error 28", "ipcs -l"]),
+            (judged(status(0, 998)), Problem::Unsupported, ["uid 998", "ipcrm -M 0x4e545093"]),
+            (
+                judged(Status { mode: 0o620, ..status(0, 0) }),
+                Problem::Unsupported,
+                ["other users", "--shm-world-writable"],
+            ),
+            (
+                unclaimed(NOT_OURS, ClaimError::Taken(rival(None))),
+                Problem::Taken,
+                ["another program writes to it", "--shm"],
+            ),
+        ] {
+            let text = error.to_string();
+            assert_eq!(error.problem, problem, "{text}");
+            assert!(text.starts_with("SHM unit 99 (key 0x4e545093): ") && !text.ends_with('.'), "{text}");
+            for part in parts {
+                assert!(text.contains(part), "{part:?} is not in {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn creator_and_owner_must_both_be_trusted() {
+        for (uid, cuid, me, who) in [
+            (0, 0, 0, None),
+            (0, 0, 998, None),     // chronyd's
+            (0, 998, 998, None),   // ours
+            (998, 998, 998, None), // ours, not yet given to root
+            (0, 998, 0, None),     // our service's, and root uses it
+            (998, 998, 0, None),
+            (0, 1000, 0, Some(1000)), // planted and given away: the creator keeps the owner's rights
+            (0, 1000, 998, Some(1000)),
+            (1000, 0, 998, Some(1000)),
+            (1000, 1000, 0, Some(1000)),
+            (1001, 1000, 0, Some(1000)),
+        ] {
+            let trusted = Trusted { me, service: Some(998) };
+            assert_eq!(stranger(&status(uid, cuid), trusted), who, "owner {uid} creator {cuid} me {me}");
+        }
+        // Where the package is not installed, there is no service account.
+        assert_eq!(stranger(&status(0, 998), Trusted { me: 0, service: None }), Some(998));
     }
 }

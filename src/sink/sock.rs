@@ -55,9 +55,9 @@ impl SockSink {
                 )
             })
         })?;
-        let socket = UnixDatagram::unbound().and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-        let socket =
-            socket.map_err(|error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error))?;
+        let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
+        let socket = UnixDatagram::unbound().map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
         let mut sink = Self { path: path.to_owned(), socket, report: String::new(), _claim: claim };
         // Not the socket of the sink: that one stays unconnected.
         sink.report(&UnixDatagram::unbound().and_then(|probe| probe.connect(path)));
@@ -76,13 +76,14 @@ impl SockSink {
             Ok(()) => format!("{path} is there: chronyd's SOCK refclock gets the samples"),
             Err(error) => format!("{path} {}", trouble(error)),
         };
-        if report != self.report {
-            match sent {
-                Ok(()) => info!("{report}"),
-                Err(_) => warn!("{report}"),
-            }
-            self.report = report;
+        if report == self.report {
+            return;
         }
+        match sent {
+            Ok(()) => info!("{report}"),
+            Err(_) => warn!("{report}"),
+        }
+        self.report = report;
     }
 }
 
@@ -106,22 +107,21 @@ fn check(path: &Path) -> Result<(), OpenError> {
         return Ok(());
     };
     let cure = "give the one of the `refclock SOCK` line in chrony.conf, as in /run/chrony.gnss.sock";
-    Err(OpenError::new(Problem::Wrong, format!("\"{shown}\" {what}: {cure}")))
+    Err(OpenError::cured(Problem::Wrong, format!("\"{shown}\" {what}"), cure))
 }
 
 /// What keeps samples from chronyd, by the errors of unix(7), and what to do; continues after the path.
 fn trouble(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) => {
-            "is not there: start chronyd with a `refclock SOCK` line that names it in chrony.conf (where AppArmor confines \
-             chronyd, as on Debian, only /run/chrony.NAME.sock and names in /run/chrony/ work); waiting for it"
+            "is not there: start chronyd with a `refclock SOCK` line that names it (where AppArmor confines chronyd, as on \
+             Debian, it must be /run/chrony.NAME.sock); waiting for it"
         }
         Some(libc::ECONNREFUSED) => "was left behind by a chronyd that has ended: start chronyd; waiting for it",
         Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd hangs; samples are dropped meanwhile",
         Some(libc::EACCES | libc::EPERM) => {
-            "may not be written to: chronyd creates it for root, and /run/chrony/ is closed to others; run as root, or name \
-             it /run/chrony.NAME.sock and let `ExecStartPost=+chmod 0666` in chrony.service open it to everybody; trying \
-             again"
+            "may not be written to: run as root, or name it /run/chrony.NAME.sock and have `ExecStartPost=+chmod 0666` in \
+             chrony.service open it, because chronyd creates it for root; trying again"
         }
         Some(libc::EPROTOTYPE) => "is a socket of another kind: give the one of the `refclock SOCK` line in chrony.conf",
         _ => return format!("cannot be written to ({error}); trying again"),
@@ -133,24 +133,20 @@ fn trouble(error: &io::Error) -> String {
 ///
 /// The nanoseconds that `tv` has no room for must not go into the offset, and nothing is lost with them: an offset
 /// measured now holds for the microsecond around it. chronyd truncates the offset to whole nanoseconds, sometimes to the
-/// one below.
+/// one below. The offset is the only floating-point number in a sample, because chrony's protocol has it. Its resolution is
+/// a picosecond at an offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it
+/// measures on.
+#[allow(clippy::cast_precision_loss)] // as said
 fn datagram(sample: &Sample) -> [u8; SIZE] {
     let (sec, nsec) = sample.at.parts();
     let mut fields = (sec.to_ne_bytes().into_iter()) // tv.tv_sec
         .chain(i64::from(nsec / 1_000).to_ne_bytes()) // tv.tv_usec
-        .chain(seconds(sample.offset().nanos()).to_ne_bytes()) // offset
+        .chain((sample.offset().nanos() as f64 / 1e9).to_ne_bytes()) // offset
         .chain(0_i32.to_ne_bytes()) // pulse: no, the second is known and needs no other source
         .chain((sample.leap as i32).to_ne_bytes()) // leap
         .chain(0_i32.to_ne_bytes()) // _pad
         .chain(MAGIC.to_ne_bytes()); // magic
     std::array::from_fn(|_| fields.next().unwrap_or_default())
-}
-
-/// The only floating-point number in a sample, because chrony's protocol has it. Its resolution is a picosecond at an
-/// offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it measures on.
-#[allow(clippy::cast_precision_loss)] // as said
-fn seconds(nanos: i64) -> f64 {
-    nanos as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -146,13 +146,13 @@ impl Drop for Phc {
 pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u32) -> Result<(), OpenError> {
     if channels == 0 {
         let cure = "name the NIC that the pulse is wired to, or wire it to a serial port ([pps])";
-        return refuse(Problem::Unsupported, format!("{clock} has no external timestamps: {cure}"));
+        return refuse(Problem::Unsupported, format!("{clock} has no external timestamps"), cure);
     }
     if channel < channels {
         return Ok(());
     }
-    let has = format!("{channels}, counted from 0: correct channel, or leave it out");
-    refuse(Problem::Wrong, format!("{clock} has no channel {channel}, but {has}"))
+    let says = format!("{clock} has no channel {channel}, but {channels}, counted from 0");
+    refuse(Problem::Wrong, says, "correct channel, or leave it out")
 }
 
 /// The pin to set: the one that was named, else the one that has the channel, else the first, if it is free; none if the
@@ -168,16 +168,16 @@ pub(crate) fn choose_pin(
         return match set.or(pins.first()) {
             Some(PinState { name, function, .. }) if set.is_none() && *function != Function::None => {
                 let cure = format!("name the pin that the pulse is wired to, one of {names}");
-                let sentence = format!("no pin is named, and the first one of {clock}, {name}, is in use: {cure}");
-                refuse(Problem::Wrong, sentence)
+                let says = format!("no pin is named, and the first one of {clock}, {name}, is in use");
+                refuse(Problem::Wrong, says, cure)
             }
             found => Ok(found.cloned()),
         };
     };
     let is_wanted = |pin: &&PinState| pin.name == *wanted || wanted.parse() == Ok(pin.index);
     let found = pins.iter().find(is_wanted).cloned();
-    let has = if pins.is_empty() { "none: leave pin out".into() } else { format!("{names}, counted from 0") };
-    let error = || OpenError::new(Problem::Wrong, format!("{clock} has no pin {wanted}: it has {has}"));
+    let cure = if pins.is_empty() { "leave pin out".into() } else { format!("it has {names}, counted from 0") };
+    let error = || OpenError::cured(Problem::Wrong, format!("{clock} has no pin {wanted}"), cure);
     found.ok_or_else(error).map(Some)
 }
 

@@ -151,7 +151,7 @@ fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<Capture, Ope
         (_, able) if able & capture as c_int != 0 => Ok(capture),
         _ => {
             let cure = "leave capture out, or choose another PPS device";
-            refuse(Problem::Wrong, format!("{device} does not capture that edge: {cure}"))
+            refuse(Problem::Wrong, format!("{device} does not capture that edge"), cure)
         }
     }
 }
@@ -175,7 +175,7 @@ fn cannot_set(device: &Device, error: io::Error) -> OpenError {
 fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
     let Some(offset) = params.offsets().into_iter().find(|offset| *offset != Span::ZERO) else { return Ok(()) };
     let cure = "stop it, set its offset to 0 and have it run once more, or load the port's driver anew";
-    refuse(Problem::Taken, format!("{device} has its timestamps shifted by {offset} for another program: {cure}"))
+    refuse(Problem::Taken, format!("{device} has its timestamps shifted by {offset} for another program"), cure)
 }
 
 /// The system clock as its own PHC.

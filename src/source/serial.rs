@@ -26,7 +26,7 @@ use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::tty::Tty;
 use autobaud::pump_at_its_rate;
-use holder::{console, holders, name_of, sentence, warn_of};
+use holder::{console, held, holders, name_of, warn_of};
 
 /// How often a port that is missing is looked for.
 const REOPEN: Duration = Duration::from_millis(250);
@@ -160,7 +160,7 @@ fn refusal(device: &str, error: &io::Error) -> OpenError {
             (Problem::Denied, "may not be opened: run as root or join the group that owns it (often dialout)")
         }
         Some(libc::ENOTTY) => (Problem::Wrong, "is not a serial port: give the name of a tty device"),
-        Some(libc::EBUSY) => return OpenError::new(Problem::Taken, sentence(device, &holders(device))),
+        Some(libc::EBUSY) => return held(device, &holders(device)),
         _ => return OpenError::new(Problem::Failed, format!("{device} cannot be opened: {error}")),
     };
     OpenError::new(problem, format!("{device} {why}"))

@@ -10,15 +10,18 @@ use std::path::{Path, PathBuf};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ethtool;
 
-const NO_CLOCK: &str = "has no PTP hardware clock: name the NIC that the pulse is wired to";
+const NO_CLOCK: &str = "has no PTP hardware clock";
+const ITS_NIC: &str = "name the NIC that the pulse is wired to";
 
 /// A class of devices in `/sys/class`.
 #[derive(Debug)]
 pub(crate) struct Class {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What one is, and what to name instead of anything else.
+    /// What one is.
     one: &'static str,
+    /// What to name instead of anything else.
+    given: &'static str,
     /// What to do if there is none.
     hint: &'static str,
 }
@@ -26,13 +29,15 @@ pub(crate) struct Class {
 /// PTP hardware clocks.
 pub(crate) const PTP: Class = Class {
     name: "ptp",
-    one: "a PTP hardware clock: give a network interface or the path of a /dev/ptpN",
+    one: "a PTP hardware clock",
+    given: "give a network interface or the path of a /dev/ptpN",
     hint: "check its name (`ip -br link` lists interfaces) and that its driver is loaded",
 };
 /// Kernel PPS devices.
 pub(crate) const PPS: Class = Class {
     name: "pps",
-    one: "a kernel PPS device: give the path of a /dev/ppsN",
+    one: "a kernel PPS device",
+    given: "give the path of a /dev/ppsN",
     hint: "for a pulse on a serial port's DCD pin attach the line discipline (ldattach pps /dev/ttyS0), for one on a GPIO \
            pin load pps-gpio, and check the number",
 };
@@ -84,7 +89,7 @@ impl Finder<'_> {
             return Ok(clock);
         }
         let cure = format!("name /dev/{}, the hardware clock it is made from", hardware.display());
-        refuse(Problem::Wrong, format!("{device} is a virtual clock and timestamps no pulses: {cure}"))
+        refuse(Problem::Wrong, format!("{device} is a virtual clock and timestamps no pulses"), cure)
     }
 
     /// The kernel PPS device at a path.
@@ -95,7 +100,7 @@ impl Finder<'_> {
         let device = self.at(&PPS, path)?;
         if device.name == "ktimer" || device.name.starts_with("ptp") {
             let cure = "name the device that the receiver is wired to, or its NIC's clock with --phc";
-            return refuse(Problem::Wrong, format!("{device} is a pulse made by this machine itself: {cure}"));
+            return refuse(Problem::Wrong, format!("{device} is a pulse made by this machine itself"), cure);
         }
         Ok(device)
     }
@@ -120,7 +125,7 @@ impl Finder<'_> {
     fn of_interface(&self, name: &str) -> Result<String, OpenError> {
         match (self.phc_index)(name) {
             Ok(Some(index)) => Ok(format!("ptp{index}")),
-            Ok(None) => refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}")),
+            Ok(None) => refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}"), ITS_NIC),
             Err(error) => Err(PTP.unusable(Path::new(name), &error)),
         }
     }
@@ -128,20 +133,20 @@ impl Finder<'_> {
     fn of_pci(&self, device: &str) -> Result<String, OpenError> {
         let Some(address) = pci_address(device) else {
             let cure = "write it as `lspci -D` does, as in 0000:03:00.0";
-            return refuse(Problem::Wrong, format!("{device:?} is no PCI address: {cure}"));
+            return refuse(Problem::Wrong, format!("{device:?} is no PCI address"), cure);
         };
         let found = self.root.join("sys/bus/pci/devices").join(&address);
         let clocks = names(&found.join("ptp"));
-        let (problem, says) = match clocks.as_slice() {
+        let (problem, says, cure) = match clocks.as_slice() {
             [clock] => return Ok(clock.clone()),
-            [] if found.join("driver").exists() => (Problem::Unsupported, NO_CLOCK.into()),
-            [] => (Problem::NotThere, "is not there, or has no driver: check with `lspci -D -k`".into()),
+            [] if found.join("driver").exists() => (Problem::Unsupported, NO_CLOCK, ITS_NIC.into()),
+            [] => (Problem::NotThere, "is not there, or has no driver", "check with `lspci -D -k`".into()),
             several => {
-                let clocks = several.join(", /dev/");
-                (Problem::Wrong, format!("has several PTP hardware clocks: name one of /dev/{clocks}"))
+                let cure = format!("name one of /dev/{}", several.join(", /dev/"));
+                (Problem::Wrong, "has several PTP hardware clocks", cure)
             }
         };
-        refuse(problem, format!("PCI device {address} {says}"))
+        refuse(problem, format!("PCI device {address} {says}"), cure)
     }
 
     fn named(&self, class: &Class, name: &str, node: PathBuf) -> Device {
@@ -158,20 +163,24 @@ impl Finder<'_> {
 impl Class {
     /// Why a node or a network interface cannot be opened or asked.
     pub(crate) fn unusable(&self, path: &Path, error: &io::Error) -> OpenError {
-        let Self { name, one, hint } = self;
-        let (problem, says) = match error.raw_os_error() {
+        let Self { name, one, given, hint } = self;
+        let (problem, says, cure) = match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ENXIO) => {
-                (Problem::NotThere, format!("is not there: {hint}"))
+                (Problem::NotThere, "is not there".into(), (*hint).to_owned())
             }
-            Some(libc::ENOTTY | libc::EINVAL) => (Problem::Wrong, format!("is not {one}")),
+            Some(libc::ENOTTY | libc::EINVAL) => (Problem::Wrong, format!("is not {one}"), (*given).to_owned()),
             Some(libc::EACCES | libc::EPERM) => {
                 let rule = format!("SUBSYSTEM==\"{name}\", GROUP=\"clock\", MODE=\"0660\"");
                 let cure = "add the user to the group that owns it, or run as root; if root owns it, add the udev rule";
-                (Problem::Denied, format!("may not be opened: {cure} {rule}"))
+                (Problem::Denied, "may not be opened".into(), format!("{cure} {rule}"))
             }
-            _ => (Problem::Failed, format!("does not work ({error}): look for its driver's messages with dmesg")),
+            _ => (
+                Problem::Failed,
+                format!("does not work ({error})"),
+                "look for its driver's messages with dmesg".into(),
+            ),
         };
-        OpenError::new(problem, format!("{} {says}", path.display()))
+        OpenError::cured(problem, format!("{} {says}", path.display()), cure)
     }
 }
 
@@ -205,9 +214,9 @@ impl fmt::Display for Device {
     }
 }
 
-/// Why a device is not used, in one sentence: what is wrong, then after a colon what to do.
-pub(crate) fn refuse<T>(problem: Problem, sentence: String) -> Result<T, OpenError> {
-    Err(OpenError::new(problem, sentence))
+/// Why a device is not used: what is wrong, and what to do.
+pub(crate) fn refuse<T>(problem: Problem, says: String, cure: impl Into<String>) -> Result<T, OpenError> {
+    Err(OpenError::cured(problem, says, cure))
 }
 
 /// A PCI address as sysfs has it, from that form, from the output of lspci (without the domain, if that is 0), or from

@@ -25,20 +25,28 @@ pub enum Problem {
     Failed,
 }
 
-/// Why something cannot be opened, in the operator's words: what is wrong, where, what to do.
+/// Why something cannot be opened, in the operator's words: what is wrong and where, then what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
+#[error("{says}{}", cure.as_ref().map_or(String::new(), |cure| format!(": {cure}")))]
 pub struct OpenError {
     /// What kind of trouble it is.
     pub problem: Problem,
-    sentence: String,
+    /// What is wrong, and where.
+    pub says: String,
+    /// What to do; none if the sentence says it, or the system's word is all that is known.
+    pub cure: Option<String>,
     source: Option<io::Error>,
 }
 
 impl OpenError {
     /// With the whole sentence.
     pub fn new(problem: Problem, sentence: impl Into<String>) -> Self {
-        Self { problem, sentence: sentence.into(), source: None }
+        Self { problem, says: sentence.into(), cure: None, source: None }
+    }
+
+    /// With what is wrong, and what to do.
+    pub fn cured(problem: Problem, says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { cure: Some(cure.into()), ..Self::new(problem, says) }
     }
 
     /// What the system said of it: `{what}: {error}`.
@@ -49,7 +57,8 @@ impl OpenError {
             ErrorKind::ResourceBusy | ErrorKind::AddrInUse => Problem::Taken,
             _ => Problem::Failed,
         };
-        Self { problem, sentence: format!("{what}: {error}"), source: Some(error) }
+        let says = format!("{what}: {error}");
+        Self { problem, says, cure: None, source: Some(error) }
     }
 
     /// The same of something that was to be created.

@@ -14,7 +14,6 @@ use std::io::{ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::TestDir;
@@ -25,6 +24,7 @@ use gnss2shm::daemon::status::gate::GateConfig;
 use gnss2shm::daemon::status::metrics;
 use gnss2shm::recording::{Item, Reader};
 use serde_json::Value;
+use tokio::sync::watch;
 
 const ALERTS: &str = "files/usr/share/gnss2shm/alerts.yml";
 const DASHBOARD: &str = "files/usr/share/gnss2shm/grafana.json";
@@ -68,7 +68,7 @@ fn served(board: Board) -> String {
         let free = crate::common::free_address();
         let listener = tokio::net::TcpListener::bind(free).await.unwrap();
         tokio::select! {
-            () = metrics::run(listener, Arc::new(Mutex::new(board))) => panic!("the server ended"),
+            () = metrics::run(listener, watch::channel(board).1) => panic!("the server ended"),
             page = tokio::task::spawn_blocking(move || get(free)) => page.unwrap(),
         }
     })

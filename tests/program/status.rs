@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::{NOBODY, TestDir, TestUnit, ends_within, is_root};
@@ -16,7 +15,7 @@ use gnss2shm::core::time::{Instant as TimeOf, Span, UtcSecond};
 use gnss2shm::daemon::status::Board;
 use gnss2shm::daemon::status::gate::GateConfig;
 use gnss2shm::daemon::status::metrics;
-use gnss2shm::daemon::status::server::{FOLLOWERS, SharedBoard, StatusServer};
+use gnss2shm::daemon::status::server::{FOLLOWERS, StatusServer};
 use gnss2shm::daemon::status::snapshot::Snapshot;
 use gnss2shm::sys::clock::raw_now;
 use gnss2shm::sys::error::Problem;
@@ -26,9 +25,8 @@ use tokio::sync::watch;
 struct Daemon {
     dir: TestDir,
     engine: Engine,
-    board: SharedBoard,
+    board: Option<watch::Sender<Board>>,
     state: State,
-    change: Option<watch::Sender<()>>,
     metrics: SocketAddr,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -38,10 +36,9 @@ impl Daemon {
         let dir = TestDir::new(name);
         let engine = Engine::new(Config::default());
         let gate = GateConfig { opens_after: Span::ZERO, closes_after: Span::ZERO };
-        let board = Arc::new(Mutex::new(Board::new(&engine, "/dev/ttyS0".into(), "eth0".into(), gate)));
-        let (change, changed) = watch::channel(());
+        let (board, shown) = watch::channel(Board::new(&engine, "/dev/ttyS0".into(), "eth0".into(), gate));
         let (ready, is_ready) = std::sync::mpsc::channel();
-        let (path, shared) = (dir.path().join("s"), Arc::clone(&board));
+        let path = dir.path().join("s");
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -50,14 +47,14 @@ impl Daemon {
                 let listener = tokio::net::TcpListener::bind(free).await.unwrap();
                 ready.send(free).unwrap();
                 tokio::select! {
-                    () = status.run(Arc::clone(&shared), changed) => {}
-                    () = metrics::run(listener, shared) => {}
+                    () = status.run(shown.clone()) => {}
+                    () = metrics::run(listener, shown) => {}
                 }
             });
         });
         let metrics = is_ready.recv().unwrap();
         let state = State::Searching(Reason::Starting);
-        Self { dir, engine, board, state, change: Some(change), metrics, thread: Some(thread) }
+        Self { dir, engine, board: Some(board), state, metrics, thread: Some(thread) }
     }
 
     fn socket(&self) -> PathBuf {
@@ -70,14 +67,15 @@ impl Daemon {
         let mut changed = vec![Verdict::StateChanged { from: self.state, to }];
         changed.extend(to.publishes().then_some(Verdict::Sample(sample)));
         self.state = to;
-        assert!(self.board.lock().unwrap().update(&self.engine, &Event::Tick { raw: raw_now() }, &changed));
-        self.change.as_ref().unwrap().send_replace(());
+        let tick = Event::Tick { raw: raw_now() };
+        let board = self.board.as_ref().unwrap();
+        assert!(board.send_if_modified(|board| board.update(&self.engine, &tick, &changed)));
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.change = None;
+        self.board = None;
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
             assert!(!self.socket().exists(), "the socket is left behind");
@@ -263,7 +261,7 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     std::fs::rename(daemon.dir.join("other"), &socket).unwrap();
     other.set_nonblocking(true).unwrap();
     until(|| other.accept().is_ok(), "it is not asked whether it lives");
-    daemon.change = None;
+    daemon.board = None;
     daemon.thread.take().unwrap().join().unwrap();
     assert!(UnixStream::connect(&socket).is_ok());
 }

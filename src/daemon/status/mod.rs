@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::core::engine::Engine;
 use crate::core::event::text::Word;
-use crate::core::event::{Event, SourceChange, State, Verdict};
+use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
 use gate::{Gate, GateConfig};
-use snapshot::{GateView, PulseView, ReasonView, ReceiverView, SampleView, Snapshot, sync};
+use snapshot::{GateView, ReasonView, SampleView, Snapshot, sync};
 
 /// Where the unit has each of its instances answer.
 pub(crate) const SOCKETS: &str = "/run/gnss2shm";
@@ -40,13 +40,9 @@ impl Board {
     /// A board for a run with these sources, by name.
     pub fn new(engine: &Engine, receiver: String, pulse: String, gate: GateConfig) -> Self {
         let now = raw_now();
-        let known = Snapshot {
-            version: env!("CARGO_PKG_VERSION").into(),
-            receiver: ReceiverView { source: receiver, ..ReceiverView::default() },
-            pulse: PulseView { source: pulse, ..PulseView::default() },
-            ..Snapshot::default()
-        };
-        let mut board = Self { known, gate: Gate::new(gate, now), ..Self::default() };
+        let mut board = Self { gate: Gate::new(gate, now), ..Self::default() };
+        board.known.version = env!("CARGO_PKG_VERSION").into();
+        (board.known.receiver.source, board.known.pulse.source) = (receiver, pulse);
         board.turn(engine.state(), now);
         board
     }
@@ -83,7 +79,8 @@ impl Board {
         pulse.settled = on_time.is_some();
         pulse.width_ns = on_time.and_then(|on_time| on_time.width).map(Span::nanos);
         self.last_time = engine.last_time();
-        self.known.besides = engine.besides().into_iter().map(ReasonView::from).collect();
+        let view = |reason: Reason| ReasonView { reason: reason.key().into(), sentence: reason.sentence().into() };
+        self.known.besides = engine.besides().into_iter().map(view).collect();
         self.state != before
     }
 

@@ -1,13 +1,12 @@
 //! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
 //! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -25,22 +24,16 @@ pub const FOLLOWERS: usize = 32;
 /// Interval of the check that the socket still has its name.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A board that the daemon writes to and servers read.
-pub type SharedBoard = Arc<Mutex<Board>>;
-
 /// The listening end. Its name is removed when it is dropped.
 #[derive(Debug)]
 pub struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
-    /// What was created at the path; `None` if it was removed and could not be created again.
-    created: Option<Identity>,
+    /// The socket that was created at the path; `None` if it was removed and could not be created again.
+    created: Option<(u64, u64)>,
     /// Of two processes that find a stale socket, the slower would remove the faster one's.
     _claim: Claim,
 }
-
-/// A socket in the file system: its device and its inode, which no other file gets while the socket is open.
-type Identity = (u64, u64);
 
 impl StatusServer {
     /// Listens at this path. Replaces a socket that a killed process left behind. Every user on this machine may connect.
@@ -55,12 +48,12 @@ impl StatusServer {
         let claim = Claim::take_path("status", path).map_err(|error| {
             error.explain(format_args!("the status socket {shown} cannot be claimed"), |rival| in_use(path, &rival))
         })?;
-        let (listener, created) = listen(path)?;
-        Ok(Self { path: path.to_owned(), listener, created: Some(created), _claim: claim })
+        let listener = listen(path)?;
+        Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
 
-    /// Serves clients until no sender of changes is left. Creates a removed socket again.
-    pub async fn run(mut self, board: SharedBoard, mut changed: watch::Receiver<()>) {
+    /// Serves clients until the daemon drops its board. Creates a removed socket again.
+    pub async fn run(mut self, mut board: watch::Receiver<Board>) {
         let (mut followers, mut look) = (Vec::<UnixStream>::new(), interval(LOOK));
         loop {
             tokio::select! {
@@ -79,7 +72,7 @@ impl StatusServer {
                     }
                 }
                 _ = look.tick() => self.renew(),
-                change = changed.changed() => {
+                change = board.changed() => {
                     if change.is_err() {
                         return;
                     }
@@ -91,8 +84,7 @@ impl StatusServer {
     }
 
     fn is_ours(&self) -> bool {
-        self.created.is_some()
-            && std::fs::symlink_metadata(&self.path).ok().map(|found| (found.dev(), found.ino())) == self.created
+        self.created.is_some() && identity(&self.path) == self.created
     }
 
     /// Creates the socket again if its name is gone. Connected clients stay. Logs a failure once.
@@ -101,8 +93,8 @@ impl StatusServer {
             return;
         }
         match listen(&self.path) {
-            Ok((listener, created)) => {
-                (self.listener, self.created) = (listener, Some(created));
+            Ok(listener) => {
+                (self.listener, self.created) = (listener, identity(&self.path));
                 warn!("the status socket {} was removed and has been created again", self.path.display());
             }
             Err(error) => {
@@ -118,50 +110,52 @@ impl Drop for StatusServer {
     fn drop(&mut self) {
         // If another program removed ours, the path may be another process's by now.
         if self.is_ours() {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-fn listen(path: &Path) -> Result<(UnixListener, Identity), OpenError> {
+/// Device and inode of a path, which no other file gets while a socket there is open.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     let shown = path.display();
     let failed = |error| OpenError::not_created(format_args!("the status socket {shown} cannot be created"), error);
-    if let Ok(found) = std::fs::symlink_metadata(path) {
+    if let Ok(found) = fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
         match listener::pid(path) {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed)?,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed(error)),
             answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),
         }
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
-    Ok((listener, open_to_all(path).map_err(failed)?))
+    open_to_all(path).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
+fn open_to_all(path: &Path) -> io::Result<()> {
+    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    if !socket.metadata()?.file_type().is_socket() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))
 }
 
 fn in_use(path: &Path, rival: &str) -> String {
     format!("{} is answered by {rival}: give each its own status socket", path.display())
 }
 
-/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
-fn open_to_all(path: &Path) -> io::Result<Identity> {
-    let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
-    let found = socket.metadata()?;
-    if !found.file_type().is_socket() {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
-    std::fs::set_permissions(format!("/proc/self/fd/{}", socket.as_raw_fd()), Permissions::from_mode(0o666))?;
-    Ok((found.dev(), found.ino()))
-}
-
-/// A snapshot of the board as a line.
-fn line(board: &SharedBoard) -> Vec<u8> {
-    let snapshot = board.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
-    let mut line = serde_json::to_vec(&snapshot).unwrap_or_default();
-    line.push(b'\n');
-    line
+/// The status now, as a line.
+fn line(board: &watch::Receiver<Board>) -> Vec<u8> {
+    let line = serde_json::to_string(&board.borrow().snapshot()).unwrap_or_default();
+    (line + "\n").into_bytes()
 }
 
 /// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would cost samples.

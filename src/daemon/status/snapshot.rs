@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::event::{Reason, State};
+use crate::core::event::State;
 use crate::core::time::Span;
 
 /// The status. Ages and durations are in ms, measured values in ns.
@@ -51,12 +51,6 @@ pub struct ReasonView {
     pub reason: String,
     /// Its sentence, for the operator.
     pub sentence: String,
-}
-
-impl From<Reason> for ReasonView {
-    fn from(reason: Reason) -> Self {
-        Self { reason: reason.key().into(), sentence: reason.sentence().into() }
-    }
 }
 
 /// The gate.
@@ -141,40 +135,34 @@ pub(super) fn sync(state: State) -> &'static str {
 /// For people.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, sync, since, samples, receiver, pulse, .. } = self;
+        let Self { state, sync, since, samples, receiver, pulse, gate, .. } = self;
         let ms = |ms: i64| Span::from_millis(ms);
         let ago = |age: Option<i64>| age.map_or("never".into(), |age| format!("{} ago", ms(age)));
         let presence = |open| if open { "" } else { ", not there" };
-        writeln!(f, "state      {state} ({sync}) since {since}")?;
-        let reason = self.sentence.iter().map(|sentence| ("reason", sentence));
-        let figures = self.contradiction.iter().map(|figures| ("figures", figures));
-        let besides = self.besides.iter().map(|view| ("besides", &view.sentence));
-        for (label, text) in reason.chain(figures).chain(besides) {
-            writeln!(f, "{label:10} {text}")?;
-        }
-        match &self.sample {
-            Some(SampleView { second, offset_ns, error_ns, leap, age_ms }) => writeln!(
-                f,
-                "sample     {second}, offset {offset_ns:+} ns, error below {error_ns} ns, leap {leap}, {} ago",
-                ms(*age_ms)
-            )?,
-            None => writeln!(f, "sample     none yet")?,
-        }
-        let PulseView { source, edges, .. } = pulse;
+        let sample = |SampleView { second, offset_ns, error_ns, leap, age_ms }: &SampleView| {
+            let age = ms(*age_ms);
+            format!("{second}, offset {offset_ns:+} ns, error below {error_ns} ns, leap {leap}, {age} ago")
+        };
         let edge = match (pulse.settled, pulse.width_ns) {
             (false, _) => "on-time edge not known".into(),
             (true, None) => "on time is the only edge".into(),
             (true, Some(width)) => format!("on time is the edge that starts {}", Span::from_nanos(width)),
         };
-        let (there, last) = (presence(pulse.open), ago(pulse.last_edge_ms));
-        writeln!(f, "pulse      {source}{there}: {edge}, {edges} edges, last {last}")?;
-        let ReceiverView { source, sentences, broken, .. } = receiver;
+        let (there, last, PulseView { source, edges, .. }) = (presence(pulse.open), ago(pulse.last_edge_ms), pulse);
+        let pulse = format!("{source}{there}: {edge}, {edges} edges, last {last}");
         let delay = receiver.delay_ns.map_or("not known".into(), |delay| Span::from_nanos(delay).to_string());
         let (there, last) = (presence(receiver.open), ago(receiver.last_time_ms));
-        write!(f, "receiver   {source}{there}: delay {delay}, {sentences} sentences, {broken} broken lines, ")?;
-        writeln!(f, "last time {last}")?;
-        let gate = if self.gate.open { "open" } else { "closed" };
-        writeln!(f, "gate       {gate} for {}", ms(self.gate.for_ms))?;
+        let ReceiverView { source, sentences, broken, .. } = receiver;
+        let receiver =
+            format!("{source}{there}: delay {delay}, {sentences} sentences, {broken} broken lines, last time {last}");
+        let mut lines = vec![("state", format!("{state} ({sync}) since {since}"))];
+        lines.extend(self.sentence.iter().map(|sentence| ("reason", sentence.clone())));
+        lines.extend(self.contradiction.iter().map(|figures| ("figures", figures.clone())));
+        lines.extend(self.besides.iter().map(|view| ("besides", view.sentence.clone())));
+        lines.push(("sample", self.sample.as_ref().map_or("none yet".into(), sample)));
+        lines.extend([("pulse", pulse), ("receiver", receiver)]);
+        lines.push(("gate", format!("{} for {}", if gate.open { "open" } else { "closed" }, ms(gate.for_ms))));
+        lines.iter().try_for_each(|(label, text)| writeln!(f, "{label:10} {text}"))?;
         write!(f, "counters   {samples} samples")?;
         self.rejected.iter().try_for_each(|(reason, times)| write!(f, ", {times} x {reason}"))
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::core::engine::Config;
-use crate::core::event::{Bytes, Contradiction, Edge, Edges, Leap, Lost, Reason, Sample};
+use crate::core::event::{Bytes, Contradiction, Edge, Edges, Leap, Lost, Sample};
 
 #[test]
 fn a_board_shows_what_came_and_what_came_of_it() {

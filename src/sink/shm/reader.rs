@@ -8,8 +8,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
-use super::Status;
-use super::refusal::failed;
+use super::{Status, failed};
 use crate::core::time::{Instant, NANOS, Span, Sys};
 use crate::sys::error::OpenError;
 use crate::sys::sysv_shm::{Attachment, Fields, ReadOnly, Segment};

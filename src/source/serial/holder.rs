@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tracing::warn;
 
+use crate::sys::error::{OpenError, Problem};
 use crate::sys::processes::{Process, only_reads};
 
 /// The other processes that have this device open and may read from it. Only root sees those of other users.
@@ -38,17 +39,16 @@ const CURES: [(&str, &str); 4] = [
     ("brltty", "stop it (systemctl stop brltty), or remove its package, which takes adapters for Braille displays"),
 ];
 
-/// The holders of the device, and the cure.
-pub(crate) fn sentence(device: &str, holders: &[Process]) -> String {
-    match holders {
-        [] => format!(
-            "{device} is held by a program that only root can see: stop it (fuser -v {device} as root names it)"
-        ),
+/// The device is held by these.
+pub(crate) fn held(device: &str, holders: &[Process]) -> OpenError {
+    let (holder, cure) = match holders {
+        [] => ("a program that only root can see".into(), format!("stop it (fuser -v {device} as root names it)")),
         [first, ..] => {
             let cure = CURES.iter().find(|(name, _)| first.name.contains(name)).map_or("stop it", |(_, cure)| cure);
-            format!("{device} is held by {}: {}", list(holders), cure.replace("{tty}", &name_of(device)))
+            (list(holders), cure.replace("{tty}", &name_of(device)))
         }
-    }
+    };
+    OpenError::cured(Problem::Taken, format!("{device} is held by {holder}"), cure)
 }
 
 /// Warns of programs that neither lock nor ask: they take away what they read.
@@ -112,10 +112,10 @@ mod tests {
             ("brltty", "stop brltty"),
             ("cat", "held by cat (pid 7): stop it"),
         ] {
-            let said = sentence("/dev/ttyS0", &holder(command));
+            let said = held("/dev/ttyS0", &holder(command)).to_string();
             assert!(said.contains(words), "{said}");
         }
-        assert!(sentence("/dev/ttyS0", &[]).contains("only root"));
+        assert!(held("/dev/ttyS0", &[]).to_string().contains("only root"));
     }
 
     #[test]

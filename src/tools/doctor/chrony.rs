@@ -1,13 +1,21 @@
-//! chronyd: it runs, has a refclock line for each sink, without options that spoil the samples, and uses them.
+//! chronyd: it runs, has a refclock line for each sink, without options that spoil the samples, and uses them. Of its
+//! configuration, included files as well, only the refclock directives are read: chrony.conf(5). chronyd itself reports
+//! its syntax errors.
 
-use super::chrony_conf::Refclock;
-use super::{Finding, Level, Patient};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::rivals::option;
+use super::{Checked, Finding, Level, Patient, System};
 use crate::config::Settings;
 use crate::source::pulse::PulseConfig;
+use crate::sys::processes::Process;
 
-const LINE: &str = "chrony.conf";
-const SOURCE: &str = "chrony source";
-
+/// Where distributions have it.
+const PATHS: [&str; 2] = ["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
+/// chronyd's own limit for nested files, `MAX_INCLUDE_LEVEL` in chrony's conf.c.
+const DEPTH: u32 = 10;
 /// Options of a refclock that make right samples wrong, or useless.
 const SPOILERS: [(&str, Level, &str); 8] = [
     ("tai", Level::Failure, "has chronyd take UTC for TAI, 37 s off"),
@@ -24,94 +32,98 @@ const FALSETICKER: &str = "compare the offsets in `chronyc sources`: if the othe
     gnss2shm.toml(5); if not, remove them or add `trust`";
 
 /// Whether chronyd runs.
-pub(super) fn daemon(patient: &Patient<'_>) -> Finding {
-    const ITEM: &str = "chronyd";
-    const CURE: &str = "install the package chrony and run `systemctl enable --now chrony` (elsewhere: chronyd); if it \
-                        ends, `journalctl -u chrony` says why";
+pub(super) fn daemon(patient: &Patient<'_>) -> Checked {
+    const CURE: &str =
+        "install it, run `systemctl enable --now chrony` (or chronyd), and look at `journalctl -u chrony`";
     match patient.chronyd {
-        Some(chronyd) => Finding::ok(ITEM, format!("{chronyd} runs")),
+        Some(chronyd) => Ok(format!("{chronyd} runs")),
         // With hidepid= the processes of other users are hidden.
-        None if !patient.system.at("/proc/1/comm").exists() => Finding::unseen(ITEM, "whether it runs"),
-        None => Finding::failure(ITEM, "does not run", CURE),
+        None if !patient.system.at("/proc/1/comm").exists() => Err(Finding::unseen("whether it runs")),
+        None => Err(Finding::failure("does not run", CURE)),
     }
 }
 
-/// The refclock line of each sink, and what chronyd makes of it.
-pub(super) fn check(patient: &Patient<'_>, settings: &Settings) -> Vec<Finding> {
+/// The refclock of each sink, and its options.
+fn sinks(settings: &Settings) -> impl Iterator<Item = (String, &'static str)> {
+    let shm = settings.shm.map(|unit| (format!("SHM {unit}"), "poll 2 dpoll -1 filter 5"));
+    let sock = settings.sock.as_ref().map(|path| (format!("SOCK {}", path.display()), "poll 2 filter 5"));
+    shm.into_iter().chain(sock)
+}
+
+/// The refclock line of each sink, and other lines for the same pulse.
+pub(super) fn lines(patient: &Patient<'_>) -> Vec<Checked> {
     let conf = &patient.chrony;
     // As in README: the kernel's timestamps of a PPS device are far less precise than a PHC's.
-    let precision = if matches!(settings.pulse, PulseConfig::Phc(_)) { "1e-7" } else { "2e-5" };
-    let shm = settings.shm.map(|unit| ("SHM", unit.to_string(), "poll 2 dpoll -1 filter 5"));
-    let sock = settings.sock.as_ref().map(|path| ("SOCK", path.display().to_string(), "poll 2 filter 5"));
-    let mut found: Vec<_> = conf.unseen.iter().map(|path| Finding::unseen(LINE, path.display())).collect();
-    found.extend(conf.refclocks.iter().filter_map(|clock| same_pulse(patient, clock)));
-    for (driver, parameter, options) in shm.into_iter().chain(sock) {
-        let mut lines = conf.refclocks.iter().filter(|clock| clock.driver == driver && clock.parameter == parameter);
-        let Some(line) = lines.next() else {
-            if conf.unseen.is_empty() {
-                let line = format!("refclock {driver} {parameter} {options} precision {precision} refid GNSS");
-                let cure = format!("write `{line}` in {} and restart chronyd", conf.path.display());
-                found.push(Finding::failure(LINE, format!("no line `refclock {driver} {parameter}`"), cure));
+    let precision = if matches!(patient.settings.pulse, PulseConfig::Phc(_)) { "1e-7" } else { "2e-5" };
+    let mut found: Vec<_> = conf.unseen.iter().map(|path| Err(Finding::unseen(path.display()))).collect();
+    found.extend(conf.refclocks.iter().filter_map(|clock| same_pulse(patient, clock)).map(Err));
+    for (source, options) in sinks(&patient.settings) {
+        match conf.of(&source)[..] {
+            [line] => found.push(spoilt(line)),
+            [line, second, ..] => {
+                let says = format!("{} and {} both read {source}", line.at, second.at);
+                let cure = "remove one of them and restart chronyd: each takes the other's samples";
+                found.push(Err(Finding::failure(says, cure)));
             }
-            continue;
-        };
-        if let Some(second) = lines.next() {
-            let says = format!("{} and {} both read {driver} {parameter}", line.at, second.at);
-            let cure = "remove one of them and restart chronyd: each takes the other's samples";
-            found.push(Finding::failure(LINE, says, cure));
-        }
-        found.push(spoilt(line).unwrap_or_else(|| Finding::ok(LINE, format!("{}: {driver} {parameter}", line.at))));
-        if patient.chronyd.is_some() {
-            found.push(source(patient, line));
+            [] if conf.unseen.is_empty() => {
+                let line = format!("refclock {source} {options} precision {precision} refid GNSS");
+                let cure = format!("write `{line}` in {} and restart chronyd", conf.path.display());
+                found.push(Err(Finding::failure(format!("no line `refclock {source}`"), cure)));
+            }
+            [] => {}
         }
     }
     found
 }
 
 /// The first option that spoils the samples.
-fn spoilt(line: &Refclock) -> Option<Finding> {
+fn spoilt(line: &Refclock) -> Checked {
     let is_set = |name| {
         line.option(name).is_some_and(|value| match (name, value.parse::<f64>()) {
             ("offset", Ok(value)) => value != 0.0,
             ("delay", Ok(value)) => value > 0.01,
-            ("dpoll", Ok(value)) => value > 0.0 && line.driver == "SHM",
+            ("dpoll", Ok(value)) => value > 0.0 && line.source.starts_with("SHM"),
             _ => true,
         })
     };
-    let (option, level, does) = SPOILERS.into_iter().find(|(option, ..)| is_set(option))?;
-    let cure = format!("remove `{option}` and restart chronyd");
-    Some(Finding::new(LINE, level, format!("{}: `{option}` {does}", line.at), cure))
+    let Refclock { source, at, .. } = line;
+    let Some((option, level, does)) = SPOILERS.into_iter().find(|(option, ..)| is_set(option)) else {
+        return Ok(format!("{at}: {source}"));
+    };
+    Err(Finding::new(level, format!("{at}: `{option}` {does}"), format!("remove `{option}` and restart chronyd")))
 }
 
 /// A refclock of chronyd's own on our pulse: chronyd cannot tell the edges apart, and takes those of a PHC from us.
 fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
-    let level = match clock.driver.as_str() {
-        "PHC" if clock.option("extpps").is_some() => Level::Failure,
-        "PPS" => Level::Warning,
+    let (level, device) = match clock.source.split_once(' ')? {
+        ("PHC", device) if clock.option("extpps").is_some() => (Level::Failure, device),
+        ("PPS", device) => (Level::Warning, device),
         _ => return None,
     };
-    let is_ours = patient.pulse.is_some() && patient.system.real(&clock.parameter).ok() == patient.pulse;
-    is_ours.then(|| {
-        let says = format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at);
-        Finding::new(LINE, level, says, "remove that line and restart chronyd: gnss2shm gives it the complete sample")
-    })
+    let is_ours = patient.system.real(device).ok()? == patient.pulse.as_ref().ok()?.node;
+    let says = format!("{}: chronyd reads the same pulse itself and does not know the on-time edge", clock.at);
+    let cure = "remove that line and restart chronyd: gnss2shm gives it the complete sample";
+    is_ours.then(|| Finding::new(level, says, cure))
+}
+
+/// What chronyd makes of each sink's refclock.
+pub(super) fn sources(patient: &Patient<'_>) -> Vec<Checked> {
+    let lines = sinks(&patient.settings).filter_map(|(source, _)| patient.chrony.of(&source).first().copied());
+    lines.filter(|_| patient.chronyd.is_some()).map(|line| source(patient, line)).collect()
 }
 
 /// State of the line in `chronyc -c sources`: mode, state, name, stratum, poll, reach.
-fn source(patient: &Patient<'_>, line: &Refclock) -> Finding {
-    let csv = match (patient.system.run)(patient.system, "chronyc", &["-c", "sources"]) {
-        Ok(csv) => csv,
-        Err(why) => return Finding::unseen(SOURCE, why),
-    };
-    let name = line.refid.as_str();
+fn source(patient: &Patient<'_>, line: &Refclock) -> Checked {
+    let csv = (patient.system.run)(patient.system, "chronyc", &["-c", "sources"]).map_err(Finding::unseen)?;
+    let refid = line.option("refid").map_or_else(|| format!("{:.3}{}", line.source, line.place), str::to_owned);
     let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let row = rows.find(|row| matches!(row[..], ["#", _, refid, ..] if refid == name));
+    let row = rows.find(|row| matches!(row[..], ["#", _, name, ..] if name == refid.as_str()));
     let Some([_, state, _, _, _, reach, ..]) = row.as_deref() else {
-        let says = format!("chronyd does not know {name} of {}", line.at);
-        return Finding::failure(SOURCE, says, "restart chronyd: it reads its configuration at its start only");
+        let says = format!("chronyd does not know {refid} of {}", line.at);
+        return Err(Finding::failure(says, "restart chronyd: it reads its configuration at its start only"));
     };
     let (level, what, cure) = match (*state, *reach) {
-        ("*" | "+", _) => return Finding::ok(SOURCE, format!("chronyd uses {name}")),
+        ("*" | "+", _) => return Ok(format!("chronyd uses {refid}")),
         ("-", _) => {
             (Level::Warning, "is not used", "add `prefer` to the refclock line, or `trust` if the others are worse")
         }
@@ -120,5 +132,111 @@ fn source(patient: &Patient<'_>, line: &Refclock) -> Finding {
         (_, "0") => (Level::Failure, "has no samples", "see the items segment and service; if ok, restart chronyd"),
         _ => (Level::Warning, "cannot be selected yet", "wait a minute and ask again"),
     };
-    Finding::new(SOURCE, level, format!("{name} {what} (reach {reach})"), cure)
+    Err(Finding::new(level, format!("{refid} {what} (reach {reach})"), cure))
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ChronyConf {
+    /// The file that chronyd starts with.
+    path: PathBuf,
+    /// In order.
+    refclocks: Vec<Refclock>,
+    /// Files that this user may not read.
+    unseen: Vec<PathBuf>,
+}
+
+/// A refclock line.
+#[derive(Debug)]
+struct Refclock {
+    /// Driver (`SHM`, `SOCK`, `PHC`, `PPS`) and parameter (a unit or a path), without the driver's options.
+    source: String,
+    /// The driver's options, then those of the refclock, as words.
+    options: Vec<String>,
+    /// File and line.
+    at: String,
+    /// Place among the refclocks, which makes the default name in chronyc together with three letters of the driver.
+    place: usize,
+}
+
+impl Refclock {
+    /// The word after this option, as the value of `poll`; empty after the last one, none if the option is not given.
+    fn option(&self, name: &str) -> Option<&str> {
+        let at = self.options.iter().position(|option| option.eq_ignore_ascii_case(name))?;
+        Some(self.options.get(at + 1).map_or("", String::as_str))
+    }
+}
+
+impl ChronyConf {
+    /// Reads the configuration of the chronyd that runs, or else the default one.
+    pub(super) fn read(system: &System, chronyd: Option<&Process>) -> Self {
+        let args = chronyd.map(Process::args).unwrap_or_default();
+        let default = if system.at(PATHS[1]).exists() { PATHS[1] } else { PATHS[0] };
+        let mut conf = Self { path: option(&args, "-f").unwrap_or(default).into(), ..Self::default() };
+        conf.file(system, &conf.path.clone(), DEPTH);
+        conf
+    }
+
+    /// The lines of a sink's refclock.
+    fn of(&self, source: &str) -> Vec<&Refclock> {
+        self.refclocks.iter().filter(|clock| clock.source == source).collect()
+    }
+
+    fn file(&mut self, system: &System, path: &Path, depth: u32) {
+        if fs::File::open(system.at(path)).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            self.unseen.push(path.to_owned());
+        }
+        for (number, line) in (1..).zip(system.text(path).lines()) {
+            let words: Vec<_> = line.split_ascii_whitespace().collect();
+            let Some((directive, words)) = words.split_first() else { continue };
+            match (directive.to_ascii_lowercase().as_str(), words) {
+                ("refclock", [driver, parameter, options @ ..]) => {
+                    let (at, place) = (format!("{}:{number}", path.display()), self.refclocks.len());
+                    let mut parts = parameter.split(':');
+                    let source = format!("{driver} {}", parts.next().unwrap_or_default());
+                    let options = parts.chain(options.iter().copied()).map(str::to_owned).collect();
+                    self.refclocks.push(Refclock { source, options, at, place });
+                }
+                ("include", [pattern, ..]) => self.files(system, pattern, depth),
+                ("confdir", directories) => {
+                    for directory in directories {
+                        self.files(system, &format!("{directory}/*.conf"), depth);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The files that fit a pattern, in order of their names.
+    fn files(&mut self, system: &System, pattern: &str, depth: u32) {
+        let (directory, pattern) = pattern.rsplit_once('/').unwrap_or_default();
+        for file in system.names(directory).iter().filter(|file| depth > 0 && fits(pattern, file)) {
+            self.file(system, &Path::new(directory).join(file), depth - 1);
+        }
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any characters, once.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((start, end)) = pattern.split_once('*') else { return pattern == name };
+    name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        for (pattern, name, is_fit) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf~", false),
+            ("chrony.*.sock", "chrony.gnss.sock", true),
+            ("chrony.*.sock", "chrony.sock", false),
+            ("ttyS0", "ttyS0", true),
+            ("", "", true),
+        ] {
+            assert_eq!(fits(pattern, name), is_fit, "{pattern} {name}");
+        }
+    }
 }

@@ -7,25 +7,50 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
+use crate::config::Settings;
 use crate::core::printable::printable;
+use crate::daemon::status::snapshot::Snapshot;
+use crate::source::sysfs::{self, Device};
+use crate::sys::error::OpenError;
+use crate::sys::ethtool;
 use crate::sys::processes::Process;
-use chrony_conf::ChronyConf;
+use chrony::ChronyConf;
 use service::Account;
 
 mod chrony;
-mod chrony_conf;
-mod pulse;
-mod receiver;
+mod devices;
 mod rivals;
 mod service;
 mod sinks;
-mod system;
 
 pub use service::Instance;
-pub use system::System;
+
+/// A check of an item.
+type Check = fn(&Patient<'_>) -> Vec<Checked>;
+/// What is as it should be, or what is not; [`examine`] adds the item.
+type Checked = Result<String, Finding>;
+
+/// The items, in the order in which they should be put right.
+const CHECKS: [(&str, Check); 12] = [
+    (CONFIGURATION, |patient| vec![Ok(patient.instance.config.display().to_string())]),
+    ("service user", |patient| vec![patient.account.clone().map(|account| account.name)]),
+    ("receiver", |patient| vec![devices::receiver(patient)]),
+    ("pulse", |patient| vec![devices::pulse(patient)]),
+    ("interface", |patient| devices::interface(patient).into_iter().collect()),
+    ("rivals", rivals::check),
+    ("chronyd", |patient| vec![chrony::daemon(patient)]),
+    ("SHM segment", |patient| patient.settings.shm.iter().map(|unit| sinks::shm(patient, *unit)).collect()),
+    ("SOCK socket", |patient| patient.settings.sock.iter().map(|path| sinks::sock(patient, path)).collect()),
+    ("chrony.conf", chrony::lines),
+    ("chrony source", chrony::sources),
+    ("service", |patient| vec![service::check(patient)]),
+];
+/// Without its settings, no other item can be checked.
+const CONFIGURATION: &str = "configuration";
 
 /// Permission to read a file.
 const READ: u32 = 0o4;
@@ -59,39 +84,28 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(item: &'static str, says: impl Into<String>) -> Self {
-        Self { item, level: Level::Ok, says: says.into(), cure: None }
+    fn new(level: Level, says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { item: "", level, says: says.into(), cure: Some(cure.into()) }
     }
 
-    fn new(item: &'static str, level: Level, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { item, level, says: says.into(), cure: Some(cure.into()) }
+    fn warning(says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self::new(Level::Warning, says, cure)
     }
 
-    fn warning(item: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self::new(item, Level::Warning, says, cure)
-    }
-
-    fn failure(item: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self::new(item, Level::Failure, says, cure)
-    }
-
-    /// A sentence of `run`: its cure follows the last colon.
-    fn sentence(item: &'static str, sentence: impl fmt::Display) -> Self {
-        let sentence = sentence.to_string();
-        let (says, cure) = sentence.rsplit_once(": ").unwrap_or((&sentence, "see the log of the service"));
-        Self::failure(item, says, cure)
+    fn failure(says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self::new(Level::Failure, says, cure)
     }
 
     /// This user has no permission to check it.
-    fn unseen(item: &'static str, what: impl fmt::Display) -> Self {
-        Self::warning(item, format!("not looked at: {what}"), "run as root")
+    fn unseen(what: impl fmt::Display) -> Self {
+        Self::warning(format!("not looked at: {what}"), "run as root")
     }
 
     /// A file that cannot be read or looked up.
-    fn unreadable(item: &'static str, path: &Path, error: &io::Error, cure: impl Into<String>) -> Self {
+    fn unreadable(path: &Path, error: &io::Error, cure: &str) -> Self {
         match error.kind() {
-            ErrorKind::PermissionDenied => Self::unseen(item, path.display()),
-            _ => Self::failure(item, format!("{}: {error}", path.display()), cure),
+            ErrorKind::PermissionDenied => Self::unseen(path.display()),
+            _ => Self::failure(format!("{}: {error}", path.display()), cure),
         }
     }
 }
@@ -109,75 +123,123 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A refusal of `run`.
+impl From<OpenError> for Finding {
+    fn from(error: OpenError) -> Self {
+        Self::failure(error.says, error.cure.unwrap_or_else(|| "see the log of the service".into()))
+    }
+}
+
+/// The machine that is checked: files below a root directory, and the few questions that no file answers.
+#[derive(Debug)]
+pub struct System {
+    /// Its root directory.
+    pub root: PathBuf,
+    /// Output of a program with these arguments, or why there is none.
+    pub run: fn(&System, &str, &[&str]) -> Result<String, String>,
+    /// The state at this status socket, or why there is none.
+    pub status: fn(&Path) -> Result<Snapshot, String>,
+    /// N of the `/dev/ptpN` that belongs to a network interface, from its driver.
+    pub phc_index: fn(&str) -> io::Result<Option<u32>>,
+}
+
+impl System {
+    /// This machine; `status` asks an instance at its socket.
+    pub fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
+        Self { root: "/".into(), run, status, phc_index: ethtool::phc_index }
+    }
+
+    /// Where a path of this machine is.
+    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Contents of a file, trimmed; empty where it cannot be read. Bytes that are not UTF-8 are replaced.
+    fn text(&self, path: impl AsRef<Path>) -> String {
+        let bytes = fs::read(self.at(path)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// Sorted names in a directory; none where it cannot be read.
+    fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
+        sysfs::names(&self.at(directory))
+    }
+
+    /// Where a path leads, links followed.
+    fn real(&self, path: impl AsRef<Path>) -> io::Result<PathBuf> {
+        let (real, root) = (fs::canonicalize(self.at(path))?, fs::canonicalize(&self.root)?);
+        Ok(Path::new("/").join(real.strip_prefix(root).unwrap_or(&real)))
+    }
+}
+
+/// systemctl and chronyc give up by themselves without an answer.
+fn run(_: &System, program: &str, args: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{program} cannot be started ({error})"))?;
+    // Errors of chronyc are on standard output, too.
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(text) } else { Err(format!("{program}: {text} ({})", output.status)) }
+}
+
 /// What the checks share.
 struct Patient<'a> {
     system: &'a System,
-    /// None if the service is not installed as it should be.
-    account: Option<Account>,
+    instance: &'a Instance,
+    settings: Settings,
+    /// A fault if the service is not installed as it should be.
+    account: Result<Account, Finding>,
     /// All processes that this user may see.
     processes: &'a [Process],
     /// The chronyd that sets the clock, if it runs.
     chronyd: Option<&'a Process>,
     chrony: ChronyConf,
-    /// Node of the PHC or PPS that the pulse is wired to, if it was found.
-    pulse: Option<PathBuf>,
+    /// The PHC or PPS that the pulse is wired to, or why `run` refuses it.
+    pulse: Result<Device, Finding>,
 }
 
 impl Patient<'_> {
     /// Whether this file is there, and the service may do `what` with it; otherwise what is wrong, with one of the cures.
-    fn may_use(&self, item: &'static str, path: &Path, what: u32, absent: &str, denied: &str) -> Result<(), Finding> {
+    fn may_use(&self, path: &Path, what: u32, absent: &str, denied: &str) -> Result<(), Finding> {
         let found = fs::metadata(self.system.at(path));
-        let meta = found.map_err(|error| Finding::unreadable(item, path, &error, absent))?;
+        let meta = found.map_err(|error| Finding::unreadable(path, &error, absent))?;
         let (uid, gid, mode) = (meta.uid(), meta.gid(), meta.mode() & 0o777);
-        let Some(account) = self.account.as_ref().filter(|account| !account.may(what, &[uid], &[gid], mode)) else {
+        let Some(account) = self.account.as_ref().ok().filter(|account| !account.may(what, &[uid], &[gid], mode))
+        else {
             return Ok(());
         };
         let does = if what == READ { "read" } else { "read and write" };
         let (name, path) = (&account.name, path.display());
         let says = format!("{name} may not {does} {path} (owner uid {uid}, gid {gid}, mode {mode:04o})");
         let group = "if its group may, add that by SupplementaryGroups= with `systemctl edit gnss2shm@.service`";
-        Err(Finding::failure(item, says, format!("{denied}; or, {group}")))
+        Err(Finding::failure(says, format!("{denied}; or, {group}")))
     }
 }
 
-/// Checks everything, in the order in which it should be put right.
+/// Checks everything.
 pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
     let settings = match instance.settings(system) {
         Ok(settings) => settings,
-        Err(finding) => return vec![finding],
+        Err(finding) => return vec![Finding { item: CONFIGURATION, ..finding }],
     };
-    let account = service::account(system, &instance.name);
     let processes: Vec<_> = Process::all(&system.root).collect();
     let chronyd = rivals::chronyds(&processes).first().copied();
-    let mut patient = Patient {
+    let patient = Patient {
         system,
-        account: account.as_ref().ok().cloned(),
+        instance,
+        account: service::account(system, &instance.name),
         processes: &processes,
         chronyd,
         chrony: ChronyConf::read(system, chronyd),
-        pulse: None,
+        pulse: devices::find(system, &settings.pulse),
+        settings,
     };
-    let either = |checked: Result<Finding, Finding>| checked.unwrap_or_else(|finding| finding);
-    let mut found = vec![
-        Finding::ok(service::CONFIGURATION, instance.config.display().to_string()),
-        account.map_or_else(|finding| finding, |account| Finding::ok(service::USER, account.name)),
-        either(receiver::check(&patient, &settings.receiver)),
-    ];
-    match pulse::find(system, &settings.pulse) {
-        Ok(device) => {
-            found.push(either(pulse::check(&patient, &settings.pulse, &device)));
-            found.extend(pulse::interface(system, &device));
-            patient.pulse = Some(device.node);
-        }
-        Err(error) => found.push(Finding::sentence(pulse::ITEM, error)),
-    }
-    found.extend(rivals::check(&patient, &settings.receiver));
-    found.push(chrony::daemon(&patient));
-    found.extend(settings.shm.map(|unit| either(sinks::shm(&patient, unit, settings.world_writable))));
-    found.extend(settings.sock.iter().map(|path| either(sinks::sock(&patient, path))));
-    found.extend(chrony::check(&patient, &settings));
-    found.push(service::check(system, instance, &settings));
-    found
+    let finding = |item, checked: Checked| match checked {
+        Ok(says) => Finding { item, level: Level::Ok, says, cure: None },
+        Err(finding) => Finding { item, ..finding },
+    };
+    let findings = |(item, check): (_, Check)| check(&patient).into_iter().map(move |checked| finding(item, checked));
+    CHECKS.into_iter().flat_map(findings).collect()
 }
 
 /// The state on the whole.

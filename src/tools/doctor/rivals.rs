@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{Finding, Patient};
+use super::{Checked, Finding, Patient};
+use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::holder::{only_stamps, sentence};
+use crate::source::serial::holder::{held, only_stamps};
+use crate::source::sysfs::Device;
 use crate::sys::processes::Process;
 
-const ITEM: &str = "rivals";
 /// Programs that set the system clock as chronyd does, by the first 15 bytes of their names, and how to stop each.
 const CLOCK_SETTERS: [(&str, &str); 5] = [
     ("systemd-timesyn", "run `systemctl disable --now systemd-timesyncd`"),
@@ -19,12 +20,12 @@ const CLOCK_SETTERS: [(&str, &str); 5] = [
 /// Programs that may have the PHC open: none of them takes our timestamps.
 const PHC_USERS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
 
-pub(super) fn check(patient: &Patient<'_>, receiver: &ReceiverConfig) -> Vec<Finding> {
-    let mut found = setters(patient);
+pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
+    let mut found = setters(patient.processes);
     let holders = |node: &Path| -> Vec<Process> {
         patient.processes.iter().filter(|process| process.has_open(node) == Some(true)).cloned().collect()
     };
-    if let ReceiverConfig::Serial(serial) = receiver
+    if let ReceiverConfig::Serial(serial) = &patient.settings.receiver
         && let Ok(node) = patient.system.real(&serial.device)
     {
         let mut holders = holders(&node);
@@ -32,40 +33,40 @@ pub(super) fn check(patient: &Patient<'_>, receiver: &ReceiverConfig) -> Vec<Fin
             process.name != "gnss2shm" && !only_stamps(&process.name, process.args().iter().map(String::as_str))
         });
         if !holders.is_empty() {
-            found.push(Finding::sentence(ITEM, sentence(&serial.device, &holders)));
+            found.push(held(&serial.device, &holders).into());
         }
     }
     // Any number of programs may read a PPS device.
-    if let Some(node) = patient.pulse.as_ref().filter(|node| node.to_string_lossy().starts_with("/dev/ptp")) {
+    if let (PulseConfig::Phc(_), Ok(Device { node, .. })) = (&patient.settings.pulse, &patient.pulse) {
         for process in holders(node).iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
             // Since Linux 6.7 every descriptor of a PHC has an event queue of its own.
             let does = "it may take edges (before Linux 6.7) or set the pin otherwise";
             let says = format!("{process} has {} open: {does}", node.display());
-            found.push(Finding::warning(ITEM, says, "stop it: gnss2shm needs no other program for the pulse"));
+            found.push(Finding::warning(says, "stop it: gnss2shm needs no other program for the pulse"));
         }
     }
     // Only root sees what PID 1 has open.
     let init = patient.processes.iter().find(|process| process.pid == 1);
     if init.is_none_or(|init| init.has_open(Path::new("/")).is_none()) {
-        found.push(Finding::unseen(ITEM, "the processes of other users"));
+        found.push(Finding::unseen("the processes of other users"));
     }
     if found.is_empty() {
-        found.push(Finding::ok(ITEM, "no other program sets the system clock or uses the devices"));
+        return vec![Ok("no other program sets the system clock or uses the devices".into())];
     }
-    found
+    found.into_iter().map(Err).collect()
 }
 
-fn setters(patient: &Patient<'_>) -> Vec<Finding> {
+/// Each other program that sets the system clock.
+fn setters(processes: &[Process]) -> Vec<Finding> {
     let mut found = vec![];
     for (name, cure) in CLOCK_SETTERS {
         let sets = |process: &&Process| name != "phc2sys" || sets_system_clock(&process.args());
-        for process in named(patient.processes, name).filter(sets) {
-            found.push(Finding::failure(ITEM, format!("{process} sets the system clock, as chronyd does"), cure));
-        }
+        let fault = |process| Finding::failure(format!("{process} sets the system clock, as chronyd does"), cure);
+        found.extend(named(processes, name).filter(sets).map(fault));
     }
-    for other in chronyds(patient.processes).iter().skip(1).filter(|other| !leaves_the_clock(other)) {
+    for other in chronyds(processes).iter().skip(1).filter(|other| !leaves_the_clock(other)) {
         let says = format!("{other} sets the system clock, as another chronyd does");
-        found.push(Finding::failure(ITEM, says, "stop the one that is not the service's"));
+        found.push(Finding::failure(says, "stop the one that is not the service's"));
     }
     found
 }

@@ -3,15 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Level, System};
+use super::{Checked, Finding, Level, Patient, System};
 use crate::config::{File, Given, Settings};
 use crate::core::event::Reason;
 use crate::daemon::status::SOCKETS;
 use crate::sys::trusted::user;
 
-pub(super) const CONFIGURATION: &str = "configuration";
-pub(super) const USER: &str = "service user";
-const SERVICE: &str = "service";
 /// Directory of the configurations.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";
 
@@ -31,15 +28,13 @@ impl Instance {
     /// There are several to choose from: a sentence with their names.
     pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, String> {
         let stem = || Some(config.as_ref()?.file_stem()?.to_string_lossy().into_owned());
-        let name = match name.map(str::to_owned).or_else(stem) {
-            Some(name) => name,
-            None => match names(system).as_slice() {
-                [] => "default".to_owned(),
-                [only] => only.clone(),
-                several => {
-                    return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
-                }
-            },
+        let name = match (name.map(str::to_owned).or_else(stem), names(system).as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => only.clone(),
+            (None, []) => "default".to_owned(),
+            (None, several) => {
+                return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
+            }
         };
         Ok(Self { config: config.unwrap_or_else(|| Path::new(CONFIGURATIONS).join(format!("{name}.toml"))), name })
     }
@@ -47,17 +42,14 @@ impl Instance {
     /// The settings, or why there are none.
     pub(super) fn settings(&self, system: &System) -> Result<Settings, Finding> {
         let bytes = fs::read(system.at(&self.config)).map_err(|error| {
-            let others = names(system).join(", ");
-            let cure = format!(
-                "install the package and fill in its configuration, or have `gnss2shm probe --write FILE` make one; \
-                 {CONFIGURATIONS} has [{others}]"
-            );
-            Finding::unreadable(CONFIGURATION, &self.config, &error, cure)
+            let cure = "install the package, or have `gnss2shm probe --write FILE` make one";
+            let cure = format!("{cure}; {CONFIGURATIONS} has [{}]", names(system).join(", "));
+            Finding::unreadable(&self.config, &error, &cure)
         })?;
         let file = File::from_bytes(&self.config.display().to_string(), &bytes);
         file.and_then(|file| Settings::new(Given::default(), Some(&file))).map_err(|error| {
             let cure = "correct it, as in gnss2shm.toml(5), and ask again: the other items depend on it";
-            Finding::failure(CONFIGURATION, error.to_string(), cure)
+            Finding::failure(error.to_string(), cure)
         })
     }
 }
@@ -78,16 +70,16 @@ pub(super) struct Account {
 
 /// The service's user; otherwise why the service cannot run, or not as it should.
 pub(super) fn account(system: &System, instance: &str) -> Result<Account, Finding> {
-    let unit =
-        (system.run)(system, "systemctl", &["show", &format!("gnss2shm@{instance}.service")]).unwrap_or_default();
+    let unit = format!("gnss2shm@{instance}.service");
+    let unit = (system.run)(system, "systemctl", &["show", &unit]).unwrap_or_default();
     let value = |key| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
     if value("LoadState") != "loaded" {
         let cure = "install the package, or start `gnss2shm run` yourself as root";
-        return Err(Finding::warning(USER, "gnss2shm@.service is not installed", cure));
+        return Err(Finding::warning("gnss2shm@.service is not installed", cure));
     }
     let lacks = |what: String| {
         let cure = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
-        Finding::failure(USER, format!("there is no {what}, without which the service does not start"), cure)
+        Finding::failure(format!("there is no {what}, without which the service does not start"), cure)
     };
     let name = Some(value("User")).filter(|name| !name.is_empty()).unwrap_or("root");
     let (uid, own) = user(&system.text("/etc/passwd"), name).ok_or_else(|| lacks(format!("user {name}")))?;
@@ -121,39 +113,32 @@ impl Account {
 }
 
 /// Whether it runs and publishes.
-pub(super) fn check(system: &System, instance: &Instance, settings: &Settings) -> Finding {
-    let Instance { name, config } = instance;
+pub(super) fn check(patient: &Patient<'_>) -> Checked {
+    let (system, Instance { name, config }) = (patient.system, patient.instance);
     let of_unit = Path::new(SOCKETS).join(format!("{name}.sock"));
     // That on the unit's command line overrides that of the configuration.
-    let socket = settings.status.clone().filter(|_| !system.at(&of_unit).exists()).unwrap_or(of_unit);
+    let socket = patient.settings.status.clone().filter(|_| !system.at(&of_unit).exists()).unwrap_or(of_unit);
     if !system.at(&socket).exists() {
-        let start = format!(
-            "run `systemctl enable --now gnss2shm@{name}`; if it ends, `journalctl -u gnss2shm@{name}` says why; or start \
-             `gnss2shm run --config {} --status {}`",
-            config.display(),
-            socket.display()
-        );
-        return Finding::failure(SERVICE, format!("it does not run: there is no {}", socket.display()), start);
+        let (config, socket) = (config.display(), socket.display());
+        let unit =
+            format!("run `systemctl enable --now gnss2shm@{name}` (`journalctl -u gnss2shm@{name}` says why it ends)");
+        let cure = format!("{unit}, or start `gnss2shm run --config {config} --status {socket}`");
+        return Err(Finding::failure(format!("it does not run: there is no {socket}"), cure));
     }
     let restart = format!("run `systemctl restart gnss2shm@{name}`");
-    let now = match (system.status)(&system.at(&socket)) {
-        Ok(now) => now,
-        Err(why) => return Finding::failure(SERVICE, why, restart),
-    };
+    let now = (system.status)(&system.at(&socket)).map_err(|why| Finding::failure(why, &restart))?;
     let installed = env!("CARGO_PKG_VERSION");
     if now.version != installed {
-        let says = format!("version {} runs, and {installed} is installed", now.version);
-        return Finding::warning(SERVICE, says, restart);
+        return Err(Finding::warning(format!("version {} runs, and {installed} is installed", now.version), restart));
     }
     let sentence = now.sentence.unwrap_or_else(|| format!("{} samples since {}", now.samples, now.since));
     let says = format!("{}: {sentence}", now.state);
-    let passes = now.sync == "HOLDOVER" || now.reason.is_none_or(|reason| reason == Reason::Starting.key());
     if now.sync == "LOCKED" {
-        return Finding::ok(SERVICE, says);
+        return Ok(says);
     }
-    let level = if passes { Level::Warning } else { Level::Failure };
+    let passes = now.sync == "HOLDOVER" || now.reason.is_none_or(|reason| reason == Reason::Starting.key());
     let cure = format!("ask again in a minute; `gnss2shm status {name} --follow` shows when it is over");
-    Finding::new(SERVICE, level, says, cure)
+    Err(Finding::new(if passes { Level::Warning } else { Level::Failure }, says, cure))
 }
 
 #[cfg(test)]

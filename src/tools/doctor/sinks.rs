@@ -3,51 +3,45 @@
 
 use std::path::Path;
 
-use super::{Finding, Patient, READ_WRITE};
+use super::{Checked, Finding, Patient, READ_WRITE};
 use crate::config::GPSD_UNITS;
 use crate::sink::shm::{Status, judge, key};
+use crate::sys::processes::Process;
 use crate::sys::trusted::Trusted;
-
-const SHM: &str = "SHM segment";
-const SOCK: &str = "SOCK socket";
 
 /// Owner, permissions and users of the segment: the service must be able to write to it and chronyd must have it
 /// attached, and no other program may.
-pub(super) fn shm(patient: &Patient<'_>, unit: u8, world_writable: bool) -> Result<Finding, Finding> {
+pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
     let key = key(unit);
     let status = listed(&patient.system.text("/proc/sysvipc/shm"), key).ok_or_else(|| {
         let says = format!("unit {unit} (key {key:#x}) has no segment yet");
-        Finding::warning(SHM, says, "start gnss2shm, then chronyd: the first one creates it")
+        Finding::warning(says, "start gnss2shm, then chronyd: the first one creates it")
     })?;
     let Status { id, uid, gid, cuid, cgid, mode, .. } = status;
-    if let Some(account) = &patient.account {
-        judge(unit, &status, Trusted { me: account.uid, service: None }, world_writable)
-            .map_err(|error| Finding::sentence(SHM, error))?;
+    if let Ok(account) = &patient.account {
+        judge(unit, &status, Trusted { me: account.uid, service: None }, patient.settings.world_writable)?;
         if !account.may(READ_WRITE, &[uid, cuid], &[gid, cgid], mode) {
             let says = format!("unit {unit} may not be written to by {} ({status})", account.name);
             let remove = format!("stop chronyd, run `ipcrm -M {key:#x}`, start gnss2shm, then chronyd");
             let cure = format!("have gnss2shm start before chronyd, as its unit does: {remove}");
-            return Err(Finding::failure(SHM, says, cure));
+            return Err(Finding::failure(says, cure));
         }
     }
     // The helper of chronyd has what chronyd has.
     let chronyd = patient.chronyd;
     let is_ours = |pid| chronyd.is_some_and(|chronyd| chronyd.pid == pid);
-    for process in patient.processes.iter().filter(|process| process.has_attached(id) == Some(true)) {
-        if process.name != "gnss2shm" && !is_ours(process.pid) && !is_ours(process.parent) {
-            let says =
-                format!("{process} has unit {unit} attached, too: it takes samples from chronyd, or adds its own");
-            let cure =
-                format!("stop it, or take another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
-            return Err(Finding::failure(SHM, says, cure));
-        }
+    let mut users = patient.processes.iter().filter(|process| process.has_attached(id) == Some(true));
+    let stranger = |user: &&Process| user.name != "gnss2shm" && !is_ours(user.pid) && !is_ours(user.parent);
+    if let Some(process) = users.find(stranger) {
+        let says = format!("{process} has unit {unit} attached, too: it takes samples from chronyd, or adds its own");
+        let cure = format!("stop it, or take another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
+        return Err(Finding::failure(says, cure));
     }
     if let Some(chronyd) = chronyd.filter(|chronyd| chronyd.has_attached(id) == Some(false)) {
         let says = format!("{chronyd} does not have unit {unit} attached, but perhaps a segment that was removed");
-        let cure = "run `systemctl restart chrony` (elsewhere: chronyd)";
-        return Err(Finding::failure(SHM, says, cure));
+        return Err(Finding::failure(says, "run `systemctl restart chrony` (elsewhere: chronyd)"));
     }
-    Ok(Finding::ok(SHM, format!("unit {unit} (key {key:#x}): {status}")))
+    Ok(format!("unit {unit} (key {key:#x}): {status}"))
 }
 
 /// The segment with this key in the text of /proc/sysvipc/shm: a header, then one segment a line, `proc_sysvipc(5)`.
@@ -68,16 +62,13 @@ fn listed(listing: &str, key: i32) -> Option<Status> {
     })
 }
 
-pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Result<Finding, Finding> {
+pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Checked {
     let shown = path.display().to_string();
-    let absent = format!(
-        "write `refclock SOCK {shown}` in chrony.conf and restart chronyd, which creates it (AppArmor may allow it only \
-         /run/chrony.NAME.sock)"
-    );
-    let denied = "chronyd creates it for root: write `ExecStartPost=+chmod 0666` with its path below [Service] with \
-                  `systemctl edit chrony`, and restart chrony";
-    patient.may_use(SOCK, path, READ_WRITE, &absent, denied)?;
-    Ok(Finding::ok(SOCK, shown))
+    let absent =
+        format!("restart chronyd with `refclock SOCK {shown}` (AppArmor may allow only /run/chrony.NAME.sock)");
+    let denied = "have chrony's unit open it (`systemctl edit chrony`): `ExecStartPost=+chmod 0666` with its path";
+    patient.may_use(path, READ_WRITE, &absent, denied)?;
+    Ok(shown)
 }
 
 #[cfg(test)]

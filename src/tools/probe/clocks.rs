@@ -12,7 +12,7 @@ use super::ports::entries;
 use crate::core::event::Event;
 use crate::core::time::{EdgeClock, Instant, Span};
 use crate::source::phc::cross::CrossReader;
-use crate::source::phc::{PhcConfig, Pin, deaf};
+use crate::source::phc::{PhcConfig, Pin, check_channel, deaf};
 use crate::source::pulse::{Pulse, PulseConfig};
 use crate::source::serial::holder;
 use crate::source::sysfs::{Finder, PTP, refuse};
@@ -70,10 +70,8 @@ pub(super) async fn try_pins(device: String) -> Clock {
     };
     let last = TokioInstant::now() + LAST_PIN;
     for tried in clock.pins.iter_mut().filter(|tried| tried.saw == Saw::Untried) {
-        if TokioInstant::now() < last {
-            tried.arm().await;
-        }
-        if tried.saw == Saw::Pulse {
+        tried.saw = watch(PulseConfig::Phc(tried.config.clone())).await.unwrap_or_else(Saw::Left);
+        if tried.saw == Saw::Pulse || TokioInstant::now() >= last {
             break;
         }
     }
@@ -88,19 +86,16 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     let ptp = Ptp::open(node).map_err(cannot)?;
     let caps = ptp.caps().map_err(cannot)?;
     let channels = caps.n_ext_ts;
-    if channels == 0 {
-        let says = format!("{clock}: no external timestamps, so no pulse can be wired to it");
-        return Ok(Clock { says, pins: Vec::new() });
-    }
+    check_channel(&clock, 0, channels)?;
     let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
     if let Some(sentence) = deaf(&clock) {
-        return refuse(Problem::Failed, sentence);
+        return Err(OpenError::new(Problem::Failed, sentence));
     }
     let mut holders = holder::holders(&node.to_string_lossy()).into_iter();
     if let Some(reader) = holders.find(|holder| !NO_READERS.contains(&holder.name.as_str())) {
-        let why = "its pins cannot be tried beside a program that reads timestamps";
-        return refuse(Problem::Taken, format!("{} is in use by {reader}: stop it, because {why}", node.display()));
+        let cure = "stop it, because its pins cannot be tried beside a program that reads timestamps";
+        return refuse(Problem::Taken, format!("{} is in use by {reader}", node.display()), cure);
     }
     let stable = if device.contains('/') { stable_name(node) } else { None };
     let pins = order(stable.as_deref().unwrap_or(device), &pins, channels);
@@ -116,37 +111,22 @@ fn order(device: &str, pins: &[PinState], channels: u32) -> Vec<Tried> {
         return (0..channels).map(|channel| tried(None, channel, Saw::Untried)).collect();
     }
     let pin = |pin: &PinState| {
-        let name = match pin.name.as_str() {
-            "" => Pin(pin.index.to_string()),
-            name => Pin(name.to_owned()),
-        };
+        let name = if pin.name.is_empty() { pin.index.to_string() } else { pin.name.clone() };
         let saw = match pin.function {
             Function::Other(_) => Saw::Left("in use for something else, not touched".into()),
             Function::None | Function::ExtTs => Saw::Untried,
         };
-        tried(Some(name), pin.channel, saw)
+        tried(Some(Pin(name)), pin.channel, saw)
     };
     pins.iter().map(pin).collect()
 }
 
-impl Tried {
-    /// Arms the pin and looks for the pulse.
-    async fn arm(&mut self) {
-        let config = PulseConfig::Phc(self.config.clone());
-        self.saw = match Pulse::open(&config) {
-            Ok(pulse) => watch(config, pulse).await,
-            Err(error) => Saw::Left(error.to_string()),
-        };
-    }
-}
-
-/// Reads the edges until there is a pulse among them, or the time is over.
-async fn watch(config: PulseConfig, pulse: Pulse) -> Saw {
+/// Arms the pin and reads its edges until there is a pulse among them, or the time is over; why it cannot be armed.
+async fn watch(config: PulseConfig) -> Result<Saw, String> {
+    let pulse = Pulse::open(&config).map_err(|error| error.to_string())?;
     let (sender, mut events) = mpsc::channel(QUEUED);
-    let _thread = match PulseThread::spawn(config, Some(pulse), sender) {
-        Ok(thread) => thread,
-        Err(error) => return Saw::Left(format!("no thread can be started: {error}")),
-    };
+    let thread = PulseThread::spawn(config, Some(pulse), sender);
+    let _thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
     let (until, mut edges) = (TokioInstant::now() + ARMED, Vec::new());
     while let Ok(Some(event)) = timeout_at(until, events.recv()).await {
         if let Event::Edge(edge) = event {
@@ -156,7 +136,7 @@ async fn watch(config: PulseConfig, pulse: Pulse) -> Saw {
             break;
         }
     }
-    saw(&edges)
+    Ok(saw(&edges))
 }
 
 fn saw(edges: &[Instant<EdgeClock>]) -> Saw {

@@ -10,7 +10,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::core::event::{Event, State};
+use crate::core::engine::Engine;
+use crate::core::event::{Event, State, Verdict};
+use crate::core::time::Span;
 use crate::source::gpsd::{self, GpsdConfig};
 use crate::source::phc::PhcConfig;
 use crate::source::pulse::PulseConfig;
@@ -20,14 +22,11 @@ use crate::source::witness;
 use crate::sys::clock::raw_now;
 
 mod clocks;
-mod heard;
-mod pairing;
 mod ports;
 mod report;
 pub mod settings;
 
 use clocks::{Clock, Saw};
-pub use pairing::Pairing;
 pub use ports::Port;
 
 /// Events that may wait.
@@ -118,5 +117,54 @@ async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing)
         () = receiver.run(sender.clone()) => {}
         () = witness::run(sender) => {}
         _ = timeout(PAIR, judge) => {}
+    }
+}
+
+/// What the engine says of receiver and pulse together.
+#[derive(Debug, Default)]
+pub struct Pairing {
+    /// The engine.
+    pub engine: Engine,
+    /// Sentence delays, pulse to first byte, in order.
+    delays: Vec<Span>,
+}
+
+impl Pairing {
+    /// Takes an event of the chosen sources.
+    pub fn take(&mut self, event: &Event) {
+        for verdict in self.engine.handle(event) {
+            if let (Verdict::Sample(_), Some(label)) = (verdict, self.engine.label()) {
+                self.delays.push(label.delay);
+            }
+        }
+        self.delays.sort();
+    }
+
+    /// Samples so far.
+    pub fn samples(&self) -> usize {
+        self.delays.len()
+    }
+
+    /// Shortest, median and longest delay.
+    pub fn spread(&self) -> Option<[Span; 3]> {
+        Some([*self.delays.first()?, *self.delays.get(self.delays.len() / 2)?, *self.delays.last()?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delays(ms: &[i64]) -> Pairing {
+        let mut delays: Vec<_> = ms.iter().map(|ms| Span::from_millis(*ms)).collect();
+        delays.sort();
+        Pairing { delays, ..Pairing::default() }
+    }
+
+    #[test]
+    fn delays_have_a_spread() {
+        let delays = delays(&[310, 290, 300]);
+        assert_eq!(delays.spread(), Some([290, 300, 310].map(Span::from_millis)));
+        assert_eq!(Pairing::default().spread(), None);
     }
 }

@@ -73,11 +73,10 @@ impl Findings {
         let Some(pulse) = &self.pulse else { return Vec::new() };
         let pin = pulse.pin.as_ref().map_or("the only pin".to_owned(), ToString::to_string);
         let on_time = match self.pairing.engine.on_time().map(|on_time| on_time.width) {
-            Some(Some(width)) => format!(
-                "width: {width}; on time is the edge that starts it, because the other part of the second is {}: if that \
-                 part is your receiver's pulse, set width",
-                Span::SECOND - width
-            ),
+            Some(Some(width)) => {
+                let other = Span::SECOND - width;
+                format!("width: {width}; on time is its first edge; if your receiver's pulse lasts {other}, set width")
+            }
             Some(None) => "on time: the only edge that the NIC timestamps".to_owned(),
             None => "on time: not known".to_owned(),
         };
@@ -85,22 +84,17 @@ impl Findings {
     }
 
     fn delay(&self) -> Vec<String> {
-        let line = |[shortest, median, longest]: [Span; 3]| {
-            let before = Span::SECOND - longest;
-            format!("shortest {shortest}, median {median}, longest {longest}: {before} before the next pulse")
-        };
-        self.pairing.spread().map(line).into_iter().collect()
+        let Some([shortest, median, longest]) = self.pairing.spread() else { return Vec::new() };
+        let before = Span::SECOND - longest;
+        vec![format!("shortest {shortest}, median {median}, longest {longest}: {before} before the next pulse")]
     }
 
     /// What is missing and what to do, in one sentence that repeats nothing of the report above it; `None` where
     /// receiver and pulse are paired.
     pub fn missing(&self) -> Option<String> {
         let no_pulse = self.pulse.is_none().then(|| self.no_pulse());
-        let no_receiver = self.receiver.is_none().then(|| {
-            "no receiver was understood: check its power, its cable and that it sends NMEA, and do what the report says \
-             of its port"
-                .to_owned()
-        });
+        let no_receiver = "no receiver was understood: check its power, its cable, and what the report says of it";
+        let no_receiver = self.receiver.is_none().then(|| no_receiver.to_owned());
         let missing: Vec<_> = no_pulse.into_iter().chain(no_receiver).collect();
         match self.pairing.engine.state() {
             _ if !missing.is_empty() => Some(missing.join("; and ")),
@@ -117,15 +111,10 @@ impl Findings {
         let armed: Vec<_> = pins.filter(|tried| matches!(tried.saw, Saw::Edges(_))).map(name).collect();
         if armed.is_empty() {
             return "no pulse could be looked for: do what the report says of the PTP hardware clock, use a NIC with \
-                    external timestamps, as Intel's i210, or wire the pulse to a kernel PPS device, which is not looked \
-                    for here (gnss2shm run --pps /dev/ppsN)"
+                    external timestamps, or wire the pulse to a kernel PPS device (gnss2shm run --pps /dev/ppsN)"
                 .to_owned();
         }
-        let says = self.ports.iter().find_map(|port| port.heard.fix);
-        let armed = armed.join(", ");
-        format!(
-            "no pulse was seen on {armed}: check its wiring, its level, that it is set to 1 Hz, and the receiver: {}",
-            fix(says)
-        )
+        let (armed, fix) = (armed.join(", "), fix(self.ports.iter().find_map(|port| port.heard.fix)));
+        format!("no pulse was seen on {armed}: check its wiring, level and rate (1 Hz), and the receiver: {fix}")
     }
 }

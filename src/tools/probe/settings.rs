@@ -1,6 +1,5 @@
 //! What was found, as the file for `gnss2shm run --config` and as the line for chrony.conf.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::json;
@@ -25,44 +24,35 @@ pub(crate) fn chrony(unit: u8) -> String {
 /// What to do with both, in the order that makes the SHM segment before chronyd starts. The paths are where they were
 /// written to, if they were.
 pub(crate) fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
-    let instance = |path: &Path| {
-        let name = path.strip_prefix("/etc/gnss2shm").ok()?.to_str()?.strip_suffix(".toml")?;
-        Some(format!("systemctl enable --now gnss2shm@{name}"))
-    };
-    let run = match settings {
-        Some(path) => instance(path).unwrap_or_else(|| format!("gnss2shm run --config {}", path.display())),
+    let instance =
+        |path: &Path| Some(path.strip_prefix("/etc/gnss2shm").ok()?.to_str()?.strip_suffix(".toml")?.to_owned());
+    let run = match settings.map(|path| (path.display(), instance(path))) {
+        Some((_, Some(name))) => format!("systemctl enable --now gnss2shm@{name}"),
+        Some((path, None)) => format!("gnss2shm run --config {path}"),
         None => "put the settings into a file (--write FILE does), run gnss2shm run --config FILE".into(),
     };
     let line = if chrony.is_some() { "" } else { "put the line into chrony.conf, " };
     format!("{run}; then {line}restart chronyd")
 }
 
-/// The settings, as TOML, without those that `run` finds by itself.
+/// The settings, as TOML, without those that `run` finds by itself. JSON's strings are basic strings of TOML, too.
 pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
+    let option =
+        |key, value: Option<&String>| value.map_or(String::new(), |value| format!("{key} = {}\n", json!(value)));
     let receiver = match receiver {
         ReceiverConfig::Serial(SerialConfig { device, baud }) => {
             let baud = if let Baud::Rate(rate) = baud { json!(rate) } else { json!("auto") };
-            ("serial", vec![("device", json!(device)), ("baud", baud)])
+            format!("[serial]\ndevice = {}\nbaud = {baud}\n", json!(device))
         }
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
-            ("gpsd", vec![("server", json!(server.to_string())), ("device", json!(device))])
+            format!("[gpsd]\nserver = {}\n{}", json!(server.to_string()), option("device", device.as_ref()))
         }
-        ReceiverConfig::Tcp(server) => ("tcp", vec![("server", json!(server.to_string()))]),
-        ReceiverConfig::Fifo(path) => ("fifo", vec![("path", json!(path))]),
-        ReceiverConfig::Stdin => ("stdin", vec![("enabled", json!(true))]),
+        // The search finds none of these.
+        ReceiverConfig::Tcp(_) | ReceiverConfig::Fifo(_) | ReceiverConfig::Stdin => String::new(),
     };
-    let pin = json!(pulse.pin.as_ref().map(|pin| &pin.0));
-    let phc = ("phc", vec![("device", json!(pulse.device)), ("pin", pin), ("channel", json!(pulse.channel))]);
-    let mut text = String::from("# Found by gnss2shm probe.\n");
-    for (table, keys) in [receiver, phc, ("shm", vec![("unit", json!(unit))])] {
-        let _never_fails = writeln!(text, "[{table}]");
-        // A number or a basic string of TOML: JSON's escapes are among its own.
-        for (key, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
-            let _never_fails = writeln!(text, "{key} = {value}");
-        }
-        text.push('\n');
-    }
-    text
+    let (device, pin) = (json!(pulse.device), option("pin", pulse.pin.as_ref().map(|pin| &pin.0)));
+    let phc = format!("[phc]\ndevice = {device}\n{pin}channel = {}\n", pulse.channel);
+    format!("# Found by gnss2shm probe.\n{receiver}\n{phc}\n[shm]\nunit = {unit}\n\n")
 }
 
 #[cfg(test)]

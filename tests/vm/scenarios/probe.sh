@@ -98,7 +98,7 @@ scenario() {
 	probes probe --write /results/made/run.toml --chrony /results/made/chrony.line
 	check "its answer is yes" found "status 0 after"
 	check "the NIC is found" found " $nic ($clock_name): 4 pins, 2 channels, $crosststamp cross"
-	check "the clock without timestamps is told from it" found "(truth): no external timestamps"
+	check "the clock without timestamps is told from it" found "(truth) has no external timestamps"
 	check "the pin is found" found "  SDP0 of "
 	check "the width is found" width_is_found
 	check "the receiver is found" found "/dev/ttyS1: $baud baud, speaks .*GPRMC.*it says that it has a fix"
