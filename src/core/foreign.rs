@@ -6,11 +6,9 @@
 //! text: sentences between the frames are read as usual.
 
 mod frames;
-mod rows;
 
 use crate::core::event::Reason;
-use frames::PROTOCOLS;
-use rows::{Greis, Tsip};
+use frames::{PROTOCOLS, Progress};
 
 /// Input that is not a sentence, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,21 +80,17 @@ pub fn reads_like_a_sentence(line: &str) -> bool {
 /// Recognizes messages in a stream of bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Recognizer {
-    /// What has come of a frame of each protocol.
-    frames: [Vec<u8>; PROTOCOLS.len()],
-    tsip: Tsip,
-    greis: Greis,
+    progress: [Progress; PROTOCOLS.len()],
 }
 
 impl Recognizer {
     /// Takes a byte; returns the protocol of the message that it completes.
     pub fn take(&mut self, byte: u8) -> Option<Foreign> {
         let mut found = None;
-        for (protocol, frame) in PROTOCOLS.iter().zip(&mut self.frames) {
-            found = found.or(protocol.take(frame, byte).then_some(protocol.foreign));
+        for (protocol, progress) in PROTOCOLS.iter().zip(&mut self.progress) {
+            found = found.or(protocol.take(progress, byte).then_some(protocol.foreign));
         }
-        let by_row = [(self.tsip.take(byte), Foreign::Tsip), (self.greis.take(byte), Foreign::Greis)];
-        found.or(by_row.into_iter().find_map(|(is_found, foreign)| is_found.then_some(foreign)))
+        found
     }
 }
 

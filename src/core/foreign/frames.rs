@@ -1,4 +1,7 @@
-//! Protocols whose frames begin with two fixed bytes: a single frame with a right checksum names the protocol.
+//! How each protocol frames its messages. A frame with a right checksum names its protocol. TSIP has no checksum, and GREIS
+//! has one of eight bits after a header that text may resemble: only several frames in a row name these two.
+
+use std::ops::RangeInclusive;
 
 use super::Foreign;
 
@@ -14,6 +17,14 @@ const CASIC_MAX: usize = 2_048;
 const ONCORE_MAX: usize = 320;
 /// `@@`, two letters, checksum, line end.
 const ONCORE_MIN: usize = 7;
+/// Longest TSIP packet accepted.
+const TSIP_MAX: usize = 1_024;
+const DLE: u8 = 0x10;
+const ETX: u8 = 0x03;
+/// `RD008`: two characters of id and three hexadecimal digits of length.
+const GREIS_HEADER: usize = 5;
+/// This many messages in a row are no accident.
+const ROW: u8 = 3;
 /// Beginning of every gpsd message.
 const GPSD: &[u8] = b"{\"class\":\"";
 
@@ -24,72 +35,86 @@ const HEADER: usize = 4;
 pub(super) struct Protocol {
     pub(super) foreign: Foreign,
     /// The first two bytes.
-    sync: [u8; 2],
+    sync: [RangeInclusive<u8>; 2],
     /// Length of the whole frame by its first bytes; `None` if no frame begins like that.
     length: fn(&[u8]) -> Option<usize>,
     /// Whether the checksum of the frame is right, and what follows it.
     is_right: fn(&[u8]) -> bool,
+    /// How many frames in a row name it.
+    row: u8,
 }
 
-pub(super) const PROTOCOLS: [Protocol; 7] = [
+/// What has arrived of a frame, and how many frames arrived before it without another byte between them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    frame: Vec<u8>,
+    row: u8,
+}
+
+pub(super) const PROTOCOLS: [Protocol; 9] = [
     // RTCM 10403: 0xD3, six zero bits, ten bits of length, payload, CRC-24Q over everything: with the CRC itself the
     // sum is zero. Every message has at least its number.
     Protocol {
         foreign: Foreign::Rtcm,
-        sync: [0xD3, 0x00],
+        sync: [0xD3..=0xD3, 0x00..=0x03],
         length: |frame| Some(number_be(frame, 1)).filter(|payload| *payload >= 2).map(|payload| payload + 6),
         is_right: |frame| crc_24q(frame) == 0,
+        row: 1,
     },
     // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
     // whole block; little-endian.
     Protocol {
         foreign: Foreign::Sbf,
-        sync: *b"$@",
+        sync: [b'$'..=b'$', b'@'..=b'@'],
         length: |frame| match number_le(frame, 6) {
             _ if frame.len() < 8 => Some(SBF_MIN),
             length => (length.is_multiple_of(4) && (SBF_MIN..=SBF_MAX).contains(&length)).then_some(length),
         },
         is_right: |frame| usize::from(crc_16(frame.get(4..).unwrap_or_default())) == number_le(frame, 2),
+        row: 1,
     },
     // SiRF Binary Protocol Reference Manual (CSR, 2008): 0xA0 0xA2, length, payload, 15-bit sum of its bytes, 0xB0 0xB3;
     // big-endian.
     Protocol {
         foreign: Foreign::Sirf,
-        sync: [0xA0, 0xA2],
+        sync: [0xA0..=0xA0, 0xA2..=0xA2],
         length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SIRF_MAX).contains(n)).map(|n| n + 8),
         is_right: |frame| {
             let (payload, end) = split(frame, 4, 4);
             let sum: usize = payload.iter().map(|&byte| usize::from(byte)).sum();
             sum & 0x7FFF == number_be(end, 0) && end.ends_with(&[0xB0, 0xB3])
         },
+        row: 1,
     },
     // SkyTraq application note AN0003: 0xA0 0xA1, big-endian length, payload, exclusive or of it, line end.
     Protocol {
         foreign: Foreign::Skytraq,
-        sync: [0xA0, 0xA1],
+        sync: [0xA0..=0xA0, 0xA1..=0xA1],
         length: |frame| Some(number_be(frame, 2)).filter(|n| (1..=SKYTRAQ_MAX).contains(n)).map(|n| n + 7),
         is_right: |frame| {
             let (payload, end) = split(frame, 4, 2);
             xor(payload) == 0 && end == b"\r\n"
         },
+        row: 1,
     },
     // CASIC (Zhongke Microelectronics, multimode receiver protocol): 0xBA 0xCE, payload length, class, id, payload, sum
     // of all four-byte words from the length on; little-endian.
     Protocol {
         foreign: Foreign::Casic,
-        sync: [0xBA, 0xCE],
+        sync: [0xBA..=0xBA, 0xCE..=0xCE],
         length: |frame| Some(number_le(frame, 2)).filter(|n| *n <= CASIC_MAX && n.is_multiple_of(4)).map(|n| n + 10),
         is_right: |frame| {
             let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
             let (words, sum) = split(frame, 2, 4);
             words.chunks(4).fold(0, |sum, bytes| word(bytes).wrapping_add(sum)) == word(sum)
         },
+        row: 1,
     },
     // Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. The amount of
     // data depends on the letters: any line end may be the message's.
     Protocol {
         foreign: Foreign::Oncore,
-        sync: *b"@@",
+        sync: [b'@'..=b'@', b'@'..=b'@'],
         length: |frame| {
             let (body, end) = split(frame, 2, 2);
             let is_whole = frame.len() >= ONCORE_MIN && end == b"\r\n" && xor(body) == 0;
@@ -98,37 +123,98 @@ pub(super) const PROTOCOLS: [Protocol; 7] = [
             (is_possible && frame.len() < ONCORE_MAX).then_some(length)
         },
         is_right: |_| true,
+        row: 1,
     },
     // gpsd_json(5): every message begins with its class.
     Protocol {
         foreign: Foreign::Gpsd,
-        sync: *b"{\"",
+        sync: [b'{'..=b'{', b'"'..=b'"'],
         length: |frame| GPSD.starts_with(frame).then_some(GPSD.len()),
         is_right: |_| true,
+        row: 1,
+    },
+    // Trimble TSIP (ICD of Resolution SMT and ThunderBolt): DLE, id, data with each DLE doubled, DLE ETX. Garmin's binary
+    // protocol has the same framing, with a length and a checksum inside: it is not TSIP.
+    Protocol {
+        foreign: Foreign::Tsip,
+        sync: [DLE..=DLE, 0x40..=0xD9],
+        length: |frame| {
+            let (body, last) = split(frame, 2, 1);
+            let is_escaped = body.iter().rev().take_while(|byte| **byte == DLE).count() % 2 == 1;
+            match (is_escaped, last) {
+                (true, [ETX]) => Some(frame.len()),
+                (true, [DLE]) | (false, _) if frame.len() < TSIP_MAX => Some(TSIP_MAX),
+                _ => None,
+            }
+        },
+        is_right: |frame| {
+            let (stuffed, _) = split(frame, 1, 2);
+            let mut is_escape = false;
+            let doubled = |byte: &&u8| {
+                is_escape = **byte == DLE && !is_escape;
+                !is_escape
+            };
+            let packet: Vec<u8> = stuffed.iter().filter(doubled).copied().collect();
+            let sum = packet.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+            packet.get(1).is_some_and(|length| usize::from(*length) + 3 != packet.len() || sum != 0)
+        },
+        row: ROW,
+    },
+    // GREIS of Javad and Topcon (reference guide, "Message structure" and appendix "Checksums"): id, length, that many
+    // bytes, the last of them the checksum.
+    Protocol {
+        foreign: Foreign::Greis,
+        sync: [b'0'..=b'~', b'0'..=b'~'],
+        length: |frame| {
+            let digits = frame.get(2..frame.len().min(GREIS_HEADER)).unwrap_or_default();
+            let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+            let length = digits
+                .iter()
+                .filter(|byte| is_hex(byte))
+                .try_fold(0, |length, digit| Some(length << 4 | char::from(*digit).to_digit(16)? as usize));
+            match length.filter(|_| digits.iter().all(is_hex))? {
+                _ if frame.len() < GREIS_HEADER => Some(GREIS_HEADER + 1),
+                0 => None,
+                length => Some(GREIS_HEADER + length),
+            }
+        },
+        is_right: |frame| {
+            let (message, sum) = split(frame, 0, 1);
+            sum == [message.iter().fold(0, |sum: u8, byte| sum.rotate_left(2) ^ byte).rotate_left(2)]
+        },
+        row: ROW,
     },
 ];
 
 impl Protocol {
-    /// Adds a byte to the frame that has come so far; returns whether it completes one with a right checksum. No byte is
-    /// looked at twice: what follows the header of a wrong frame is lost up to the byte that shows it.
-    pub(super) fn take(&self, frame: &mut Vec<u8>, byte: u8) -> bool {
-        let [first, second] = self.sync;
-        match frame.len() {
-            0 if byte != first => return false, // most are of no frame
-            // Of RTCM the second byte holds the highest bits of the length.
-            1 if byte != second && (self.foreign != Foreign::Rtcm || byte > 0b11) => {
-                frame.truncate(usize::from(byte == first));
-                return false;
-            }
-            _ => frame.push(byte),
+    /// Adds a byte to the frame that has arrived so far; returns whether it completes one that names the protocol. What
+    /// follows the header of a wrong frame is lost up to the byte that shows it.
+    pub(super) fn take(&self, progress: &mut Progress, byte: u8) -> bool {
+        let Progress { frame, row } = progress;
+        if frame.is_empty() && !self.sync[0].contains(&byte) {
+            // Line ends may separate the messages of GREIS. Most bytes belong to no frame.
+            *row = if self.foreign == Foreign::Greis && matches!(byte, b'\r' | b'\n') { *row } else { 0 };
+            return false;
         }
-        let length = if frame.len() < HEADER { Some(HEADER) } else { (self.length)(frame) };
+        frame.push(byte);
+        while frame.len() <= HEADER && !self.may_begin(frame) {
+            frame.remove(0);
+            *row = 0;
+        }
+        let length = if frame.len() <= HEADER { Some(HEADER) } else { (self.length)(frame) };
         let is_whole = length == Some(frame.len()) && frame.len() > HEADER;
-        let is_found = is_whole && (self.is_right)(frame);
-        if is_whole || length.is_none() {
-            frame.clear();
+        if !is_whole && length.is_some() {
+            return false;
         }
-        is_found
+        *row = if is_whole && (self.is_right)(frame) { self.row.min(*row + 1) } else { 0 };
+        frame.clear();
+        *row == self.row
+    }
+
+    /// Whether a frame may begin with these few bytes.
+    fn may_begin(&self, bytes: &[u8]) -> bool {
+        let is_sync = bytes.iter().zip(&self.sync).all(|(byte, sync)| sync.contains(byte));
+        is_sync && (bytes.len() < HEADER || (self.length)(bytes).is_some())
     }
 }
 
