@@ -22,7 +22,7 @@ pub enum Contradiction {
         measured: Span,
     },
     /// The sentence delay so far, and the one with which the sentences would name another pulse.
-    #[error("the sentences came {before} after the pulse that they name, now {now} after a pulse")]
+    #[error("the sentences arrived {before} after the pulse that they name, now {now} after a pulse")]
     DelayMoved {
         /// As it was.
         before: Span,
@@ -55,7 +55,7 @@ pub enum Contradiction {
         named: UtcSecond,
     },
     /// The date that the receiver names and the range that is possible.
-    #[error("the receiver names {named}, possible is {earliest} to {latest}")]
+    #[error("the receiver names {named}, but only {earliest} to {latest} is possible")]
     Date {
         /// As named.
         named: UtcSecond,
@@ -66,7 +66,7 @@ pub enum Contradiction {
     },
     /// The pulse by the receiver and by the system clock.
     #[error(
-        "the pulse named {named} differs by {} from the system clock, which is good to {max_error}",
+        "the pulse labeled {named} differs by {} from the system clock, whose maximum error is {max_error}",
         Instant::<Sys>::from_parts(.named.posix(), 0) - *.sys
     )]
     Witness {

@@ -254,14 +254,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn end(self) -> Result<(), Flaw> {
-        self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` stands after the last field", excerpt(rest)))))
+        self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` follows the last field", excerpt(rest)))))
     }
 
     /// The rest of the line, which is quoted data.
     fn quoted(self) -> Result<Box<[u8]>, Flaw> {
         let rest = self.0.ok_or_else(|| Flaw("the data is missing".into()))?;
         let inner = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-        let inner = inner.ok_or_else(|| Flaw("the data is not within quotation marks".into()))?;
+        let inner = inner.ok_or_else(|| Flaw("the data is not in quotation marks".into()))?;
         let mut data = Vec::with_capacity(inner.len().min(DATA_MAX));
         let mut bytes = inner.iter().copied();
         while let Some(byte) = bytes.next() {
@@ -274,7 +274,7 @@ impl<'a> Fields<'a> {
                 _ => None,
             };
             data.push(
-                read.ok_or_else(|| Flaw("the data contains a byte or a backslash that no recording has".into()))?,
+                read.ok_or_else(|| Flaw("the data contains a byte or an escape sequence that is not valid in a recording".into()))?,
             );
         }
         Ok(data.into())

@@ -22,7 +22,7 @@ pub enum Refusal {
     #[error("it has no checksum")]
     NoChecksum,
     /// The checksum does not match.
-    #[error("its checksum says {said:02X}, its bytes give {computed:02X}")]
+    #[error("its checksum is {said:02X}, but its bytes give {computed:02X}")]
     WrongChecksum {
         /// In the line.
         said: u8,
@@ -33,16 +33,16 @@ pub enum Refusal {
     #[error("it is longer than {LINE_MAX} bytes")]
     TooLong,
     /// A byte that is not printable ASCII, in the middle.
-    #[error("a byte {0:02X} in it is not printable ASCII")]
+    #[error("it contains byte {0:02X}, which is not printable ASCII")]
     Unprintable(u8),
     /// A new sentence or frame begins in the middle.
     #[error("another message begins within it")]
     CutOff,
     /// The time of day does not exist or is not written as one.
-    #[error("its time of day does not exist or is not written hhmmss")]
+    #[error("its time of day is invalid or not in the form hhmmss")]
     Time,
     /// The date does not exist or is not written as one.
-    #[error("its date does not exist or is not written as the sentence asks")]
+    #[error("its date is invalid or not in the form that the sentence requires")]
     Date,
 }
 
