@@ -273,9 +273,9 @@ impl<'a> Fields<'a> {
                 b' '..=b'~' if byte != b'"' => Some(byte),
                 _ => None,
             };
-            data.push(
-                read.ok_or_else(|| Flaw("the data contains a byte or an escape sequence that is not valid in a recording".into()))?,
-            );
+            data.push(read.ok_or_else(|| {
+                Flaw("the data contains a byte or an escape sequence that is not valid in a recording".into())
+            })?);
         }
         Ok(data.into())
     }
