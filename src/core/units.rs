@@ -1,5 +1,5 @@
-//! Times and sizes as an operator writes them: `100ms`, `64MB`. Nothing is rounded, and each error
-//! is a sentence that names the text.
+//! Times and sizes as an operator writes them: `100ms`, `64MB`. Nothing is rounded, and each error is a sentence that
+//! quotes the text.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -37,7 +37,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     exact().ok_or_else(|| format!("`{text}` is finer than a nanosecond or longer than 292 years"))
 }
 
-/// Parses a time longer than zero.
+/// Parses a time greater than zero.
 pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
     match parse_span(text)? {
         span if span > Span::ZERO => Ok(span),
@@ -57,7 +57,7 @@ pub(crate) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: Range
 pub(crate) struct Size(pub(crate) u64);
 
 impl Size {
-    /// What an operator may write.
+    /// The accepted values, for error messages.
     pub(crate) const ALLOWED: &'static str = "a size from 100kB to 1000GB, such as 500kB, 64MB, or 1GB";
 }
 

@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 use crate::core::engine::Engine;
 use crate::core::event::{Reason, State, Verdict};
 
-/// Ticks of the event loop, a second each, from one summary to the next.
+/// Ticks of the event loop, one per second, from one summary to the next.
 const TICKS: u32 = 600;
 
 /// Counts since the last summary.
@@ -32,7 +32,7 @@ impl Summary {
         }
     }
 
-    /// A second has passed; the summary, if it is due.
+    /// Counts a second; returns the summary if it is due.
     pub fn tick(&mut self) -> Option<Self> {
         self.ticks += 1;
         (self.ticks >= TICKS).then(|| std::mem::take(self))

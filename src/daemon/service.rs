@@ -1,5 +1,5 @@
-//! Notifies systemd by the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls [`Service::turn`] at
-//! each of its ticks.
+//! Notifies systemd using the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls
+//! [`Service::turn`] at each of its ticks.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,15 @@ pub struct Service {
 }
 
 impl Service {
-    /// From the environment of this process. Reports readiness: every source is served, though a device may still be
-    /// missing. Readiness is not a lock, because a receiver may need minutes and must not delay other units. `pulse` is the
-    /// heartbeat of the thread that reads the pulse.
+    /// From the environment of this process. Reports readiness: all sources are running, although a device may still be
+    /// missing. Readiness does not mean Locked, because a receiver may need minutes and must not delay other units.
+    /// `pulse` is the heartbeat of the thread that reads the pulse.
     pub fn ready(pulse: Heartbeat) -> Self {
         notify(NotifyState::Ready);
         Self { watchdog: sd_notify::watchdog_enabled().map(|timeout| Watchdog::new(timeout, pulse)) }
     }
 
-    /// The event loop runs: notifies the watchdog while the thread that reads the pulse runs, too.
+    /// The event loop is running: notifies the watchdog if the thread that reads the pulse is running, too.
     pub fn turn(&mut self) {
         if self.watchdog.as_mut().is_some_and(|watchdog| watchdog.is_due(Instant::now())) {
             notify(NotifyState::Watchdog);
@@ -44,7 +44,7 @@ impl Service {
 }
 
 fn notify(state: NotifyState<'_>) {
-    // If the manager cannot be reached, there is no other way to tell it.
+    // If the manager cannot be reached, there is no other way to notify it.
     let _ = sd_notify::notify(&[state]);
 }
 

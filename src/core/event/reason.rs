@@ -1,4 +1,4 @@
-//! Why there is no sample: the words that tests, log, metrics and recordings share.
+//! Why there is no sample: one list shared by tests, log, metrics, and recordings.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ macro_rules! reasons {
             /// Every reason, in the order of the enum.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The short name that counters carry.
+            /// The short name, as in counters.
             pub const fn key(self) -> &'static str {
                 match self { $(Self::$name => $key,)* }
             }
@@ -33,30 +33,30 @@ reasons! {
     Starting = "starting": "just started: waiting for the first pulse and the first sentence",
     /// Neither pulse nor sentences.
     NothingArrives = "nothing-arrives": "neither pulse nor sentences arrive: check the receiver's power, data connection, and pulse wire",
-    /// The PHC node is not there.
+    /// The PHC does not exist.
     PhcLost = "phc-lost": "the PTP hardware clock does not exist: check that the NIC's driver is loaded; gnss2shm waits for it",
     /// No edge.
     NoPulse = "no-pulse": "no pulse edges arrive: check the pulse wiring, --pin and --channel, that the NIC's interface is up (`ip link`), that the receiver outputs its pulse even without a fix, and that no other program reads this PHC's timestamps",
     /// Cross timestamps stopped.
     NoCrossTs = "no-cross-timestamps": "the PTP hardware clock cannot be read: edges arrive but no cross timestamps; check dmesg for messages from its driver",
     // ... of a kernel PPS device.
-    /// The PPS node is not there.
+    /// The kernel PPS device does not exist.
     PpsLost = "pps-lost": "the kernel PPS device does not exist: check that its port's driver is loaded, or that the line discipline is attached (ldattach pps /dev/ttyS0); gnss2shm waits for it",
-    /// No edge on it.
+    /// No edge on that device.
     NoPpsEdge = "no-pps-edge": "no pulse edges arrive on the kernel PPS device: check the pulse wiring (DCD on a serial port), its level, and that the receiver outputs its pulse even without a fix",
-    /// The serial device is not there.
+    /// The serial device does not exist.
     SerialLost = "serial-lost": "the receiver's device does not exist: check its cable and name; gnss2shm waits for it",
-    /// Another program has the serial device.
+    /// Another program has the serial device open.
     SerialHeld = "serial-held": "another program has the receiver's device open: stop that program; gnss2shm waits for the device",
-    /// The TCP connection is gone.
+    /// No TCP connection.
     ServerLost = "server-lost": "not connected to the server that sends the sentences: check that it is running, and its host and port; gnss2shm retries",
-    /// Nobody writes to the FIFO.
+    /// No program writes to the FIFO.
     WriterLost = "writer-lost": "no program writes to the FIFO, or the FIFO does not exist: start the program that sends the receiver's sentences; gnss2shm waits for it",
     /// Standard input has ended.
     StdinEnded = "stdin-ended": "standard input has ended, so no more sentences can arrive: restart gnss2shm together with the program that sends them",
-    /// gpsd is not there.
+    /// gpsd cannot be reached.
     GpsdLost = "gpsd-lost": "gpsd cannot be reached: check that it is running and where it listens (--gpsd HOST:PORT); gnss2shm waits for it",
-    /// gpsd has no receiver.
+    /// gpsd does not have the receiver.
     GpsdDeviceLost = "gpsd-device-lost": "gpsd does not have the receiver's device: check its cable and its name, both in gpsd and here; gnss2shm waits for it",
     /// gpsd has several receivers.
     GpsdDevicesSeveral = "gpsd-devices-several": "gpsd has several devices: name the one that outputs this pulse (--gpsd HOST:PORT:DEVICE)",
@@ -110,17 +110,17 @@ reasons! {
     WidthMismatch = "width-mismatch": "the configured width fits neither of the two parts into which the edges divide the second: correct or remove width",
     /// One edge of two.
     EdgeLost = "edge-lost": "only one of the pulse's two edges arrives, and it may be the wrong one: the other one is lost or is read by another program, or the pulse is too short for this NIC; set the receiver to a longer pulse, such as 100ms",
-    /// One edge, and not known which.
+    /// One edge; which one is unknown.
     LoneEdge = "lone-edge": "only one edge per second arrives, and the driver does not report that it is the on-time edge: set edges = \"one\" if this NIC timestamps only the on-time edge; otherwise the other edge is lost",
-    /// Several edges in the on-time place.
+    /// Several edges at the on-time position.
     Ringing = "ringing": "one edge of the pulse is timestamped several times within 50 us: check the pulse's level and termination, and look for crosstalk from other wires",
-    /// The pulse has to be steady for a while.
+    /// The pulse must be steady for a while.
     Settling = "settling": "the pulse moved or runs free, or the receiver recently had no fix: waiting until the pulse has been steady for 12 s",
 
     // The label cannot be trusted.
     /// Delays at both ends of the second.
     StraddlingDelay = "straddling-delay": "the sentences arrive so close to the next pulse that their second cannot be determined: send fewer sentences, raise the baud rate, or set delay",
-    /// The delay slid past the second.
+    /// The delay moved past the end of the second.
     DelayMoved = "delay-moved": "the sentence delay moved past the end of the second: send fewer sentences, raise the baud rate, or set delay",
     /// More data than the line can carry.
     LineSaturated = "line-saturated": "the serial line is hardly ever idle, because the receiver sends as much per second as the line can carry, or more: send fewer sentences or raise the baud rate",
@@ -128,9 +128,9 @@ reasons! {
     SentencesDisagree = "sentences-disagree": "the sentences name different seconds at the same time: check that only one receiver is wired to the serial line",
     /// Sentences contradict the count.
     LabelDissent = "label-dissent": "the sentences name a different second than the pulse count: waiting until they agree; if that lasts, check that only one receiver is connected",
-    /// A date before this program was written.
+    /// A date before this program was released.
     DateTooEarly = "date-too-early": "the sentences' date is before this program was released: the receiver has no fix yet, or its week number rolled over (then set rollover = \"correct\")",
-    /// A date that lies too far ahead.
+    /// A date too far in the future.
     DateTooLate = "date-too-late": "the sentences' date is more than 19 years after this program was released: the receiver's week number is wrong, so restart it and let it get a fix, or update its firmware",
     /// The configured delay does not fit.
     DelayMismatch = "delay-mismatch": "the configured delay does not fit the sentences: correct or remove delay",
@@ -138,21 +138,21 @@ reasons! {
     LeapWindow = "leap-window": "the end of a month: a leap second may occur, so nothing is published until sentences have confirmed the count after it",
     /// The announced leap second did not appear.
     LeapContradiction = "leap-contradiction": "the announced leap second differs from the one in the sentences, or sentences were missing around it: nothing is published until the sentences have been consistent for two minutes; check that the leap second table is current (package tzdata), and compare the receiver with another clock",
-    /// The system clock says otherwise.
+    /// The system clock disagrees.
     WitnessDisagrees = "witness-disagrees": "the system clock is synchronized and disagrees: the sentences are a second late, the receiver's leap second count is stale, or the pulse is the longer part of the second; set delay or width, or witness = \"off\" if the system clock is wrong",
     /// The conventions were neither configured nor confirmed.
     Unconfirmed = "unconfirmed": "conventions = \"confirm\" is set, and nothing has confirmed them: set width and delay, or let chronyd synchronize the system clock from another source first",
 
-    // Samples reach no reader.
-    /// Another segment is in the place of ours.
+    // Samples do not reach a reader.
+    /// Another segment has replaced ours.
     SegmentLost = "segment-lost": "the SHM segment was removed, and its replacement cannot be used, so no sample reaches chronyd: remove the replacement (gnss2shm doctor shows its owner and how to remove it), then restart chronyd",
 
     // A single pulse is skipped.
-    /// The pulse came before it had a label.
+    /// The pulse arrived before it had a label.
     NotYet = "not-yet": "the pulse arrived before its on-time edge and second were known: nothing to do",
     /// An edge that fits no track.
     Stray = "stray-edge": "an edge that fits no pulse: if there are many, check the pulse's level and termination",
-    /// An old edge again.
+    /// An edge delivered again, or too late.
     StaleEdge = "stale-edge": "a duplicate edge, or one too old to be dated: if there are many, check dmesg for messages from the driver",
     /// PHC stepped.
     PhcStepped = "phc-stepped": "the PTP hardware clock was stepped or changed its rate around the pulse: if that happens often, find out which program steers it (ptp4l, phc2sys, ts2phc)",

@@ -1,4 +1,4 @@
-//! The text form of an [`Event`], one line each: what recordings are made of. Pure: text in, events out.
+//! The text form of an [`Event`], one line each, as in recordings. Pure: text in, events out.
 //!
 //! Every line begins with the time (`CLOCK_MONOTONIC_RAW`, nanoseconds) at which the event was captured and the event's
 //! keyword. All times are whole nanoseconds. gnss2shm-recording(5) describes each line.
@@ -26,7 +26,7 @@ pub trait Word: Sized + 'static {
     fn from_word(word: &[u8]) -> Option<Self>;
 }
 
-/// One list gives the words in both directions; a value that is missing from it does not compile.
+/// One list defines the words in both directions; a missing value is a compile error.
 macro_rules! words {
     ($type:ty: $(($($value:tt)+) = $word:literal,)*) => {
         impl $crate::core::event::text::Word for $type {
@@ -76,7 +76,7 @@ words! { SourceChange:
     (Self::PpsLost) = "pps-lost",
 }
 
-/// In the place of a value that is not known.
+/// Written instead of an unknown value.
 const UNSYNCHRONISED: &str = "unsynchronised";
 const NONE: &str = "none";
 const NO_FIX: &str = "no-fix";
@@ -102,7 +102,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, keyword) = self.head();
         write!(f, "{} {keyword}", at.nanos())?;
-        // Every field by name: a new one has to be written here, and read in `parse`.
+        // Every field is named, so that a new one must be written here; `parse` must read it.
         match self {
             Self::Bytes(Bytes { read_at: _, byte_time, data }) => {
                 write!(f, " {} ", byte_time.nanos())?;
@@ -190,12 +190,12 @@ fn excerpt(field: &[u8]) -> String {
     format!("{}{dots}", shown.escape_ascii())
 }
 
-/// What a field can hold.
+/// A value that a field can contain.
 pub(crate) trait Value: Sized {
     fn read(text: &[u8]) -> Option<Self>;
 }
 
-/// Decimal, with nothing but a minus sign before it.
+/// Decimal, optionally with a minus sign.
 impl Value for i64 {
     fn read(text: &[u8]) -> Option<Self> {
         std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
@@ -217,7 +217,7 @@ impl Value for Date {
     }
 }
 
-/// The fields of a line, separated by one blank each.
+/// The fields of a line, separated by single blanks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(Option<&'a [u8]>);
 
@@ -281,7 +281,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Printable ASCII as it is; quotation mark, backslash and line ends behind a backslash; all else as `\xHH`.
+/// Printable ASCII unchanged; quotation marks, backslashes, and line ends escaped with a backslash; everything else as
+/// `\xHH`.
 fn write_quoted(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
     f.write_char('"')?;
     for &byte in data {

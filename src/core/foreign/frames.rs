@@ -1,8 +1,8 @@
-//! Protocols whose frames begin with two fixed bytes: a single frame with a right checksum names the protocol.
+//! Protocols whose frames begin with two fixed bytes: a single frame with a correct checksum identifies the protocol.
 
 use super::Foreign;
 
-/// Longest SBF block accepted; what receivers send is shorter.
+/// Longest SBF block accepted; receivers send shorter ones.
 const SBF_MAX: usize = 8_192;
 /// The shortest: header, time, and padding to a multiple of four.
 const SBF_MIN: usize = 16;
@@ -10,14 +10,14 @@ const SBF_MIN: usize = 16;
 const SIRF_MAX: usize = 1_023;
 const SKYTRAQ_MAX: usize = 1_024;
 const CASIC_MAX: usize = 2_048;
-/// Motorola's longest message has 294 bytes, almanac status aside.
+/// Motorola's longest message has 294 bytes, except for almanac status.
 const ONCORE_MAX: usize = 320;
 /// `@@`, two letters, checksum, line end.
 const ONCORE_MIN: usize = 7;
 /// Beginning of every gpsd message.
 const GPSD: &[u8] = b"{\"class\":\"";
 
-/// Bytes from which the length of a frame can be told.
+/// Bytes needed to determine the length of a frame.
 const HEADER: usize = 4;
 
 /// How one protocol frames its messages.
@@ -25,23 +25,23 @@ pub(super) struct Protocol {
     pub(super) foreign: Foreign,
     /// The first two bytes.
     sync: [u8; 2],
-    /// Length of the whole frame by its first bytes; `None` if no frame begins like that.
+    /// Length of the whole frame, from its first bytes; `None` if no frame begins that way.
     length: fn(&[u8]) -> Option<usize>,
-    /// Whether the checksum of the frame is right, and what follows it.
+    /// Whether the frame's checksum and the bytes after it are correct.
     is_right: fn(&[u8]) -> bool,
 }
 
 pub(super) const PROTOCOLS: [Protocol; 7] = [
     // RTCM 10403: 0xD3, six zero bits, ten bits of length, payload, CRC-24Q over everything: with the CRC itself the
-    // sum is zero. Every message has at least its number.
+    // sum is zero. Every message contains at least its number.
     Protocol {
         foreign: Foreign::Rtcm,
         sync: [0xD3, 0x00],
         length: |frame| Some(number_be(frame, 1)).filter(|payload| *payload >= 2).map(|payload| payload + 6),
         is_right: |frame| crc_24q(frame) == 0,
     },
-    // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
-    // whole block; little-endian.
+    // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over the bytes after it, block number, length of
+    // the whole block; little-endian.
     Protocol {
         foreign: Foreign::Sbf,
         sync: *b"$@",
@@ -86,7 +86,7 @@ pub(super) const PROTOCOLS: [Protocol; 7] = [
         },
     },
     // Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. The amount of
-    // data depends on the letters: any line end may be the message's.
+    // data depends on the letters, so any line end may be the message's.
     Protocol {
         foreign: Foreign::Oncore,
         sync: *b"@@",
@@ -109,13 +109,14 @@ pub(super) const PROTOCOLS: [Protocol; 7] = [
 ];
 
 impl Protocol {
-    /// Adds a byte to the frame that has come so far; returns whether it completes one with a right checksum. No byte is
-    /// looked at twice: what follows the header of a wrong frame is lost up to the byte that shows it.
+    /// Adds a byte to the frame so far; returns whether it completes a frame with a correct checksum. No byte is
+    /// examined twice: after the header of an invalid frame, bytes are lost up to the one that shows that it is
+    /// invalid.
     pub(super) fn take(&self, frame: &mut Vec<u8>, byte: u8) -> bool {
         let [first, second] = self.sync;
         match frame.len() {
-            0 if byte != first => return false, // most are of no frame
-            // Of RTCM the second byte holds the highest bits of the length.
+            0 if byte != first => return false, // most bytes are not part of a frame
+            // RTCM's second byte contains the highest bits of the length.
             1 if byte != second && (self.foreign != Foreign::Rtcm || byte > 0b11) => {
                 frame.truncate(usize::from(byte == first));
                 return false;
@@ -132,18 +133,18 @@ impl Protocol {
     }
 }
 
-/// Without the first bytes, and split before the last ones.
+/// Drops the first bytes and splits before the last ones.
 fn split(frame: &[u8], first: usize, last: usize) -> (&[u8], &[u8]) {
     let body = frame.get(first..).unwrap_or_default();
     body.split_at_checked(body.len().saturating_sub(last)).unwrap_or_default()
 }
 
-/// Two bytes from there on, little-endian.
+/// The two bytes at `at`, little-endian.
 fn number_le(frame: &[u8], at: usize) -> usize {
     frame.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&bytes| usize::from(u16::from_le_bytes(bytes)))
 }
 
-/// Two bytes from there on, big-endian.
+/// The two bytes at `at`, big-endian.
 fn number_be(frame: &[u8], at: usize) -> usize {
     usize::from((number_le(frame, at) as u16).swap_bytes())
 }

@@ -1,7 +1,7 @@
-//! Protocols of which one message proves too little: TSIP has no checksum, and GREIS has one of eight bits behind a
-//! header that text may look like. Several messages in a row name them.
+//! Protocols for which a single message is too little evidence: TSIP has no checksum, and GREIS has one of eight bits,
+//! after a header that text may resemble. Several messages in a row identify them.
 
-/// This many messages in a row are no accident.
+/// This many messages in a row are not a coincidence.
 const ROW: u8 = 3;
 /// Longest TSIP packet accepted, without its framing.
 const TSIP_MAX: usize = 512;
@@ -9,7 +9,7 @@ const DLE: u8 = 0x10;
 const ETX: u8 = 0x03;
 
 /// Trimble TSIP (ICD of Resolution SMT and ThunderBolt): DLE, id, data with each DLE doubled, DLE ETX. Garmin's binary
-/// protocol has the same framing, with a length and a checksum inside; it does not count.
+/// protocol has the same framing, with a length and a checksum inside; it is excluded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tsip {
     place: Place,
@@ -25,7 +25,7 @@ enum Place {
     /// After the DLE that begins a packet.
     Begun,
     Data,
-    /// After a DLE among the data.
+    /// After a DLE within the data.
     Dle,
 }
 
@@ -35,7 +35,7 @@ impl Tsip {
         match (self.place, byte) {
             (Place::Outside, DLE) => self.place = Place::Begun,
             (Place::Begun | Place::Dle, 0x13 | 0x40..=0xD9) => {
-                // Data that stop without an end break the row.
+                // A packet without an end breaks the row.
                 self.row = if self.place == Place::Begun { self.row } else { 0 };
                 self.place = Place::Data;
                 self.packet.clear();
@@ -64,10 +64,10 @@ impl Tsip {
 /// hexadecimal digits of length, that many bytes, the last of them the checksum. Line ends may separate messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Greis {
-    /// Outside a message: the last five bytes, and how many came since the last message.
+    /// Outside a message: the last five bytes, and how many arrived since the last message.
     window: [u8; 5],
     since: u8,
-    /// Bytes of the message still to come, and the checksum of those before.
+    /// Remaining bytes of the message, and the checksum of those so far.
     left: u16,
     sum: u8,
     row: u8,
