@@ -169,7 +169,7 @@ fn a_time_without_a_unit_is_refused_with_the_units_and_the_range() {
     ] {
         let key = key(table, name);
         let said = refusal(&setting(key, "25").0);
-        let units = "`25` has no unit of time: write ns, us, ms, s, min or h";
+        let units = "`25` has no unit of time: write ns, us, ms, s, min, or h";
         assert!(said.contains(units) && said.contains(key.allowed), "{said}");
         let said = Cli::try_parse_from(["gnss2shm", "run", key.option.unwrap(), "25"]).unwrap_err().to_string();
         assert!(said.contains(units) && said.contains(key.allowed), "{said}");
