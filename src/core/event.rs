@@ -1,4 +1,4 @@
-//! Facts from outside and the engine's answers: the whole interface of the pure core.
+//! Facts from outside and the engine's verdicts: the whole interface of the pure core.
 //!
 //! Sources only produce [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
 //! was captured, so the same events give the same verdicts, regardless of scheduling.
@@ -17,13 +17,13 @@ use crate::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 /// A fact from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Bytes of the receiver, as one read returned them.
+    /// Bytes from the receiver, as one read returned them.
     Bytes(Bytes),
     /// What another program, gpsd, has read from the receiver.
     Report(Report),
     /// A pulse edge, timestamped by the PHC.
     Edge(Edge),
-    /// One moment read on all three clocks.
+    /// The same moment on all three clocks.
     CrossTs(CrossTs),
     /// A source was opened or lost.
     Source {
@@ -32,7 +32,7 @@ pub enum Event {
         /// What happened to it.
         change: SourceChange,
     },
-    /// The kernel's account of the system clock.
+    /// The kernel's report on the system clock.
     Witness(Witness),
     /// The next entry of the system's leap second table.
     LeapTable {
@@ -41,14 +41,14 @@ pub enum Event {
         /// The next leap second that it announces.
         next: Option<Announced>,
     },
-    /// Time passes, even if nothing happens.
+    /// Time passes even if nothing happens.
     Tick {
         /// Now.
         raw: Instant<Raw>,
     },
 }
 
-/// Bytes of the receiver, as one read returned them.
+/// Bytes from the receiver, as one read returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bytes {
     /// When the read returned; the last byte had arrived by then.
@@ -84,8 +84,8 @@ pub enum Says {
     NoFix,
 }
 
-/// A pulse edge with the timestamp of the PHC, or of a kernel PPS device's interrupt handler. The kernel does not say
-/// which edge of the pulse it is.
+/// A pulse edge with the timestamp of the PHC, or of a kernel PPS device's interrupt handler. The kernel does not
+/// report which edge of the pulse it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// The timestamp; of a kernel PPS device it is `CLOCK_REALTIME`.
@@ -103,15 +103,15 @@ pub struct CrossTs {
     pub sys: Instant<Sys>,
     /// `CLOCK_MONOTONIC_RAW`.
     pub raw: Instant<Raw>,
-    /// Length of the bracket the moment lies in: the three readings agree to half of it.
+    /// Length of the bracket that contains the moment: the three readings agree to within half of it.
     pub window: Span,
 }
 
-/// The kernel's account of the system clock (adjtimex(2)). Until we have published, another program set it: it is an
-/// independent witness.
+/// The kernel's report on the system clock (adjtimex(2)). Until gnss2shm publishes, another program sets this clock, so
+/// it is an independent witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// When it was asked.
+    /// When it was queried.
     pub raw: Instant<Raw>,
     /// Maximum error of the system clock; `None` while it is not synchronized.
     pub max_error: Option<Span>,
@@ -139,7 +139,7 @@ pub enum Leap {
 }
 
 impl Leap {
-    /// By how many seconds UTC and the count of pulses move against each other over it.
+    /// By how many seconds UTC and the pulse count move relative to each other across it.
     pub fn change(self) -> Option<i64> {
         match self {
             Self::None => None,
@@ -171,15 +171,15 @@ pub enum SourceChange {
 /// Which input of the sentences is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// The receiver's device is not there.
+    /// The receiver's device does not exist.
     Device,
-    /// Another program has the receiver's device.
+    /// Another program has the receiver's device open.
     Held,
     /// The TCP server cannot be reached, or has closed the connection.
     Server,
     /// No program writes to the FIFO, or it does not exist.
     Writer,
-    /// Standard input has ended, for good.
+    /// Standard input has ended and cannot be reopened.
     Stdin,
     /// gpsd does not answer, or the server is not a gpsd.
     Gpsd,

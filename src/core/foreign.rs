@@ -1,16 +1,17 @@
-//! Names input that is not NMEA. A protocol is named for what noise cannot look like: a whole frame with a right checksum,
-//! several messages in a row, or words. A frame's header alone proves nothing: noise has its two bytes, too.
+//! Names input that is not NMEA. A protocol is recognized only by what noise cannot imitate: a whole frame with a
+//! correct checksum, several messages in a row, or words. A frame's header alone proves nothing: its two bytes also
+//! occur in noise.
 //!
-//! The table holds what users meet. u-blox frames are cut out by [`crate::core::nmea::Framer`], because they are read; of
-//! the other protocols only the presence is of interest. Each is looked for by itself, and no byte is withheld from the
-//! text: sentences between the frames are read as usual.
+//! The table contains the protocols that users encounter. u-blox frames are extracted by [`crate::core::nmea::Framer`]
+//! because they are decoded; the other protocols are only detected. Each is detected independently, and no byte is
+//! removed from the text: sentences between the frames are parsed as usual.
 
 mod frames;
 
 use crate::core::event::Reason;
 use frames::{PROTOCOLS, Progress};
 
-/// Input that is not a sentence, the most telling first.
+/// Input that is not a sentence, most specific first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Foreign {
     /// u-blox binary.
@@ -33,12 +34,12 @@ pub enum Foreign {
     Rtcm,
     /// gpsd's own protocol.
     Gpsd,
-    /// A sentence, but for its checksum.
+    /// A sentence except for its checksum.
     Damaged,
 }
 
 impl Foreign {
-    /// All, the most telling first.
+    /// All, most specific first.
     pub const ALL: [Self; 11] = {
         use Foreign::{Casic, Damaged, Gpsd, Greis, Oncore, Rtcm, Sbf, Sirf, Skytraq, Tsip, Ubx};
         [Ubx, Sbf, Sirf, Skytraq, Casic, Oncore, Tsip, Greis, Rtcm, Gpsd, Damaged]
@@ -65,13 +66,13 @@ impl Foreign {
         self.row().0
     }
 
-    /// Its messages, for operators.
+    /// Name of its messages, for operators.
     pub const fn name(self) -> &'static str {
         self.row().1
     }
 }
 
-/// Whether a line whose checksum is missing or wrong is a sentence in all else: `$`, an address, a comma.
+/// Whether a line whose checksum is missing or wrong otherwise looks like a sentence: `$`, an address, a comma.
 pub fn reads_like_a_sentence(line: &str) -> bool {
     let address = line.strip_prefix('$').and_then(|rest| rest.split_once(',')).map_or("", |(address, _)| address);
     (4..=8).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
@@ -80,6 +81,7 @@ pub fn reads_like_a_sentence(line: &str) -> bool {
 /// Recognizes messages in a stream of bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Recognizer {
+    /// The bytes so far of each protocol's frame.
     progress: [Progress; PROTOCOLS.len()],
 }
 

@@ -1,9 +1,9 @@
-//! Bytes to [`Sentence`]s and u-blox frames, strictly: what passes here has a right checksum, and a time and date that
+//! Parses bytes strictly into [`Sentence`]s and u-blox frames: each has a correct checksum, and a time and date that
 //! exist.
 //!
 //! The [`Framer`] cuts bytes into lines and timestamps them. Lines are split by the `nmea` crate. Times and dates are
-//! parsed in `content`, because that crate's parser accepts `nan` and `+8+3+5` as a time and rejects second 60, which is
-//! a real one.
+//! parsed in `content`, because that crate's parser accepts `nan` and `+8+3+5` as a time and rejects second 60, which
+//! exists.
 
 mod content;
 mod framer;
@@ -18,7 +18,7 @@ use crate::core::time::{Date, Instant, Raw};
 /// Longest line accepted, from `$` to checksum. NMEA 0183 allows 82; receivers in the field send up to 100.
 const LINE_MAX: usize = nmea::SENTENCE_MAX_LEN;
 
-/// A sentence with a right checksum, or the same of a u-blox frame.
+/// A sentence with a correct checksum, or the same content from a u-blox frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sentence {
     /// Its type.
@@ -27,15 +27,15 @@ pub struct Sentence {
     pub time: Option<TimeOfDay>,
     /// The date, if it names one.
     pub date: Option<Date>,
-    /// Whether it vouches for them.
+    /// Whether it reports them as valid.
     pub validity: Validity,
     /// The leap seconds that PUBX,04 names.
     pub leap_seconds: Option<LeapSeconds>,
-    /// When its first byte began on the line, if the bytes came at the port's rate.
+    /// When its first byte began on the line, if the bytes arrived at the port's rate.
     pub first_byte: Instant<Raw>,
-    /// When the read that brought its first byte returned.
+    /// When the read with its first byte returned.
     pub read_at: Instant<Raw>,
-    /// Bytes that this read brought.
+    /// Bytes that this read returned.
     pub read: usize,
 }
 
@@ -44,16 +44,16 @@ pub struct Sentence {
 pub enum Kind {
     /// Recommended minimum: time, date, status.
     Rmc,
-    /// Fix data of GPS: time, quality.
+    /// GPS fix data: time, quality.
     Gga,
     /// Fix data of several systems: time, a mode letter for each.
     Gns,
     /// Position: time, status.
     Gll,
-    /// Time and date with four digits of the year, but no status.
+    /// Time and date with a four-digit year, but no status.
     Zda,
-    /// u-blox's PUBX,04: time, date, and the leap seconds they are based on. It names no second by itself, because it does
-    /// not say whether there is a fix.
+    /// u-blox's PUBX,04: time, date, and the leap seconds they are based on. It does not name a second by itself,
+    /// because it does not report whether there is a fix.
     Clock,
     /// u-blox's binary NAV-TIMEUTC.
     TimeUtc,
@@ -90,7 +90,7 @@ pub enum TimeOfDay {
     Fraction,
 }
 
-/// Whether a sentence vouches for its time. Of several the greatest counts.
+/// Whether a sentence reports its time as valid. Of several, the greatest value counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
     /// The sentence has no field for it.
@@ -102,7 +102,7 @@ pub enum Validity {
 }
 
 impl Validity {
-    /// Of a message that has a field for it.
+    /// For a message that has a field for it.
     pub(crate) fn valid_if(is_valid: bool) -> Self {
         if is_valid { Self::Valid } else { Self::Invalid }
     }

@@ -1,10 +1,10 @@
-//! Untrusted text on its way to a terminal or the log: what a server, another process or a file contains may hold escape
-//! sequences, or a line break that forges a line of the log.
+//! Makes untrusted text safe for a terminal or the log: text from a server, another process, or a file may contain
+//! escape sequences, or a line break that forges a log line.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Escapes characters that a terminal obeys, line breaks included: `\u{1b}[31m`.
+/// Escapes characters that a terminal interprets, including line breaks: `\u{1b}[31m`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);

@@ -1,8 +1,8 @@
 //! Time as the engine sees it: one type per clock, whole nanoseconds, no floating point.
 //!
-//! Three clocks take part and must never be mixed up: the one that timestamps the edges ([`EdgeClock`]),
-//! `CLOCK_MONOTONIC_RAW` ([`Raw`], never slewed nor stepped) and `CLOCK_REALTIME` ([`Sys`], which chronyd steers).
-//! An [`Instant`] belongs to one of them; only instants of the same clock have a difference:
+//! Three clocks are involved and must never be confused: the one that timestamps the edges ([`EdgeClock`]),
+//! `CLOCK_MONOTONIC_RAW` ([`Raw`], never slewed nor stepped) and `CLOCK_REALTIME` ([`Sys`], which chronyd steers). An
+//! [`Instant`] belongs to one of them; only instants of the same clock have a difference:
 //!
 //! ```compile_fail
 //! use gnss2shm::core::time::{Instant, EdgeClock, Raw};
@@ -34,7 +34,7 @@ pub trait Clock: Copy + Ord + fmt::Debug {}
 /// a kernel PPS device the system clock takes its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct EdgeClock;
-/// `CLOCK_MONOTONIC_RAW`: the local oscillator, untouched. All intervals and delays are taken here.
+/// `CLOCK_MONOTONIC_RAW`: the local oscillator, never adjusted. All intervals and delays are measured on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub struct Raw;
 /// `CLOCK_REALTIME`: the clock that chronyd steers and that samples describe.
@@ -81,7 +81,7 @@ impl<C: Clock> Instant<C> {
 }
 
 impl Span {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
     /// One second.
     pub const SECOND: Self = Self(NANOS);
@@ -133,7 +133,7 @@ impl Span {
         Self(clamp((wide + den.abs() / 2 * wide.signum()) / den))
     }
 
-    /// A whole part of this span, rounded to the nearest nanosecond. Fewer than one part count as one.
+    /// This span divided by `parts`, rounded to the nearest nanosecond. Fewer than one part counts as one.
     #[must_use]
     pub fn per(self, parts: i64) -> Self {
         self.scaled(Self(1), Self(if parts < 1 { 1 } else { parts }))
@@ -149,7 +149,7 @@ impl Span {
     /// less counts as one nanosecond.
     pub const fn nearest(self, unit: Self) -> (i64, Self) {
         let (n, rest) = self.div_rem(unit);
-        // Half a unit is rounded up; a unit of one nanosecond leaves no rest.
+        // Half a unit is rounded up; a unit of one nanosecond leaves no remainder.
         if rest.0 > 0 && rest.0 >= unit.0 - unit.0 / 2 { (n + 1, Self(rest.0 - unit.0)) } else { (n, rest) }
     }
 

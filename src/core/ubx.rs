@@ -1,8 +1,8 @@
-//! u-blox's binary protocol UBX, as far as it carries time. [`crate::core::nmea::Framer`] cuts its frames out of the bytes;
-//! here they are recognized and decoded. Layouts: u-blox's interface descriptions (protocol 14 to 34), chapters "UBX
-//! protocol", NAV-PVT, NAV-TIMEUTC, NAV-TIMELS and TIM-TP. They are the same from u-blox 6 to 10, reserved bits aside,
-//! except NAV-PVT, which begins with u-blox 7 and has 84 bytes there. What the validity flags mean: ZED-F9T integration
-//! manual, "UTC/GNSS times ambiguity".
+//! u-blox's binary protocol UBX, as far as it concerns time. [`crate::core::nmea::Framer`] extracts its frames from the
+//! bytes; this module recognizes and decodes them. Layouts: u-blox's interface descriptions (protocol 14 to 34),
+//! chapters "UBX protocol", NAV-PVT, NAV-TIMEUTC, NAV-TIMELS and TIM-TP. They are the same from u-blox 6 to 10, apart
+//! from reserved bits and NAV-PVT, which was introduced with u-blox 7 and has 84 bytes there. Meaning of the validity
+//! flags: ZED-F9T integration manual, "UTC/GNSS times ambiguity".
 //!
 //! A frame is 0xB5 0x62, class, id, payload length (two bytes), payload, and a two-byte Fletcher checksum over everything
 //! from the class on. All numbers are little-endian.
@@ -13,40 +13,40 @@ use crate::core::time::{Date, Instant, Raw, Span, WEEK};
 
 /// Bytes of a frame besides its payload.
 const OVERHEAD: usize = 8;
-/// Longest payload accepted; the longest that receivers send, RXM-RAWX of some hundred signals, is shorter. A damaged
-/// length field holds back no more than this.
+/// Longest payload accepted; the longest that receivers send, RXM-RAWX with about a hundred signals, is shorter. A
+/// damaged length field holds back no more than this.
 const PAYLOAD_MAX: usize = 4_096;
 
-/// A time less accurate than this is not valid: a receiver with a fix knows it to some nanoseconds.
+/// A time less accurate than this is not valid: a receiver with a fix knows it to within nanoseconds.
 const ACCURATE: Span = Span::from_millis(1);
 /// A solution is for the millisecond of the receiver's clock that is nearest to its second.
 const ON_THE_SECOND: Span = Span::from_millis(1);
-/// A pulse announced for a time further than this from a second is not that second's.
+/// A pulse announced for a time farther than this from a second does not mark that second.
 const PULSE_ON_THE_SECOND: Span = Span::from_micros(1);
-/// No quantization error is larger: the slowest clock that steps a receiver's pulse has 23 MHz.
+/// No quantization error is larger: the slowest clock that times a receiver's pulse has 23 MHz.
 const QUANTIZATION_MAX: Span = Span::from_nanos(50);
 
-/// What a run of bytes begins.
+/// What a sequence of bytes begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// A frame of that many bytes, with a right checksum.
+    /// A frame of that many bytes, with a correct checksum.
     Frame(usize),
-    /// Perhaps a frame: it is not complete.
+    /// Possibly a frame, but not complete.
     Open,
     /// Not a frame.
     Nothing,
 }
 
-/// A frame with a right checksum.
+/// A frame with a correct checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Content.
     pub message: Message,
     /// When its first byte began on the line.
     pub first_byte: Instant<Raw>,
-    /// When the read returned that brought its first byte.
+    /// When the read with its first byte returned.
     pub read_at: Instant<Raw>,
-    /// How many bytes that read brought.
+    /// How many bytes that read returned.
     pub read: usize,
 }
 
@@ -55,7 +55,7 @@ pub struct Frame {
 pub enum Message {
     /// NAV-TIMEUTC: the time of the last solution.
     TimeUtc(TimeUtc),
-    /// NAV-PVT: the solution, its time among it.
+    /// NAV-PVT: the solution, including its time.
     Pvt(TimeUtc),
     /// NAV-TIMELS: the leap seconds.
     TimeLs(TimeLs),
@@ -74,10 +74,10 @@ pub struct TimeUtc {
     pub since_midnight: Option<Span>,
     /// The day, if it exists.
     pub date: Option<Date>,
-    /// Whether the receiver's flags make the time valid and its accuracy is that of a fix. `Unsaid` where NAV-PVT has a
-    /// fix but an ambiguity of whole seconds.
+    /// Whether the receiver's flags make the time valid and its accuracy is that of a fix. `Unsaid` if NAV-PVT has a
+    /// fix but whole seconds are ambiguous.
     pub validity: Validity,
-    /// Whether the receiver knows UTC; else it uses the leap seconds built into its firmware.
+    /// Whether the receiver knows UTC; otherwise, it uses its firmware's default leap seconds.
     pub knows_utc: bool,
 }
 
@@ -107,14 +107,14 @@ pub enum LeapCount {
 pub struct TimTp {
     /// Time scale of the announcement.
     pub base: TimeBase,
-    /// The second of that scale's week (from Sunday) that the pulse begins; `None` if it begins none.
+    /// The second of that scale's week (from Sunday) that the pulse begins; `None` if it does not begin a second.
     pub second_of_week: Option<i64>,
     /// What to add to the time of that pulse to get the beginning of its second: `qErr`, in whole nanoseconds. `None` if
     /// the receiver flags it as invalid, or if it is too large.
     ///
     /// The interface description leaves the sign open. Measured, with the reference's pulse starting and the receiver's
-    /// stopping a counter, the interval *plus* `qErr` is the steady one (ZED-F9T, anderswallin.net, 2019-10,
-    /// "uBlox F9T qErr correction"): a positive `qErr` belongs to a pulse that comes early.
+    /// stopping a counter, the interval *plus* `qErr` is the steady one (ZED-F9T, anderswallin.net, 2019-10, "uBlox F9T
+    /// qErr correction"): a positive `qErr` belongs to a pulse that is early.
     pub correction: Option<Span>,
 }
 
@@ -129,7 +129,7 @@ pub enum TimeBase {
     Other,
 }
 
-/// What bytes begin. Others may follow those of a whole frame.
+/// What these bytes begin with. Other bytes may follow a whole frame.
 pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
     let have = bytes.len();
     let [Some(0xB5), None | Some(0x62), class, id, low, high] = [(); 6].map(|()| bytes.next()) else {
@@ -153,7 +153,7 @@ pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
 }
 
 impl Message {
-    /// Decodes a whole frame with a right checksum.
+    /// Decodes a whole frame with a correct checksum.
     pub fn read(frame: &[u8]) -> Self {
         let payload = frame.get(6..frame.len().saturating_sub(2)).unwrap_or_default();
         let message = match (frame.get(2), frame.get(3), payload.len()) {
@@ -168,7 +168,7 @@ impl Message {
 }
 
 impl Frame {
-    /// The frame as a sentence, with its time if it names one, but without what it says about UTC.
+    /// The frame as a sentence, with its time if it names one, but without its information about UTC.
     pub fn sentence(&self) -> Sentence {
         let Self { message, first_byte, read_at, read } = *self;
         let (kind, time, date, validity) = match message {
@@ -188,8 +188,9 @@ impl TimeUtc {
         Some(Self { validity: Validity::valid_if(is_valid), ..time })
     }
 
-    /// NAV-PVT: validDate, validTime, fullyResolved, gnssFixOK. Dead reckoning alone is not a fix, as mode E of a
-    /// sentence is not. While whole seconds are ambiguous, the accuracy is one of seconds and says nothing of the fix.
+    /// NAV-PVT: validDate, validTime, fullyResolved, gnssFixOK. Dead reckoning alone is not a fix, like mode E of a
+    /// sentence. While whole seconds are ambiguous, the accuracy is in the range of seconds and says nothing about the
+    /// fix.
     fn read_pvt(payload: &[u8]) -> Option<Self> {
         let (time, accuracy, valid) = Self::fields(payload, 12, 16, 4)?;
         let [fix, flags] = number(payload, 20)?;
@@ -202,9 +203,9 @@ impl TimeUtc {
         Some(Self { validity, ..time })
     }
 
-    /// The fields at these offsets: the time, its accuracy and the byte of flags. Hour, minute and second are rounded to
-    /// the nearest hundredth of a second, and the nanoseconds are what the rounding left: with -213 the fields already
-    /// name the second that begins 213 ns later.
+    /// The fields at these offsets: the time, its accuracy and the byte of flags. Hour, minute and second are rounded
+    /// to the nearest hundredth of a second, and the nanoseconds are the remainder: with -213 the fields already name
+    /// the second that begins 213 ns later.
     fn fields(payload: &[u8], accuracy: usize, nanos: usize, year: usize) -> Option<(Self, Span, u8)> {
         let accuracy = Span::from_nanos(u32::from_le_bytes(number(payload, accuracy)?).into());
         let nanos = Span::from_nanos(i32::from_le_bytes(number(payload, nanos)?).into());

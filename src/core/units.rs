@@ -1,5 +1,5 @@
-//! Times and sizes as an operator writes them: `100ms`, `64MB`. Nothing is rounded, and each error
-//! is a sentence that names the text.
+//! Times and sizes as an operator writes them: `100ms`, `64MB`. Nothing is rounded, and each error is a sentence that
+//! quotes the text.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -25,7 +25,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
         return Err(format!("`{text}` is not a time: write a number and its unit, as in 100ms"));
     }
     let Some((_, scale)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(format!("`{text}` has no unit of time: write ns, us, ms, s, min or h behind the number"));
+        return Err(format!("`{text}` has no unit of time: write ns, us, ms, s, min, or h after the number"));
     };
     let fraction = fraction.trim_end_matches('0');
     let exact = || {
@@ -37,11 +37,11 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     exact().ok_or_else(|| format!("`{text}` is finer than a nanosecond or longer than 292 years"))
 }
 
-/// Parses a time longer than zero.
+/// Parses a time greater than zero.
 pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
     match parse_span(text)? {
         span if span > Span::ZERO => Ok(span),
-        _ => Err(format!("`{text}` is not longer than zero")),
+        _ => Err(format!("`{text}` is not greater than zero")),
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
 pub(crate) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     let (low, high) = range.into_inner();
-    number.ok_or_else(|| format!("`{text}` is refused: allowed is a whole number from {low} to {high}"))
+    number.ok_or_else(|| format!("`{text}` is invalid: it must be a whole number from {low} to {high}"))
 }
 
 /// A size of a file, in bytes.
@@ -57,8 +57,8 @@ pub(crate) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: Range
 pub(crate) struct Size(pub(crate) u64);
 
 impl Size {
-    /// What an operator may write.
-    pub(crate) const ALLOWED: &'static str = "a size from 100kB to 1000GB, as in 500kB, 64MB or 1GB";
+    /// The accepted values, for error messages.
+    pub(crate) const ALLOWED: &'static str = "a size from 100kB to 1000GB, such as 500kB, 64MB, or 1GB";
 }
 
 impl FromStr for Size {
@@ -69,7 +69,7 @@ impl FromStr for Size {
         let scale = SIZE_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, scale)| *scale);
         let bytes = number.parse::<u64>().ok().zip(scale).and_then(|(number, scale)| number.checked_mul(scale));
         let bytes = bytes.filter(|bytes| SIZES.contains(bytes)).map(Self);
-        bytes.ok_or_else(|| format!("`{text}` is refused: allowed is {}", Self::ALLOWED))
+        bytes.ok_or_else(|| format!("`{text}` is invalid: it must be {}", Self::ALLOWED))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         }
         for text in ["64", "", "MB", "-1MB", "1.5MB", "64MiB", "64mb", "99kB", "1001GB", "99999999999999999999GB"] {
             let error = text.parse::<Size>().expect_err(text);
-            assert_eq!(error, format!("`{text}` is refused: allowed is {}", Size::ALLOWED));
+            assert_eq!(error, format!("`{text}` is invalid: it must be {}", Size::ALLOWED));
         }
     }
 }

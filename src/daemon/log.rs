@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 use crate::core::engine::Engine;
 use crate::core::event::{Reason, State, Verdict};
 
-/// Ticks of the event loop, a second each, from one summary to the next.
+/// Ticks of the event loop, one per second, from one summary to the next.
 const TICKS: u32 = 600;
 
 /// Counts since the last summary.
@@ -32,7 +32,7 @@ impl Summary {
         }
     }
 
-    /// A second has passed; the summary, if it is due.
+    /// Counts a second; returns the summary if it is due.
     pub fn tick(&mut self) -> Option<Self> {
         self.ticks += 1;
         (self.ticks >= TICKS).then(|| std::mem::take(self))
@@ -62,11 +62,11 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
         }
         Verdict::Relabeled { seconds } => warn!(
             seconds,
-            "the sentences agree on a different second than before ({seconds:+} s): a leap second, or the receiver has now \
-             received the leap second count"
+            "the sentences agree on a different second than before ({seconds:+} s): a leap second occurred, or the receiver \
+             has now received the leap second count"
         ),
         Verdict::Contradiction(figures) => warn!("{figures}"),
-        Verdict::RolledOver { weeks } => warn!(weeks, "the receiver's dates are corrected by {weeks} weeks"),
+        Verdict::RolledOver { weeks } => warn!(weeks, "correcting the receiver's dates by {weeks} weeks"),
         Verdict::WitnessOverruled { offset } => warn!(
             "the system clock is synchronized and disagrees by {offset}; publishing nevertheless, because \
              witness is \"warn\""
@@ -87,13 +87,13 @@ pub fn state_line(engine: &Engine, from: State, to: State) -> String {
         State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
         State::Locked => {
             let width = engine.on_time().and_then(|on_time| on_time.width);
-            let edge = width.map_or("the only edge".into(), |width| format!("the edge that starts {width}"));
+            let edge = width.map_or("the only one".into(), |width| format!("the one that starts {width}"));
             let delay = engine.label().map(|label| label.delay).unwrap_or_default();
-            format!("Locked: on time is {edge}, sentences come {delay} after it")
+            format!("Locked: the on-time edge is {edge}, sentences arrive {delay} after it")
         }
         State::Coasting => {
             let missing = engine.missing().map_or("no sentences confirm the second", Reason::sentence);
-            format!("Coasting: {missing}; seconds are counted on the pulse meanwhile")
+            format!("Coasting: {missing}; counting seconds by pulses alone")
         }
         State::Searching(reason) | State::Refusing(reason) => {
             let consequence = if from.publishes() { "; nothing is published" } else { "" };

@@ -1,4 +1,5 @@
-//! Wires sources to the engine and the engine to its sinks. The caller creates the sources and observes the verdicts.
+//! Connects sources to the engine and the engine to its sinks. The caller creates the sources and observes the
+//! verdicts.
 //!
 //! At one pulse per second, neither the second edge of a pulse nor a tick costs a wake-up of its own.
 
@@ -23,22 +24,23 @@ use crate::sys::clock::{Reading, raw_now};
 use crate::sys::clock_set::ClockSet;
 use scale::Scale;
 
-/// Events that may wait for the engine: seconds of a busy line. Sources block when it is full.
+/// Maximum number of events that wait for the engine: seconds of a busy line. Sources block when the queue is full.
 pub const EVENTS_QUEUED: usize = 1_024;
 
-/// Minimum time between two ticks. Below a second, so that pulses, a second apart, bring one each.
+/// Minimum time between two ticks. Less than a second, so that each pulse brings one.
 const EARLIEST: Span = Span::from_millis(950);
 /// Maximum time between two ticks, if nothing else happens.
 const LATEST: Duration = Duration::from_millis(1_050);
-/// For so long after a sample, edges are not on time.
+/// For this long after a sample, edges are not on time.
 const OFF_TIME: Duration = Duration::from_millis(900);
-/// An alarm that no task waits for would wake the thread nevertheless.
+/// An alarm wakes the thread even if no task waits for it, so an unused one is postponed by this.
 const PUT_OFF: Duration = Duration::from_secs(3_600);
 
 /// Events of all sources.
 #[derive(Debug)]
 pub struct Inbox {
-    /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while it is full.
+    /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while the
+    /// channel is full.
     pub pulse: Receiver<Event>,
     /// Everything else.
     pub others: Receiver<Event>,
@@ -51,7 +53,7 @@ impl Inbox {
     }
 }
 
-/// Feeds events to the engine and samples to the sinks until all sources are gone, or until `observe` breaks off with the
+/// Feeds events to the engine and samples to the sinks until all sources are gone, or until `observe` breaks with the
 /// returned value.
 ///
 /// `record` sees every event just before the engine does, `observe` sees it afterwards with its verdicts.
@@ -80,7 +82,7 @@ pub async fn serve<B>(
         if let Event::CrossTs(CrossTs { raw, sys, window, .. }) = event
             && !scale.add(Reading { raw, sys, window })
         {
-            // If no descriptor was left for `clock_set`.
+            // In case no descriptor was left for `clock_set`.
             sinks.withdraw();
         }
         if let Event::Tick { .. } = event {
@@ -96,8 +98,8 @@ pub async fn serve<B>(
     }
 }
 
-/// Passes a sample to the sinks; one that would reach nobody, or that a step of the system clock made obsolete, becomes a
-/// rejection.
+/// Passes a sample to the sinks; one that would not reach a reader, or that a step of the system clock made obsolete,
+/// becomes a rejection.
 fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
     let Verdict::Sample(sample) = verdict else { return verdict };
     if let Some(reason) = sinks.lost() {
@@ -110,8 +112,8 @@ fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
     verdict
 }
 
-/// Replaces the engine's change of state by that of the state as seen from outside, which was `shown` before: if samples
-/// reach nobody, nothing is published.
+/// Replaces the engine's change of state with that of the state as seen from outside, previously `shown`: if samples do
+/// not reach a reader, nothing is published.
 fn show(mut verdicts: Vec<Verdict>, shown: &mut State, state: State, lost: Option<Reason>) -> Vec<Verdict> {
     let to = lost.filter(|_| state.publishes()).map_or(state, State::Refusing);
     let is_change = |verdict: &Verdict| matches!(verdict, Verdict::StateChanged { .. });
@@ -131,12 +133,12 @@ struct Pulse {
     events: Receiver<Event>,
     /// Whether they wait until something else wakes the engine's thread.
     waits: bool,
-    /// Ends that.
+    /// Ends this wait.
     alarm: Alarm,
 }
 
 impl Pulse {
-    /// Each event wakes. Must be called within a tokio runtime.
+    /// At first, each event wakes the thread. Must be called within a tokio runtime.
     fn new(events: Receiver<Event>) -> Self {
         Self { events, waits: false, alarm: Alarm::new() }
     }
@@ -169,7 +171,8 @@ impl Pulse {
     }
 }
 
-/// Makes ticks: with the first event after nearly a second, or at the latest by an alarm. The first is due at once.
+/// Generates ticks: together with the first event after nearly a second, or at the latest by an alarm. The first is due
+/// at once.
 #[derive(Debug, Default)]
 struct Ticker {
     last: Option<Instant<Raw>>,

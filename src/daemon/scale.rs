@@ -1,26 +1,27 @@
-//! Whether the system clock was stepped since the moment that a sample refers to. Some milliseconds pass between a pulse
-//! and the publication of its sample; if the clock is stepped meanwhile, chronyd would take the step for its own error.
+//! Detects whether the system clock was stepped since the moment that a sample refers to. Some milliseconds pass
+//! between a pulse and the publication of its sample; if the clock is stepped meanwhile, chronyd would mistake the step
+//! for an error of its own.
 //!
-//! A slewed clock stays on its scale: the kernel slews by 10 % at most (adjtimex(2), `ADJ_TICK`), and the measured rate is
-//! expected to continue. A rate that changes abruptly by more than [`RATE_PPM`] looks like a step. That costs a sample when
-//! chronyd starts or ends a fast slew, and is right more often than the opposite.
+//! A slewed clock stays on its scale: the kernel slews by at most 10 % (adjtimex(2), `ADJ_TICK`), and the measured rate
+//! is expected to continue. A rate that changes abruptly by more than [`RATE_PPM`] looks like a step. That costs a
+//! sample when chronyd starts or ends a fast slew, but the opposite assumption would be wrong more often.
 
 use std::collections::VecDeque;
 
 use crate::core::time::{Instant, Raw, Span, Sys};
 use crate::sys::clock::Reading;
 
-/// Allowed change of the rate...
+/// Allowed change of the rate.
 const RATE_PPM: i64 = 500;
-/// ...and allowed rate while none is known: an eighth is more than any slew.
+/// Allowed rate while none is known: one eighth exceeds any slew.
 const ANY_RATE_PPM: i64 = 125_000;
 /// Allowed disagreement of two readings, in addition to their windows.
 const SLACK: Span = Span::from_micros(2);
-/// The rate is measured over at least this span: below, the windows would dominate.
+/// The rate is measured over at least this span: over a shorter one, the windows would dominate.
 const BASELINE: Span = Span::from_millis(50);
 /// Readings older than this are dropped: no sample is published later than that after its pulse.
 const KEPT_FOR: Span = Span::from_millis(2_500);
-/// ... and so are those beyond this number: some arrive every second, a hundred if there is noise on the pin.
+/// Maximum number of readings kept: some arrive every second, a hundred if there is noise on the pin.
 const KEPT: usize = 256;
 
 /// Recent readings of the system clock, divided at its steps into scales.
@@ -42,8 +43,8 @@ struct Left {
 }
 
 impl Scale {
-    /// Takes a reading, and returns whether the clock ran on to it: otherwise it was stepped, and another scale begins. A
-    /// reading that is not later than the last is ignored.
+    /// Takes a reading, and returns whether the clock ran on to it; otherwise, it was stepped, and another scale
+    /// begins. A reading that is not later than the last is ignored.
     pub(super) fn add(&mut self, reading: Reading) -> bool {
         self.left.retain(|left| reading.raw - left.at <= KEPT_FOR);
         self.left.drain(..self.left.len().saturating_sub(KEPT));

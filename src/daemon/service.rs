@@ -1,8 +1,8 @@
-//! Notifies systemd by the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls [`Watchdog::turn`]
-//! at each of its ticks.
+//! Notifies systemd using the protocol of `sd_notify(3)`, if `NOTIFY_SOCKET` is set. The event loop calls
+//! [`Watchdog::turn`] at each of its ticks.
 //!
-//! Readiness means that every source is served, though a device may still be missing. It is not a lock, because a receiver
-//! may need minutes and must not delay other units.
+//! Readiness means that all sources are running, although a device may still be missing. It does not mean Locked, because
+//! a receiver may need minutes and must not delay other units.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use crate::source::thread::Heartbeat;
 /// The watchdog is notified this many times within its timeout.
 const PER_TIMEOUT: u32 = 4;
 
-/// Tells the service manager.
+/// Notifies the service manager.
 pub fn notify(state: NotifyState<'_>) {
-    // If the manager cannot be reached, there is no other way to tell it.
+    // If the manager cannot be reached, there is no other way to notify it.
     let _ = sd_notify::notify(&[state]);
 }
 

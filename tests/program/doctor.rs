@@ -712,8 +712,8 @@ fn faults_of_the_service_are_found() {
     );
     planted(
         "refusing",
-        |machine| machine.system.status = |_| Ok(refusing("no-pulse", "no pulse edges arrive: check the wiring")),
-        &[("service", Failure, "Refusing: no pulse edges arrive: check the wiring", "gnss2shm status default")],
+        |machine| machine.system.status = |_| Ok(refusing("no-pulse", "no pulse edges arrive: check the pulse wiring")),
+        &[("service", Failure, "Refusing: no pulse edges arrive: check the pulse wiring", "gnss2shm status default")],
     );
     planted(
         "coasting",

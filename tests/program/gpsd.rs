@@ -137,7 +137,7 @@ fn go_and_come_back() {
             let is_gone =
                 |event: &Event, _: &[Verdict]| matches!(event, Event::Source { change, .. } if *change == gone);
             named = named.max(world.until("gone", is_gone).await);
-            assert_eq!(world.engine.state(), State::Coasting, "the second is counted on the pulse");
+            assert_eq!(world.engine.state(), State::Coasting, "the second is counted by pulses alone");
             server.is_up(true);
             server.has_device(true);
             back = back.max(world.until("back", is_report).await);

@@ -256,7 +256,7 @@ fn what_cannot_be_recorded_to_ends_the_process_at_start() {
         (&["--record", "/dev/full"], 78, "/dev/full is not a regular file"),
         (&["--record", "/tmp"], 78, "/tmp is not a regular file"),
         (&["--record-size", "1GB"], 64, "--record-size goes with --record"),
-        (&["--record", "x", "--record-size", "64"], 64, "`64` is refused: allowed is a size"),
+        (&["--record", "x", "--record-size", "64"], 64, "`64` is invalid: it must be a size"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
             .args(["run", "--phc", "/dev/ptp99", "--serial", &device, "--shm", &unit.unit.to_string()])

@@ -1,47 +1,47 @@
-//! Converts PHC time to the two system clocks, by cross timestamps.
+//! Converts PHC time to the two system clocks, using cross timestamps.
 //!
 //! A moment on the PHC is interpolated between the cross timestamps right before and right after it. No model of any
-//! clock is kept: what the clocks did in between bounds the error. The *bend* of a bracket is by how much it differs from
-//! a neighboring bracket's rate. One change of rate, or one step, inside a bracket cannot move an interpolated moment by
+//! clock is kept: what the clocks did in between bounds the error. The *bend* of a bracket is its difference from a
+//! neighboring bracket's rate. One change of rate, or one step, inside a bracket cannot move an interpolated moment by
 //! more than the smaller of the bends against the rates before and after it.
 //!
 //! If a kernel PPS device timestamps the edges, the system clock is the PHC and both readings of a cross timestamp are
-//! the same; a straight line through two of them returns the moment that went in.
+//! the same; interpolating between two of them returns its input.
 
 use std::collections::VecDeque;
 
 use crate::core::event::{CrossTs, Reason};
 use crate::core::time::{Clock, EdgeClock, Instant, Raw, Span, Sys};
 
-/// Cross timestamps kept: several a second come in, and an edge may be delivered a quarter of a second late.
+/// Cross timestamps kept: several arrive per second, and an edge may be delivered a quarter of a second late.
 const KEPT: usize = 24;
-/// No PHC runs faster or slower than this: a servo leaves an igb at 6.25 % at most (`max_adj` in `igb_ptp.c`), and of a
-/// kernel PPS device it is the system clock, slewed by 10 % at most.
+/// No PHC's rate is off by more than this: a servo sets an igb's by at most 6.25 % (`max_adj` in `igb_ptp.c`); for a
+/// kernel PPS device, it is the system clock, slewed by at most 10 %.
 const RATE_PPM: i64 = 120_000;
 /// By how much, beyond its rate, a bracket may be off unless its PHC was stepped.
 const STEP: Span = Span::from_micros(20);
-/// An edge whose time is less certain than this is no evidence of a phase.
+/// An edge whose time is less certain than this is not evidence of a phase.
 const COARSE: Span = Span::from_millis(1);
-/// Cross timestamps on either side from which rates are taken, and the time that they should and must span.
+/// Cross timestamps on either side from which rates are computed, and the time that they should and must span.
 const NEIGHBORS: usize = 5;
 const BASELINE: Span = Span::from_millis(50);
 const LEAST: Span = Span::from_millis(4);
-/// Brackets on either side in which a change may hide one in this, and those of about two seconds: what happened to a clock
-/// within them may happen again right beside the edge.
+/// Brackets on either side in which a change may hide one in this, and those of about two seconds: what happened to a
+/// clock within them may happen again right next to the edge.
 const ALONE: usize = 2;
 const RECENT: usize = 8;
-/// Two rates of a clock that runs on differ by no more than this, against a PHC that may be slow by [`RATE_PPM`]: the
-/// kernel slews the system clock by 10 % to either side at most (adjtime.2).
+/// Two rates of a clock that is not stepped differ by no more than this, relative to a PHC that may be slow by
+/// [`RATE_PPM`]: the kernel slews the system clock by at most 10 % in either direction (adjtimex(2)).
 const SLEW_PPM: i64 = 230_000;
 /// By how much a servo usually changes the rate of a PHC between readings.
 const SERVO_PPM: i64 = 100;
-/// A moment whose system time is less certain than this makes no sample; for a PHC that is slow to read, the limit is
-/// [`WINDOWS`] times the narrowest window in memory.
+/// A moment whose system time is less certain than this does not make a sample; for a PHC that is slow to read, the
+/// limit is [`WINDOWS`] times the narrowest window in memory.
 const ERROR_LIMIT: Span = Span::from_micros(10);
 const WINDOWS: i64 = 4;
 /// A raw clock that stood still for longer than this was suspended with the machine.
 const SUSPENDED: Span = Span::from_millis(100);
-/// Nothing changes a clock's rate twice within this: servos run 16 times a second at most, chronyd less often.
+/// Nothing changes a clock's rate twice within this: servos run at most 16 times per second, chronyd less often.
 const BRIEF: Span = Span::from_millis(30);
 
 /// Converts PHC time to raw and system time.
@@ -68,7 +68,7 @@ pub struct Dated {
 /// Whether `CLOCK_MONOTONIC_RAW` ran on since the previous cross timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
-    /// It did.
+    /// It ran on.
     Running,
     /// It stood still: PHC and system clock both ran on without it.
     Suspended,
@@ -100,8 +100,8 @@ impl ClockMap {
     }
 
     /// Converts a moment of the PHC that was read from the driver's queue at `read_at`. `None` if it is after the last
-    /// cross timestamp: ask again after the next. [`Reason::StaleEdge`] is one before all in memory,
-    /// [`Reason::PhcStepped`] one where the PHC was stepped, or where no neighboring bracket gives a rate yet.
+    /// cross timestamp: ask again after the next. [`Reason::StaleEdge`]: it is before all in memory.
+    /// [`Reason::PhcStepped`]: the PHC was stepped there, or no neighboring bracket gives a rate yet.
     pub fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Result<Option<Dated>, Reason> {
         if self.kept.back().is_none_or(|last| phc > last.phc) {
             return Ok(None);
@@ -130,8 +130,8 @@ impl ClockMap {
         let nearest = part.min(whole - part);
         let raw_bend = self.bend(number, nearest, |c| c.raw)?;
         let sys_bend = self.bend(number, nearest, |c| c.sys)?;
-        // What a servo may have done since the nearest reading, and to the rates on either side. The clock of a kernel PPS
-        // device is its own reading.
+        // Includes what a servo may have done since the nearest reading, and to the rates on either side. The clock of
+        // a kernel PPS device is its own reading.
         let is_own = before.phc.nanos() == before.sys.nanos();
         let steered = nearest.ppm(SERVO_PPM) + raw_bend.at(nearest, whole);
         let raw_error = half + steered;
@@ -155,7 +155,7 @@ impl ClockMap {
         Some(Dated { raw, raw_error, sys, error, room })
     }
 
-    /// How far this bracket's clock differs from the rates, against the PHC, over the brackets around it.
+    /// How far this bracket's clock deviates from the rates over the brackets around it, relative to the PHC.
     fn bend<C: Clock>(&self, number: usize, nearest: Span, of: impl Fn(&CrossTs) -> Instant<C>) -> Option<Bend> {
         let kept = &self.kept;
         let (before, after) = (kept.get(number)?, kept.get(number + 1)?);
@@ -171,8 +171,8 @@ impl ClockMap {
         let from = bends(nearest, RECENT, &mut brackets().skip(number + 1));
         let is_slewed = |bend: &Span| *bend <= phc.ppm(SLEW_PPM);
         let most = |bends: &[(Span, Span)], of: usize| bends.iter().take(of).map(|b| b.1).filter(is_slewed).max();
-        // On either side the nearest span counts that holds no step itself, and is long enough if one is. A change in it,
-        // and another one in this bracket, may look like none in both: so the nearest brackets count, too.
+        // On either side, the nearest span without a step counts, if possible one that is long enough. A change in it
+        // and another one in this bracket may cancel out, so the nearest brackets count, too.
         let side = |spans: &[(Span, Span)], alone: &[(Span, Span)]| {
             let fit = || spans.iter().filter(|(_, bend)| is_slewed(bend));
             let next = fit().find(|(long, _)| *long >= BASELINE).or(fit().next_back()).or(spans.first())?;
@@ -187,22 +187,22 @@ impl ClockMap {
 /// By how much a bracket differs from the rates around it.
 #[derive(Clone, Copy, Debug)]
 struct Bend {
-    /// By the smaller of those before and after it, a span or a bracket.
+    /// The smaller of the differences from those before and after it, each a span or a bracket.
     step: Span,
-    /// By the one that it differs from most, those that hold a step left out: so uneven does the clock run here. Of a
-    /// bracket too brief for two changes only brackets count, and no longer spans.
+    /// The largest difference, except from those with a step: how unevenly the clock runs here. If a bracket is too
+    /// brief for two changes, only brackets count, not longer spans.
     rate: Span,
 }
 
 impl Bend {
     /// How far a moment may be off at this distance from the nearest reading, in a bracket of this length.
     fn at(self, nearest: Span, whole: Span) -> Span {
-        // Two changes may hide a part of each other.
+        // Two changes may partly hide each other.
         (self.step + self.rate.scaled(nearest, whole)).times(3).per(2)
     }
 }
 
-/// Whether the PHC ran on between these two readings.
+/// Whether the PHC ran on between these two readings without a step.
 fn is_even(before: &CrossTs, after: &CrossTs) -> bool {
     let elapsed = after.raw - before.raw;
     let windows = before.window + after.window;

@@ -1,21 +1,21 @@
-//! The engine's settings: what the operator may know better than the wire, and the dates that this release accepts.
+//! The engine's settings: what the operator knows and the wires cannot show, and the dates that this release accepts.
 
 use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::time::{Date, Span};
 
-/// No day before this release is right: a receiver that names one has lost its week number or has no fix yet.
-/// Moved forward with every release.
+/// Dates before this release are wrong: a receiver that names one has the wrong week number or no fix yet. Moved
+/// forward with every release.
 pub const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
     Some(date) => date,
     None => Date::from_days(0),
 };
-/// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): a date is ambiguous by that.
+/// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): dates are ambiguous by this period.
 pub(super) const ROLLOVER_WEEKS: i64 = 1_024;
-/// No day from here on is accepted.
+/// Dates from here on are not accepted.
 pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
 
-/// Everything besides the events that the verdicts depend on.
+/// Everything that the verdicts depend on, besides the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Pulse width; if not set, the shorter part of the second is the pulse.
@@ -24,10 +24,10 @@ pub struct Config {
     pub edges: Option<Edges>,
     /// Sentence delay, pulse to first byte; if not set, a sentence names the last pulse before it.
     pub delay: Option<Span>,
-    /// How much later than the true second the on-time edge reaches the NIC, as by cable and antenna. A sample's system
-    /// time is the edge's less this; the sentence delay is counted from the edge as it arrives.
+    /// How much later than the true second the on-time edge reaches the NIC, because of cable and antenna. A sample's
+    /// system time is the edge's minus this; the sentence delay is counted from the edge as it arrives.
     pub offset: Span,
-    /// How long seconds are counted on the pulse alone.
+    /// How long seconds are counted by pulses alone.
     pub holdover: Span,
     /// Whether ZDA alone is valid.
     pub trust_zda: bool,
@@ -37,7 +37,7 @@ pub struct Config {
     pub rollover: Rollover,
     /// What to do if the system clock disagrees with the first label.
     pub witness: WitnessMode,
-    /// What to do about the conventions that no wire can contradict.
+    /// How to treat the conventions that no wire can contradict.
     pub conventions: Conventions,
     /// The first UTC day that is accepted.
     pub date_floor: Date,

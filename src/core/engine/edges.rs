@@ -1,9 +1,9 @@
-//! Which edge is on time. Edges of the last seconds are folded by the second; what repeats is a *track*, and the gaps
-//! between tracks show the shape of the pulse. The convention or a setting tells where it starts.
+//! Which edge is on time. Edges of the last seconds are folded modulo one second; edges that repeat form a *track*, and
+//! the gaps between tracks show the shape of the pulse. The convention or a setting determines where it starts.
 //!
-//! Nothing is remembered beyond the window: every answer is a function of the edges in it. Every edge that arrived
-//! counts, however precise its converted timestamp. Parity means nothing: an edge belongs to a track because it meets its
-//! phase.
+//! Nothing is remembered beyond the window: every answer is a function of the edges in it. Every edge counts, however
+//! imprecise its converted timestamp. Edges are not counted as alternating: an edge belongs to a track because it
+//! matches its phase.
 
 use std::collections::VecDeque;
 
@@ -14,34 +14,35 @@ use tracks::{HITS, Track};
 
 mod tracks;
 
-/// Edges nearer to each other than this are one cluster: a short pulse, or ringing.
+/// Edges closer together than this are one cluster: a short pulse, or ringing.
 const CLUSTER: Span = Span::from_micros(50);
-/// ... and nearer than such a pair was lately, plus this much: a pulse just as wide is not split now and then.
+/// So are edges closer together than recent such pairs plus this, so that a pulse of just that width is not split
+/// occasionally, up to the maximum below.
 const CLUSTER_AGAIN: Span = Span::from_micros(10);
 const CLUSTER_MOST: Span = Span::from_micros(70);
 /// The window: how long an edge is evidence, and how many clusters are kept.
 const WINDOW: Span = Span::from_secs(12);
 const KEPT: usize = 64;
-/// After three seconds in a row without an edge a track is no longer seen, a pulse absent.
+/// After three consecutive seconds without an edge, a track is no longer seen and a pulse is absent.
 pub(super) const SEEN_WITHIN: Span = Span::from_millis(3_500);
-/// How long the other edge of a pair is waited for before it counts as lost.
+/// How long to wait for the other edge of a pair before it counts as lost.
 const LOST_AFTER: Span = Span::from_secs(5);
-/// From here up to a second minus this the two gaps are too similar for the convention.
+/// From this up to one second minus this, the two gaps are too similar for the convention.
 const AMBIGUOUS_FROM: Span = Span::from_millis(450);
-/// If both gaps miss the configured width by about the same, it does not tell them apart.
+/// If both gaps differ from the configured width by the same amount, to within this, it does not distinguish them.
 const AS_NEAR: Span = Span::from_millis(1);
-/// How much nearer one of two edges has to be than the other to where sentences put the pulse.
+/// How much closer one of two edges must be than the other to the pulse's position according to the sentences.
 const CLEARLY_NEARER: Span = Span::from_millis(100);
-/// Tracks nearer to each other than this are one wandering edge.
+/// Tracks closer together than this are one wandering edge.
 const ONE_PLACE: Span = Span::from_millis(1);
-/// If more than one in this many edges is a stray one, they are noise.
+/// If more than one in this many edges is stray, the edges are noise.
 const STRAYS: usize = 3;
 /// This many hits of a track are enough, however many stray edges there are.
 const ENOUGH: usize = 6;
 /// Edges for this long without a track are noise.
 const NOISE_AFTER: Span = Span::from_secs(8);
 
-/// Edges in one place.
+/// Edges at one position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster {
     pub(super) first: Dated,
@@ -56,7 +57,7 @@ pub struct Edges {
     /// Which edges the driver timestamps.
     pub(super) grant: Grant,
     clusters: VecDeque<Cluster>,
-    /// Since when edges come without a longer pause.
+    /// Since when edges have arrived without a longer pause.
     since: Instant<Raw>,
     pulse: Pulse,
 }
@@ -66,21 +67,21 @@ pub struct Edges {
 pub struct OnTime {
     /// The measured width of the pulse; `None` if only one edge is seen.
     pub width: Option<Span>,
-    /// When it came last.
+    /// When it last arrived.
     pub(super) last: Instant<Raw>,
-    /// When it came first within the window.
+    /// When it first arrived within the window.
     pub(super) since: Instant<Raw>,
     /// The second on `CLOCK_MONOTONIC_RAW`.
     pub(super) period: Span,
 }
 
-/// What is known of the pulse.
+/// What is known about the pulse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pulse {
     /// No edge for some seconds.
     #[default]
     Absent,
-    /// Edges come; which one is on time is not settled.
+    /// Edges arrive; which one is on time is not settled.
     Measuring,
     /// The on-time edge is known.
     Settled(OnTime),
@@ -93,9 +94,9 @@ pub enum Pulse {
 pub struct Hint {
     /// How far the system clock may be off, if it is an independent check.
     pub(super) system: Option<Span>,
-    /// Where the configured delay puts the pulse that the last sentences name.
+    /// The position of the pulse that the last sentences name, according to the configured delay.
     pub(super) sentences: Option<Instant<Raw>>,
-    /// When the on-time edge came last, if sentences have confirmed its second.
+    /// When the on-time edge last arrived, if sentences have confirmed its second.
     pub(super) confirmed: Option<Instant<Raw>>,
 }
 
@@ -110,9 +111,9 @@ impl Edges {
         *self = Self { grant: self.grant, ..Self::new(self.width) };
     }
 
-    /// Takes an edge; edges come in the order of their timestamps. Returns the first edge of the on-time cluster, if that
-    /// is it. `Ok(None)` is the other edge; or one in the on-time place with fewer edges than usual so far, or more: a
-    /// short pulse is torn. [`Reason::NotYet`] is an edge of a pulse whose on-time edge is not known.
+    /// Takes an edge; edges arrive in the order of their timestamps. Returns the first edge of the on-time cluster if
+    /// this edge completes it. `Ok(None)`: the other edge, or an edge of an on-time cluster that has fewer or more
+    /// edges than usual so far. [`Reason::NotYet`]: the on-time edge of this pulse is not known.
     pub fn add(&mut self, edge: Dated, hint: Hint) -> Result<Option<Dated>, Reason> {
         let last = self.last();
         if last.is_some_and(|last| edge.raw <= last) {
@@ -139,7 +140,7 @@ impl Edges {
         self.judge(edge.raw, hint)
     }
 
-    /// What is known of the pulse at `now`.
+    /// What is known about the pulse at `now`.
     pub fn view(&self, now: Instant<Raw>) -> Pulse {
         match (self.pulse, self.last()) {
             (_, None) => Pulse::Absent,
@@ -150,7 +151,7 @@ impl Edges {
         }
     }
 
-    /// When the last edge came.
+    /// When the last edge arrived.
     fn last(&self) -> Option<Instant<Raw>> {
         self.clusters.back().map(|cluster| cluster.first.raw + cluster.width)
     }
@@ -160,7 +161,7 @@ impl Edges {
         let (seen, rivals): (Vec<&Track>, Vec<&Track>) =
             tracks.iter().partition(|track| track.is_found() && now - track.last() <= SEEN_WITHIN);
         self.pulse = match self.choose(now, &seen, hint) {
-            // A rival may be the pulse's edge, lost now and then, and a track that is seen none of it.
+            // A rival may be the pulse's edge, occasionally lost, and a track that is seen may not belong to the pulse.
             Pulse::Settled(_) if rivals.iter().any(|rival| seen.iter().all(|track| track.has_rival(rival))) => {
                 self.unsettled(now, LOST_AFTER, Reason::NotOneHertz)
             }
@@ -180,7 +181,7 @@ impl Edges {
         match *seen {
             [] => self.unsettled(now, NOISE_AFTER, Reason::Noise),
             [lone] => self.choose_lone(now, lone),
-            // On a NIC that timestamps one edge, a second one is another pulse's.
+            // On a NIC that timestamps one edge, a second one belongs to another pulse.
             [_, _] if self.grant == Grant::RisingOnly => Pulse::Refused(Reason::NotOneHertz, None),
             [a, b] if a.is_blurred(b) => Pulse::Measuring,
             [a, b] if a.is_pair(b) => self.choose_of_pair(a, b, hint),
@@ -189,8 +190,8 @@ impl Edges {
         }
     }
 
-    /// Whether so many edges since then are on no track that another could be on one by chance, or that they could be the
-    /// remains of one.
+    /// Whether so many edges since then are not on a track that others could be on one by chance, or that they could be
+    /// the remains of one.
     fn is_noisy(&self, tracks: &[Track], seen: &[&Track], since: Instant<Raw>) -> bool {
         let all = self.clusters.iter().filter(|cluster| cluster.first.raw >= since).count();
         let found: usize = tracks.iter().filter(|track| track.is_found()).map(|track| track.hits_since(since)).sum();
@@ -203,7 +204,7 @@ impl Edges {
         if now - self.since > patience { Pulse::Refused(why, None) } else { Pulse::Measuring }
     }
 
-    /// One place a second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
+    /// One position per second: a short pulse, a NIC that timestamps one edge, or a pair whose other edge is lost.
     fn choose_lone(&self, now: Instant<Raw>, lone: &Track) -> Pulse {
         match (lone.usual(), self.grant) {
             (2, Grant::Both | Grant::Unknown) => match (lone.width(), self.width) {
@@ -217,12 +218,12 @@ impl Edges {
             _ if now - self.since <= LOST_AFTER => Pulse::Measuring,
             (1, Grant::Both) => Pulse::Refused(Reason::EdgeLost, None),
             (1, Grant::Unknown) => Pulse::Refused(Reason::LoneEdge, None),
-            // Also on a NIC that timestamps one edge: there, two in one place are not a short pulse.
+            // Also on a NIC that timestamps one edge: there, two at one position are not a short pulse.
             _ => Pulse::Refused(Reason::Ringing, None),
         }
     }
 
-    /// Two edges a second: the on-time one starts the configured width, or else the shorter gap.
+    /// Two edges per second: the on-time one starts the configured width, otherwise the shorter gap.
     fn choose_of_pair(&self, a: &Track, b: &Track, hint: Hint) -> Pulse {
         let (from_a, from_b) = (a.gap_to(b), b.gap_to(a));
         let is_first = match self.width {
@@ -241,7 +242,7 @@ impl Edges {
             Some(false) => (b, from_b),
             None => return Pulse::Refused(Reason::AmbiguousWidth, Some(self.gaps(a, from_a))),
         };
-        // One that is two edges may be a short pulse, and the other none of it.
+        // A track of two edges may be a short pulse, and the other track may not belong to it.
         match (a.usual(), b.usual()) {
             (1, 1) => Pulse::Settled(on_time.on_time(Some(width))),
             _ => Pulse::Refused(Reason::Ringing, None),
@@ -269,12 +270,13 @@ impl Hint {
     }
 }
 
-/// How near a measured width must be to the configured one: 5 ms and a twentieth of it.
+/// How close a measured width must be to the configured one: 5 ms plus 5 %.
 fn closeness(width: Span) -> Span {
     Span::from_millis(5) + Span::from_nanos(width.nanos() / 20)
 }
 
-/// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks in one place.
+/// More than two tracks: a pulse of another rate, or edges that wander so much that they are several tracks at one
+/// position.
 fn why_too_many(seen: &[&Track]) -> Reason {
     let near = |a: &Track, b: &Track| a.gap_to(b).min(b.gap_to(a)) < ONE_PLACE;
     let is_first = |(n, track): &(usize, &&Track)| !seen.iter().take(*n).any(|other| near(track, other));

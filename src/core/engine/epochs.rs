@@ -1,26 +1,27 @@
-//! Sentences to epochs: an epoch is what one burst says. RMC decides which second that is; what other sentences of the
-//! burst say about another second does not count. Without RMC, a burst that names two seconds names none.
+//! Combines sentences into epochs: an epoch is the second that one burst names. RMC decides which second that is; other
+//! sentences of the burst that name another second do not count. Without RMC, a burst that names two seconds names
+//! none.
 //!
-//! The time of an epoch is an interval: not later than the read that brought the sentence's first byte, and not earlier
-//! than the pace measured in this burst allows. The port's rate is no measure: native USB hands over a burst at once,
+//! The time of an epoch is an interval: not later than the read with the sentence's first byte, and not earlier than
+//! the pace measured in this burst allows. The port's rate cannot be used: native USB delivers a burst at once,
 //! whatever rate is set.
 
 use crate::core::nmea::{Burst, Kind, SLOWEST, Sentence, TimeOfDay, Validity};
 use crate::core::time::{Date, Instant, Raw, Span, UtcSecond};
 
-/// Sentences of one second lie within this.
+/// Sentences of one second arrive within this time.
 const TOGETHER: Span = Span::from_millis(1_500);
-/// Bursts that name the same second are one, with pauses in it, no longer than this in all. The same second named later
-/// is named again: a leap second, or a correction.
+/// Bursts that name the same second are one burst with pauses, if these last no longer than this in total. The same
+/// second named later is named again: a leap second, or a correction.
 const PAUSES: Span = Span::from_millis(850);
-/// A burst that names no second is the beginning of the next one if that follows this soon. An adapter that holds bytes
-/// back cuts a burst in two by 255 ms at most; a pause of the receiver's looks the same.
+/// A burst that names no second is the beginning of the next one if that follows within this time. An adapter that
+/// holds bytes back splits a burst by at most 255 ms; a pause of the receiver looks the same.
 const CUT: Span = Span::from_millis(300);
-/// Another second named this long after one belongs to the next burst, and not to a sentence that runs ahead.
+/// Another second named this long after one belongs to the next burst, not to a sentence that is ahead.
 const LATER: Span = Span::from_millis(400);
 /// For this long after RMC nothing else names a second.
 const RMC_WITHIN: Span = Span::from_millis(1_800);
-/// Bytes that are there with the first one are read with it, or this much later at once.
+/// Bytes that arrive with the first one are read with it, or all at once within this time.
 const GATHERED: Span = Span::from_millis(16);
 /// A line that carried bytes without a pause for this long is saturated.
 const SATURATED: Span = Span::from_millis(2_500);
@@ -34,50 +35,51 @@ pub struct Epoch {
     pub utc: UtcSecond,
     /// The interval within which the burst, or the part of it about this second, began.
     pub began: [Instant<Raw>; 2],
-    /// When the read that brought the first byte of the sentence that names the second returned.
+    /// When the read with the first byte of the sentence that names the second returned.
     pub named: Instant<Raw>,
-    /// When the burst began if its bytes came at the port's rate: another interpretation, and reason to ask for more of
-    /// them if it makes a difference.
+    /// When the burst began if its bytes arrived at the port's rate: another interpretation. If it makes a difference,
+    /// more epochs are required.
     pub by_set_rate: Instant<Raw>,
-    /// More is sent in a second than the line can carry: how many seconds it is late is unknown.
+    /// More is sent per second than the line can carry: by how many seconds it is late is unknown.
     pub is_saturated: bool,
 }
 
-/// What a burst says.
+/// What a burst reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saying {
     /// A valid second.
     Epoch(Epoch),
-    /// Second 60, which is no pulse's label.
+    /// Second 60, which never labels a pulse.
     LeapSecond(Instant<Raw>),
-    /// It names a second and says that it is not valid, or just that there is no fix.
+    /// It names a second as not valid, or only reports that there is no fix.
     NotValid,
     /// It names a fraction of a second.
     Fraction,
-    /// It names different seconds, and no RMC decides.
+    /// It names different seconds, without an RMC to decide.
     Contradiction,
-    /// RMC has named the second, and another sentence another one.
+    /// RMC names the second, and another sentence names a different one.
     Overruled,
 }
 
-/// Gathers the sentences of a burst.
+/// Collects the sentences of a burst.
 #[derive(Clone, Debug, Default)]
 pub struct Epochs {
     trust_zda: bool,
     named: Vec<Named>,
     burst: Burst,
-    /// The first read since a second was named last.
+    /// The first read since a second was last named.
     lead: Option<Read>,
     rmc_at: Option<Instant<Raw>>,
-    /// The first of the earlier bursts that are this one's beginning; and the same if some of them are damaged.
+    /// The first read of the earlier bursts that are the beginning of this one; `lost` also if some of them are
+    /// damaged.
     head: Option<Read>,
     lost: Option<Read>,
-    /// The time of what names no second by itself (PUBX,04), since a second was named.
+    /// The time in a message that names no second by itself (PUBX,04), since a second was last named.
     clock: Option<TimeOfDay>,
     /// Whether this burst names a second, and whether a line of it was damaged.
     names: bool,
     is_damaged: bool,
-    /// What the last burst said that did not contradict itself.
+    /// What the last burst without a contradiction named.
     last: Option<Named>,
 }
 
@@ -95,14 +97,14 @@ impl Read {
     }
 }
 
-/// What a burst says about one second.
+/// What a burst reports about one second.
 #[derive(Clone, Copy, Debug)]
 struct Named {
     time: TimeOfDay,
-    /// RMC, or a binary message that says as much, is among its sentences.
+    /// Its sentences include RMC, or a binary message with the same information.
     decides: bool,
     kinds: u32,
-    /// When the burst that named it first began, without its head.
+    /// When the burst that first named it began, without its head.
     since: Instant<Raw>,
     first: Instant<Raw>,
     lead: Read,
@@ -111,7 +113,7 @@ struct Named {
 }
 
 impl Epochs {
-    /// `trust_zda`: a ZDA without any other sentence is enough, although it does not tell its validity.
+    /// `trust_zda`: a ZDA without any other sentence is enough, although it does not report its validity.
     pub fn new(trust_zda: bool) -> Self {
         Self { trust_zda, ..Self::default() }
     }
@@ -124,7 +126,7 @@ impl Epochs {
             self.lead = None;
             let before = Read { at: self.burst.began, bytes: self.burst.first_read };
             let follows = |within| !self.names && burst.began - self.burst.last <= within;
-            // A damaged line may have named the second: the rest is waited for longer.
+            // A damaged line may have named the second: wait longer for the rest.
             self.lost = follows(if self.is_damaged { PAUSES } else { CUT }).then(|| self.lost.unwrap_or(before));
             self.head = (follows(CUT) && !self.is_damaged).then(|| self.head.unwrap_or(before));
             self.clock = self.clock.filter(|_| !self.names);
@@ -158,8 +160,8 @@ impl Epochs {
         let began = self.head.unwrap_or(Read { at: self.burst.began, bytes: self.burst.first_read });
         let lead = if is_first && began.at < lead.at { began } else { lead };
         self.names = true;
-        // On a line that never falls silent the same type of sentence about another second begins the next epoch, as does
-        // any that comes long after.
+        // On a line that is never silent, the same type of sentence for another second begins the next epoch, as does
+        // any that arrives much later.
         if self.named.iter().any(|of| of.time != time && (of.kinds & kind != 0 || own.at - of.first > LATER)) {
             self.flush(sayings);
         }
@@ -173,13 +175,13 @@ impl Epochs {
         }
     }
 
-    /// What the previous burst says, if it is about the same second.
+    /// What the previous burst named, if it is the same second.
     fn earlier(&self, named: &Named) -> Option<Named> {
         self.last
             .filter(|of| of.time == named.time && of.time != TimeOfDay::Fraction && named.first - of.since <= PAUSES)
     }
 
-    /// Reports what the burst says, if no more of it came for a while.
+    /// Reports the content of the burst if no more of it has arrived for a while.
     pub fn complete(&mut self, now: Instant<Raw>, burst: Burst, sayings: &mut Vec<Saying>) {
         if burst.began == self.burst.began {
             self.burst = burst;
@@ -196,7 +198,7 @@ impl Epochs {
         self.rmc_at = if decides.decides { Some(last) } else { self.rmc_at };
         let is_late = self.rmc_at.is_some_and(|at| last - at <= RMC_WITHIN);
         let disagrees = named.iter().any(|other| other.time != decides.time && other.time != TimeOfDay::Fraction);
-        // The beginning of this burst may have passed for all of it, because the rest was late.
+        // The beginning of this burst may have been taken for all of it, because the rest was late.
         let before = self.last.filter(|last| last.first >= self.burst.began && decides.first - last.first <= LATER);
         let is_said = self.earlier(decides).is_some_and(|last| last.says_all());
         // The rest of the burst that RMC began, however late.
@@ -205,7 +207,7 @@ impl Epochs {
         if decides.decides || !is_rest && !disagrees && before.is_none_or(|last| last.time == decides.time) {
             self.last = Some(*decides);
         }
-        // Beside RMC only a message that by itself names another second.
+        // Next to RMC, only a message that names another second by itself counts.
         if is_said || is_rest || !decides.decides && is_late && (disagrees || !decides.says_all()) {
             return;
         }
@@ -239,7 +241,7 @@ impl Named {
         self.kinds |= kind;
         self.date = if decides { sentence.date.or(self.date) } else { self.date.or(sentence.date) };
         self.validity = match (decides, self.decides) {
-            // RMC's word outweighs that of the others.
+            // RMC's validity overrides that of the others.
             (true, false) => sentence.validity,
             (false, true) => self.validity,
             _ => self.validity.max(sentence.validity),
@@ -248,7 +250,7 @@ impl Named {
         self
     }
 
-    /// Whether it says validly which second it is.
+    /// Whether it names a complete second as valid.
     fn says_all(&self) -> bool {
         self.validity == Validity::Valid && self.date.is_some()
     }
@@ -262,20 +264,20 @@ impl Named {
     }
 }
 
-/// Time of a byte in this burst, as observed. The last read tells little: it may have come late.
+/// Observed time per byte in this burst. The last read is weak evidence: it may have been late.
 fn pace(burst: Burst) -> Span {
     let Burst { began, first_read, before_last, last, last_read, reads, bytes, lines, whole_line, byte_time } = burst;
     let (until, between) = match reads {
-        // A relay had to wait for the line's end; anything else hands over at once what it got at once.
+        // A relay had to wait for the end of the line; anything else passes on bytes as it gets them.
         0 | 1 if whole_line && lines <= 1 && byte_time == Span::ZERO => return SLOWEST,
         0 | 1 => return Span::ZERO,
         2 => (last, last_read),
         _ => (before_last, bytes - first_read - last_read),
     };
     let took = if whole_line { until - began } else { (until - began - GATHERED).max(Span::ZERO) };
-    // Reads that break off within a line are an adapter's packets, of a line that has the port's rate or a faster one.
+    // Reads that end within a line are an adapter's packets, from a line with the port's rate or a faster one.
     let most = if !whole_line && reads == 2 && byte_time > Span::ZERO { byte_time } else { SLOWEST };
-    // Bytes that take about as long as the rate says come at that rate; otherwise the rate tells nothing.
+    // Bytes that take about as long as at the port's rate arrive at that rate; otherwise, that rate means nothing.
     let is_set = (until - began).times(8) >= byte_time.times(between as i64).times(7);
     took.per(between as i64).min(most).max(if is_set { byte_time } else { Span::ZERO })
 }

@@ -1,5 +1,5 @@
-//! The last gate before a sample: the system-clock check, and announced leap seconds. Also which dates are possible, and
-//! when a leap second may come: at the end of any month, in UTC (ITU-R TF.460-6, section 2.1: preferably June and
+//! The last gate before a sample: the system-clock check, and announced leap seconds. Also which dates are possible,
+//! and when a leap second may occur: at the end of any month, in UTC (ITU-R TF.460-6, section 2.1: preferably June and
 //! December).
 
 use crate::core::engine::Refusal;
@@ -7,15 +7,15 @@ use crate::core::engine::config::{Config, ROLLOVER_WEEKS};
 use crate::core::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::core::time::{DAY, Instant, Raw, Span, Sys, UtcSecond, WEEK};
 
-/// A synchronized clock that may be off by more than this checks nothing. It may have to choose between edges 450 ms apart:
-/// only one of them may agree with it.
+/// A synchronized clock whose error may exceed this is not used as a check. It may have to choose between edges 450 ms
+/// apart, so only one of them may agree with it.
 const WITNESS_WORTH: Span = Span::from_millis(200);
-/// What the kernel said about the system clock longer ago than this does not count. It is asked every 8 s.
+/// A kernel report on the system clock that is older than this does not count. The kernel is queried every 8 s.
 const WITNESS_FOR: Span = Span::from_secs(30);
-/// No two clocks agree better than this for certain.
+/// No two clocks can be assumed to agree better than this.
 const WITNESS_FLOOR: Span = Span::from_millis(1);
 
-/// How near to midnight, in seconds.
+/// How close to midnight a leap window reaches, in seconds.
 pub const REACH: i64 = 5;
 
 /// What to do with a receiver whose week number rolled over.
@@ -33,13 +33,13 @@ pub enum WitnessMode {
     /// Nothing is published.
     #[default]
     Block,
-    /// It is logged.
+    /// The disagreement is logged.
     Warn,
-    /// The system clock is not looked at.
+    /// The system clock is ignored.
     Off,
 }
 
-/// What to do about the two conventions that no wire can contradict.
+/// How to treat the two conventions that no wire can contradict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Conventions {
     /// Assume them, unless the system clock disagrees.
@@ -54,20 +54,20 @@ pub enum Conventions {
 pub struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
-    /// What the kernel says about the system clock.
+    /// The kernel's last report on the system clock.
     pub(super) witness: Option<Witness>,
     /// The next leap second according to the system's table.
     pub(super) announced: Option<Announced>,
     /// The same according to the receiver.
     pub(super) announced_by_receiver: Option<Announced>,
-    /// There was a sample: the system clock follows us and is no longer independent.
+    /// There was a sample: the system clock follows gnss2shm and is no longer independent.
     has_published: bool,
     /// Why the last pulse was held back, if it was, and the figures.
     pub(super) held: Option<Refusal>,
 }
 
 impl Guard {
-    /// A gate that has seen nothing.
+    /// A gate without any input yet.
     pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
         Self { mode, conventions, ..Self::default() }
     }
@@ -79,16 +79,16 @@ impl Guard {
         (!self.has_published && self.mode != WitnessMode::Off).then_some(max_error.max(WITNESS_FLOOR))
     }
 
-    /// The leap second announced for the end of this second's day, or of one of so many days before it. A leap second in
-    /// the table overrides the receiver: the table is the Earth rotation service's own. If it has none it may be old or
-    /// missing.
+    /// The leap second announced for the end of this second's day, or of one of the `days_before` days before it. A
+    /// leap second in the table overrides the receiver: the table is the Earth rotation service's own. If the table has
+    /// none, it may be old or missing.
     pub fn leap(&self, utc: UtcSecond, days_before: i64) -> Leap {
         let is_near = |of: &Announced| (0..=days_before).contains(&(utc.date().days() - of.day.days()));
         self.announced.or(self.announced_by_receiver).filter(is_near).map_or(Leap::None, |announced| announced.leap)
     }
 
-    /// Lets the pulse of that second pass, which came at that system time, or says why not. `configured` tells whether
-    /// settings confirm both conventions. A pulse that passes counts as published; returned is how far the system clock
+    /// Passes the pulse of this second, which arrived at this system time, or returns why not. `configured`: whether
+    /// settings confirm both conventions. A pulse that passes counts as published. Returns how far the system clock
     /// disagrees, if it is overruled.
     pub fn pass(
         &mut self,
@@ -114,7 +114,7 @@ impl Guard {
     }
 }
 
-/// Whether `utc` is a possible date; with [`Rollover::Correct`], moved to one, and by how many weeks.
+/// `utc`, if its date is possible; with [`Rollover::Correct`], moved to a possible date. Also by how many weeks.
 pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Reason> {
     let floor = UtcSecond::from_civil(config.date_floor, 0);
     let weeks = match config.rollover {

@@ -1,11 +1,11 @@
-//! Which second the pulse marks. Each epoch is a vote: it names the last pulse before it or, with a configured delay, the
-//! pulse nearest to where that delay puts it. The label is what the votes agree on; from then on seconds are counted and
-//! votes confirm.
+//! Which second the pulse marks. Each epoch is a vote: it names the last pulse before it or, with a configured delay,
+//! the pulse nearest to the position given by that delay. The label is the result on which the votes agree; from then
+//! on, seconds are counted and votes confirm the count.
 //!
-//! A label that many votes have confirmed is evidence, too. What it takes to leave it depends on the sequence of names. A
-//! receiver that corrects itself names a second twice, or leaves one out. If the names run on without a step, the
-//! receiver has not changed its mind: either these sentences come late, or the earlier ones did; and as no sentence comes
-//! before its pulse, the votes for the later second are right.
+//! A label that many votes have confirmed is evidence, too. How many votes it takes to leave it depends on the sequence
+//! of names. A receiver that corrects itself names a second twice or skips one. If the names continue without a step,
+//! the receiver has not corrected itself: either these sentences are late, or the earlier ones were; because no
+//! sentence arrives before its pulse, the votes for the later second are right.
 
 use std::collections::VecDeque;
 
@@ -23,25 +23,26 @@ mod place;
 
 /// Epochs remembered for a first label.
 const REMEMBERED: usize = 12;
-/// Votes that make a first label, ...
+/// Votes for a first label.
 const TO_LABEL: usize = 3;
-/// ... that confirm it after a possible leap second, or follow one that was shown, ...
+/// Votes to confirm it after a possible leap second, or to follow one that was shown.
 const TO_CONFIRM: usize = 2;
-/// ... if votes before them differed, or if the pace of the line makes a difference, ...
+/// Votes for a first label if earlier votes differed, or if the pace of the line makes a difference.
 const TO_DECIDE: usize = 6;
-/// ... and to leave a label.
+/// Votes to leave a label.
 const TO_RELABEL: usize = 5;
 /// A label confirmed less often than this is left after as many votes as confirmed it.
 const YOUNG: usize = 18;
-/// This many agreeing epochs settle what nothing else does: which way a leap second went.
+/// This many agreeing epochs settle what nothing else can: the direction of a leap second.
 const TO_PASS_A_LEAP: usize = 120;
-/// No firmware's leap second count is older than by this many: a receiver may correct itself by up to that.
+/// No firmware's leap second count is outdated by more than this: a receiver may correct itself by up to this many
+/// seconds.
 const STALE_LEAP_SECONDS: i64 = 18;
 /// Dissenting votes among the last eight that stop publishing: two receivers on one line dissent alternately.
 const DISSENT_OF_EIGHT: u32 = 3;
 /// Delays this far apart may be one delay that moved.
 const DELAY_JUMP: Span = Span::from_millis(400);
-/// Delays this near are the same.
+/// Delays this close together are the same.
 const SAME_DELAY: Span = Span::from_millis(100);
 
 /// The label and what led to it.
@@ -50,12 +51,12 @@ pub struct Labeller {
     delay: Option<Span>,
     /// The last epochs, for a first label.
     pub(super) epochs: VecDeque<Epoch>,
-    /// The label, trusted now or not.
+    /// The label, whether it is trusted now or not.
     pub(super) label: Option<Label>,
     pub(super) chain: Chain,
-    /// Why the last epoch made no vote.
+    /// Why the last epoch was not a vote.
     unplaced: Option<Refusal>,
-    /// The seconds that the last ones named for one pulse, if they differ and there is no label.
+    /// The seconds that the last epochs named for one pulse, if they differ and there is no label.
     disagreement: Option<Contradiction>,
 }
 
@@ -72,18 +73,18 @@ pub struct Label {
     dissent: u8,
     /// What the last votes all named instead, and how many they are.
     instead: Option<(Vote, usize)>,
-    /// Votes that confirmed this label since a leap second may have come.
+    /// Votes that confirmed this label since a leap second may have occurred.
     over_leap: Option<usize>,
-    /// Votes that have to confirm it because seconds may have been missed.
+    /// Votes that must confirm it because seconds may have been missed.
     doubted: usize,
 }
 
-/// Evidence besides the receiver's.
+/// Evidence other than the receiver's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside {
     /// The UTC second of count 0 by a system clock that is an independent check.
     pub system: Option<UtcSecond>,
-    /// The same by a system clock that may be anything.
+    /// The same by the system clock, whether or not it is an independent check.
     pub unsure: Option<UtcSecond>,
     /// The leap second announced for the last month's end that the count passed.
     pub leap: Leap,
@@ -95,18 +96,18 @@ impl Labeller {
         Self { delay, ..Self::default() }
     }
 
-    /// Forgets the label and all that led to it.
+    /// Forgets the label and everything that led to it.
     pub fn reset(&mut self) {
         *self = Self::new(self.delay);
     }
 
-    /// Forgets the label, because the pulse that it was counted on has moved. The epochs still stand.
+    /// Forgets the label, because the pulse that it was counted on has moved. The epochs remain valid.
     pub fn count_anew(&mut self) {
         (self.label, self.disagreement) = (None, None);
     }
 
-    /// Takes an epoch; returns that it dissents or changes the label. One within a leap window only tells how the names
-    /// run.
+    /// Takes an epoch; returns a verdict if it dissents or changes the label. Within a leap window, it only continues
+    /// the sequence of names.
     pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Option<Verdict> {
         self.chain.add(epoch.utc, epoch.named);
         if in_leap_window {
@@ -138,16 +139,16 @@ impl Labeller {
         }
     }
 
-    /// An epoch that may name either of two pulses speaks against a label by which it names neither.
+    /// An epoch that may name either of two pulses contradicts a label by which it names neither.
     fn hold_against(&mut self, label: Label, epoch: &Epoch, phase: &Phase) -> Option<Verdict> {
         let dissents = !place::may_name(epoch, phase, label.base);
-        // If names were missed, only votes in a row show that bursts have not just lost their beginning.
+        // If names were missed, only consecutive votes show that bursts have not merely lost their beginning.
         let instead = label.instead.filter(|_| dissents || !self.chain.is_broken);
         self.label = Some(Label { dissent: label.dissent << 1 | u8::from(dissents), instead, ..label });
         dissents.then_some(Verdict::Rejected(Reason::LabelDissent))
     }
 
-    /// A leap second may come now, or has come unseen.
+    /// A leap second may occur now, or may have occurred unseen.
     pub fn over_leap(&mut self) {
         self.label = self.label.map(|label| Label { over_leap: Some(0), ..label });
     }
@@ -157,7 +158,7 @@ impl Labeller {
         self.label = self.label.map(|label| Label { doubted: TO_CONFIRM, ..label });
     }
 
-    /// A first label, if the last epochs agree and nothing before them speaks against it.
+    /// A first label, if the last epochs agree and nothing before them contradicts it.
     pub fn propose(&mut self, phase: &Phase, beside: Beside) {
         let from = phase.since - phase.period;
         let epochs = self.epochs.iter().rev().take_while(|epoch| epoch.named >= from);
@@ -184,7 +185,7 @@ impl Labeller {
             TO_LABEL
         };
         if agreed.len() >= needed {
-            // Soon after an announced leap second the receiver may yet have to show it.
+            // Soon after an announced leap second, the receiver may not have shown it yet.
             let since = newest.utc.plus(-(TO_PASS_A_LEAP as i64));
             let is_open =
                 |&change: &i64| is_past_leap_window(since, newest.utc) && !self.chain.has_shown(change, newest.utc);
@@ -206,15 +207,15 @@ impl Labeller {
         Verdict::Relabeled { seconds: vote.change(&label) }
     }
 
-    /// Votes in a row that it takes to leave a label for this one; `None` where no number is enough.
+    /// Consecutive votes that it takes to leave a label for this one; `None` if no number is enough.
     fn needed(&self, label: &Label, vote: &Vote, beside: Beside) -> Option<usize> {
         let change = vote.change(label);
         let agrees = |system: Option<UtcSecond>| system.map(|base| base == vote.base);
         let is_expected = beside.leap.change() == Some(change);
         match (agrees(beside.system), label.over_leap, self.chain.names()) {
             (Some(agrees), _, _) => agrees.then_some(TO_RELABEL),
-            // Sentences never come before their pulse, so apart from what the receiver corrected they only come later;
-            // unless the system clock has shown that they do come before it.
+            // Sentences never arrive before their pulse, so apart from the receiver's corrections they can only be
+            // late, unless the system clock has shown that they do arrive before it.
             (None, _, Names::RunOn) if change > 0 => {
                 (self.delay.is_some() || label.delay >= Span::ZERO).then_some(TO_RELABEL)
             }
@@ -232,14 +233,14 @@ impl Labeller {
         }
     }
 
-    /// Whether a vote is that of sentences that are late now.
+    /// Whether a vote comes from sentences that are late now.
     fn is_late(&self, label: &Label, vote: &Vote) -> bool {
         let same_delay = (vote.delay - label.delay).abs() <= SAME_DELAY;
         self.chain.names().is_late(vote.change(label), label.over_leap.is_some(), same_delay)
     }
 
-    /// The label that the epochs agree on, if they do yet; or that they contradict each other or the count. `leap` is what
-    /// was announced for the last month's end.
+    /// The label, if the epochs agree on one yet; an error if they contradict each other or the count. `leap` is what
+    /// was announced for the end of the last month.
     pub fn view(&self, leap: Leap) -> Result<Option<Label>, Refusal> {
         let Some(label) = self.label else {
             return match (self.unplaced, self.epochs.len()) {

@@ -2,13 +2,14 @@
 //! the same events give the same verdicts, bit for bit.
 //!
 //! The path of an edge: [`clock_map`] converts its timestamp, [`edges`] decides whether it is on time, [`phase`] counts
-//! it, [`guard`] lets it pass; it becomes a sample if label and state permit. The path of a sentence: [`epochs`] gathers it
-//! with the rest of its burst, [`label`] ties the epoch to a pulse. [`receiver`] knows what is missing of the sentences,
-//! [`ublox`] what a u-blox receiver reports besides; `state` decides the state.
+//! it, [`guard`] lets it pass; it becomes a sample if label and state permit. The path of a sentence: [`epochs`]
+//! combines it with the rest of its burst, [`label`] assigns the epoch to a pulse. [`receiver`] determines what is
+//! missing from the sentences, [`ublox`] keeps what a u-blox receiver reports in addition; `state` determines the
+//! state.
 //!
-//! Verdicts are functions of the last seconds' evidence. Three things are remembered longer: the count of the pulse and
-//! what confirmed its label, which are evidence; and whether anything was published, because the system clock follows us
-//! from then on.
+//! Verdicts are functions of the last seconds' evidence. Three things are remembered longer: the pulse count and what
+//! confirmed its label, which are evidence, and whether anything was published, because the system clock follows
+//! gnss2shm from then on.
 
 use std::collections::VecDeque;
 
@@ -41,7 +42,7 @@ use receiver::{HEARD_WITHIN, Receiver};
 use state::Timestamper;
 use ublox::Ublox;
 
-/// Edges that wait for the cross timestamp after them. The kernel's queue holds 128.
+/// Maximum number of edges that wait for the cross timestamp after them. The kernel's queue holds 128.
 const PENDING_KEPT: usize = 128;
 
 /// Why evidence is refused, and the two values that contradict each other.
@@ -62,7 +63,7 @@ pub struct Engine {
     // The pulse.
     timestamper: Timestamper,
     pulse_lost: bool,
-    /// When the PHC or the kernel PPS device was opened last.
+    /// When the PHC or the kernel PPS device was last opened.
     pulse_awaited_since: Option<Instant<Raw>>,
     clock_map: ClockMap,
     /// Edges that wait for the next cross timestamp.
@@ -76,17 +77,17 @@ pub struct Engine {
     last_counted: Option<UtcSecond>,
     /// The second of count 0 by the system clock at the last pulse.
     by_system: Option<UtcSecond>,
-    /// When the pulse moved last, or the receiver had no fix, until trust is regained.
+    /// When the pulse last moved or the receiver last had no fix, until trust is regained.
     doubted: Option<Instant<Raw>>,
-    /// Whether there was a sample since pulse and receiver agree.
+    /// Whether there has been a sample since pulse and receiver agreed.
     has_published: bool,
-    /// Since when every pulse was passed over for its own faults, and the fault of the last one.
+    /// Since when every pulse has been skipped for a fault of its own, and the fault of the last one.
     passed_over: Option<(Instant<Raw>, Reason)>,
     state: State,
 }
 
 impl Engine {
-    /// An engine that has seen nothing yet.
+    /// An engine without any input yet.
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -99,8 +100,8 @@ impl Engine {
         }
     }
 
-    /// Takes an event and returns what follows from it. Events of one source come in order; sources may overtake each
-    /// other.
+    /// Takes an event and returns the resulting verdicts. Events of one source arrive in order; those of different
+    /// sources may overtake each other.
     pub fn handle(&mut self, event: &Event) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         self.now = self.now.max(event.head().0);
@@ -136,7 +137,7 @@ impl Engine {
         self.labelling().ok().flatten()
     }
 
-    /// When the receiver named a valid second last.
+    /// When the receiver last named a valid second.
     pub fn last_time(&self) -> Option<Instant<Raw>> {
         self.receiver.epoch
     }
@@ -171,8 +172,8 @@ impl Engine {
         self.pending.clear();
     }
 
-    /// The raw clock stood still: what was counted on it is void. If edges are timestamped by the system clock, that may
-    /// have been stepped alone, and the next epoch tells.
+    /// The raw clock stood still, so the count on it is void. If the system clock timestamps the edges, it alone may
+    /// have been stepped; the next epoch will show that.
     fn on_suspension(&mut self) {
         if self.timestamper == Timestamper::KERNEL_PPS {
             return self.labeller.doubt();
@@ -201,7 +202,7 @@ impl Engine {
             match self.clock_map.date(edge.phc, edge.read_at) {
                 Ok(None) if self.now - edge.read_at <= HEARD_WITHIN => self.pending.push_back(edge),
                 Ok(None) | Err(Reason::StaleEdge) => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
-                // Read before it came: it was timestamped before the clock was set back.
+                // Read before it occurred: it was timestamped before the clock was set back.
                 Ok(Some(dated)) if dated.raw <= edge.read_at + dated.raw_error => {
                     self.on_dated(dated, edge.phc, verdicts);
                 }
@@ -228,14 +229,14 @@ impl Engine {
         verdicts.extend(rejected.map(Verdict::Rejected));
     }
 
-    /// What tells apart two edges half a second apart.
+    /// Evidence that distinguishes two edges half a second apart.
     fn hint(&self) -> Hint {
         let confirmed = self.labeller.label.and_then(|_| self.phase.last());
         let sentences = self.labeller.epochs.back().zip(self.config.delay).map(|(epoch, delay)| epoch.began[1] - delay);
         Hint { system: self.guard.system_error(self.now), sentences, confirmed }
     }
 
-    /// The on-time edge of a second: a sample, if everything else stands.
+    /// The on-time edge of a second: a sample if everything else permits.
     fn on_pulse(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
         let Some(on_time) = self.on_time() else { return Ok(()) };
         let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
@@ -257,15 +258,15 @@ impl Engine {
         let overruled = self.guard.pass(self.now, utc, at, is_configured)?;
         verdicts.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
         (self.has_published, self.passed_over) = (true, None);
-        self.update_state(verdicts); // before the sample, so that no sample comes in a state that gives none
+        self.update_state(verdicts); // before the sample, so that no sample is issued in a state without samples
         verdicts.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
         Ok(())
     }
 
-    /// Counts the pulse; doubts one that moved or runs free. `None` if it is not where it should be.
+    /// Counts the pulse; doubts one that moved or runs free. `None` if it is not at the expected position.
     fn count(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, dated: Dated) -> Option<(i64, Span)> {
         let counted = match self.phase.follow(on_time, phc, dated.raw_error)? {
-            // On the system clock, which may be slewed by a tenth.
+            // On the system clock, which may be slewed by 10 %.
             Follows::InPhase(index, miss) => (index, miss + miss.per(10)),
             Follows::RunsFree(index) => {
                 self.doubted = Some(dated.raw);
@@ -287,7 +288,7 @@ impl Engine {
         Some(counted)
     }
 
-    /// In a leap window, and after one that passed without a pulse, the label has to be confirmed again.
+    /// In a leap window, and after one that passed without a pulse, the label must be confirmed again.
     fn mind_leap_window(&mut self, index: i64) {
         let Some(label) = self.labeller.label else { return };
         let utc = label.base.plus(index);

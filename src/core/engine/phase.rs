@@ -6,19 +6,19 @@ use std::collections::VecDeque;
 use crate::core::engine::edges::OnTime;
 use crate::core::time::{EdgeClock, Instant, Raw, Span};
 
-/// How far an edge may be from where the count puts it, reading errors aside: the receiver's own noise.
+/// How far an edge may be from its predicted position, apart from reading errors: the receiver's own noise.
 const JITTER: Span = Span::from_micros(5);
-/// This many edges in another place show that the pulse has moved there.
+/// This many edges at another position show that the pulse has moved there.
 const TO_MOVE: u32 = 3;
 /// A pulse that moved by no more than this may have crept there, and its earlier rate is still evidence.
 const CREEP: Span = Span::from_micros(200);
 /// The count ends after this long without an edge.
 const KEPT_FOR: Span = Span::from_secs(64);
-/// Hits for the settled rate, ...
+/// Maximum number of hits for the settled rate.
 const SETTLED: usize = 48;
-/// ... the least seconds that they span, ...
+/// Minimum number of seconds that they span.
 const TO_SETTLE: i64 = 16;
-/// ... and the newest hits, which are compared with it.
+/// Number of the newest hits, which are compared with it.
 const NEW: usize = 5;
 /// A pulse that departs by more than this from both oscillators runs free. Both of them change less within a minute.
 const FREE_PPM: i64 = 1;
@@ -26,7 +26,7 @@ const FREE_PPM: i64 = 1;
 const OUTDATED: Span = Span::from_secs(120);
 /// How far a pulse may drift from the count in each second without one.
 const WANDER: Span = Span::from_nanos(250);
-/// A hit less certain than this makes no rate, as all those of a kernel PPS device.
+/// A hit less certain than this is not used for the rate, such as all hits of a kernel PPS device.
 const COARSE: Span = Span::from_micros(8);
 /// Accuracy of reading the clocks, at best.
 const READING: Span = Span::from_nanos(300);
@@ -34,17 +34,17 @@ const READING: Span = Span::from_nanos(300);
 /// The count of the pulse.
 #[derive(Clone, Debug, Default)]
 pub struct Phase {
-    /// Hits at the settled rate, ...
+    /// Hits at the settled rate.
     settled: VecDeque<Hit>,
-    /// ... the line of those before the pulse crept away, ...
+    /// The line of the settled hits before the pulse crept away.
     before: Option<Line>,
-    /// ... and the newest, which are not among them yet.
+    /// The newest hits, which are not settled yet.
     new: VecDeque<Hit>,
     /// The second on `CLOCK_MONOTONIC_RAW`.
     pub(super) period: Span,
     /// When the count began.
     pub(super) since: Instant<Raw>,
-    /// Edges in a row in another place.
+    /// Consecutive edges at another position.
     off: u32,
 }
 
@@ -59,16 +59,16 @@ struct Hit {
 /// How a pulse follows the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// Where the count puts it, to within this.
+    /// At the predicted position, to within this.
     InPhase(i64, Span),
-    /// Where the count puts it, but it runs free.
+    /// At the predicted position, but it runs free.
     RunsFree(i64),
     /// The first of a new count; when the pulse moved there, if it did.
     Anew(Option<Instant<Raw>>),
 }
 
 impl Phase {
-    /// Takes the on-time edge. `None` if it is somewhere else: not the pulse, or a pulse that moves.
+    /// Takes the on-time edge. `None` if it is at another position: not the pulse, or a pulse that moves.
     pub fn follow(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, error: Span) -> Option<Follows> {
         let raw = on_time.last;
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
@@ -96,7 +96,7 @@ impl Phase {
         Some(Follows::Anew(moved))
     }
 
-    /// The median distance of the newest hits from where the last one puts them.
+    /// The median distance of the newest hits from the positions that the last one predicts.
     fn median_miss(&self, last: Hit) -> Span {
         let miss = |hit: &Hit| (hit.raw - last.raw) - self.period.times(hit.index - last.index);
         let mut misses: Vec<Span> = self.new.iter().map(miss).collect();
@@ -124,7 +124,7 @@ impl Phase {
         runs_free
     }
 
-    /// The hits of the settled rate, if there are enough. One hit far from the others makes no rate.
+    /// The hits of the settled rate, if there are enough. A single hit far from the others does not make a rate.
     fn settled(&self) -> Option<Line> {
         let span = TO_SETTLE..=2 * self.settled.len() as i64;
         Line::through(&self.settled).filter(|line| span.contains(&line.seconds())).or(self.before)
@@ -139,7 +139,7 @@ impl Phase {
         new.seconds() > 0 && off.abs() > allowed && bent.abs() <= straight.per(3)
     }
 
-    /// When the pulse came last.
+    /// When the pulse last arrived.
     pub fn last(&self) -> Option<Instant<Raw>> {
         self.new.back().map(|hit| hit.raw)
     }
@@ -176,7 +176,7 @@ impl Line {
         self.end.index - self.start.index
     }
 
-    /// By how much the time between two hits differs from this line's rate, on one clock, and the bound of that.
+    /// By how much the time between two hits differs from this line's rate, on one clock, and the error bound of that.
     fn off(&self, [from, to]: [&Hit; 2], on: impl Fn(&Hit) -> i64) -> (Span, Span) {
         let span = |a: &Hit, b: &Hit| Span::from_nanos(on(b).saturating_sub(on(a)));
         let (whole, seconds) = (self.seconds(), to.index - from.index);

@@ -1,14 +1,14 @@
-//! Receiver health: whether bytes, sentences, times and a fix arrive; and if not enough do, what is missing.
+//! Receiver health: whether bytes, sentences, times, and a fix arrive; otherwise, what is missing.
 
 use crate::core::event::{Lost, Reason};
 use crate::core::foreign::Foreign;
 use crate::core::nmea::{Burst, LineCounts};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
-/// What has not arrived for this long has stopped: three seconds in a row are missing.
+/// Input that has not arrived for this long has stopped: three consecutive seconds are missing.
 pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 
-/// What arrives from the receiver, and when it did last.
+/// What arrives from the receiver, and when it last did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Receiver {
     /// When its device was opened or lost.
@@ -18,23 +18,23 @@ pub struct Receiver {
     bytes: Run,
     sentences: Run,
     burst: Option<Burst>,
-    /// The protocol that arrives in place of sentences, if known, and when it did last.
+    /// The protocol that arrives instead of sentences, if known, and when it last did.
     foreign: Option<(Instant<Raw>, Foreign)>,
-    /// When it named a fraction of a second last.
+    /// When it last named a fraction of a second.
     pub(super) fraction: Option<Instant<Raw>>,
     /// When a second was refused, why, and which one if it is the date that is impossible.
     pub(super) impossible: Option<(Instant<Raw>, Reason, Option<UtcSecond>)>,
-    /// When it said last that it has no fix; `None` since it named a second.
+    /// When it last reported no fix; `None` after it named a second.
     pub(super) no_fix: Option<Instant<Raw>>,
-    /// When it named a second last, be it in a burst that is not over.
+    /// When it last named a second, even in a burst that is not over.
     pub(super) epoch: Option<Instant<Raw>>,
     /// Epochs since the last one that was not valid.
     valid: Run,
-    /// When it said last that it does not know UTC.
+    /// When it last reported that it does not know UTC.
     pub(super) utc_unknown: Option<Instant<Raw>>,
 }
 
-/// Something that arrives again and again: when it began to, without a longer pause since, and when it did last.
+/// Something that arrives repeatedly: when it began, without a longer pause since, and when it last arrived.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run(Option<[Instant<Raw>; 2]>);
 
@@ -43,12 +43,12 @@ impl Run {
         self.0 = Some([self.since(now).unwrap_or(now), now]);
     }
 
-    /// Since when it arrives; `None` if it has stopped.
+    /// Since when it has been arriving; `None` if it has stopped.
     fn since(self, now: Instant<Raw>) -> Option<Instant<Raw>> {
         self.0.filter(|[_, last]| now - *last <= HEARD_WITHIN).map(|[since, _]| since)
     }
 
-    /// Whether it arrives, and has for long enough that what it should have brought would be there.
+    /// Whether it has been arriving long enough to contain what it should contain.
     fn is_steady(self, now: Instant<Raw>) -> bool {
         self.since(now).is_some_and(|since| now - since > HEARD_WITHIN)
     }
@@ -68,7 +68,7 @@ impl Receiver {
             self.sentences.add(now);
             self.foreign = None;
         } else if let Some(foreign) = Foreign::between(before, counts) {
-            // Of several that alternate always the same one is named.
+            // If several alternate, always name the same one.
             let other = self.foreign.filter(|(at, other)| *other < foreign && now - *at <= HEARD_WITHIN);
             self.foreign = other.or(Some((now, foreign)));
         }
@@ -86,17 +86,17 @@ impl Receiver {
         (self.epoch, self.no_fix) = (Some(now), None);
     }
 
-    /// It said that it has no fix.
+    /// It reported no fix.
     pub fn no_fix(&mut self, now: Instant<Raw>) {
         (self.valid, self.no_fix) = (Run::default(), Some(now));
     }
 
-    /// Since when it names valid seconds without a longer pause.
+    /// Since when it has named valid seconds without a longer pause.
     pub fn valid_since(&self, now: Instant<Raw>) -> Option<Instant<Raw>> {
         self.valid.since(now)
     }
 
-    /// Why it does not say which second it is at `now`; `None` if it does.
+    /// Why it does not name the second at `now`; `None` if it does.
     pub fn lacks(&self, now: Instant<Raw>) -> Option<Reason> {
         let lately = |at: Option<Instant<Raw>>| at.is_some_and(|at| now - at <= HEARD_WITHIN);
         let at_start = |at: Instant<Raw>| self.started.is_some_and(|started| at - started <= HEARD_WITHIN);
@@ -107,19 +107,19 @@ impl Receiver {
             _ if lately(self.epoch) => return None,
             _ if let Some((_, reason, _)) = self.impossible.filter(|(at, ..)| lately(Some(*at))) => reason,
             _ if self.started.is_none() || at_start(now) => Reason::Starting,
-            // Bytes that began to arrive meanwhile may still bring what is missing.
+            // Bytes that began to arrive meanwhile may still contain what is missing.
             _ if self.bytes.since(now).is_some_and(|since| at_start(since) && lately(Some(since))) => Reason::Starting,
-            // gpsd introduces itself and then waits to be asked.
+            // gpsd sends its greeting and then waits for a command.
             Some((_, Foreign::Gpsd)) if !self.bytes.is_steady(now) => Reason::GpsdProtocol,
             _ if !self.bytes.is_steady(now) => Reason::NoBytes,
             _ if lately(self.fraction) => Reason::NoWholeSecond,
             Some((at, foreign)) if !self.sentences.is_steady(now) && lately(Some(at)) => foreign.reason(),
-            // A source that no line paces has no rate that could be wrong.
+            // A source that is not paced by a line has no baud rate that could be wrong.
             _ if !self.sentences.is_steady(now) && self.burst.is_none_or(|burst| burst.byte_time == Span::ZERO) => {
                 Reason::NotNmea
             }
             _ if !self.sentences.is_steady(now) => Reason::NoSentence,
-            // Times arrive, but seldom: there is too much between them.
+            // Times arrive, but rarely: there is too much data between them.
             _ if self.epoch.is_some() && self.burst.is_some_and(|burst| now - burst.began > HEARD_WITHIN) => {
                 Reason::LineSaturated
             }

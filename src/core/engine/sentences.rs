@@ -1,4 +1,4 @@
-//! From the receiver's bytes to the label: what each sentence and each burst adds.
+//! From the receiver's bytes to the label: what each sentence and each burst contributes.
 
 use crate::core::engine::epochs::{Epoch, Saying};
 use crate::core::engine::guard::{self, in_leap_window};
@@ -54,7 +54,7 @@ impl Engine {
             && guard::possible(UtcSecond::from_civil(date, second), &self.config).is_ok()
     }
 
-    /// A burst may be over.
+    /// Completes the epoch if its burst is over.
     pub(super) fn complete_epoch(&mut self, verdicts: &mut Vec<Verdict>) {
         let mut sayings = Vec::new();
         self.epochs.complete(self.now, self.framer.burst(), &mut sayings);
@@ -76,7 +76,7 @@ impl Engine {
     fn take(&mut self, sayings: Vec<Saying>, verdicts: &mut Vec<Verdict>) {
         for saying in sayings {
             match saying {
-                // It has a fix.
+                // The receiver has a fix.
                 Saying::Epoch(_) if self.ublox.utc_is_unknown(self.now) => {
                     (self.receiver.utc_unknown, self.receiver.no_fix) = (Some(self.now), None);
                 }
@@ -118,13 +118,13 @@ impl Engine {
         verdicts.extend(self.labeller.add(Epoch { utc, ..epoch }, &self.phase, self.beside(), in_window));
     }
 
-    /// Evidence besides the receiver's.
+    /// Evidence other than the receiver's.
     pub(super) fn beside(&self) -> Beside {
         let system = self.by_system.filter(|_| self.guard.system_error(self.now).is_some());
         Beside { system, unsure: self.by_system, leap: self.leap_near() }
     }
 
-    /// If no second was named within the holdover, the label has to be found anew.
+    /// If no second was named within the holdover, the label must be determined again.
     pub(super) fn drop_worn_label(&mut self) {
         let is_worn = |last: Instant<Raw>| self.now - last > self.config.holdover.max(HEARD_WITHIN);
         if self.receiver.epoch.is_some_and(is_worn) {
@@ -136,7 +136,8 @@ impl Engine {
         self.labeller.view(self.leap_near())
     }
 
-    /// What was announced for the month's end that the count has come to, or over; without a count, the receiver.
+    /// The leap second announced for the end of the month that the count (without one, the receiver) has reached or
+    /// passed.
     pub(super) fn leap_near(&self) -> Leap {
         let named = self.labeller.epochs.back().map(|epoch| epoch.utc);
         self.last_counted.or(named).map_or(Leap::None, |utc| self.guard.leap(utc, 1))

@@ -1,12 +1,12 @@
-//! The state: the one place that decides it.
+//! Determines the state; nothing else does.
 //!
 //! ```text
 //!  Searching ──> Measuring ──> Pairing ──> Locked <──> Coasting
 //!      ^             ^            ^          |            |
 //!      └─────────────┴── Refusing ┴──────────┴────────────┘
 //! ```
-//! No arrow is remembered: the state follows from what is known of pulse, receiver and label now. Only two things are
-//! more than that: Locked begins with a sample, and ends if there was no sample for ten seconds.
+//! Transitions are not stored: the state follows from the present pulse, receiver, and label, with two exceptions:
+//! Locked begins with a sample, and ends after ten seconds without one.
 
 use crate::core::engine::Engine;
 use crate::core::engine::edges::Pulse;
@@ -14,12 +14,12 @@ use crate::core::engine::receiver::HEARD_WITHIN;
 use crate::core::event::{Contradiction, Reason, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
-/// An edge that still waits for the cross timestamp after it by then will hardly get one.
+/// An edge that has waited this long for the cross timestamp after it is unlikely to get one.
 const CROSS_TS_WITHIN: Span = Span::from_secs(2);
-/// Pulses that give no sample for longer than this are no exception.
+/// Pulses without a sample for longer than this are not an exception.
 const PASSED_OVER_FOR: Span = Span::from_secs(10);
 
-/// How long a pulse must be steady after it moved, or after the receiver had no fix: until the twelfth after it.
+/// How long a pulse must be steady after it moved, or after the receiver had no fix: until the twelfth pulse after it.
 /// Receivers realign their pulse up to ten seconds after the fix.
 const SETTLE: Span = Span::from_millis(11_500);
 
@@ -52,9 +52,9 @@ impl Engine {
         }
     }
 
-    /// The state by the input alone, before the guard: by the pulse, what the receiver lacks, and the label.
+    /// The state according to the input alone, before the guard: the pulse, what the receiver lacks, and the label.
     pub(super) fn input_state(&self) -> State {
-        // A device that is gone is missing at once; its earlier timestamps are of no use.
+        // A lost device is missing at once; its earlier timestamps are useless.
         let pulse = if self.pulse_lost { Pulse::Absent } else { self.edges.view(self.now) };
         match (pulse, self.receiver.lacks(self.now), self.labelling()) {
             (Pulse::Absent, lacks, _) => State::Searching(self.why_no_pulse(lacks)),
@@ -88,13 +88,13 @@ impl Engine {
         }
     }
 
-    /// What is missing of the receiver for certain, also while coasting.
+    /// What is certainly missing from the receiver, also while coasting.
     pub fn missing(&self) -> Option<Reason> {
-        // Anything else that is missing has hardly begun to be.
+        // Anything else has only just gone missing.
         self.receiver_alone().filter(|reason| *reason == Reason::NoFix || self.receiver.lost.is_some())
     }
 
-    /// What is wrong besides the reason of the state: of pulse and receiver, each by itself.
+    /// Faults of the pulse and of the receiver, each by itself, other than the reason of the state.
     pub fn besides(&self) -> Vec<Reason> {
         let Some(said) = self.state.reason() else { return Vec::new() };
         let is_said = |reason: Reason| match said {
@@ -123,14 +123,14 @@ impl Engine {
         self.pending.front().is_some_and(|edge| self.now - edge.read_at > CROSS_TS_WITHIN)
     }
 
-    /// Whether it is too early to miss the pulse.
+    /// Whether it is too early to report that the pulse is missing.
     fn pulse_is_starting(&self) -> bool {
         self.pulse_awaited_since.is_none_or(|since| self.now - since <= HEARD_WITHIN)
     }
 
     fn why_no_pulse(&self, receiver_lacks: Option<Reason>) -> Reason {
         match receiver_lacks {
-            // The pulse's thread has logged its own trouble; nothing else reports the receiver's.
+            // The pulse's thread has logged its own fault; nothing else reports the receiver's.
             Some(reason) if self.pulse_lost && reason != Reason::Starting && self.receiver.lost.is_none() => reason,
             _ if self.pulse_lost => self.timestamper.lost,
             _ if self.is_undated() => Reason::NoCrossTs,
@@ -142,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// After doubt, pulse and receiver have to be well for a while, both at once.
+    /// After doubt, pulse and receiver must both be good for a while, at the same time.
     pub(super) fn regain_trust(&mut self) {
         let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
         if self.doubted.is_some_and(is_long_ago) && self.receiver.valid_since(self.now).is_some_and(is_long_ago) {
@@ -158,23 +158,23 @@ pub(super) struct Timestamper {
     pub(super) error: Span,
     /// It is missing.
     pub(super) lost: Reason,
-    /// It is there, but gives no timestamp.
+    /// It exists but delivers no timestamps.
     pub(super) silent: Reason,
     /// Its clock was stepped or changed its rate.
     pub(super) stepped: Reason,
 }
 
 impl Timestamper {
-    /// A PTP hardware clock, at the edge; its error is its resolution, and the pulse's.
+    /// A PTP hardware clock, at the edge. The error covers its resolution and the pulse's.
     pub(super) const PHC: Self = Self {
         error: Span::from_nanos(50),
         lost: Reason::PhcLost,
         silent: Reason::NoPulse,
         stepped: Reason::PhcStepped,
     };
-    /// The kernel, in the interrupt after the edge, by the system clock. How long its handler takes to read the clock, at
-    /// most, is an assumption: nothing inside the machine can tell. How much later an edge comes than the others is
-    /// visible, and is added to its sample's error bound.
+    /// The kernel, in the interrupt after the edge, with the system clock. The maximum time until its handler reads the
+    /// clock is an assumption: nothing inside the machine can measure it. How much later an edge arrives than the
+    /// others is visible, and is added to its sample's error bound.
     pub(super) const KERNEL_PPS: Self = Self {
         error: Span::from_micros(20),
         lost: Reason::PpsLost,

@@ -1,19 +1,19 @@
 //! What a u-blox receiver reports besides seconds: whether it knows UTC, the next leap second, and the error of its next
 //! pulse.
 //!
-//! After a cold start a receiver has a fix long before a satellite has sent it the leap seconds. Until then its seconds
-//! are based on those built into its firmware, and look as valid as any. Four messages tell: PUBX,04 (a number of leap
-//! seconds that ends in D), NAV-TIMEUTC (validUTC), NAV-PVT (fullyResolved) and NAV-TIMELS (validCurrLs, srcOfCurrLs).
-//! While the last of any of these says that UTC is not known, no second that this receiver names is used, by whichever
-//! sentence.
+//! After a cold start a receiver has a fix long before a satellite has sent it the leap seconds. Until then, its
+//! seconds are based on its firmware's default, and look as valid as any. Four messages show this: PUBX,04 (a number of
+//! leap seconds that ends in D), NAV-TIMEUTC (validUTC), NAV-PVT (fullyResolved) and NAV-TIMELS (validCurrLs,
+//! srcOfCurrLs). While the last message of any of these kinds reports that UTC is not known, no second that this
+//! receiver names is used, in any sentence.
 
 use crate::core::event::Announced;
 use crate::core::nmea::{LeapSeconds, Sentence, Validity};
 use crate::core::time::{DAY, Instant, Raw, Span, UtcSecond, WEEK};
 use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs};
 
-/// How long a message that stopped arriving is believed: with a fix, every GPS satellite sends the leap seconds once in
-/// 12.5 minutes.
+/// How long a message remains valid after it stops arriving: with a fix, every GPS satellite sends the leap seconds
+/// once in 12.5 minutes.
 const UNKNOWN_FOR: Span = Span::from_secs(13 * 60);
 /// A pulse is announced within the second before it, plus the time that a slow line takes.
 const ANNOUNCED_WITHIN: Span = Span::from_millis(1_500);
@@ -23,18 +23,18 @@ const EPOCH_IN_WEEK: i64 = 4 * DAY;
 /// What a u-blox receiver reports besides seconds. It stays empty with any other receiver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ublox {
-    /// When each kind of message said last that UTC is not known; `None` if it says the opposite, or nothing.
+    /// When each kind of message last reported that UTC is not known; `None` if it reports the opposite, or nothing.
     clock: Option<Instant<Raw>>,
     time_utc: Option<Instant<Raw>>,
     pvt: Option<Instant<Raw>>,
     time_ls: Option<Instant<Raw>>,
     /// GPS time minus UTC in seconds.
     leap_seconds: Option<i64>,
-    /// The last two pulses announced, the newer first, and when each was.
+    /// The last two pulses announced, the newer first, and when each was announced.
     pulses: [Option<(TimTp, Instant<Raw>)>; 2],
 }
 
-/// News that concern others.
+/// Reports that other parts of the engine use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     /// The receiver does not know UTC.
@@ -79,13 +79,14 @@ impl Ublox {
         }
     }
 
-    /// Whether the receiver says that its seconds are not UTC.
+    /// Whether the receiver reports that its seconds are not UTC.
     pub fn utc_is_unknown(&self, now: Instant<Raw>) -> bool {
         [self.clock, self.time_utc, self.pvt, self.time_ls].iter().flatten().any(|&said| now - said <= UNKNOWN_FOR)
     }
 
-    /// What to add to the time of the pulse that begins this second and came at `pulse`; zero unless it was announced for
-    /// this second and before it. A pulse announced in GPS time needs the leap seconds of PUBX,04 or NAV-TIMELS.
+    /// What to add to the time of the pulse that begins this second and arrived at `pulse`; zero unless it was
+    /// announced for this second and before it. A pulse announced in GPS time needs the leap seconds of PUBX,04 or
+    /// NAV-TIMELS.
     pub fn correction(&self, utc: UtcSecond, pulse: Instant<Raw>) -> Span {
         let announced = self.pulses.iter().flatten().find(|(announced, at)| {
             let ahead = match announced.base {
@@ -101,7 +102,7 @@ impl Ublox {
     }
 }
 
-/// Remembers what this kind of message says about UTC.
+/// Records what this kind of message reports about UTC.
 fn knows_utc(unknown: &mut Option<Instant<Raw>>, now: Instant<Raw>, is_known: bool) -> Option<News> {
     *unknown = (!is_known).then_some(now);
     (!is_known).then_some(News::UtcUnknown)

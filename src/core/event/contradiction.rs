@@ -1,14 +1,14 @@
-//! The figures behind a refusal: two things that cannot both be true, side by side.
+//! The figures behind a refusal: two values that cannot both be true.
 
 use crate::core::time::{Instant, Span, Sys, UtcSecond};
 
-/// Two things that cannot both be true.
+/// Two values that cannot both be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// The configured pulse width, and the two parts into which the edges divide the second.
     #[error("{}", width(*.configured, *.measured))]
     Width {
-        /// As configured; `None` where neither part can be told to be the pulse.
+        /// As configured; `None` if the width is not configured and neither part can be identified as the pulse.
         configured: Option<Span>,
         /// As measured.
         measured: [Span; 2],
@@ -18,11 +18,11 @@ pub enum Contradiction {
     Delay {
         /// As configured.
         configured: Span,
-        /// As measured, from the nearest pulse that it could mean.
+        /// As measured from the nearest pulse that it could refer to.
         measured: Span,
     },
     /// The sentence delay so far, and the one with which the sentences would name another pulse.
-    #[error("the sentences came {before} after the pulse that they name, now {now} after a pulse")]
+    #[error("the sentences arrived {before} after the pulse that they name, now {now} after a pulse")]
     DelayMoved {
         /// As it was.
         before: Span,
@@ -37,16 +37,16 @@ pub enum Contradiction {
         /// Those before it.
         other: UtcSecond,
     },
-    /// A leap second as the table announced it and as the receiver showed it: by how many seconds the count of the
-    /// pulses and UTC moved against each other.
+    /// A leap second as the table announced it and as the receiver showed it: by how many seconds the pulse count and
+    /// UTC moved relative to each other.
     #[error("the table announced {}, the sentences showed {}", leap(*.announced), leap(*.shown))]
     Leap {
         /// -1 for an inserted second, 1 for a deleted one.
         announced: i64,
-        /// The same of the sentences; 0 where they showed none.
+        /// The same for the sentences; 0 if they showed none.
         shown: i64,
     },
-    /// The second that was counted on the pulses and the one that the sentences name for the same pulse.
+    /// The second counted by pulses and the one that the sentences name for the same pulse.
     #[error("counted {counted}, the sentences name {named}")]
     Label {
         /// As counted.
@@ -55,26 +55,26 @@ pub enum Contradiction {
         named: UtcSecond,
     },
     /// The date that the receiver names and the range that is possible.
-    #[error("the receiver names {named}, possible is {earliest} to {latest}")]
+    #[error("the receiver names {named}, but only {earliest} to {latest} is possible")]
     Date {
         /// As named.
         named: UtcSecond,
-        /// The earliest that is believed.
+        /// The earliest that is accepted.
         earliest: UtcSecond,
-        /// The latest that is believed.
+        /// The latest that is accepted.
         latest: UtcSecond,
     },
-    /// The pulse by the receiver and by the system clock.
+    /// The pulse according to the receiver and to the system clock.
     #[error(
-        "the pulse named {named} differs by {} from the system clock, which is good to {max_error}",
+        "the pulse labeled {named} differs by {} from the system clock, whose maximum error is {max_error}",
         Instant::<Sys>::from_parts(.named.posix(), 0) - *.sys
     )]
     Witness {
-        /// The second that the sentences give the pulse.
+        /// The second that the sentences assign to the pulse.
         named: UtcSecond,
-        /// When the pulse came by the system clock.
+        /// When the pulse arrived, by the system clock.
         sys: Instant<Sys>,
-        /// How far the system clock can be off by its own account.
+        /// The maximum error that the kernel reports for the system clock.
         max_error: Span,
     },
 }
@@ -86,7 +86,7 @@ fn width(configured: Option<Span>, [a, b]: [Span; 2]) -> String {
     }
 }
 
-/// A change of the label over a leap second, in words.
+/// A change of the label across a leap second, in words.
 fn leap(seconds: i64) -> String {
     match seconds {
         0 => "no leap second".into(),

@@ -1,4 +1,4 @@
-//! The text form of an [`Event`], one line each: what recordings are made of. Pure: text in, events out.
+//! The text form of an [`Event`], one line each, as in recordings. Pure: text in, events out.
 //!
 //! Every line begins with the time (`CLOCK_MONOTONIC_RAW`, nanoseconds) at which the event was captured and the event's
 //! keyword. All times are whole nanoseconds. gnss2shm-recording(5) describes each line.
@@ -26,7 +26,7 @@ pub trait Word: Sized + 'static {
     fn from_word(word: &[u8]) -> Option<Self>;
 }
 
-/// One list gives the words in both directions; a value that is missing from it does not compile.
+/// One list defines the words in both directions; a missing value is a compile error.
 macro_rules! words {
     ($type:ty: $(($($value:tt)+) = $word:literal,)*) => {
         impl $crate::core::event::text::Word for $type {
@@ -76,7 +76,7 @@ words! { SourceChange:
     (Self::PpsLost) = "pps-lost",
 }
 
-/// In the place of a value that is not known.
+/// Written instead of an unknown value.
 const UNSYNCHRONISED: &str = "unsynchronised";
 const NONE: &str = "none";
 const NO_FIX: &str = "no-fix";
@@ -102,7 +102,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, keyword) = self.head();
         write!(f, "{} {keyword}", at.nanos())?;
-        // Every field by name: a new one has to be written here, and read in `parse`.
+        // Every field is named, so that a new one must be written here; `parse` must read it.
         match self {
             Self::Bytes(Bytes { read_at: _, byte_time, data }) => {
                 write!(f, " {} ", byte_time.nanos())?;
@@ -190,12 +190,12 @@ fn excerpt(field: &[u8]) -> String {
     format!("{}{dots}", shown.escape_ascii())
 }
 
-/// What a field can hold.
+/// A value that a field can contain.
 pub(crate) trait Value: Sized {
     fn read(text: &[u8]) -> Option<Self>;
 }
 
-/// Decimal, with nothing but a minus sign before it.
+/// Decimal, optionally with a minus sign.
 impl Value for i64 {
     fn read(text: &[u8]) -> Option<Self> {
         std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
@@ -217,7 +217,7 @@ impl Value for Date {
     }
 }
 
-/// The fields of a line, separated by one blank each.
+/// The fields of a line, separated by single blanks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(Option<&'a [u8]>);
 
@@ -254,14 +254,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn end(self) -> Result<(), Flaw> {
-        self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` stands after the last field", excerpt(rest)))))
+        self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` follows the last field", excerpt(rest)))))
     }
 
     /// The rest of the line, which is quoted data.
     fn quoted(self) -> Result<Box<[u8]>, Flaw> {
         let rest = self.0.ok_or_else(|| Flaw("the data is missing".into()))?;
         let inner = rest.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-        let inner = inner.ok_or_else(|| Flaw("the data is not within quotation marks".into()))?;
+        let inner = inner.ok_or_else(|| Flaw("the data is not in quotation marks".into()))?;
         let mut data = Vec::with_capacity(inner.len().min(DATA_MAX));
         let mut bytes = inner.iter().copied();
         while let Some(byte) = bytes.next() {
@@ -273,15 +273,16 @@ impl<'a> Fields<'a> {
                 b' '..=b'~' if byte != b'"' => Some(byte),
                 _ => None,
             };
-            data.push(
-                read.ok_or_else(|| Flaw("the data contains a byte or a backslash that no recording has".into()))?,
-            );
+            data.push(read.ok_or_else(|| {
+                Flaw("the data contains a byte or an escape sequence that is not valid in a recording".into())
+            })?);
         }
         Ok(data.into())
     }
 }
 
-/// Printable ASCII as it is; quotation mark, backslash and line ends behind a backslash; all else as `\xHH`.
+/// Printable ASCII unchanged; quotation marks, backslashes, and line ends escaped with a backslash; everything else as
+/// `\xHH`.
 fn write_quoted(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
     f.write_char('"')?;
     for &byte in data {

@@ -26,7 +26,7 @@ pub enum Verdict {
     },
     /// The first sample disagrees with the system clock, and is published because that was configured.
     WitnessOverruled {
-        /// How far UTC is ahead of the system clock, as the sample has it.
+        /// How far UTC is ahead of the system clock, according to the sample.
         offset: Span,
     },
     /// The state has changed.
@@ -38,7 +38,7 @@ pub enum Verdict {
     },
 }
 
-/// A finished sample: at which system time the pulse of a UTC second came.
+/// A finished sample: the system time of the pulse that marks a UTC second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The UTC second that the on-time edge marks.
@@ -61,7 +61,7 @@ impl Sample {
 /// The engine's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Half of the input is missing.
+    /// The pulse or the sentences are missing.
     Searching(Reason),
     /// Edges arrive; the engine determines which of them is on time.
     Measuring,
@@ -69,7 +69,7 @@ pub enum State {
     Pairing,
     /// Samples are published, confirmed by sentences.
     Locked,
-    /// Samples are published, seconds are counted on the pulse alone.
+    /// Samples are published; seconds are counted by pulses alone.
     Coasting,
     /// Input arrives, but it cannot be trusted.
     Refusing(Reason),
@@ -103,7 +103,7 @@ impl State {
         matches!(self, Self::Locked | Self::Coasting)
     }
 
-    /// Why nothing is published, unless that is a matter of seconds.
+    /// Why nothing is published, unless the state lasts only seconds.
     pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Searching(reason) | Self::Refusing(reason) => Some(reason),

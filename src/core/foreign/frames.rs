@@ -1,11 +1,12 @@
-//! How each protocol frames its messages. A frame with a right checksum names its protocol. TSIP has no checksum, and GREIS
-//! has one of eight bits after a header that text may resemble: only several frames in a row name these two.
+//! How each protocol frames its messages. A frame with a correct checksum identifies its protocol. TSIP has no checksum,
+//! and the one of GREIS has eight bits, after a header that text may resemble: only several frames in a row identify these
+//! two.
 
 use std::ops::RangeInclusive;
 
 use super::Foreign;
 
-/// Longest SBF block accepted; what receivers send is shorter.
+/// Longest SBF block accepted; receivers send shorter ones.
 const SBF_MAX: usize = 8_192;
 /// The shortest: header, time, and padding to a multiple of four.
 const SBF_MIN: usize = 16;
@@ -13,7 +14,7 @@ const SBF_MIN: usize = 16;
 const SIRF_MAX: usize = 1_023;
 const SKYTRAQ_MAX: usize = 1_024;
 const CASIC_MAX: usize = 2_048;
-/// Motorola's longest message has 294 bytes, almanac status aside.
+/// Motorola's longest message has 294 bytes, except for almanac status.
 const ONCORE_MAX: usize = 320;
 /// `@@`, two letters, checksum, line end.
 const ONCORE_MIN: usize = 7;
@@ -23,12 +24,12 @@ const DLE: u8 = 0x10;
 const ETX: u8 = 0x03;
 /// `RD008`: two characters of id and three hexadecimal digits of length.
 const GREIS_HEADER: usize = 5;
-/// This many messages in a row are no accident.
+/// This many messages in a row are not a coincidence.
 const ROW: u8 = 3;
 /// Beginning of every gpsd message.
 const GPSD: &[u8] = b"{\"class\":\"";
 
-/// Bytes from which the length of a frame can be told.
+/// Bytes needed to determine the length of a frame.
 const HEADER: usize = 4;
 
 /// How one protocol frames its messages.
@@ -36,9 +37,9 @@ pub(super) struct Protocol {
     pub(super) foreign: Foreign,
     /// The first two bytes.
     sync: [RangeInclusive<u8>; 2],
-    /// Length of the whole frame by its first bytes; `None` if no frame begins like that.
+    /// Length of the whole frame, from its first bytes; `None` if no frame begins that way.
     length: fn(&[u8]) -> Option<usize>,
-    /// Whether the checksum of the frame is right, and what follows it.
+    /// Whether the frame's checksum and the bytes after it are correct.
     is_right: fn(&[u8]) -> bool,
     /// How many frames in a row name it.
     row: u8,
@@ -53,7 +54,7 @@ pub(super) struct Progress {
 
 pub(super) const PROTOCOLS: [Protocol; 9] = [
     // RTCM 10403: 0xD3, six zero bits, ten bits of length, payload, CRC-24Q over everything: with the CRC itself the
-    // sum is zero. Every message has at least its number.
+    // sum is zero. Every message contains at least its number.
     Protocol {
         foreign: Foreign::Rtcm,
         sync: [0xD3..=0xD3, 0x00..=0x03],
@@ -61,8 +62,8 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
         is_right: |frame| crc_24q(frame) == 0,
         row: 1,
     },
-    // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over what follows it, block number, length of the
-    // whole block; little-endian.
+    // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over the bytes after it, block number, length of
+    // the whole block; little-endian.
     Protocol {
         foreign: Foreign::Sbf,
         sync: [b'$'..=b'$', b'@'..=b'@'],
@@ -111,7 +112,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
         row: 1,
     },
     // Motorola Oncore user's guide: `@@`, two letters, data, exclusive or of letters and data, line end. The amount of
-    // data depends on the letters: any line end may be the message's.
+    // data depends on the letters, so any line end may be the message's.
     Protocol {
         foreign: Foreign::Oncore,
         sync: [b'@'..=b'@', b'@'..=b'@'],
@@ -134,7 +135,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
         row: 1,
     },
     // Trimble TSIP (ICD of Resolution SMT and ThunderBolt): DLE, id, data with each DLE doubled, DLE ETX. Garmin's binary
-    // protocol has the same framing, with a length and a checksum inside: it is not TSIP.
+    // protocol has the same framing, with a length and a checksum inside: it is excluded.
     Protocol {
         foreign: Foreign::Tsip,
         sync: [DLE..=DLE, 0x40..=0xD9],
@@ -187,12 +188,12 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
 ];
 
 impl Protocol {
-    /// Adds a byte to the frame that has arrived so far; returns whether it completes one that names the protocol. What
-    /// follows the header of a wrong frame is lost up to the byte that shows it.
+    /// Adds a byte to the frame so far; returns whether it completes a frame that identifies the protocol. After the header
+    /// of an invalid frame, bytes are lost up to the one that shows that it is invalid.
     pub(super) fn take(&self, progress: &mut Progress, byte: u8) -> bool {
         let Progress { frame, row } = progress;
         if frame.is_empty() && !self.sync[0].contains(&byte) {
-            // Line ends may separate the messages of GREIS. Most bytes belong to no frame.
+            // Line ends may separate the messages of GREIS. Most bytes are not part of a frame.
             *row = if self.foreign == Foreign::Greis && matches!(byte, b'\r' | b'\n') { *row } else { 0 };
             return false;
         }
@@ -218,18 +219,18 @@ impl Protocol {
     }
 }
 
-/// Without the first bytes, and split before the last ones.
+/// Drops the first bytes and splits before the last ones.
 fn split(frame: &[u8], first: usize, last: usize) -> (&[u8], &[u8]) {
     let body = frame.get(first..).unwrap_or_default();
     body.split_at_checked(body.len().saturating_sub(last)).unwrap_or_default()
 }
 
-/// Two bytes from there on, little-endian.
+/// The two bytes at `at`, little-endian.
 fn number_le(frame: &[u8], at: usize) -> usize {
     frame.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&bytes| usize::from(u16::from_le_bytes(bytes)))
 }
 
-/// Two bytes from there on, big-endian.
+/// The two bytes at `at`, big-endian.
 fn number_be(frame: &[u8], at: usize) -> usize {
     usize::from((number_le(frame, at) as u16).swap_bytes())
 }

@@ -16,7 +16,7 @@ pub(super) fn check(line: &str) -> Result<(), Refusal> {
     if said == computed { Ok(()) } else { Err(Refusal::WrongChecksum { said, computed }) }
 }
 
-/// Parses a line with a right checksum, whose first byte is `first`.
+/// Parses a line with a correct checksum, whose first byte is `first`.
 pub(super) fn read(line: &str, first: Byte) -> Result<Sentence, Refusal> {
     let mut leap_seconds = None;
     let (kind, time, date, validity) = if let Some(fields) = line.strip_prefix("$PUBX,04,") {
@@ -50,7 +50,7 @@ fn read_leap_seconds(field: &str) -> Option<LeapSeconds> {
     Some(if digits == field { LeapSeconds::Received(seconds) } else { LeapSeconds::Default(seconds) })
 }
 
-/// Status A, and a mode that stands for satellites. There is no mode field before NMEA 2.3.
+/// Status A, and a mode that means satellites. There is no mode field before NMEA 2.3.
 fn status(status: &str, mode: &str) -> Validity {
     let mode_is_good = mode.is_empty() || (mode.len() == 1 && mode.chars().all(mode_is_valid));
     Validity::valid_if(status == "A" && mode_is_good)
@@ -62,7 +62,7 @@ fn quality(quality: &str) -> Validity {
     Validity::valid_if(matches!(quality, "1" | "2" | "3" | "4" | "5" | "9"))
 }
 
-/// A mode for each system, of which one is enough. Trimble's GPGNS and GLGNS have none: the GNGNS before them has all.
+/// One mode per system; one valid mode is enough. Trimble's GPGNS and GLGNS have none: the GNGNS before them has all.
 fn modes(modes: &str) -> Validity {
     if modes.is_empty() { Validity::Unsaid } else { Validity::valid_if(modes.chars().any(mode_is_valid)) }
 }
@@ -72,7 +72,7 @@ fn mode_is_valid(mode: char) -> bool {
     matches!(mode, 'A' | 'D' | 'F' | 'R' | 'P')
 }
 
-/// `hhmmss` with an optional point and one to nine digits. An empty field is no time; anything else is malformed.
+/// `hhmmss` with an optional point and one to nine digits. An empty field means no time; anything else is malformed.
 fn time_of_day(field: &str) -> Result<Option<TimeOfDay>, Refusal> {
     if field.is_empty() {
         return Ok(None);
@@ -99,7 +99,7 @@ pub(super) fn two_digit_year(field: &str) -> Result<Option<Date>, Refusal> {
     Date::new(year as i32, month as u8, day as u8).map(Some).ok_or(Refusal::Date)
 }
 
-/// Day, month and four digits of the year, each in a field of its own.
+/// Day, month, and four-digit year, each in its own field.
 fn four_digit_year(day: &str, month: &str, year: &str) -> Result<Option<Date>, Refusal> {
     if [day, month, year] == [""; 3] {
         return Ok(None);
@@ -109,7 +109,7 @@ fn four_digit_year(day: &str, month: &str, year: &str) -> Result<Option<Date>, R
     Date::new((century * 100 + year) as i32, month as u8, day as u8).map(Some).ok_or(Refusal::Date)
 }
 
-/// The numbers that exactly `N` pairs of digits stand for.
+/// The numbers that exactly `N` pairs of digits represent.
 fn pairs<const N: usize>(text: &str) -> Option<[u32; N]> {
     let is_pairs = text.len() == 2 * N && text.bytes().all(|b| b.is_ascii_digit());
     let mut digits = text.bytes().map(|digit| u32::from(digit.wrapping_sub(b'0')));

@@ -1,13 +1,13 @@
-//! Bytes to lines and frames, with timestamps.
+//! Splits bytes into lines and frames, with timestamps.
 //!
 //! The last byte of a read had arrived when the read returned, and each byte before it was on the line one byte time
-//! earlier: that dates the first byte of a sentence. The framer also knows where a burst began: after a silence on the
-//! line. It never fails: what it cannot use, it counts. What it holds back is bounded.
+//! earlier: that dates the first byte of a sentence. The framer also detects where a burst began: after silence on the
+//! line. It never fails: input that it cannot use is counted. The number of bytes held back is bounded.
 //!
-//! Frames of u-blox's binary protocol may come in between. From their first byte on, bytes are held back until the frame
-//! is complete and its checksum right: then it is taken whole, whatever its payload looks like. If it turns out not to be
-//! a frame, because the checksum is wrong, the length impossible or the line silent in the middle, the bytes held back
-//! are read as text, so that no sentence among them is lost.
+//! Frames of u-blox's binary protocol may occur in between. From a frame's first byte on, bytes are held back until the
+//! frame is complete and its checksum is correct; then it is taken whole, whatever its payload. If it is not a frame
+//! (wrong checksum, impossible length, or silence within it), the bytes held back are parsed as text, so that no
+//! sentence among them is lost.
 
 use std::collections::VecDeque;
 
@@ -19,14 +19,14 @@ use crate::core::ubx::{self, Begun, Frame};
 
 /// A longer pause between two bytes begins a new burst. Sources let the bytes of a burst gather for up to 105 ms.
 const SILENCE: Span = Span::from_millis(110);
-/// Longest part of the time since the last read that the bytes of this one may have taken at the port's rate: an adapter
-/// holds bytes back for 255 ms at most, a UART sixteen bytes; more than that at once was not paced by any line.
+/// Maximum part of the time since the last read that this read's bytes may have taken at the port's rate: an adapter
+/// holds bytes back for at most 255 ms, a UART at most sixteen bytes; more at once was not paced by a line.
 const HELD_BACK: Span = Span::from_millis(255);
 const FIFO: i64 = 16;
 /// A byte at 4800 baud, the slowest rate expected: start, eight data bits, stop.
 pub(crate) const SLOWEST: Span = Span::from_nanos(10_000_000_000 / 4_800);
 
-/// A longer pause within a frame shows that it was none. A late reader may see shorter ones.
+/// A longer pause within it shows that it is not a frame. A late reader may see shorter ones.
 const FRAME_SILENCE: Span = Span::from_millis(250);
 
 /// A message that is complete.
@@ -41,7 +41,7 @@ pub enum Found<'a> {
 /// Cuts bytes into sentences and frames.
 #[derive(Clone, Debug, Default)]
 pub struct Framer {
-    /// Bytes that may be a frame, from its first on; no more than the longest frame has.
+    /// Bytes that may be a frame, from its first byte on; at most as many as the longest frame has.
     held: VecDeque<Byte>,
     /// The line so far; `None` outside a line.
     line: Option<String>,
@@ -59,15 +59,15 @@ pub struct Burst {
     pub began: Instant<Raw>,
     /// Bytes of its first read.
     pub first_read: usize,
-    /// When its last read but one returned.
+    /// When its second-to-last read returned.
     pub before_last: Instant<Raw>,
     /// When its last read returned.
     pub last: Instant<Raw>,
     /// Bytes of its last read.
     pub last_read: usize,
-    /// Reads in all.
+    /// Number of reads.
     pub reads: usize,
-    /// Bytes in all.
+    /// Number of bytes.
     pub bytes: usize,
     /// Lines that ended in it.
     pub lines: usize,
@@ -78,13 +78,13 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// Whether no more of it can come.
+    /// Whether no more of it can arrive.
     pub(crate) fn is_over(&self, now: Instant<Raw>) -> bool {
         let next_line = if self.is_by_line() { SLOWEST.times(LINE_MAX as i64) } else { Span::ZERO };
         now - self.last > SILENCE + next_line
     }
 
-    /// Whether each read so far brought one whole line.
+    /// Whether each read so far contained one whole line.
     fn is_by_line(&self) -> bool {
         self.whole_line && self.lines <= self.reads
     }
@@ -106,13 +106,13 @@ impl Burst {
     }
 }
 
-/// A byte, and the read that brought it.
+/// A byte, and the read that returned it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Byte {
     value: u8,
     /// When it began on the line, at the port's rate.
     pub(super) start: Instant<Raw>,
-    /// When the read returned, and how many bytes it brought.
+    /// When the read returned, and how many bytes it contained.
     pub(super) read_at: Instant<Raw>,
     pub(super) read: usize,
 }
@@ -153,7 +153,7 @@ impl Framer {
         }
     }
 
-    /// Input has ended: so does a line or frame begun.
+    /// Input has ended: ends an unfinished line or frame.
     pub fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
         self.release(Patience::None, &mut found);
         self.end(Ok(()), &mut found);
@@ -169,12 +169,12 @@ impl Framer {
         self.counts
     }
 
-    /// Forgets a line begun, as after the device was reopened.
+    /// Discards an unfinished line, for example after the device was reopened.
     pub fn reset(&mut self) {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    /// Reads what is held back, as far as it is decided what it is.
+    /// Parses the bytes held back, as far as it is known what they are.
     fn release(&mut self, patience: Patience, found: &mut impl FnMut(Found<'_>)) {
         while let Some(&first) = self.held.front() {
             match (ubx::begun(self.held.iter().map(|byte| byte.value)), patience) {
@@ -212,7 +212,7 @@ impl Framer {
         }
     }
 
-    /// The line ends here, if one was begun: at its end, or broken off.
+    /// Ends the current line, if any: complete or broken off.
     fn end(&mut self, how: Result<(), Refusal>, found: &mut impl FnMut(Found<'_>)) {
         let Some(line) = self.line.take() else { return };
         let text = line.as_str();
@@ -223,7 +223,7 @@ impl Framer {
     }
 }
 
-/// Whether the rest of a frame is waited for.
+/// Whether to wait for the rest of a frame.
 #[derive(Clone, Copy, Debug)]
 enum Patience {
     Some,

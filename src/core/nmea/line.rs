@@ -22,27 +22,27 @@ pub enum Refusal {
     #[error("it has no checksum")]
     NoChecksum,
     /// The checksum does not match.
-    #[error("its checksum says {said:02X}, its bytes give {computed:02X}")]
+    #[error("its checksum is {said:02X}, but its bytes give {computed:02X}")]
     WrongChecksum {
-        /// In the line.
+        /// As given in the line.
         said: u8,
-        /// Of its bytes.
+        /// As computed from its bytes.
         computed: u8,
     },
     /// Longer than any sentence.
     #[error("it is longer than {LINE_MAX} bytes")]
     TooLong,
     /// A byte that is not printable ASCII, in the middle.
-    #[error("a byte {0:02X} in it is not printable ASCII")]
+    #[error("it contains byte {0:02X}, which is not printable ASCII")]
     Unprintable(u8),
     /// A new sentence or frame begins in the middle.
     #[error("another message begins within it")]
     CutOff,
-    /// The time of day does not exist or is not written as one.
-    #[error("its time of day does not exist or is not written hhmmss")]
+    /// The time of day does not exist or is malformed.
+    #[error("its time of day is invalid or not in the form hhmmss")]
     Time,
-    /// The date does not exist or is not written as one.
-    #[error("its date does not exist or is not written as the sentence asks")]
+    /// The date does not exist or is malformed.
+    #[error("its date is invalid or not in the form that the sentence requires")]
     Date,
 }
 
@@ -61,33 +61,33 @@ impl Refusal {
     }
 }
 
-/// What became of the bytes so far.
+/// Counts of the input so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
-    /// Bytes in all.
+    /// Total bytes.
     pub bytes: u64,
-    /// Lines with a right checksum.
+    /// Lines with a correct checksum.
     pub sentences: u64,
     /// Lines whose checksum is missing or wrong.
     pub bad_checksum: u64,
     /// Lines broken off: too long, a byte that is not printable ASCII, or a new `$` in the middle.
     pub broken: u64,
-    /// Sentences with a right checksum and a time or date that does not exist.
+    /// Sentences with a correct checksum and a time or date that does not exist.
     pub malformed: u64,
-    /// Frames of u-blox's binary protocol with a right checksum.
+    /// Frames of u-blox's binary protocol with a correct checksum.
     pub frames: u64,
-    /// What is not a sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
+    /// Input that is not a sentence, by [`Foreign`]; u-blox's frames are counted in `frames`.
     foreign: [u64; Foreign::ALL.len()],
 }
 
 impl LineCounts {
-    /// Messages with a right checksum, which shows that the rate is right.
+    /// Messages with a correct checksum, which shows that the baud rate is right.
     pub fn understood(&self) -> u64 {
         let told = |foreign: &Foreign| !matches!(foreign, Foreign::Gpsd | Foreign::Damaged);
         self.sentences + Foreign::ALL.into_iter().filter(told).map(|foreign| self.of(foreign)).sum::<u64>()
     }
 
-    /// Lines that did not arrive whole.
+    /// Lines that arrived damaged.
     pub fn damaged(&self) -> u64 {
         self.bad_checksum + self.broken
     }
@@ -125,7 +125,7 @@ impl LineCounts {
 }
 
 impl Foreign {
-    /// The most telling kind that arrived between two counts of one framer.
+    /// The most specific kind that arrived between two counts of one framer.
     pub fn between(before: &LineCounts, now: &LineCounts) -> Option<Self> {
         Self::ALL.into_iter().find(|foreign| now.of(*foreign) > before.of(*foreign))
     }

@@ -170,5 +170,5 @@ fn every_refusal_has_a_key_of_its_own_and_a_sentence() {
     let keys: std::collections::HashSet<_> = all.iter().map(|refusal| refusal.key()).collect();
     assert_eq!(keys.len(), all.len());
     assert!(all.iter().all(|refusal| !refusal.to_string().ends_with('.')));
-    assert_eq!(all[1].to_string(), "its checksum says 0A, its bytes give B0");
+    assert_eq!(all[1].to_string(), "its checksum is 0A, but its bytes give B0");
 }

@@ -11,7 +11,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// The day, if there is such a day.
+    /// The day, if it exists.
     pub const fn new(year: i32, month: u8, day: u8) -> Option<Self> {
         if month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) {
             return None;

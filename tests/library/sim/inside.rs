@@ -1,5 +1,5 @@
 //! Which simulated worlds lie inside the envelope. What lies outside is named: either the promise does not cover it, or
-//! no wire can show it (README.md, Limits).
+//! no wire can show it (docs/envelope.md).
 
 use super::figures::Envelope;
 use crate::simulated::scenario::{
@@ -49,7 +49,7 @@ pub fn check(case: &Case) -> Result<(), &'static str> {
 }
 
 /// Whether such a receiver, in a world without faults, is understood within twenty seconds. Where a burst may name its
-/// second about when the next pulse comes, there is no wrong sample, and maybe none (README.md, Limits).
+/// second about when the next pulse comes, there is no wrong sample, and maybe none (docs/envelope.md).
 pub fn is_prompt(scenario: &Scenario) -> bool {
     let shown = Shown { utc: UtcSecond::from_posix(0), is_sixty: false, has_fix: true };
     let bytes = scenario.sentences.iter().map(|sentence| sentence.text(shown).len()).sum();

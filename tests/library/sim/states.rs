@@ -107,7 +107,7 @@ fn a_contradiction_names_both_values() {
             evening,
             Scenario { delay: ms(800), jitter: ms(0), ..fault(40, 90, FaultKind::DelayJump(ms(300))) },
             Reason::DelayMoved,
-            &["the sentences came 816.7 ms after the pulse that they name, now 116.7 ms after a pulse"],
+            &["the sentences arrived 816.7 ms after the pulse that they name, now 116.7 ms after a pulse"],
         ),
         (
             default,
@@ -121,7 +121,7 @@ fn a_contradiction_names_both_values() {
             evening,
             fault(0, 90, FaultKind::WrongSecond(-1_024 * 7 * 86_400)),
             Reason::DateTooEarly,
-            &["the receiver names 2007-", "possible is 2026-11-01T00:00:00Z to 2046-06-16T23:59:59Z"],
+            &["the receiver names 2007-", "but only 2026-11-01T00:00:00Z to 2046-06-16T23:59:59Z is possible"],
         ),
         (
             default,
@@ -142,7 +142,7 @@ fn a_contradiction_names_both_values() {
             evening,
             Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(2_000), ..Scenario::default() },
             Reason::WitnessDisagrees,
-            &["the pulse named 2026-11-20T23:59:5", "differs by -2.0 s", "which is good to 50.0 ms"],
+            &["the pulse labeled 2026-11-20T23:59:5", "differs by -2.0 s", "whose maximum error is 50.0 ms"],
         ),
     ] {
         let said = of(config, first, &scenario, reason);

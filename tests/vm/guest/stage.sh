@@ -263,7 +263,7 @@ check_comes_and_goes() {
 	while [ $times -lt 20 ]; do
 		times=$((times + 1))
 		"$@" 0
-		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $device is not there"
+		check "$times: its absence is named" until_true 3 said_times $times "Searching: the $device does not exist"
 		had=$(count)
 		"$@" 1
 		check "$times: samples return" until_true 6 counted_since "$had"

@@ -1,5 +1,5 @@
 # Each source that can send without a line's pace is flooded for a minute: the service is fed to its watchdog, status
-# answers, samples are counted on the pulse meanwhile, and it locks again after that.
+# answers, seconds are counted by pulses alone meanwhile, and it locks again after that.
 machine=debian
 programs=
 judged=checks

@@ -16,7 +16,7 @@ scenario() {
 
 	check "status says Locked" until_true 90 is_locked
 	echo "locked after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
-	check "systemctl status shows it" shows 'Status: "Locked: on time is'
+	check "systemctl status shows it" shows 'Status: "Locked: the on-time edge is'
 	check "chronyd follows it" until_true 120 followed
 	echo "followed after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
 	check_clock

@@ -14,7 +14,7 @@ scenario() {
 	sentences=RMC,GGA,PUBX,TIMEUTC,TIMEGPS,TIMTP
 	start_receiver --utc-unknown 0:20
 	start_gnss2shm
-	check "that it does not know UTC is named" until_true 15 says "does not know UTC.s leap seconds yet"
+	check "that it does not know UTC is named" until_true 15 says "does not know the current leap seconds yet"
 	check "before it knows UTC there are no samples" publishes_nothing 5
 	check "it locks when it knows" until_true 25 says " Locked"
 	check "sentences and messages: samples come" publishes 5

@@ -1,27 +1,27 @@
-//! What repeats every second among the edges of the window.
+//! Finds the edges in the window that repeat every second.
 
 use std::collections::VecDeque;
 
 use crate::core::engine::edges::{CLUSTER_MOST, Cluster, OnTime};
 use crate::core::time::{Instant, Raw, Span};
 
-/// How far the second may differ on `CLOCK_MONOTONIC_RAW`.
+/// How far a second may deviate on `CLOCK_MONOTONIC_RAW`.
 const PERIOD_PPM: i64 = 500;
-/// How far an edge may be from its track's phase, reading errors aside: the receiver's own noise.
+/// How far an edge may be from its track's phase, apart from reading errors: the receiver's own noise.
 const JITTER: Span = Span::from_micros(5);
 /// How much the period may wander from one second to the next.
 const WANDER: Span = Span::from_nanos(200);
-/// A NIC that timestamps one edge twice: no pulse is that short.
+/// Two edges closer together than this are one edge timestamped twice: no pulse is that short.
 const SHORTEST: Span = Span::from_nanos(800);
-/// Two edges as far apart as their tracks, to within this, are of one second.
+/// Two edges as far apart as their tracks, to within this, belong to the same second.
 const SAME_SECOND: Span = Span::from_millis(1);
 /// Hits that make a track.
 pub(super) const HITS: usize = 3;
-/// This many of the last ones show what an edge looks like, whatever it was before.
+/// This many recent hits show what an edge looks like now.
 const RECENT: usize = 5;
-/// Seconds looked back for a period.
+/// How many seconds back to look for a period.
 const SECONDS: i64 = 12;
-/// More clusters than this in each second are noise: nothing is looked for.
+/// More clusters per second than this are noise: no track is searched for.
 const BUSY: usize = 4;
 
 /// One edge of the pulse, second after second; its hits are newest first.
@@ -38,9 +38,10 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     if clusters.len() > 2 * HITS * BUSY && clusters.len() > seconds * BUSY * 3 {
         return Vec::new();
     }
-    // Any edge but a stray one gives the period, and the newest may be stray: the period that most repeat with counts.
+    // Any edge except a stray one gives the period, and the newest may be stray: use the period with which most
+    // clusters repeat.
     let mut best: Option<(usize, Span)> = None;
-    // The newest is tried last: a line through few others goes through a stray one as well.
+    // The newest is tried last: a period that matches only a few others may also match a stray one.
     for end in clusters.iter().rev().skip(1).take(BUSY).chain(clusters.back()) {
         let Some((hits, span)) = period(clusters, end) else { continue };
         best = best.filter(|(most, _)| *most >= hits).or(Some((hits, span)));
@@ -60,7 +61,8 @@ pub(super) fn fold(clusters: &VecDeque<Cluster>) -> Vec<Track> {
     tracks
 }
 
-/// The period with which most clusters repeat up to this one, and how many; the longest baseline of those as good.
+/// The period with which most clusters up to this one repeat, and how many; among equals, the one with the longest
+/// baseline.
 fn period(clusters: &VecDeque<Cluster>, end: &Cluster) -> Option<(usize, Span)> {
     let mut best: Option<(usize, Span)> = None;
     for start in clusters.iter().take_while(|start| start.first.raw < end.first.raw) {
@@ -89,17 +91,17 @@ impl Track {
         self.hits.iter().filter(|hit| hit.first.raw >= since).count()
     }
 
-    /// When its first hit came.
+    /// When its first hit arrived.
     fn since(&self) -> Instant<Raw> {
         self.hits.last().map_or(self.last(), |hit| hit.first.raw)
     }
 
-    /// Whether it has been hit often enough to be one.
+    /// Whether it has enough hits to be a track.
     pub(super) fn is_found(&self) -> bool {
         self.hits.len() >= HITS
     }
 
-    /// When its last hit came.
+    /// When its last hit arrived.
     pub(super) fn last(&self) -> Instant<Raw> {
         self.hits.first().map_or(Instant::default(), |hit| hit.first.raw)
     }
@@ -112,13 +114,14 @@ impl Track {
         })
     }
 
-    /// Edges in its complete clusters: at least one in four has as many. The newest may yet get another one.
+    /// Edges in its complete clusters: at least one in four has this many. The newest is left out, because it may get
+    /// another edge.
     pub(super) fn usual(&self) -> usize {
         let of = |edges: usize| self.hits.iter().skip(1).filter(|hit| hit.edges.min(3) == edges).count();
         (2..=3).rev().find(|&edges| of(edges) * 4 >= self.hits.len()).unwrap_or(1)
     }
 
-    /// Width of its last clusters of two edges, if all are as wide: those of a short pulse, not of ringing.
+    /// Width of its last clusters of two edges, if all are equally wide: a short pulse, not ringing.
     pub(super) fn width(&self) -> Option<Span> {
         let mut widths = self.hits.iter().filter(|hit| hit.edges == 2).take(RECENT).map(|hit| hit.width);
         let newest = widths.next()?;
@@ -136,18 +139,18 @@ impl Track {
         (at - self.last()).nearest(self.period).1.abs()
     }
 
-    /// How far the other track's edge comes after this one's, within the second.
+    /// How long after this track's edge the other's arrives, within the second.
     pub(super) fn gap_to(&self, other: &Self) -> Span {
         (other.last() - self.last()).div_rem(self.period).1
     }
 
-    /// Whether these two are so near that which comes first is unknown.
+    /// Whether these two are so close that it is unknown which comes first.
     pub(super) fn is_blurred(&self, other: &Self) -> bool {
         let error = |of: &Self| of.hits.iter().take(RECENT).map(|hit| hit.first.raw_error).max().unwrap_or_default();
         self.gap_to(other).min(other.gap_to(self)) <= error(self) + error(other)
     }
 
-    /// Whether these two are the ends of one pulse: since both are hit, mostly if one is the other is, too.
+    /// Whether these two are the edges of one pulse: since both have hits, most seconds with one have the other, too.
     pub(super) fn is_pair(&self, other: &Self) -> bool {
         let since = self.since().max(other.since()) - Span::SECOND;
         let gap = self.gap_to(other);
@@ -156,7 +159,8 @@ impl Track {
         shared >= HITS && shared * 5 >= self.hits_since(since).max(other.hits_since(since)) * 3
     }
 
-    /// Whether the other came besides it, and not in its place, where a short pulse that lost its first edge comes.
+    /// Whether the other occurred in addition to it, and not at its position, where a short pulse that lost its first
+    /// edge would be.
     pub(super) fn has_rival(&self, other: &Self) -> bool {
         other.hits_since(self.since()) > 1 && self.gap_to(other).min(other.gap_to(self)) > CLUSTER_MOST
     }

@@ -7,9 +7,9 @@ use crate::core::engine::phase::Phase;
 use crate::core::event::{Contradiction, Reason};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 
-/// Nearer to the pulse than this, which one is named is a guess.
+/// Closer to a pulse than this, it is uncertain which pulse is named.
 const MARGIN: Span = Span::from_millis(2);
-/// A configured delay fits while the measured one is this near to it.
+/// A configured delay fits if the measured one is within this of it.
 const DELAY_FITS: Span = Span::from_millis(300);
 
 /// What an epoch says about the count.
@@ -19,17 +19,18 @@ pub(super) struct Vote {
     pub(super) base: UtcSecond,
     /// The second that it names.
     pub(super) utc: UtcSecond,
-    /// Pulse to the read that brought the first byte.
+    /// From the pulse to the read with the first byte.
     pub(super) delay: Span,
-    /// Whether it is the same by the port's rate.
+    /// Whether the port's rate gives the same result.
     pub(super) is_sure: bool,
 }
 
 /// An epoch's vote, `None` while no pulse is counted.
 pub(super) type Placed = Result<Option<Vote>, Refusal>;
 
-/// The pulse that an epoch names: the last one before it or, with a configured delay, the one nearest to where that delay
-/// puts it. `system` is the UTC second of count 0 by an independent clock: it decides if the epoch does not.
+/// The pulse that an epoch names: the last one before it or, with a configured delay, the one nearest to the position
+/// given by that delay. `system` is the UTC second of count 0 by an independent clock: it decides if the epoch does
+/// not.
 pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: Option<UtcSecond>) -> Placed {
     let Epoch { utc, began: [earliest, latest], named, by_set_rate, is_saturated } = *epoch;
     let base = |index: i64| utc.plus(index.saturating_neg());
@@ -50,7 +51,7 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
     if is_same(earliest) && is_same(named + MARGIN) {
         return vote(index, since + MARGIN - (named - latest), is_same(by_set_rate));
     }
-    // It names this pulse or one before it: a clock that knows the second tells which.
+    // It names this pulse or one before it: a clock that knows the second can decide.
     let agreed = (index - 1..=index + 1).find(|&index| system == Some(base(index)));
     match agreed.zip(phase.before(latest)) {
         Some((index, (last, rest))) => vote(index, rest + phase.period.times(last - index), true),
@@ -58,7 +59,7 @@ pub(super) fn place(epoch: &Epoch, phase: &Phase, delay: Option<Span>, system: O
     }
 }
 
-/// Whether an epoch can name its second by a label, on whichever side of a pulse it began.
+/// Whether an epoch can name its second by a label, on either side of a pulse.
 pub(super) fn may_name(epoch: &Epoch, phase: &Phase, label: UtcSecond) -> bool {
     let index = epoch.utc.since(label);
     let last = |at: Instant<Raw>| phase.before(at).map(|(index, _)| index);
@@ -72,7 +73,7 @@ impl Vote {
         self.base.since(label.base)
     }
 
-    /// Whether it may have meant the second next to it by this label, if sentences come later or sooner than they did.
+    /// Whether it may name the adjacent second by this label, if sentences now arrive later or earlier than before.
     pub(super) fn may_be_late(&self, base: UtcSecond, delay: Span) -> bool {
         let seconds = base.since(self.base);
         seconds.abs() == 1 && (self.delay + Span::SECOND.times(seconds) - delay).abs() <= DELAY_JUMP
