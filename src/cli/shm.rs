@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{ExitCode, Failure};
-use crate::config::Unit;
+use crate::config::unit;
 use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
 use crate::core::units::{number, positive_span};
 use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
@@ -26,8 +26,8 @@ too small to be a refclock's; 77 it may not be read; others as in sysexits(3).";
 #[command(after_help = HELP)]
 pub(super) struct Args {
     /// Unit of the segment: its key is 0x4e545030 plus this number
-    #[arg(allow_negative_numbers = true)]
-    unit: Unit,
+    #[arg(allow_negative_numbers = true, value_parser = unit)]
+    unit: u8,
     /// Print a line for each new sample, until interrupted
     #[arg(long)]
     watch: bool,
@@ -42,7 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let reader = ShmReader::open(args.unit.0)?;
+    let reader = ShmReader::open(args.unit)?;
     if args.watch { watch(&reader, args) } else { super::written(super::print(&describe(&reader, args))) }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn describe(reader: &ShmReader, args: &Args) -> String {
     let (status, now) = (reader.found(), sys_now());
     let Status { size, uid, gid, cuid, cgid, nattch, .. } = *status;
-    let (unit, key, mode) = (args.unit.0, key(args.unit.0), status.mode & 0o777);
+    let (unit, key, mode) = (args.unit, key(args.unit), status.mode & 0o777);
     let ([creator, last], users) = ([status.cpid, status.lpid].map(process), attached(status));
     let head = format!(
         "SHM unit {unit}, key {key:#x}, {size} bytes\n\
@@ -91,7 +91,7 @@ fn fields(contents: &Contents, now: Instant<Sys>) -> String {
 }
 
 fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
-    let unit = args.unit.0;
+    let unit = args.unit;
     let ticks = args.limit.map_or(i64::MAX, |span| span.nanos() / TICK.as_nanos() as i64);
     let mut seen = None;
     for _ in 0..ticks {

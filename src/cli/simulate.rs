@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::run::Stop;
 use super::{ExitCode, Failure, Rejections};
-use crate::config::{Unit, word_parser};
+use crate::config::{unit, word_parser};
 use crate::core::engine::guard::{Conventions, WitnessMode};
 use crate::core::engine::{Config, Engine};
 use crate::core::event::{Event, Sample, Verdict};
@@ -39,8 +39,8 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: Scenario,
     /// Unit of chrony's SHM refclock to write to: one that neither gpsd nor `run` takes by itself
-    #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13")]
-    shm: Unit,
+    #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13", value_parser = unit)]
+    shm: u8,
     /// What to do when the real system clock is synchronized and disagrees with the first label
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = word_parser::<WitnessMode>())]
     witness: WitnessMode,
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     super::on_runtime(simulate(
         args.scenario.clone(),
         Config { witness, conventions, ..Config::default() },
-        args.shm.0,
+        args.shm,
         args.time,
     ))
 }

@@ -18,16 +18,14 @@ use crate::source::pps::PpsConfig;
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::SerialConfig;
-use crate::sys::error::OpenError;
+use crate::sys::error::{OpenError, Problem};
 
-mod contradictions;
 mod file;
 mod given;
-mod values;
 
 pub use file::File;
 pub use given::Given;
-pub(crate) use values::{Unit, word_parser};
+pub(crate) use given::{unit, word_parser};
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
@@ -68,8 +66,8 @@ impl Settings {
     /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
     pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
         let mut given = file.map(|file| file.given.clone()).unwrap_or_default();
-        contradictions::replace_sources(&options, &mut given);
-        contradictions::check(&options, &given, file)?;
+        replace_sources(&options, &mut given);
+        check(&options, &given, file)?;
 
         let (o, f) = (options, given);
         let server = o.gpsd.or(f.gpsd);
@@ -87,7 +85,7 @@ impl Settings {
         };
         let pulse = match o.phc.or(f.phc) {
             Some(device) => {
-                let channel = o.channel.or(f.channel).map_or(0, |channel| channel.0);
+                let channel = o.channel.or(f.channel).unwrap_or_default();
                 PulseConfig::Phc(PhcConfig { device, pin: o.pin.or(f.pin), channel })
             }
             None => PulseConfig::Pps(PpsConfig {
@@ -97,7 +95,7 @@ impl Settings {
         };
         let sock = o.sock.or(f.sock);
         let shm = match o.shm.or(f.shm) {
-            Some(unit) => Some(unit.0),
+            Some(unit) => Some(unit),
             None if sock.is_some() => None,
             None if matches!(receiver, ReceiverConfig::Gpsd(_)) => Some(GPSD_UNITS),
             None => Some(0),
@@ -112,17 +110,17 @@ impl Settings {
             record: (o.record.or(f.record))
                 .map(|path| (path, o.record_size.or(f.record_size).unwrap_or(RECORD_SIZE).0)),
             status: o.status.or(f.status),
-            metrics: o.metrics.or(f.metrics).map(|listen| listen.0),
+            metrics: o.metrics.or(f.metrics),
             gate: GateConfig {
-                opens_after: o.gate_opens_after.or(f.gate_opens_after).map_or(gate.opens_after, |after| after.0),
-                closes_after: o.gate_closes_after.or(f.gate_closes_after).map_or(gate.closes_after, |after| after.0),
+                opens_after: o.gate_opens_after.or(f.gate_opens_after).unwrap_or(gate.opens_after),
+                closes_after: o.gate_closes_after.or(f.gate_closes_after).unwrap_or(gate.closes_after),
             },
             engine: engine::Config {
-                width: o.width.or(f.width).map(|width| width.0),
+                width: o.width.or(f.width),
                 edges: o.edges.or(f.edges),
-                delay: o.delay.or(f.delay).map(|delay| delay.0),
-                offset: o.offset.or(f.offset).map_or(engine.offset, |offset| offset.0),
-                holdover: o.holdover.or(f.holdover).map_or(engine.holdover, |holdover| holdover.0),
+                delay: o.delay.or(f.delay),
+                offset: o.offset.or(f.offset).unwrap_or(engine.offset),
+                holdover: o.holdover.or(f.holdover).unwrap_or(engine.holdover),
                 trust_zda: o.trust_zda.or(f.trust_zda).unwrap_or(engine.trust_zda),
                 sawtooth: o.sawtooth.or(f.sawtooth).unwrap_or(engine.sawtooth),
                 rollover: o.rollover.or(f.rollover).unwrap_or(engine.rollover),
@@ -132,6 +130,102 @@ impl Settings {
             },
         })
     }
+}
+
+/// A table that can name a receiver or a pulse, which is also the option's name, and whether it does.
+type Source = (&'static str, fn(&Given) -> bool);
+
+const RECEIVERS: [Source; 5] = [
+    ("serial", |given| given.serial.is_some()),
+    ("gpsd", |given| given.gpsd.is_some() || given.gpsd_device.is_some()),
+    ("tcp", |given| given.tcp.is_some()),
+    ("fifo", |given| given.fifo.is_some()),
+    ("stdin", |given| given.stdin.is_some()),
+];
+const PULSES: [Source; 2] = [("phc", |given| given.phc.is_some()), ("pps", |given| given.pps.is_some())];
+
+fn is_named(all: &[Source], given: &Given) -> bool {
+    all.iter().any(|(_, is_named)| is_named(given))
+}
+
+/// Removes from the file's settings the receiver and the pulse that an option replaces. A setting that goes with the one
+/// that the option names, as `baud` does with --serial, stays.
+fn replace_sources(options: &Given, file: &mut Given) {
+    if is_named(&RECEIVERS, options) {
+        (file.serial, file.gpsd, file.gpsd_device, file.tcp, file.fifo, file.stdin) = Default::default();
+        file.baud = file.baud.filter(|_| options.serial.is_some());
+    }
+    if options.phc.is_some() || options.pps.is_some() {
+        (file.phc, file.pps) = (None, None);
+    }
+    if options.pps.is_some() {
+        (file.pin, file.channel) = (None, None);
+    }
+    if options.phc.is_some() {
+        file.pps_capture = None;
+    }
+}
+
+/// Refuses contradictions. `given` is what [`replace_sources`] left of the file's settings.
+fn check(options: &Given, given: &Given, file: Option<&File>) -> Result<(), OpenError> {
+    exactly_one("receiver", &RECEIVERS, options, given, file)?;
+    exactly_one("pulse", &PULSES, options, given, file)?;
+    if let (Some(file), Some(server), Some(device)) = (file, &given.gpsd, &given.gpsd_device)
+        && server.device.as_ref().is_some_and(|other| other != device)
+    {
+        return Err(file.refuse(Some("[gpsd] device".into()), "server names another device: leave one of the two out"));
+    }
+
+    let (o, f) = (options, given);
+    let is_serial = o.serial.is_some() || f.serial.is_some();
+    let is_phc = o.phc.is_some() || f.phc.is_some();
+    let is_record = o.record.is_some() || f.record.is_some();
+    let is_shm = o.shm.is_some() || f.shm.is_some() || (o.sock.is_none() && f.sock.is_none());
+    // An option and whether it is given, its key and whether the file has it, what both go with, and whether that is used.
+    for (option, by_option, key, in_file, home, is_used) in [
+        ("--baud", o.baud.is_some(), "[serial] baud", f.baud.is_some(), "serial", is_serial),
+        ("--pin", o.pin.is_some(), "[phc] pin", f.pin.is_some(), "phc", is_phc),
+        ("--channel", o.channel.is_some(), "[phc] channel", f.channel.is_some(), "phc", is_phc),
+        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", f.pps_capture.is_some(), "pps", !is_phc),
+        ("--record-size", o.record_size.is_some(), "[record] size", f.record_size.is_some(), "record", is_record),
+        // Files with this key and [sock] alone were always accepted.
+        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", false, "shm", is_shm),
+    ] {
+        let why = |what, table: &str| format!("{what} goes with {table}, which is not used: leave it out");
+        match file {
+            _ if is_used => {}
+            _ if by_option => return Err(OpenError::new(Problem::Options, why(option, &format!("--{home}")))),
+            Some(file) if in_file => return Err(file.refuse(Some(key.into()), &why(key, &format!("[{home}]")))),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses none and several of a kind.
+fn exactly_one(
+    kind: &str,
+    all: &[Source],
+    options: &Given,
+    given: &Given,
+    file: Option<&File>,
+) -> Result<(), OpenError> {
+    // Where an option names one, the file's are gone.
+    let file = file.filter(|_| !is_named(all, options));
+    let shown = |(table, _): &Source| if file.is_some() { format!("[{table}]") } else { format!("--{table}") };
+    let named = all.iter().filter(|(_, is_named)| is_named(options) || is_named(given)).map(shown);
+    let why = match named.clone().collect::<Vec<_>>().as_slice() {
+        [_] => return Ok(()),
+        [] => {
+            let all: Vec<_> = all.iter().map(shown).collect();
+            format!("no {kind} is given: name it with one of {}", all.join(", "))
+        }
+        several => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
+    };
+    Err(match file {
+        Some(file) => file.refuse(named.max_by_key(|table| file.place(table)), &why),
+        None => OpenError::new(Problem::Options, why),
+    })
 }
 
 #[cfg(test)]
