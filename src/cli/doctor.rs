@@ -1,6 +1,5 @@
 //! `gnss2shm doctor`: checks an installed system and says how to fix it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure, status};
@@ -27,15 +26,15 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     let system = System::live(|socket| status::ask(socket).map(|(now, _)| now).map_err(|failure| failure.message));
-    let instance = Instance::find(&system, args.instance.as_deref(), args.config.clone())
+    let instance = Instance::find(&system, args.instance.as_deref(), args.config)
         .map_err(|several| Failure::new(ExitCode::Usage, several))?;
     let found = doctor::examine(&system, &instance);
     let line =
         |finding| if args.json { serde_json::to_string(finding).unwrap_or_default() } else { format!("{finding}") };
     let text: String = found.iter().map(|finding| line(finding) + "\n").collect();
-    super::shown(super::stdout().write_all(text.as_bytes()))?;
+    super::show(&text)?;
     // The lines have said it all.
     match doctor::worst(&found) {
         Level::Ok => Ok(()),

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::run::Stop;
+use super::run::stop;
 use super::{ExitCode, Failure};
 use crate::source::gpsd::GpsdConfig;
 use crate::tools::probe::{Findings, search, settings};
@@ -38,15 +38,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::new(ExitCode::CannotCreate, sentence));
     }
     super::on_runtime(async move {
-        let mut stop = Stop::listen()?;
+        let stop = stop()?;
         let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for about half a minute");
         let found = tokio::select! {
             found = search(&args.serial, &args.phc, &args.gpsd) => found,
-            _ = stop.asked() => {
+            _ = stop => {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };
-        super::shown(write!(super::stdout(), "{found}"))?;
+        super::show(&found.to_string())?;
         if let Some(missing) = found.missing() {
             return Err(Failure::new(ExitCode::No, missing));
         }
@@ -69,10 +69,10 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
             }
             None => format!("{what}\n\n{text}\n"),
         };
-        super::shown(write!(super::stdout(), "{said}"))?;
+        super::show(&said)?;
     }
     let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
-    super::written(writeln!(super::stdout(), "next\n  {next}"))
+    super::print(&format!("next\n  {next}\n"))
 }
 
 /// Writes the file aside and moves it to its place, even in place of a link, so that it is complete whenever it is read.

@@ -41,9 +41,9 @@ pub(super) struct Args {
     poll: i8,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     let reader = ShmReader::open(args.unit)?;
-    if args.watch { watch(&reader, args) } else { super::written(super::print(&describe(&reader, args))) }
+    if args.watch { watch(&reader, &args) } else { super::print(&describe(&reader, &args)) }
 }
 
 /// The segment, its users, its sample, and what chronyd would make of that.
@@ -102,7 +102,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
         if let Some(contents) = reader.contents()
             && seen.replace(contents.count).is_some_and(|count| count != contents.count)
         {
-            super::written(super::print(&line(contents, args.poll)))?;
+            super::print(&line(contents, args.poll))?;
         }
         super::while_read(reader::rest(TICK))?;
     }

@@ -44,13 +44,14 @@ pub(super) struct Args {
     wait_locked: Option<Span>,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     let wait = args.wait_locked.map(|span| Duration::from_nanos(span.nanos().max(0).unsigned_abs()));
     let deadline = wait.map(|wait| Instant::now() + wait);
     let wanted = |now: &Snapshot| if args.check { now.gate.open } else { now.sync == "LOCKED" };
+    let connect = || args.path().and_then(|path| ask(&path));
     let (now, mut changes) = loop {
         let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline);
-        match args.path().and_then(|path| ask(&path)) {
+        match connect() {
             Ok((now, changes)) if is_over || wanted(&now) => break (now, changes),
             // Waiting cannot cure these.
             Err(failure) if is_over || matches!(failure.code, ExitCode::Usage | ExitCode::NoPermission) => {
@@ -59,20 +60,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Ok(_) | Err(_) => std::thread::sleep(RETRY),
         }
     };
-    let print = |now: &Snapshot| {
-        let text = match (args.json, args.follow) {
-            (true, _) => serde_json::to_string(now).unwrap_or_default(),
-            (false, false) => now.to_string(),
-            (false, true) => format!("{} {} {}", now.since, now.sync, state(now)),
-        };
-        super::print(&(text + "\n"))
+    let text = |now: &Snapshot| match (args.json, args.follow) {
+        (true, _) => serde_json::to_string(now).unwrap_or_default() + "\n",
+        (false, false) => format!("{now}\n"),
+        (false, true) => format!("{} {} {}\n", now.since, now.sync, state(now)),
     };
     if args.follow {
-        super::written(print(&now))?;
-        while let Some(now) = changes.next_for_reader()? {
-            super::written(print(&now))?;
+        let mut next = Some(now);
+        while let Some(now) = next {
+            super::print(&text(&now))?;
+            next = changes.next_for_reader()?;
         }
-        let why = match args.path().and_then(|path| ask(&path)) {
+        let why = match connect() {
             Ok(_) => format!(
                 "gnss2shm run answers, but ended this connection: {FOLLOWERS} follow already, the output was not read in \
                  time, or run was restarted"
@@ -82,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ExitCode::No, why));
     }
     if !args.check {
-        super::shown(print(&now))?;
+        super::show(&text(&now))?;
     }
     if wanted(&now) || !(args.check || args.wait_locked.is_some()) {
         return Ok(());
@@ -109,18 +108,17 @@ impl Args {
         found.sort();
         let names = found.iter().filter_map(|path| path.file_stem()).map(|name| name.to_string_lossy());
         let names = names.collect::<Vec<_>>().join(", ");
-        let (code, why) = match found.len() {
-            0 => (
+        match found.len() {
+            0 => Err(Failure::new(
                 ExitCode::Unavailable,
                 format!(
                     "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or give `run` a --status, \
                      and name that with --socket"
                 ),
-            ),
-            1 => return Ok(found.remove(0)),
-            _ => (ExitCode::Usage, format!("there are several instances, name one of them: {names}")),
-        };
-        Err(Failure::new(code, why))
+            )),
+            1 => Ok(found.remove(0)),
+            _ => Err(Failure::new(ExitCode::Usage, format!("there are several instances, name one of them: {names}"))),
+        }
     }
 }
 
@@ -164,12 +162,6 @@ fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
     // chronyd's sockets are datagram sockets: EPROTOTYPE.
     let is_another = std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
         || error.raw_os_error() == Some(libc::EPROTOTYPE);
-    let kind = error.kind();
-    let code = match kind {
-        ErrorKind::PermissionDenied => ExitCode::NoPermission,
-        ErrorKind::InvalidInput => ExitCode::Usage,
-        _ => ExitCode::Unavailable,
-    };
     let start = match path.file_stem().filter(|_| path.parent() == Some(Path::new(SOCKETS))) {
         Some(name) => {
             let unit = format!("gnss2shm@{}", name.display());
@@ -177,15 +169,25 @@ fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
         }
         None => "start `gnss2shm run` with --status and this path, or give the path that it was given".into(),
     };
-    let why = match kind {
-        ErrorKind::InvalidInput => "can have no such name: give a path of 1 to 107 bytes".into(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory => format!("is not there: {start}"),
-        _ if is_another => "is not gnss2shm's: give the path that `gnss2shm run` was given with --status".into(),
-        ErrorKind::ConnectionRefused => format!("was left behind by a gnss2shm that has ended: {start}"),
-        ErrorKind::PermissionDenied => "may not be reached: gnss2shm opens its socket to everybody, so look at the \
-            directories on the way (`namei -l` shows them), or ask as root"
-            .into(),
-        _ => format!("does not answer ({error}): {start}"),
+    let (code, why) = match error.kind() {
+        ErrorKind::InvalidInput => {
+            (ExitCode::Usage, "can have no such name: give a path of 1 to 107 bytes".to_owned())
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => (ExitCode::Unavailable, format!("is not there: {start}")),
+        ErrorKind::PermissionDenied => (
+            ExitCode::NoPermission,
+            "may not be reached: gnss2shm opens its socket to everybody, so look at the directories on the way (`namei -l` \
+             shows them), or ask as root"
+                .to_owned(),
+        ),
+        _ if is_another => (
+            ExitCode::Unavailable,
+            "is not gnss2shm's: give the path that `gnss2shm run` was given with --status".to_owned(),
+        ),
+        ErrorKind::ConnectionRefused => {
+            (ExitCode::Unavailable, format!("was left behind by a gnss2shm that has ended: {start}"))
+        }
+        _ => (ExitCode::Unavailable, format!("does not answer ({error}): {start}")),
     };
     Failure::new(code, format!("the status socket {} {why}", path.display()))
 }
