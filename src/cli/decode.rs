@@ -17,21 +17,6 @@ use crate::core::time::{Instant, NANOS, Raw, Span};
 use crate::recording::Reader;
 use row::{Row, VALID};
 
-/// Below the options in --help.
-const HELP: &str = "\
-Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
-second without a fix, and several seconds that agree. Dates that it refuses are marked.
-
-The keys of each JSON object are file, byte, kind, message, utc, validity, date_refused, refused, remark and text; those
-that do not apply are null.
-
-A summary of each file follows on standard error: bytes, lines with a right checksum and lines refused, counts of what
-was found, and in its last line what `gnss2shm run` would lack, with its default settings, if this were all that the
-receiver sent.
-
-Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
-66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.";
-
 /// Kinds of lines in the summary.
 const ABOUT_TIME: &str = "about time";
 const REFUSED: &str = "refused";
@@ -41,8 +26,22 @@ const JUDGED_AFTER: Instant<Raw> = Instant::from_nanos(6 * NANOS);
 /// Bytes of a short capture that are kept, to be heard again.
 const KEPT: usize = 64 * 1_024;
 
+/// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
+///
+/// Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
+/// second without a fix, and several seconds that agree. Dates that it refuses are marked.
+///
+/// The keys of each JSON object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark and text; those
+/// that do not apply are null.
+///
+/// A summary of each file follows on standard error: bytes, lines with a right checksum and lines refused, counts of what
+/// was found, and in its last line what `gnss2shm run` would lack, with its default settings, if this were all that the
+/// receiver sent.
+///
+/// Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
+/// 66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Raw bytes of a receiver; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -75,7 +74,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     let (name, mut framer, mut hearing) = (super::name_of(path), Framer::default(), Hearing::new());
-    let file = (!super::is_stdin(path)).then(|| name.clone());
+    let file = (path != Path::new("-")).then(|| name.clone());
     let mut printer = Printer { file, json, ..Printer::default() };
     // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
     let (mut recording, mut taken) = (Some(Reader::default()), 0);
@@ -99,11 +98,8 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     framer.finish(|found| printer.take(&found));
     super::print(&printer.text)?;
     let _ = printer.summary(framer.counts(), hearing);
-    if printer.counts.contains_key(&(ABOUT_TIME, VALID)) {
-        Ok(())
-    } else {
-        Err(Failure::new(ExitCode::No, format!("{name} holds no sentence with a valid time")))
-    }
+    let none = || Failure::new(ExitCode::No, format!("{name} holds no sentence with a valid time"));
+    printer.counts.get(&(ABOUT_TIME, VALID)).map(|_| ()).ok_or_else(none)
 }
 
 /// Turns what is found into text, and counts it.

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use super::{ExitCode, Failure, status};
 use crate::tools::doctor::{self, Instance, Level, System};
 
-/// Shown by --help below the options.
-const HELP: &str = "\
-Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
-Nothing is changed, and no device is opened. Items that only root can check are named.
-
-Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).";
-
+/// Check an installed system, and say how to fix it
+///
+/// Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
+/// Nothing is changed, and no device is opened. Items that only root can check are named.
+///
+/// Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one in /etc/gnss2shm]
     #[arg(value_name = "INSTANCE")]

@@ -38,21 +38,13 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Pair sentences with pulses and write samples for chronyd
     Run(Box<run::Args>),
-    /// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
     Probe(probe::Args),
-    /// Simulate receiver and NIC, and check every sample against true time
     Simulate(simulate::Args),
-    /// Feed a recording of `run --record` to the engine again and print the results
     Replay(replay::Args),
-    /// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
     Decode(decode::Args),
-    /// Show an SHM segment as chronyd sees it, without consuming samples
     Shm(shm::Args),
-    /// Show the state of a running `gnss2shm run`
     Status(status::Args),
-    /// Check an installed system, and say how to fix it
     Doctor(doctor::Args),
 }
 
@@ -103,14 +95,9 @@ fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
     }
 }
 
-/// Whether this path stands for standard input.
-fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-/// How an input is called.
+/// How an input is called; `-` is standard input.
 fn name_of(path: &Path) -> String {
-    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// Hands all of an input to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
@@ -120,8 +107,8 @@ fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Resu
         let code = if is_denied { ExitCode::NoPermission } else { ExitCode::NoInput };
         Failure::new(code, format!("{} cannot be read: {error}", name_of(path)))
     };
-    let opened =
-        if is_stdin(path) { io::stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(path) };
+    let stdin = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let opened = if path == Path::new("-") { stdin() } else { File::open(path) };
     let (mut from, mut piece) = (opened.map_err(cannot)?, vec![0; PIECE]);
     loop {
         while_read(await_input(&from))?;

@@ -1,14 +1,16 @@
 //! `gnss2shm probe`: from nothing to a working configuration.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::run::stop;
 use super::{ExitCode, Failure};
 use crate::source::gpsd::GpsdConfig;
+use crate::sys::error::OpenError;
 use crate::tools::probe::{Findings, search, settings};
 
+/// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Listen on this port; may be given several times [default: every serial port that nobody uses]
@@ -62,14 +64,13 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
         (&args.chrony, "for chrony.conf", settings::chrony(unit)),
     ];
     for (path, what, text) in texts {
-        let said = match path {
+        match path {
+            None => super::show(&format!("{what}\n\n{text}\n"))?,
             Some(path) => {
                 save(path, &text)?;
-                format!("{what}\n  written to {}\n", path.display())
+                super::show(&format!("{what}\n  written to {}\n", path.display()))?;
             }
-            None => format!("{what}\n\n{text}\n"),
-        };
-        super::show(&said)?;
+        }
     }
     let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
     super::print(&format!("next\n  {next}\n"))
@@ -81,8 +82,6 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let written = File::create_new(&aside).and_then(|mut file| file.write_all(text.as_bytes()));
     written.and_then(|()| fs::rename(&aside, path)).map_err(|error| {
         let _none_is_left = fs::remove_file(&aside);
-        let is_denied = error.kind() == ErrorKind::PermissionDenied;
-        let code = if is_denied { ExitCode::NoPermission } else { ExitCode::CannotCreate };
-        Failure::new(code, format!("{} cannot be written: {error}", path.display()))
+        OpenError::not_created(format_args!("{} cannot be written", path.display()), error).into()
     })
 }

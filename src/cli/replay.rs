@@ -12,13 +12,12 @@ use crate::core::event::{Event, Leap, Sample, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::recording::{Header, Item, Reader};
 
-/// Below the options in --help.
-const HELP: &str = "\
-Exit status: 0 the recording was read to its end; 65 it is damaged, has events missing, or is no recording; others as in
-sysexits(3). One that ends in the middle of a line, as if its writer was killed, is not damaged.";
-
+/// Feed a recording of `run --record` to the engine again and print the results
+///
+/// Exit status: 0 the recording was read to its end; 65 it is damaged, has events missing, or is no recording; others as in
+/// sysexits(3). One that ends in the middle of a line, as if its writer was killed, is not damaged.
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// A recording of `gnss2shm run --record`; - is standard input
     #[arg(value_name = "FILE")]
@@ -162,9 +161,6 @@ impl Replay {
 
 fn line(sample: &Sample) -> String {
     let (label, at, offset, error) = (sample.label, sample.at.nanos(), sample.offset().nanos(), sample.error.nanos());
-    let leap = match sample.leap {
-        Leap::None => String::new(),
-        Leap::Insert | Leap::Delete => format!(" leap {}", sample.leap.word()),
-    };
+    let leap = if sample.leap == Leap::None { String::new() } else { format!(" leap {}", sample.leap.word()) };
     format!("sample {label} at {at} offset {offset:+} ns error {error} ns{leap}")
 }

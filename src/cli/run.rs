@@ -33,6 +33,7 @@ use crate::sys::signal::is_ignored;
 /// Maximum number of open files: devices, sockets, and all clients of status and metrics.
 const OPEN_FILES: u64 = 64;
 
+/// Pair sentences with pulses and write samples for chronyd
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file's
@@ -50,17 +51,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::new(args.given, file.as_ref())?;
     super::log::start(args.debug);
     limits::survive_file_size_limit();
-    let open_files = limits::open_files(OPEN_FILES);
-    let open_files = open_files.map_err(|error| Failure::os("cannot set the limit of open files", error))?;
-    if open_files < OPEN_FILES {
-        return Err(Failure::new(
-            ExitCode::Os,
-            format!(
-                "only {open_files} files can be open, but {OPEN_FILES} are needed: raise the limit with `ulimit -n \
-                 {OPEN_FILES}`, or with LimitNOFILE= in the unit"
-            ),
-        ));
-    }
+    limits::open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         let server = &gpsd.server;
         warn!("gpsd at {server} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher");

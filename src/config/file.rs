@@ -5,7 +5,7 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
@@ -49,12 +49,11 @@ impl File {
     pub fn read(path: &Path) -> Result<Self, OpenError> {
         let (name, mut bytes) = (path.display().to_string(), Vec::new());
         if let Err(error) = fs::File::open(path).and_then(|file| file.take(SIZE_MAX + 1).read_to_end(&mut bytes)) {
-            let problem = match error.kind() {
-                ErrorKind::IsADirectory => Problem::Wrong,
-                ErrorKind::PermissionDenied => Problem::Denied,
-                _ => Problem::NotThere,
-            };
-            return Err(OpenError::new(problem, format!("{name} cannot be read: {error}")));
+            let mut error = OpenError::io(format_args!("{name} cannot be read"), error);
+            if error.problem == Problem::Failed {
+                error.problem = Problem::Wrong; // as a directory is
+            }
+            return Err(error);
         }
         Self::from_bytes(&name, &bytes)
     }

@@ -2,7 +2,6 @@
 //! is the option's help. Nothing has to be given. Below the settings is how their values are read.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser as Name, PossibleValuesParser, TypedValueParser};
@@ -11,7 +10,7 @@ use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::event::text::{Word, words};
 use crate::core::time::Span;
-use crate::core::units::{Size, number, parse_span};
+use crate::core::units::{Size, number, span_within, width};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
@@ -139,31 +138,17 @@ pub struct Given {
     pub(super) conventions: Option<Conventions>,
 }
 
-/// A time within this range.
-fn time(text: &str, range: Range<Span>, allowed: &str) -> Result<Span, String> {
-    let why = match parse_span(text) {
-        Ok(span) if range.contains(&span) => return Ok(span),
-        Ok(_) => format!("`{text}` is out of range"),
-        Err(why) => why,
-    };
-    Err(format!("{why}; allowed is a time {allowed}"))
-}
-
-fn width(text: &str) -> Result<Span, String> {
-    time(text, Span::from_nanos(1)..Span::SECOND, "from 1ns to less than 1s, as in \"100ms\"")
-}
-
 /// Negative if sentences name the next pulse.
 fn delay(text: &str) -> Result<Span, String> {
-    time(text, Span::from_secs(-1)..Span::from_secs(5), "from -1s to less than 5s, as in \"300ms\"")
+    span_within(text, Span::from_secs(-1)..Span::from_secs(5), "from -1s to less than 5s, as in \"300ms\"")
 }
 
 fn duration(text: &str) -> Result<Span, String> {
-    time(text, Span::ZERO..Span::from_secs(86_401), "from 0s to 24h, as in \"60s\"")
+    span_within(text, Span::ZERO..Span::from_secs(86_401), "from 0s to 24h, as in \"60s\"")
 }
 
 fn offset(text: &str) -> Result<Span, String> {
-    time(text, Span::from_millis(-1)..Span::from_nanos(1_000_001), "from -1ms to 1ms, as in \"25ns\"")
+    span_within(text, Span::from_millis(-1)..Span::from_nanos(1_000_001), "from -1ms to 1ms, as in \"25ns\"")
 }
 
 /// A unit of the SHM refclock.

@@ -66,7 +66,13 @@ impl Settings {
     /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
     pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
         let mut given = file.map(|file| file.given.clone()).unwrap_or_default();
-        replace_sources(&options, &mut given);
+        // A receiver or pulse that an option names replaces the file's.
+        if is_named(&RECEIVERS, &options) {
+            (given.serial, given.gpsd, given.gpsd_device, given.tcp, given.fifo, given.stdin) = Default::default();
+        }
+        if is_named(&PULSES, &options) {
+            (given.phc, given.pps) = (None, None);
+        }
         check(&options, &given, file)?;
 
         let (o, f) = (options, given);
@@ -148,54 +154,40 @@ fn is_named(all: &[Source], given: &Given) -> bool {
     all.iter().any(|(_, is_named)| is_named(given))
 }
 
-/// Removes from the file's settings the receiver and the pulse that an option replaces. A setting that goes with the one
-/// that the option names, as `baud` does with --serial, stays.
-fn replace_sources(options: &Given, file: &mut Given) {
-    if is_named(&RECEIVERS, options) {
-        (file.serial, file.gpsd, file.gpsd_device, file.tcp, file.fifo, file.stdin) = Default::default();
-        file.baud = file.baud.filter(|_| options.serial.is_some());
-    }
-    if options.phc.is_some() || options.pps.is_some() {
-        (file.phc, file.pps) = (None, None);
-    }
-    if options.pps.is_some() {
-        (file.pin, file.channel) = (None, None);
-    }
-    if options.phc.is_some() {
-        file.pps_capture = None;
-    }
-}
-
-/// Refuses contradictions. `given` is what [`replace_sources`] left of the file's settings.
-fn check(options: &Given, given: &Given, file: Option<&File>) -> Result<(), OpenError> {
-    exactly_one("receiver", &RECEIVERS, options, given, file)?;
-    exactly_one("pulse", &PULSES, options, given, file)?;
-    if let (Some(file), Some(server), Some(device)) = (file, &given.gpsd, &given.gpsd_device)
+/// Refuses contradictions. `f` is what the options `o` leave of the file's settings.
+fn check(o: &Given, f: &Given, file: Option<&File>) -> Result<(), OpenError> {
+    exactly_one("receiver", &RECEIVERS, o, f, file)?;
+    exactly_one("pulse", &PULSES, o, f, file)?;
+    if let (Some(file), Some(server), Some(device)) = (file, &f.gpsd, &f.gpsd_device)
         && server.device.as_ref().is_some_and(|other| other != device)
     {
         return Err(file.refuse(Some("[gpsd] device".into()), "server names another device: leave one of the two out"));
     }
 
-    let (o, f) = (options, given);
-    let is_serial = o.serial.is_some() || f.serial.is_some();
-    let is_phc = o.phc.is_some() || f.phc.is_some();
-    let is_record = o.record.is_some() || f.record.is_some();
+    let (is_serial, is_phc) = (o.serial.is_some() || f.serial.is_some(), o.phc.is_some() || f.phc.is_some());
     let is_shm = o.shm.is_some() || f.shm.is_some() || (o.sock.is_none() && f.sock.is_none());
-    // An option and whether it is given, its key and whether the file has it, what both go with, and whether that is used.
-    for (option, by_option, key, in_file, home, is_used) in [
-        ("--baud", o.baud.is_some(), "[serial] baud", f.baud.is_some(), "serial", is_serial),
-        ("--pin", o.pin.is_some(), "[phc] pin", f.pin.is_some(), "phc", is_phc),
-        ("--channel", o.channel.is_some(), "[phc] channel", f.channel.is_some(), "phc", is_phc),
-        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", f.pps_capture.is_some(), "pps", !is_phc),
-        ("--record-size", o.record_size.is_some(), "[record] size", f.record_size.is_some(), "record", is_record),
+    let (receiver, pulse) = (is_named(&RECEIVERS, o), is_named(&PULSES, o));
+    // An option and whether it is given, its key, whether its table is used, and whether the key may be left over.
+    for (option, is_given, key, is_used, may_be_left) in [
+        ("--baud", o.baud.is_some(), "[serial] baud", is_serial, receiver),
+        ("--pin", o.pin.is_some(), "[phc] pin", is_phc, pulse),
+        ("--channel", o.channel.is_some(), "[phc] channel", is_phc, pulse),
+        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", !is_phc, pulse),
+        ("--record-size", o.record_size.is_some(), "[record] size", o.record.is_some() || f.record.is_some(), false),
         // Files with this key and [sock] alone were always accepted.
-        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", false, "shm", is_shm),
+        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", is_shm, true),
     ] {
-        let why = |what, table: &str| format!("{what} goes with {table}, which is not used: leave it out");
+        let table = key.split(' ').next().unwrap_or_default();
+        let why = |what, home: &str| format!("{what} goes with {home}, which is not used: leave it out");
         match file {
             _ if is_used => {}
-            _ if by_option => return Err(OpenError::new(Problem::Options, why(option, &format!("--{home}")))),
-            Some(file) if in_file => return Err(file.refuse(Some(key.into()), &why(key, &format!("[{home}]")))),
+            _ if is_given => {
+                let home = format!("--{}", table.trim_matches(['[', ']']));
+                return Err(OpenError::new(Problem::Options, why(option, &home)));
+            }
+            Some(file) if !may_be_left && file.place(key).is_some() => {
+                return Err(file.refuse(Some(key.into()), &why(key, table)));
+            }
             _ => {}
         }
     }

@@ -57,7 +57,7 @@ impl<'a> Row<'a> {
         let row =
             Self { byte: line.first_byte.nanos(), kind: "sentence", message, text: Some(text), ..Self::default() };
         is_about_time.then(|| match &line.read {
-            Ok(sentence) => row.naming(sentence, written(text, sentence.kind), worth(sentence)),
+            Ok(sentence) => row.naming(sentence, written(text), worth(sentence)),
             Err(refusal) => Self { refused: Some(refusal.key()), remark: refusal.to_string(), ..row },
         })
     }
@@ -175,14 +175,10 @@ fn worth(sentence: &Sentence) -> &'static str {
     }
 }
 
-/// The sentence's own digits: `115955.949` is 11:59:55.949Z.
-fn written(text: &str, kind: Kind) -> Option<String> {
-    let place = match kind {
-        Kind::Gll => 5,
-        Kind::Clock => 2,
-        _ => 1,
-    };
-    let (hour, rest) = text.split(',').nth(place)?.split_at_checked(2)?;
+/// The sentence's own digits, six and a fraction: `115955.949` is 11:59:55.949Z.
+fn written(text: &str) -> Option<String> {
+    let is_time = |field: &&str| field.bytes().take(6).filter(u8::is_ascii_digit).count() == 6;
+    let (hour, rest) = text.split(',').find(is_time)?.split_at_checked(2)?;
     let (minute, second) = rest.split_at_checked(2)?;
     Some(format!("{hour}:{minute}:{second}Z"))
 }
