@@ -99,8 +99,8 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     });
 
     let mut engine = Engine::new(settings.engine);
-    let names = (settings.receiver.to_string(), settings.pulse.to_string());
-    let board = Arc::new(Mutex::new(Board::new(&engine, names.0, names.1, settings.gate)));
+    let board = Board::new(&engine, settings.receiver.to_string(), settings.pulse.to_string(), settings.gate);
+    let board = Arc::new(Mutex::new(board));
     let (change, changed) = watch::channel(());
     if let Some(status) = status {
         tokio::spawn(status.run(Arc::clone(&board), changed));

@@ -34,7 +34,7 @@ const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [p
 /// A settings file that can be understood.
 #[derive(Clone, Debug)]
 pub struct File {
-    name: String,
+    pub(super) name: String,
     text: String,
     pub(super) given: Given,
     /// Each key, as in `[serial] baud`, and where it is: a byte of the text.
@@ -75,10 +75,10 @@ impl File {
     /// Parses the text of a file of this name.
     pub fn parse(name: &str, text: &str) -> Result<Self, OpenError> {
         // Some editors write a byte order mark first; columns are counted without it.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        let mut file = Self { name: name.to_owned(), text, given: Given::default(), places: BTreeMap::new() };
-        let text = file.text.clone();
-        let root = DeTable::parse(&text).map_err(|error| file.refuse_toml(&error))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (name, places) = (name.to_owned(), BTreeMap::new());
+        let mut file = Self { name, text: text.to_owned(), given: Given::default(), places };
+        let root = DeTable::parse(text).map_err(|error| file.refuse_toml(&error))?;
         for (name, value) in root.get_ref() {
             let table = format!("[{}]", name.get_ref());
             let is_table = TABLES.contains(&table);
@@ -141,21 +141,13 @@ impl File {
         Ok(())
     }
 
-    /// Refuses this key, or else the whole file.
-    pub(super) fn refuse(&self, key: Option<String>, why: &str) -> OpenError {
-        match key.and_then(|key| self.place(&key)) {
-            Some(at) => self.wrong(at, why),
-            None => OpenError::new(Problem::Wrong, format!("{}: {why}", self.name)),
-        }
-    }
-
     /// Where the first key is that begins with this.
     pub(super) fn place(&self, key: &str) -> Option<usize> {
         self.places.iter().filter(|(name, _)| name.starts_with(key)).map(|(_, at)| *at).min()
     }
 
     /// Refuses what is at this byte of the text.
-    fn wrong(&self, at: usize, why: &str) -> OpenError {
+    pub(super) fn wrong(&self, at: usize, why: &str) -> OpenError {
         let (before, after) = self.text.split_at_checked(at).unwrap_or((&self.text, ""));
         let (line, column) = line_and_column(before);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -17,7 +17,7 @@ use crate::source::phc::PhcConfig;
 use crate::source::pps::PpsConfig;
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::SerialConfig;
+use crate::source::serial::{Baud, SerialConfig};
 use crate::sys::error::{OpenError, Problem};
 
 mod file;
@@ -64,48 +64,46 @@ impl Settings {
     /// # Errors
     /// One sentence on what contradicts what or is missing: [`Problem::Options`](crate::sys::error::Problem::Options),
     /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
-    pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
-        let mut given = file.map(|file| file.given.clone()).unwrap_or_default();
-        // A receiver or pulse that an option names replaces the file's.
-        if is_named(&RECEIVERS, &options) {
-            (given.serial, given.gpsd, given.gpsd_device, given.tcp, given.fifo, given.stdin) = Default::default();
+    pub fn new(o: Given, file: Option<&File>) -> Result<Self, OpenError> {
+        let f = file.map(|file| file.given.clone()).unwrap_or_default();
+        if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)
+            && other != device
+        {
+            let why = "server names another device: leave one of the two out";
+            return Err(refuse(file, Some("[gpsd] device"), why));
         }
-        if is_named(&PULSES, &options) {
-            (given.phc, given.pps) = (None, None);
-        }
-        check(&options, &given, file)?;
+        let baud = o.baud.or(f.baud).unwrap_or_default();
+        let (receiver, other_receiver) = exactly_one("receiver", receivers(&o, baud), receivers(&f, baud), file)?;
+        let (pin, channel) = (o.pin.clone().or(f.pin.clone()), o.channel.or(f.channel).unwrap_or_default());
+        let capture = o.pps_capture.or(f.pps_capture).unwrap_or_default();
+        let phc = |device| PulseConfig::Phc(PhcConfig { device, pin: pin.clone(), channel });
+        let pps = |device| PulseConfig::Pps(PpsConfig { device, capture });
+        let pulses = |given: &Given| [("phc", given.phc.clone().map(phc)), ("pps", given.pps.clone().map(pps))];
+        let (pulse, other_pulse) = exactly_one("pulse", pulses(&o), pulses(&f), file)?;
+        let (sock, record) = (o.sock.or(f.sock), o.record.or(f.record));
+        let is_gpsd = matches!(receiver, ReceiverConfig::Gpsd(_));
+        let shm = o.shm.or(f.shm).or(sock.is_none().then_some(if is_gpsd { GPSD_UNITS } else { 0 }));
 
-        let (o, f) = (options, given);
-        let server = o.gpsd.or(f.gpsd);
-        let receiver = if let Some(device) = o.serial.or(f.serial) {
-            ReceiverConfig::Serial(SerialConfig { device, baud: o.baud.or(f.baud).unwrap_or_default() })
-        } else if server.is_some() || f.gpsd_device.is_some() {
-            let server = server.unwrap_or_default();
-            ReceiverConfig::Gpsd(GpsdConfig { device: server.device.or(f.gpsd_device), server: server.server })
-        } else if let Some(server) = o.tcp.or(f.tcp) {
-            ReceiverConfig::Tcp(server)
-        } else if let Some(path) = o.fifo.or(f.fifo) {
-            ReceiverConfig::Fifo(path)
-        } else {
-            ReceiverConfig::Stdin
-        };
-        let pulse = match o.phc.or(f.phc) {
-            Some(device) => {
-                let channel = o.channel.or(f.channel).unwrap_or_default();
-                PulseConfig::Phc(PhcConfig { device, pin: o.pin.or(f.pin), channel })
+        let (is_serial, is_phc) = (matches!(receiver, ReceiverConfig::Serial(_)), matches!(pulse, PulseConfig::Phc(_)));
+        // An option and whether it is given, its key, whether its table is used, and whether the file's may be left over.
+        for (option, is_given, key, is_used, may_be_left) in [
+            ("--baud", o.baud.is_some(), "[serial] baud", is_serial, other_receiver),
+            ("--pin", o.pin.is_some(), "[phc] pin", is_phc, other_pulse),
+            ("--channel", o.channel.is_some(), "[phc] channel", is_phc, other_pulse),
+            ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", !is_phc, other_pulse),
+            ("--record-size", o.record_size.is_some(), "[record] size", record.is_some(), false),
+            // Files with this key and [sock] alone were always accepted.
+            ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", shm.is_some(), true),
+        ] {
+            let is_left = !may_be_left && file.is_some_and(|file| file.place(key).is_some());
+            if !is_used && (is_given || is_left) {
+                let table = key.split(' ').next().unwrap_or_default();
+                let home = if is_given { format!("--{}", table.trim_matches(['[', ']'])) } else { table.to_owned() };
+                let what = if is_given { option } else { key };
+                let why = format!("{what} goes with {home}, which is not used: leave it out");
+                return Err(refuse(file.filter(|_| !is_given), Some(key), &why));
             }
-            None => PulseConfig::Pps(PpsConfig {
-                device: o.pps.or(f.pps).unwrap_or_default(),
-                capture: o.pps_capture.or(f.pps_capture).unwrap_or_default(),
-            }),
-        };
-        let sock = o.sock.or(f.sock);
-        let shm = match o.shm.or(f.shm) {
-            Some(unit) => Some(unit),
-            None if sock.is_some() => None,
-            None if matches!(receiver, ReceiverConfig::Gpsd(_)) => Some(GPSD_UNITS),
-            None => Some(0),
-        };
+        }
         let (engine, gate) = (engine::Config::default(), GateConfig::default());
         Ok(Self {
             receiver,
@@ -113,8 +111,7 @@ impl Settings {
             shm,
             world_writable: o.shm_world_writable.or(f.shm_world_writable).unwrap_or(false),
             sock,
-            record: (o.record.or(f.record))
-                .map(|path| (path, o.record_size.or(f.record_size).unwrap_or(RECORD_SIZE).0)),
+            record: record.map(|path| (path, o.record_size.or(f.record_size).unwrap_or(RECORD_SIZE).0)),
             status: o.status.or(f.status),
             metrics: o.metrics.or(f.metrics),
             gate: GateConfig {
@@ -138,86 +135,52 @@ impl Settings {
     }
 }
 
-/// A table that can name a receiver or a pulse, which is also the option's name, and whether it does.
-type Source = (&'static str, fn(&Given) -> bool);
+/// A table that can name a receiver or a pulse, which is also the option's name, and what it names.
+type Source<T> = (&'static str, Option<T>);
 
-const RECEIVERS: [Source; 5] = [
-    ("serial", |given| given.serial.is_some()),
-    ("gpsd", |given| given.gpsd.is_some() || given.gpsd_device.is_some()),
-    ("tcp", |given| given.tcp.is_some()),
-    ("fifo", |given| given.fifo.is_some()),
-    ("stdin", |given| given.stdin.is_some()),
-];
-const PULSES: [Source; 2] = [("phc", |given| given.phc.is_some()), ("pps", |given| given.pps.is_some())];
-
-fn is_named(all: &[Source], given: &Given) -> bool {
-    all.iter().any(|(_, is_named)| is_named(given))
+fn receivers(given: &Given, baud: Baud) -> [Source<ReceiverConfig>; 5] {
+    let Given { serial, gpsd, gpsd_device, tcp, fifo, stdin, .. } = given.clone();
+    let is_gpsd = gpsd.is_some() || gpsd_device.is_some();
+    let GpsdConfig { server, device } = gpsd.unwrap_or_default();
+    [
+        ("serial", serial.map(|device| ReceiverConfig::Serial(SerialConfig { device, baud }))),
+        ("gpsd", is_gpsd.then(|| ReceiverConfig::Gpsd(GpsdConfig { server, device: device.or(gpsd_device) }))),
+        ("tcp", tcp.map(ReceiverConfig::Tcp)),
+        ("fifo", fifo.map(ReceiverConfig::Fifo)),
+        ("stdin", stdin.map(|_| ReceiverConfig::Stdin)),
+    ]
 }
 
-/// Refuses contradictions. `f` is what the options `o` leave of the file's settings.
-fn check(o: &Given, f: &Given, file: Option<&File>) -> Result<(), OpenError> {
-    exactly_one("receiver", &RECEIVERS, o, f, file)?;
-    exactly_one("pulse", &PULSES, o, f, file)?;
-    if let (Some(file), Some(server), Some(device)) = (file, &f.gpsd, &f.gpsd_device)
-        && server.device.as_ref().is_some_and(|other| other != device)
-    {
-        return Err(file.refuse(Some("[gpsd] device".into()), "server names another device: leave one of the two out"));
-    }
-
-    let (is_serial, is_phc) = (o.serial.is_some() || f.serial.is_some(), o.phc.is_some() || f.phc.is_some());
-    let is_shm = o.shm.is_some() || f.shm.is_some() || (o.sock.is_none() && f.sock.is_none());
-    let (receiver, pulse) = (is_named(&RECEIVERS, o), is_named(&PULSES, o));
-    // An option and whether it is given, its key, whether its table is used, and whether the key may be left over.
-    for (option, is_given, key, is_used, may_be_left) in [
-        ("--baud", o.baud.is_some(), "[serial] baud", is_serial, receiver),
-        ("--pin", o.pin.is_some(), "[phc] pin", is_phc, pulse),
-        ("--channel", o.channel.is_some(), "[phc] channel", is_phc, pulse),
-        ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", !is_phc, pulse),
-        ("--record-size", o.record_size.is_some(), "[record] size", o.record.is_some() || f.record.is_some(), false),
-        // Files with this key and [sock] alone were always accepted.
-        ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", is_shm, true),
-    ] {
-        let table = key.split(' ').next().unwrap_or_default();
-        let why = |what, home: &str| format!("{what} goes with {home}, which is not used: leave it out");
-        match file {
-            _ if is_used => {}
-            _ if is_given => {
-                let home = format!("--{}", table.trim_matches(['[', ']']));
-                return Err(OpenError::new(Problem::Options, why(option, &home)));
-            }
-            Some(file) if !may_be_left && file.place(key).is_some() => {
-                return Err(file.refuse(Some(key.into()), &why(key, table)));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Refuses none and several of a kind.
-fn exactly_one(
+/// The one that the options name, or else the file, and whether it is the options'. Refuses none and several.
+fn exactly_one<T, const N: usize>(
     kind: &str,
-    all: &[Source],
-    options: &Given,
-    given: &Given,
+    options: [Source<T>; N],
+    in_file: [Source<T>; N],
     file: Option<&File>,
-) -> Result<(), OpenError> {
-    // Where an option names one, the file's are gone.
-    let file = file.filter(|_| !is_named(all, options));
-    let shown = |(table, _): &Source| if file.is_some() { format!("[{table}]") } else { format!("--{table}") };
-    let named = all.iter().filter(|(_, is_named)| is_named(options) || is_named(given)).map(shown);
-    let why = match named.clone().collect::<Vec<_>>().as_slice() {
-        [_] => return Ok(()),
-        [] => {
-            let all: Vec<_> = all.iter().map(shown).collect();
-            format!("no {kind} is given: name it with one of {}", all.join(", "))
-        }
-        several => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
+) -> Result<(T, bool), OpenError> {
+    let is_option = options.iter().any(|(_, named)| named.is_some());
+    let (all, file) = if is_option { (options, None) } else { (in_file, file) };
+    let shown =
+        all.each_ref().map(|(table, _)| if file.is_some() { format!("[{table}]") } else { format!("--{table}") });
+    let list = shown.join(", ");
+    let (tables, mut named): (Vec<_>, Vec<_>) =
+        shown.into_iter().zip(all).filter_map(|(table, (_, named))| Some((table, named?))).unzip();
+    let why = match (named.pop(), tables.as_slice()) {
+        (Some(only), [_]) => return Ok((only, is_option)),
+        (_, []) => format!("no {kind} is given: name it with one of {list}"),
+        (_, several) => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
     };
-    Err(match file {
-        Some(file) => file.refuse(named.max_by_key(|table| file.place(table)), &why),
-        None => OpenError::new(Problem::Options, why),
-    })
+    let last = tables.iter().max_by_key(|table| file.and_then(|file| file.place(table)));
+    Err(refuse(file, last.map(String::as_str), &why))
+}
+
+/// Refuses this key of the file, or the file, or else the options.
+fn refuse(file: Option<&File>, key: Option<&str>, why: &str) -> OpenError {
+    match (file, file.and_then(|file| file.place(key?))) {
+        (Some(file), Some(at)) => file.wrong(at, why),
+        (Some(file), None) => OpenError::new(Problem::Wrong, format!("{}: {why}", file.name)),
+        (None, _) => OpenError::new(Problem::Options, why),
+    }
 }
 
 #[cfg(test)]
