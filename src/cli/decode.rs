@@ -51,7 +51,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut failed: Vec<Failure> = Vec::new();
     for (nth, path) in args.files.iter().enumerate() {
         if args.files.len() > 1 {
@@ -77,14 +77,11 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     let file = (path != Path::new("-")).then(|| name.clone());
     let mut printer = Printer { file, json, ..Printer::default() };
     // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
-    let (mut recording, mut taken) = (Some(Reader::default()), 0);
+    let (mut recording, mut taken) = (Reader::default(), 0);
     super::read(path, |piece| {
-        if let Some(reader) = &mut recording {
-            let read = reader.push(piece, |_| {});
-            if reader.is_recording() {
-                return Err(Failure::new(ExitCode::Data, format!("{name}: this is a recording: use gnss2shm replay")));
-            }
-            recording = recording.take().filter(|_| read.is_ok());
+        let _damaged_at_its_first_line_if_not = recording.push(piece, |_| {});
+        if recording.is_recording() {
+            return Err(Failure::new(ExitCode::Data, format!("{name}: this is a recording: use gnss2shm replay")));
         }
         for data in piece.split_inclusive(|byte| *byte == b'\n') {
             // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
@@ -118,12 +115,16 @@ struct Printer {
 
 impl Printer {
     fn take(&mut self, found: &Found<'_>) {
-        if let Found::Line(line) = found
-            && let Err(refusal) = &line.read
-        {
-            *self.counts.entry((REFUSED, refusal.key())).or_default() += 1;
-        }
-        let Some(mut row) = Row::of(found) else { return };
+        let row = match found {
+            Found::Line(line) => {
+                if let Err(refusal) = &line.read {
+                    *self.counts.entry((REFUSED, refusal.key())).or_default() += 1;
+                }
+                Row::of_line(line)
+            }
+            Found::Frame(frame, _) => Row::of_frame(frame),
+        };
+        let Some(mut row) = row else { return };
         row.file = self.file.as_deref();
         if let Some(worth) = row.worth {
             *self.counts.entry((ABOUT_TIME, worth)).or_default() += 1;

@@ -54,10 +54,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(*args),
         Command::Probe(args) => probe::run(args),
         Command::Simulate(args) => simulate::run(args),
-        Command::Replay(args) => replay::run(args),
-        Command::Decode(args) => decode::run(args),
-        Command::Shm(args) => shm::run(args),
-        Command::Status(args) => status::run(args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Shm(args) => shm::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Doctor(args) => doctor::run(args),
     }
 }

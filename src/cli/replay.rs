@@ -30,12 +30,12 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (mut replay, mut reader, mut damaged_line) = (Replay::default(), Reader::default(), None);
     let name = super::name_of(&args.file);
     let wrong = |why: String| Failure::new(ExitCode::Data, why);
     let read = super::read(&args.file, |piece| {
-        let taken = reader.push(piece, |item| replay.take(item, &args));
+        let taken = reader.push(piece, |item| replay.take(item, args));
         damaged_line = taken.as_ref().err().map(|damage| damage.line);
         super::print(&std::mem::take(&mut replay.text))?;
         taken.map_err(|damage| wrong(format!("{name}: {damage}")))

@@ -40,9 +40,9 @@ pub(super) struct Args {
     poll: i8,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let reader = ShmReader::open(args.unit)?;
-    if args.watch { watch(&reader, &args) } else { super::print(&describe(&reader, &args)) }
+    if args.watch { watch(&reader, args) } else { super::print(&describe(&reader, args)) }
 }
 
 /// The segment, its users, its sample, and what chronyd would make of that.

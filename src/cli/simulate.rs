@@ -75,11 +75,7 @@ async fn simulate(Args { scenario, shm: unit, witness, conventions, time }: Args
     let (mut tally, mut engine) = (Tally::default(), Engine::new(Config { witness, conventions, ..Config::default() }));
     let over = tokio::time::sleep(time.map_or(Duration::MAX, |time| Duration::from_nanos(time.nanos().unsigned_abs())));
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
-        let said = tally.observe(&live, engine, verdicts).and_then(|()| match event {
-            Event::Tick { .. } => super::while_read(reader::rest(Duration::ZERO)),
-            _ => Ok(()),
-        });
-        said.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+        tally.observe(&live, engine, event, verdicts).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     };
     let ended = tokio::select! {
         left = daemon::serve(&mut engine, Inbox::one(events), &mut sink, |_| {}, observe) => left.map_or(Ok(()), Err),
@@ -113,7 +109,10 @@ struct Tally {
 
 impl Tally {
     /// Counts, prints and logs verdicts; an error if standard output cannot be written.
-    fn observe(&mut self, live: &Live, engine: &Engine, verdicts: &[Verdict]) -> Result<(), Failure> {
+    fn observe(&mut self, live: &Live, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> Result<(), Failure> {
+        if let Event::Tick { .. } = event {
+            super::while_read(reader::rest(Duration::ZERO))?;
+        }
         for verdict in verdicts {
             daemon::log(engine, verdict);
             self.rejections.count(verdict);

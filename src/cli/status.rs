@@ -45,7 +45,7 @@ pub(super) struct Args {
     wait_locked: Option<Span>,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let wait = args.wait_locked.map(|span| Duration::from_nanos(span.nanos().max(0).unsigned_abs()));
     let deadline = wait.map(|wait| Instant::now() + wait);
     let wanted = |now: &Snapshot| if args.check { now.gate.open } else { now.sync == "LOCKED" };

@@ -148,11 +148,8 @@ impl File {
 
     /// Refuses what is at this byte of the text.
     pub(super) fn wrong(&self, at: usize, why: &str) -> OpenError {
-        let (before, after) = self.text.split_at_checked(at).unwrap_or((&self.text, ""));
-        let (line, column) = line_and_column(before);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let end = before.len() + after.find('\n').unwrap_or(after.len());
-        let quoted = self.text.get(start..end).unwrap_or_default().trim();
+        let (line, column) = line_and_column(self.text.get(..at).unwrap_or(&self.text));
+        let quoted = self.text.lines().nth(line - 1).unwrap_or_default().trim();
         let quoted: String = quoted.chars().take(QUOTED_MAX).collect();
         let sentence = format!("{}:{line}:{column}: `{quoted}`: {why}", self.name);
         OpenError::new(Problem::Wrong, printable(&sentence))

@@ -162,12 +162,12 @@ fn exactly_one<T, const N: usize>(
     let (all, file) = if is_option { (options, None) } else { (in_file, file) };
     let shown =
         all.each_ref().map(|(table, _)| if file.is_some() { format!("[{table}]") } else { format!("--{table}") });
-    let list = shown.join(", ");
+    let every = shown.join(", ");
     let (tables, mut named): (Vec<_>, Vec<_>) =
         shown.into_iter().zip(all).filter_map(|(table, (_, named))| Some((table, named?))).unzip();
     let why = match (named.pop(), tables.as_slice()) {
         (Some(only), [_]) => return Ok((only, is_option)),
-        (_, []) => format!("no {kind} is given: name it with one of {list}"),
+        (_, []) => format!("no {kind} is given: name it with one of {every}"),
         (_, several) => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
     };
     let last = tables.iter().max_by_key(|table| file.and_then(|file| file.place(table)));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::core::engine::{DATE_CEILING, DATE_FLOOR};
 use crate::core::event::{Leap, Reason};
-use crate::core::nmea::{Found, Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
+use crate::core::nmea::{Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
 use crate::core::time::Span;
 use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs, TimeUtc};
 
@@ -39,15 +39,8 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `None` if the message is not about time, and would not have been.
-    pub(super) fn of(found: &Found<'a>) -> Option<Self> {
-        match found {
-            Found::Line(line) => Self::of_line(line),
-            Found::Frame(frame, _) => Self::of_frame(frame),
-        }
-    }
-
-    fn of_line(line: &Line<'a>) -> Option<Self> {
+    /// `None` if the line is not about time, and would not have been.
+    pub(super) fn of_line(line: &Line<'a>) -> Option<Self> {
         let text = line.text;
         let is_clock = text.starts_with("$PUBX,04,");
         // Talker and type: `GNRMC`.
@@ -62,7 +55,8 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn of_frame(frame: &Frame) -> Option<Self> {
+    /// `None` if the frame is not about time.
+    pub(super) fn of_frame(frame: &Frame) -> Option<Self> {
         let row = |message| Self { byte: frame.first_byte.nanos(), kind: "frame", message, ..Self::default() };
         let naming = |message, time: &TimeUtc| {
             let sentence = frame.sentence();
