@@ -79,7 +79,7 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
     let (mut recording, mut taken) = (Reader::default(), 0);
     super::read(path, |piece| {
-        let _damaged_at_its_first_line_if_not = recording.push(piece, |_| {});
+        let _ = recording.push(piece, |_| {}); // of other input, it reads the first line only
         if recording.is_recording() {
             return Err(Failure::new(ExitCode::Data, format!("{name}: this is a recording: use gnss2shm replay")));
         }

@@ -1,6 +1,5 @@
 //! `gnss2shm run`: open everything, wire it, run until a signal or a failure, leave the segment without a sample.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -171,17 +170,16 @@ fn first_line(settings: &Settings) -> String {
 /// The signal that ends the process: waits for it and returns its name. SIGHUP is none if it was ignored at start, as
 /// under nohup(1).
 pub(super) fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
-    let signals = || -> io::Result<_> {
-        let is_hangup_ignored = is_ignored(SignalKind::hangup().as_raw_value())?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let mut hangup = signal(SignalKind::hangup())?;
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-                _ = hangup.recv(), if !is_hangup_ignored => "SIGHUP",
-            }
-        })
-    };
-    signals().map_err(|error| Failure::os("cannot handle signals", error))
+    let failed = |error| Failure::os("cannot handle signals", error);
+    let listen = |kind| signal(kind).map_err(failed);
+    let is_hangup_ignored = is_ignored(SignalKind::hangup().as_raw_value()).map_err(failed)?;
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            _ = hangup.recv(), if !is_hangup_ignored => "SIGHUP",
+        }
+    })
 }

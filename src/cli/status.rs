@@ -160,8 +160,6 @@ pub(super) fn ask(path: &Path) -> Result<(Snapshot, Answers), Failure> {
     stream.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(failed)?;
     let mut answers = Answers { from: BufReader::new(stream), path: path.to_owned() };
     let first = answers.next()?.ok_or_else(|| failed(ErrorKind::ConnectionReset.into()))?;
-    // Changes of state may be days apart.
-    answers.from.get_ref().set_read_timeout(None).map_err(failed)?;
     Ok((first, answers))
 }
 

@@ -64,8 +64,8 @@ impl Settings {
     /// # Errors
     /// One sentence on what contradicts what or is missing: [`Problem::Options`](crate::sys::error::Problem::Options),
     /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
-    pub fn new(o: Given, file: Option<&File>) -> Result<Self, OpenError> {
-        let f = file.map(|file| file.given.clone()).unwrap_or_default();
+    pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
+        let (o, f) = (options, file.map(|file| file.given.clone()).unwrap_or_default());
         if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)
             && other != device
         {
