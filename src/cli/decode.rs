@@ -137,7 +137,7 @@ impl Printer {
 
     fn summary(&self, lines: LineCounts, hearing: Hearing) -> io::Result<()> {
         let mut out = Printable(io::stderr().lock());
-        let refused: u64 = self.counts.iter().filter(|((kind, _), _)| *kind == REFUSED).map(|(_, times)| times).sum();
+        let refused = lines.damaged() + lines.malformed;
         writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
         for ((kind, what), times) in &self.counts {
             writeln!(out, "  {kind} {times} x {what}")?;
