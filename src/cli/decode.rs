@@ -1,47 +1,51 @@
 //! `gnss2shm decode`: what a receiver's raw bytes say about time, message by message: the time that each names, whether
 //! the message calls it valid, or why it is refused; at the end, what `run` would say of the receiver.
 
-mod hearing;
 mod row;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use super::{ExitCode, Failure, Input};
-use crate::core::event::Bytes;
+use super::{ExitCode, Failure};
+use crate::core::engine::{Config, Engine};
+use crate::core::event::{Bytes, Event, Reason, SourceChange};
 use crate::core::foreign::Foreign;
 use crate::core::nmea::{Found, Framer, LineCounts};
 use crate::core::printable::Printable;
-use crate::core::time::{Instant, Span};
+use crate::core::time::{Instant, NANOS, Raw, Span};
 use crate::recording::Reader;
-use hearing::Hearing;
 use row::{Row, VALID};
-
-/// Below the options in --help.
-const HELP: &str = "\
-Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
-second without a fix, and several seconds that agree. Dates that it refuses are marked.
-
-The keys of each JSON object are file, byte, kind, message, utc, validity, date_refused, refused, remark and text; those
-that do not apply are null.
-
-A summary of each file follows on standard error: bytes, lines with a right checksum and lines refused, counts of what
-was found, and in its last line what `gnss2shm run` would lack, with its default settings, if this were all that the
-receiver sent.
-
-Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
-66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.";
 
 /// Kinds of lines in the summary.
 const ABOUT_TIME: &str = "about time";
 const REFUSED: &str = "refused";
 
+/// The engine needs some seconds to say that something is missing.
+const JUDGED_AFTER: Instant<Raw> = Instant::from_nanos(6 * NANOS);
+/// Bytes of a short capture that are kept, to be heard again.
+const KEPT: usize = 64 * 1_024;
+
+/// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
+///
+/// Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
+/// second without a fix, and several seconds that agree. Dates that it refuses are marked.
+///
+/// The keys of each JSON object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark and text; those
+/// that do not apply are null.
+///
+/// A summary of each file follows on standard error: bytes, lines with a right checksum and lines refused, counts of what
+/// was found, and in its last line what `gnss2shm run` would lack, with its default settings, if this were all that the
+/// receiver sent.
+///
+/// Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
+/// 66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Raw bytes of a receiver; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    files: Vec<Input>,
+    files: Vec<PathBuf>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -49,16 +53,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut failed: Vec<Failure> = Vec::new();
-    for (nth, input) in args.files.iter().enumerate() {
+    for (nth, path) in args.files.iter().enumerate() {
         if args.files.len() > 1 {
-            let gap = if nth > 0 { "\n" } else { "" };
+            let (gap, name) = (if nth > 0 { "\n" } else { "" }, super::name_of(path));
             if !args.json {
-                super::written(super::print(&format!("{gap}==> {input} <==\n")))?;
+                super::print(&format!("{gap}==> {name} <==\n"))?;
             }
             // The summary is a courtesy: standard error may be closed.
-            let _ = writeln!(Printable(io::stderr()), "{input}:");
+            let _ = writeln!(Printable(io::stderr()), "{name}:");
         }
-        match decode(args, input) {
+        match decode(path, args.json) {
             Err(failure) if matches!(failure.code, ExitCode::OutputClosed | ExitCode::Os) => return Err(failure),
             decoded => failed.extend(decoded.err()),
         }
@@ -68,38 +72,31 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     worst.map_or(Ok(()), |code| Err(Failure::new(code, all.join("; "))))
 }
 
-fn decode(args: &Args, input: &Input) -> Result<(), Failure> {
-    let (mut framer, mut hearing) = (Framer::default(), Hearing::new());
-    let file = (!input.is_stdin()).then(|| input.to_string());
-    let mut printer = Printer { file, json: args.json, ..Printer::default() };
+fn decode(path: &Path, json: bool) -> Result<(), Failure> {
+    let (name, mut framer, mut hearing) = (super::name_of(path), Framer::default(), Hearing::new());
+    let file = (path != Path::new("-")).then(|| name.clone());
+    let mut printer = Printer { file, json, ..Printer::default() };
     // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
-    let mut recording = Some(Reader::default());
-    let mut taken: usize = 0;
-    input.read(|piece| {
-        if let Some(reader) = &mut recording {
-            let read = reader.push(piece, |_| {});
-            if reader.is_recording() {
-                return Err(Failure::new(ExitCode::Data, format!("{input}: this is a recording: use gnss2shm replay")));
-            }
-            recording = recording.take().filter(|_| read.is_ok());
+    let (mut recording, mut taken) = (Reader::default(), 0);
+    super::read(path, |piece| {
+        let _ = recording.push(piece, |_| {}); // of other input, it reads the first line only
+        if recording.is_recording() {
+            return Err(Failure::new(ExitCode::Data, format!("{name}: this is a recording: use gnss2shm replay")));
         }
-        let before = taken;
-        taken += piece.len();
-        // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
-        let (read_at, byte_time) = (Instant::from_nanos(taken as i64), Span::from_nanos(1));
-        framer.push_all(&Bytes { read_at, byte_time, data: piece.into() }, |found| printer.take(&found));
-        let seconds: Vec<usize> = printer.seconds.drain(..).map(|at| at.saturating_sub(before)).collect();
-        hearing.take(piece, &seconds);
-        printer.flush()
+        for data in piece.split_inclusive(|byte| *byte == b'\n') {
+            // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
+            taken += data.len() as i64;
+            let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
+            framer.push_all(&Bytes { read_at, byte_time, data: data.into() }, |found| printer.take(&found));
+            hearing.take(data, std::mem::take(&mut printer.is_new_second));
+        }
+        super::print(&std::mem::take(&mut printer.text)) // a receiver's lines are shown as they arrive
     })?;
     framer.finish(|found| printer.take(&found));
-    printer.flush()?;
+    super::print(&printer.text)?;
     let _ = printer.summary(framer.counts(), hearing);
-    if printer.counts.contains_key(&(ABOUT_TIME, VALID)) {
-        Ok(())
-    } else {
-        Err(Failure::new(ExitCode::No, format!("{input} holds no sentence with a valid time")))
-    }
+    let none = || Failure::new(ExitCode::No, format!("{name} holds no sentence with a valid time"));
+    printer.counts.get(&(ABOUT_TIME, VALID)).map(|_| ()).ok_or_else(none)
 }
 
 /// Turns what is found into text, and counts it.
@@ -111,21 +108,21 @@ struct Printer {
     text: String,
     /// Messages about time by what they are worth, and lines by why they are refused.
     counts: BTreeMap<(&'static str, &'static str), u64>,
-    /// The last second named, and where messages began that named another one.
+    /// The last second named, and whether it is a new one.
     second: Option<String>,
-    seconds: Vec<usize>,
+    is_new_second: bool,
 }
 
 impl Printer {
     fn take(&mut self, found: &Found<'_>) {
-        let (row, first_byte) = match found {
+        let row = match found {
             Found::Line(line) => {
                 if let Err(refusal) = &line.read {
                     *self.counts.entry((REFUSED, refusal.key())).or_default() += 1;
                 }
-                (Row::of_line(line), line.first_byte)
+                Row::of_line(line)
             }
-            Found::Frame(frame, _) => (Row::of_frame(frame), frame.first_byte),
+            Found::Frame(frame, _) => Row::of_frame(frame),
         };
         let Some(mut row) = row else { return };
         row.file = self.file.as_deref();
@@ -133,21 +130,14 @@ impl Printer {
             *self.counts.entry((ABOUT_TIME, worth)).or_default() += 1;
         }
         if row.second().is_some() && row.second() != self.second.as_deref() {
-            self.second = row.second().map(str::to_owned);
-            self.seconds.push(usize::try_from(first_byte.nanos()).unwrap_or_default());
+            (self.second, self.is_new_second) = (row.second().map(str::to_owned), true);
         }
-        let text = if self.json { serde_json::to_string(&row).unwrap_or_default() } else { row.plain() };
-        self.text += &(text + "\n");
-    }
-
-    /// A receiver's lines are shown as they arrive.
-    fn flush(&mut self) -> Result<(), Failure> {
-        super::written(super::print(&std::mem::take(&mut self.text)))
+        self.text += &if self.json { serde_json::to_string(&row).unwrap_or_default() + "\n" } else { row.plain() };
     }
 
     fn summary(&self, lines: LineCounts, hearing: Hearing) -> io::Result<()> {
         let mut out = Printable(io::stderr().lock());
-        let refused: u64 = self.counts.iter().filter(|((kind, _), _)| *kind == REFUSED).map(|(_, times)| times).sum();
+        let refused = lines.damaged() + lines.malformed;
         writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
         for ((kind, what), times) in &self.counts {
             writeln!(out, "  {kind} {times} x {what}")?;
@@ -159,5 +149,54 @@ impl Printer {
             Some(reason) => writeln!(out, "gnss2shm run would say: {reason}"),
             None => writeln!(out, "gnss2shm run would take the second from this"),
         }
+    }
+}
+
+/// What `run` would say of a receiver that sent nothing but the capture: the engine itself is asked, with the default
+/// settings and without a pulse. A capture has no clock: each newly named second is one second later. A capture too short
+/// to be judged is heard again every second.
+struct Hearing {
+    engine: Engine,
+    now: Instant<Raw>,
+    kept: Vec<u8>,
+}
+
+impl Hearing {
+    fn new() -> Self {
+        let (mut engine, now) = (Engine::new(Config::default()), Instant::from_nanos(0));
+        // While there is no pulse, the reason is about the receiver.
+        for change in [SourceChange::SentencesOpen, SourceChange::PulseLost] {
+            engine.handle(&Event::Source { raw: now, change });
+        }
+        Self { engine, now, kept: Vec::new() }
+    }
+
+    fn take(&mut self, data: &[u8], is_new_second: bool) {
+        if is_new_second {
+            self.now = self.now + Span::SECOND;
+        }
+        if self.now < JUDGED_AFTER {
+            self.kept.extend(data.iter().take(KEPT - self.kept.len()));
+        }
+        self.hear(data);
+    }
+
+    fn hear(&mut self, data: &[u8]) {
+        self.engine.handle(&Event::Bytes(Bytes { read_at: self.now, byte_time: Span::ZERO, data: data.into() }));
+    }
+
+    /// At the end of the capture: what `run` would lack; `None` if it would use the second.
+    fn lacks(mut self) -> Option<Reason> {
+        // The last line may have no end.
+        self.take(b"\r\n", false);
+        let kept = std::mem::take(&mut self.kept);
+        while self.now < JUDGED_AFTER {
+            self.now = self.now + Span::SECOND;
+            self.engine.handle(&Event::Tick { raw: self.now });
+            if kept.len() > 2 {
+                self.hear(&kept);
+            }
+        }
+        self.engine.state().reason().filter(|reason| *reason != Reason::PhcLost)
     }
 }

@@ -1,20 +1,18 @@
 //! `gnss2shm doctor`: checks an installed system and says how to fix it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure, status};
 use crate::tools::doctor::{self, Instance, Level, System};
 
-/// Shown by --help below the options.
-const HELP: &str = "\
-Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
-Nothing is changed, and no device is opened. Items that only root can check are named.
-
-Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).";
-
+/// Check an installed system, and say how to fix it
+///
+/// Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
+/// Nothing is changed, and no device is opened. Items that only root can check are named.
+///
+/// Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one in /etc/gnss2shm]
     #[arg(value_name = "INSTANCE")]
@@ -27,15 +25,15 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     let system = System::live(|socket| status::ask(socket).map(|(now, _)| now).map_err(|failure| failure.message));
-    let instance = Instance::find(&system, args.instance.as_deref(), args.config.clone())
+    let instance = Instance::find(&system, args.instance.as_deref(), args.config)
         .map_err(|several| Failure::new(ExitCode::Usage, several))?;
     let found = doctor::examine(&system, &instance);
     let line =
         |finding| if args.json { serde_json::to_string(finding).unwrap_or_default() } else { format!("{finding}") };
     let text: String = found.iter().map(|finding| line(finding) + "\n").collect();
-    super::shown(super::stdout().write_all(text.as_bytes()))?;
+    super::show(&text)?;
     // The lines have said it all.
     match doctor::worst(&found) {
         Level::Ok => Ok(()),

@@ -26,24 +26,21 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Starts logging everything up to this level.
 pub(super) fn start(debug: bool) {
-    let level = if debug { Level::DEBUG } else { Level::INFO };
+    let level = LevelFilter::from_level(if debug { Level::DEBUG } else { Level::INFO });
+    let fields = debug_fn(|to, field, value| match field.name() {
+        "message" => write!(to, "{}", printable(&format!("{value:?}"))),
+        name if SAID_IN_WORDS.contains(&name) => Ok(()),
+        name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
+    });
+    let journald = journald();
+    let text = journald.is_none().then(|| {
+        let text = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+        // A full disk or a closed pipe costs the line; reporting that to standard error, too, would panic.
+        text.log_internal_errors(false).fmt_fields(fields)
+    });
     // A process has one subscriber: a second call changes nothing.
-    let _ = match journald() {
-        Some(journald) => subscriber::set_global_default(
-            tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(Limiter::default()).with(journald),
-        ),
-        None => {
-            let fields = debug_fn(|to, field, value| match field.name() {
-                "message" => write!(to, "{}", printable(&format!("{value:?}"))),
-                name if SAID_IN_WORDS.contains(&name) => Ok(()),
-                name => write!(to, " {name}={}", printable(&format!("{value:?}"))),
-            });
-            let text = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).with_max_level(level);
-            // A full disk or a closed pipe costs the line; reporting that to standard error, too, would panic.
-            let text = text.with_ansi(false).log_internal_errors(false).fmt_fields(fields);
-            subscriber::set_global_default(text.finish().with(Limiter::default()))
-        }
-    };
+    let layers = tracing_subscriber::registry().with(level).with(Limiter::default()).with(journald).with(text);
+    let _ = subscriber::set_global_default(layers);
 }
 
 /// journald, if it reads standard error: `JOURNAL_STREAM` then is its device and inode (`systemd.exec(5)`). The variable

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, ErrorKind, StdoutLock, Write as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::panic::resume_unwind;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::event::Reason;
+use crate::core::event::Verdict;
 use crate::core::printable::Printable;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::reader::Reader;
+use crate::sys::reader::{Reader, await_input};
 
 mod decode;
 mod doctor;
-mod input;
 mod log;
 mod probe;
 mod replay;
@@ -23,7 +25,8 @@ mod shm;
 mod simulate;
 mod status;
 
-use input::Input;
+/// Bytes of an input that are read at a time.
+const PIECE: usize = 64 * 1024;
 
 /// Pair a GNSS receiver's sentences with its pulse, timestamped by a NIC, and feed chrony's refclocks
 #[derive(Parser, Debug)]
@@ -35,35 +38,27 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Pair sentences with pulses and write samples for chronyd
     Run(Box<run::Args>),
-    /// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
     Probe(probe::Args),
-    /// Simulate receiver and NIC, and check every sample against true time
     Simulate(simulate::Args),
-    /// Feed a recording of `run --record` to the engine again and print the results
     Replay(replay::Args),
-    /// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
     Decode(decode::Args),
-    /// Show an SHM segment as chronyd sees it, without consuming samples
     Shm(shm::Args),
-    /// Show the state of a running `gnss2shm run`
     Status(status::Args),
-    /// Check an installed system, and say how to fix it
     Doctor(doctor::Args),
 }
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(*args),
         Command::Probe(args) => probe::run(args),
-        Command::Simulate(args) => simulate::run(&args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Shm(args) => shm::run(&args),
         Command::Status(args) => status::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
+        Command::Doctor(args) => doctor::run(args),
     }
 }
 
@@ -71,48 +66,58 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 /// directly in `block_on` costs a look at all descriptors for each message between tasks.
 fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(ExitCode::Os, format!("cannot start the event loop: {error}")))?;
+    let runtime = runtime.map_err(|error| Failure::os("cannot start the event loop", error))?;
     let ended = runtime.block_on(runtime.spawn(work)).unwrap_or_else(|error| resume_unwind(error.into_panic()));
     // A name server that does not answer blocks a thread until the resolver gives up.
     runtime.shutdown_background();
     ended
 }
 
-/// Standard output; control characters are escaped.
-fn stdout() -> Printable<StdoutLock<'static>> {
-    Printable(io::stdout().lock())
-}
-
-/// Prints this at once.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = stdout();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-/// The result of a write to standard output, for a command that only prints: a closed pipe (EPIPE) ends it with 0.
-fn written(result: io::Result<()>) -> Result<(), Failure> {
-    result.map_err(|error| match error.kind() {
+/// Prints this at once, with control characters escaped. A closed pipe (EPIPE) ends the command with 0.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = Printable(io::stdout().lock());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::new(ExitCode::OutputClosed, ""),
-        _ => Failure::new(ExitCode::Os, format!("standard output cannot be written: {error}")),
+        _ => Failure::os("standard output cannot be written", error),
     })
 }
 
 /// The same for a command that goes on after a closed pipe, or answers by its exit code.
-fn shown(result: io::Result<()>) -> Result<(), Failure> {
-    match written(result) {
-        Err(Failure { code: ExitCode::OutputClosed, .. }) => Ok(()),
-        written => written,
-    }
+fn show(text: &str) -> Result<(), Failure> {
+    print(text).or_else(|failure| if failure.code == ExitCode::OutputClosed { Ok(()) } else { Err(failure) })
 }
 
 /// Ends the command if standard output is closed.
 fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
-    match seen {
-        Ok(Reader::There) => Ok(()),
-        Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
-        Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
+    match seen.map_err(|error| Failure::os("standard output cannot be watched", error))? {
+        Reader::There => Ok(()),
+        Reader::Gone => Err(Failure::new(ExitCode::OutputClosed, "")),
+    }
+}
+
+/// How an input is called; `-` is standard input.
+fn name_of(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// Hands all of an input to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
+fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    let cannot = |error: io::Error| {
+        let is_denied = error.kind() == ErrorKind::PermissionDenied;
+        let code = if is_denied { ExitCode::NoPermission } else { ExitCode::NoInput };
+        Failure::new(code, format!("{} cannot be read: {error}", name_of(path)))
+    };
+    let stdin = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let opened = if path == Path::new("-") { stdin() } else { File::open(path) };
+    let (mut from, mut piece) = (opened.map_err(cannot)?, vec![0; PIECE]);
+    loop {
+        while_read(await_input(&from))?;
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(length) => take(piece.get(..length).unwrap_or_default())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(cannot(error)),
+        }
     }
 }
 
@@ -129,6 +134,11 @@ impl Failure {
     /// A failure with this code and sentence.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// The operating system failed.
+    fn os(what: &str, error: impl fmt::Display) -> Self {
+        Self::new(ExitCode::Os, format!("{what}: {error}"))
     }
 }
 
@@ -161,25 +171,18 @@ pub enum ExitCode {
     Config = 78,
 }
 
-// The table of exit codes: what is wrong to the code.
-
-impl From<Problem> for ExitCode {
-    fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::Options => Self::Usage,
-            Problem::Wrong => Self::Config,
-            Problem::Unsupported | Problem::Taken => Self::Unavailable,
-            Problem::NotThere => Self::NoInput,
-            Problem::Denied => Self::NoPermission,
-            Problem::NotCreated => Self::CannotCreate,
-            Problem::Failed => Self::Os,
-        }
-    }
-}
-
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self::new(error.problem.into(), error.to_string())
+        let code = match error.problem {
+            Problem::Options => ExitCode::Usage,
+            Problem::Wrong => ExitCode::Config,
+            Problem::Unsupported | Problem::Taken => ExitCode::Unavailable,
+            Problem::NotThere => ExitCode::NoInput,
+            Problem::Denied => ExitCode::NoPermission,
+            Problem::NotCreated => ExitCode::CannotCreate,
+            Problem::Failed => ExitCode::Os,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -188,8 +191,10 @@ impl From<OpenError> for Failure {
 struct Rejections(BTreeMap<&'static str, (u64, &'static str)>);
 
 impl Rejections {
-    fn count(&mut self, reason: Reason) {
-        self.0.entry(reason.key()).or_insert((0, reason.sentence())).0 += 1;
+    fn count(&mut self, verdict: &Verdict) {
+        if let Verdict::Rejected(reason) = verdict {
+            self.0.entry(reason.key()).or_insert((0, reason.sentence())).0 += 1;
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `gnss2shm probe`: from nothing to a working configuration.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::run::Stop;
+use super::run::stop;
 use super::{ExitCode, Failure};
 use crate::source::gpsd::GpsdConfig;
+use crate::sys::error::OpenError;
 use crate::tools::probe::{Findings, search, settings};
 
+/// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Listen on this port; may be given several times [default: every serial port that nobody uses]
@@ -38,15 +40,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::new(ExitCode::CannotCreate, sentence));
     }
     super::on_runtime(async move {
-        let mut stop = Stop::listen()?;
+        let stop = stop()?;
         let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for about half a minute");
         let found = tokio::select! {
             found = search(&args.serial, &args.phc, &args.gpsd) => found,
-            _ = stop.asked() => {
+            _ = stop => {
                 return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
             }
         };
-        super::shown(write!(super::stdout(), "{found}"))?;
+        super::show(&found.to_string())?;
         if let Some(missing) = found.missing() {
             return Err(Failure::new(ExitCode::No, missing));
         }
@@ -62,17 +64,16 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
         (&args.chrony, "for chrony.conf", settings::chrony(unit)),
     ];
     for (path, what, text) in texts {
-        let said = match path {
+        match path {
+            None => super::show(&format!("{what}\n\n{text}\n"))?,
             Some(path) => {
                 save(path, &text)?;
-                format!("{what}\n  written to {}\n", path.display())
+                super::show(&format!("{what}\n  written to {}\n", path.display()))?;
             }
-            None => format!("{what}\n\n{text}\n"),
-        };
-        super::shown(write!(super::stdout(), "{said}"))?;
+        }
     }
     let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
-    super::written(writeln!(super::stdout(), "next\n  {next}"))
+    super::print(&format!("next\n  {next}\n"))
 }
 
 /// Writes the file aside and moves it to its place, even in place of a link, so that it is complete whenever it is read.
@@ -81,8 +82,6 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let written = File::create_new(&aside).and_then(|mut file| file.write_all(text.as_bytes()));
     written.and_then(|()| fs::rename(&aside, path)).map_err(|error| {
         let _none_is_left = fs::remove_file(&aside);
-        let is_denied = error.kind() == ErrorKind::PermissionDenied;
-        let code = if is_denied { ExitCode::NoPermission } else { ExitCode::CannotCreate };
-        Failure::new(code, format!("{} cannot be written: {error}", path.display()))
+        OpenError::not_created(format_args!("{} cannot be written", path.display()), error).into()
     })
 }

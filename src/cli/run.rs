@@ -1,17 +1,16 @@
 //! `gnss2shm run`: open everything, wire it, run until a signal or a failure, leave the segment without a sample.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::{ExitCode, Failure};
 use crate::config::{File, GPSD_UNITS, Given, Settings};
 use crate::core::engine::Engine;
-use crate::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
+use crate::core::event::{Event, Lost, Reason, SourceChange, Verdict};
 use crate::daemon::log::Summary;
 use crate::daemon::service::{NotifyState, Watchdog, notify};
 use crate::daemon::status::server::StatusServer;
@@ -32,6 +31,7 @@ use crate::sys::signal::is_ignored;
 /// Maximum number of open files: devices, sockets, and all clients of status and metrics.
 const OPEN_FILES: u64 = 64;
 
+/// Pair sentences with pulses and write samples for chronyd
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file's
@@ -44,43 +44,45 @@ pub(super) struct Args {
     debug: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
     let file = args.config.as_deref().map(File::read).transpose()?;
-    let settings = Settings::new(args.given.clone(), file.as_ref())?;
+    let settings = Settings::new(args.given, file.as_ref())?;
     super::log::start(args.debug);
     limits::survive_file_size_limit();
-    let open_files =
-        limits::open_files(OPEN_FILES).map_err(|error| os(&format!("cannot set the limit of open files: {error}")))?;
-    if open_files < OPEN_FILES {
-        return Err(os(&format!(
-            "only {open_files} files can be open, but {OPEN_FILES} are needed: raise the limit with `ulimit -n \
-             {OPEN_FILES}`, or with LimitNOFILE= in the unit"
-        )));
-    }
+    limits::open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
-        warn!(
-            "gpsd at {} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher",
-            gpsd.server
-        );
+        let server = &gpsd.server;
+        warn!("gpsd at {server} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher");
     }
     super::on_runtime(serve(settings))
 }
 
-fn os(sentence: &str) -> Failure {
-    Failure::new(ExitCode::Os, sentence)
-}
-
 async fn serve(settings: Settings) -> Result<(), Failure> {
-    let mut stop = Stop::listen()?;
-    let Opened { status, mut sinks, mut recorder, pulse, receiver } = Opened::new(&settings)?;
+    let stop = stop()?;
+    // A wrong setting ends the process here; a source that is missing is waited for. First what another instance may have,
+    // so that a refusal leaves that instance's PHC and port alone; the recording last, so that a refusal rotates no file.
+    let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
+    let mut sinks = Sinks::new();
+    if let Some(unit) = settings.shm {
+        sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
+    }
+    if let Some(path) = &settings.sock {
+        sinks.push(Box::new(SockSink::open(path)?));
+    }
+    let claimed = |(path, size): (PathBuf, u64)| recorder::claim(&path).map(|claim| (path, claim, size));
+    let record = settings.record.clone().map(claimed).transpose()?;
+    let pulse = Pulse::open_or_wait(&settings.pulse)?;
+    let receiver = Receiver::open(settings.receiver.clone())?;
+    let header = Header::new(settings.engine);
+    let mut recorder = record.map(|(path, claim, size)| Recorder::open(path, claim, size, header)).transpose()?;
     info!("{}", first_line(&settings));
 
     // The sources run on their own, and end only by an error of ours.
     let (sender, others) = mpsc::channel(EVENTS_QUEUED);
     let (pulse_sender, pulse_events) = mpsc::channel(EVENTS_QUEUED);
     let inbox = Inbox { pulse: pulse_events, others };
-    let pulse = PulseThread::spawn(settings.pulse.clone(), pulse, pulse_sender)
-        .map_err(|error| os(&format!("cannot start a thread: {error}")))?;
+    let pulse = PulseThread::spawn(settings.pulse.clone(), pulse, pulse_sender);
+    let pulse = pulse.map_err(|error| Failure::os("cannot start a thread", error))?;
     let witness = tokio::spawn(witness::run(sender.clone()));
     let receiver = tokio::spawn(receiver.run(sender));
     let receiving = receiver.abort_handle();
@@ -90,13 +92,13 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         tokio::select! {
             () = death => Err("the thread that reads the pulse"),
             _ = receiver => Err("the task that reads the receiver"),
-            signal = stop.asked() => Ok(signal),
+            signal = stop => Ok(signal),
         }
     });
 
     let mut engine = Engine::new(settings.engine);
-    let (receiver, pulse_name) = (settings.receiver.to_string(), settings.pulse.to_string());
-    let (board, shown) = watch::channel(Board::new(&engine, receiver, pulse_name, settings.gate));
+    let (receiver_name, pulse_name) = (settings.receiver.to_string(), settings.pulse.to_string());
+    let (board, shown) = watch::channel(Board::new(&engine, receiver_name, pulse_name, settings.gate));
     if let Some(status) = status {
         tokio::spawn(status.run(shown.clone()));
     }
@@ -104,11 +106,32 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         tokio::spawn(metrics::serve(address, shown));
     }
     notify(NotifyState::Ready);
-    let (watchdog, state) = (Watchdog::enabled(pulse.heart.clone()), engine.state());
-    let mut observer = Observer { watchdog, summary: Summary::default(), state, board };
-
+    let (mut watchdog, mut summary, mut state) =
+        (Watchdog::enabled(pulse.heart.clone()), Summary::default(), engine.state());
+    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
+        if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
+            // It cannot come back: the pipeline has to be started again.
+            return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
+        }
+        for verdict in verdicts {
+            daemon::log::log(engine, verdict);
+            summary.count(verdict);
+            if let Verdict::StateChanged { from, to } = *verdict {
+                notify(NotifyState::Status(&daemon::log::state_line(engine, from, to)));
+                state = to;
+            }
+        }
+        if matches!(event, Event::Tick { .. }) {
+            watchdog.iter_mut().for_each(Watchdog::turn);
+            if let Some(summary) = summary.tick() {
+                info!("{}", summary.line(state));
+            }
+        }
+        // Its readers are notified of a change of state only.
+        board.send_if_modified(|board| board.update(engine, event, verdicts));
+        ControlFlow::Continue(())
+    };
     let record = |event: &Event| recorder.iter_mut().for_each(|recorder| recorder.record(event));
-    let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| observer.observe(engine, event, verdicts);
     let bug = |what| Failure::new(ExitCode::Software, format!("{what} ended unexpectedly: please report this bug"));
     let ended = tokio::select! {
         failure = daemon::serve(&mut engine, inbox, &mut sinks, record, observe) => {
@@ -132,37 +155,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     ended
 }
 
-/// Everything that is opened at start. A wrong setting ends the process here; a source that is missing is waited for.
-struct Opened {
-    status: Option<StatusServer>,
-    sinks: Sinks,
-    recorder: Option<Recorder>,
-    pulse: Option<Pulse>,
-    receiver: Receiver,
-}
-
-impl Opened {
-    /// First what another instance may have, so that a refusal leaves that instance's PHC and port alone; the recording
-    /// last, so that a refusal rotates no file.
-    fn new(settings: &Settings) -> Result<Self, Failure> {
-        let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
-        let mut sinks = Sinks::new();
-        if let Some(unit) = settings.shm {
-            sinks.push(Box::new(ShmSink::open_with(unit, settings.world_writable)?));
-        }
-        if let Some(path) = &settings.sock {
-            sinks.push(Box::new(SockSink::open(path)?));
-        }
-        let claimed = |(path, size): (PathBuf, u64)| recorder::claim(&path).map(|claim| (path, claim, size));
-        let record = settings.record.clone().map(claimed).transpose()?;
-        let pulse = Pulse::open_or_wait(&settings.pulse)?;
-        let receiver = Receiver::open(settings.receiver.clone())?;
-        let header = Header::new(settings.engine);
-        let recorder = record.map(|(path, claim, size)| Recorder::open(path, claim, size, header)).transpose()?;
-        Ok(Self { status, sinks, recorder, pulse, receiver })
-    }
-}
-
 /// The first line of the log: version, sources and sinks.
 fn first_line(settings: &Settings) -> String {
     let Settings { receiver, pulse, shm, sock, record, .. } = settings;
@@ -173,67 +165,19 @@ fn first_line(settings: &Settings) -> String {
     format!("gnss2shm {version}: sentences from {receiver}, pulse from {pulse}, samples to {sinks}{record}")
 }
 
-/// Reports events and verdicts: log, summary, systemd and status.
-struct Observer {
-    watchdog: Option<Watchdog>,
-    summary: Summary,
-    state: State,
-    board: watch::Sender<Board>,
-}
-
-impl Observer {
-    /// Breaks off at the end of standard input, which cannot come back: the pipeline has to be started again.
-    fn observe(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> ControlFlow<Failure> {
-        if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
-            return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
-        }
-        for verdict in verdicts {
-            daemon::log::log(engine, verdict);
-            self.summary.count(verdict);
-            if let Verdict::StateChanged { from, to } = *verdict {
-                notify(NotifyState::Status(&daemon::log::state_line(engine, from, to)));
-                self.state = to;
-            }
-        }
-        if matches!(event, Event::Tick { .. }) {
-            self.watchdog.iter_mut().for_each(Watchdog::turn);
-            if let Some(summary) = self.summary.tick() {
-                info!("{}", summary.line(self.state));
-            }
-        }
-        // Its readers are notified of a change of state only.
-        self.board.send_if_modified(|board| board.update(engine, event, verdicts));
-        ControlFlow::Continue(())
-    }
-}
-
-/// The signals that end the process. SIGHUP does not if it was ignored at start, as under nohup(1).
-pub(super) struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    is_hangup_ignored: bool,
-}
-
-impl Stop {
-    pub(super) fn listen() -> Result<Self, Failure> {
-        let listen = || -> io::Result<Self> {
-            Ok(Self {
-                is_hangup_ignored: is_ignored(SignalKind::hangup().as_raw_value())?,
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                hangup: signal(SignalKind::hangup())?,
-            })
-        };
-        listen().map_err(|error| os(&format!("cannot handle signals: {error}")))
-    }
-
-    /// Waits for a signal and returns its name.
-    pub(super) async fn asked(&mut self) -> &'static str {
+/// The signal that ends the process: waits for it and returns its name. SIGHUP is none if it was ignored at start, as
+/// under nohup(1).
+pub(super) fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
+    let failed = |error| Failure::os("cannot handle signals", error);
+    let listen = |kind| signal(kind).map_err(failed);
+    let is_hangup_ignored = is_ignored(SignalKind::hangup().as_raw_value()).map_err(failed)?;
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.hangup.recv(), if !self.is_hangup_ignored => "SIGHUP",
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            _ = hangup.recv(), if !is_hangup_ignored => "SIGHUP",
         }
-    }
+    })
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{ExitCode, Failure};
-use crate::config::Unit;
-use crate::core::time::{Instant, NANOS, Span, Sys, UtcSecond};
+use crate::config::unit;
+use crate::core::time::{NANOS, Span, UtcSecond};
 use crate::core::units::{number, positive_span};
 use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
 use crate::sys::clock::sys_now;
@@ -17,17 +17,16 @@ use crate::sys::sysv_shm::Fields;
 /// Between two looks of `--watch`; writers publish once a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Below the options in --help.
-const HELP: &str = "\
-Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or --watch saw it removed; 69 it is
-too small to be a refclock's; 77 it may not be read; others as in sysexits(3).";
-
+/// Show an SHM segment as chronyd sees it, without consuming samples
+///
+/// Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or --watch saw it removed; 69 it is
+/// too small to be a refclock's; 77 it may not be read; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
-#[command(after_help = HELP)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Unit of the segment: its key is 0x4e545030 plus this number
-    #[arg(allow_negative_numbers = true)]
-    unit: Unit,
+    #[arg(allow_negative_numbers = true, value_parser = unit)]
+    unit: u8,
     /// Print a line for each new sample, until interrupted
     #[arg(long)]
     watch: bool,
@@ -42,82 +41,74 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let reader = ShmReader::open(args.unit.0)?;
-    if args.watch { watch(&reader, args) } else { super::written(super::print(&describe(&reader, args))) }
+    let reader = ShmReader::open(args.unit)?;
+    if args.watch { watch(&reader, args) } else { super::print(&describe(&reader, args)) }
 }
 
 /// The segment, its users, its sample, and what chronyd would make of that.
 fn describe(reader: &ShmReader, args: &Args) -> String {
     let (status, now) = (reader.found(), sys_now());
     let Status { size, uid, gid, cuid, cgid, nattch, .. } = *status;
-    let (unit, key, mode) = (args.unit.0, key(args.unit.0), status.mode & 0o777);
+    let (unit, key, mode) = (args.unit, key(args.unit), status.mode & 0o777);
     let ([creator, last], users) = ([status.cpid, status.lpid].map(process), attached(status));
-    let head = format!(
+    let mut text = format!(
         "SHM unit {unit}, key {key:#x}, {size} bytes\n\
          owner      uid {uid} gid {gid}, mode {mode:04o}; creator uid {cuid} gid {cgid}\n\
          processes  created by {creator}, last attached or detached by {last}\n\
          attached   {nattch}{users}\n"
     );
     let Some(contents) = reader.contents() else {
-        return head
+        return text
             + "sample     cannot be read: a writer was changing it at every look: do two programs write to this unit?\n";
     };
+    let Contents { count, valid, fields: Fields { mode, leap, precision, nsamples, .. } } = contents;
     if contents.fields.clock_sec == 0 && contents.fields.receive_sec == 0 {
-        return head + "sample     none: nothing was published yet\n";
+        return text + "sample     none: nothing was published yet\n";
     }
-    let findings = contents.findings(now, args.poll);
-    let mut verdict = String::new();
-    if !findings.iter().any(|finding| finding.drops()) {
-        verdict += "verdict    chronyd would take this sample\n";
-    }
-    for finding in findings {
-        let label = if finding.drops() { "verdict    chronyd would not take this sample:" } else { "note      " };
-        let _ = writeln!(verdict, "{label} {finding}");
-    }
-    head + &fields(&contents, now) + &verdict
-}
-
-fn fields(contents: &Contents, now: Instant<Sys>) -> String {
-    let Contents { count, valid, fields: Fields { mode, leap, precision, nsamples, .. } } = *contents;
     let split = |nanos: i64| (UtcSecond::from_posix(nanos.div_euclid(NANOS)), nanos.rem_euclid(NANOS));
     let ((utc, utc_nsec), (sys, sys_nsec)) = (split(contents.clock_nanos()), split(contents.receive().nanos()));
     let (age, offset) = (now - contents.receive(), contents.offset().nanos());
-    format!(
+    let findings = contents.findings(now, args.poll);
+    let taken =
+        if findings.iter().any(|finding| finding.drops()) { "" } else { "verdict    chronyd would take this sample\n" };
+    let _ = write!(
+        text,
         "clock      {utc} + {utc_nsec} ns (UTC)\n\
          receive    {sys} + {sys_nsec} ns (system clock), {age} ago\n\
          offset     {offset:+} ns (clock - receive)\n\
-         fields     valid {valid}, count {count}, mode {mode}, leap {leap}, precision {precision}, nsamples {nsamples}\n"
-    )
+         fields     valid {valid}, count {count}, mode {mode}, leap {leap}, precision {precision}, nsamples {nsamples}\n\
+         {taken}"
+    );
+    for finding in findings {
+        let label = if finding.drops() { "verdict    chronyd would not take this sample:" } else { "note      " };
+        let _ = writeln!(text, "{label} {finding}");
+    }
+    text
 }
 
+/// Prints a line for each new sample. `valid` 0 is not reported here: it is what a working chronyd leaves behind.
 fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
-    let unit = args.unit.0;
     let ticks = args.limit.map_or(i64::MAX, |span| span.nanos() / TICK.as_nanos() as i64);
     let mut seen = None;
     for _ in 0..ticks {
         if reader.status().map_or(true, |status| status.is_removed()) {
-            let message = format!("SHM unit {unit}: the segment was removed: restart gnss2shm and chronyd");
-            return Err(Failure::new(ExitCode::NoInput, message));
+            let why = format!("SHM unit {}: the segment was removed: restart gnss2shm and chronyd", args.unit);
+            return Err(Failure::new(ExitCode::NoInput, why));
         }
         if let Some(contents) = reader.contents()
             && seen.replace(contents.count).is_some_and(|count| count != contents.count)
         {
-            super::written(super::print(&line(contents, args.poll)))?;
+            let (now, offset, leap) = (sys_now(), contents.offset().nanos(), contents.fields.leap);
+            let second = UtcSecond::from_posix(contents.clock_nanos().div_euclid(NANOS));
+            let mut text = format!("{second} offset {offset:+} ns, age {}, leap {leap}", now - contents.receive());
+            for finding in contents.findings(now, args.poll).into_iter().filter(|f| *f != Finding::NotValid) {
+                let _ = write!(text, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" });
+            }
+            super::print(&(text + "\n"))?;
         }
         super::while_read(reader::rest(TICK))?;
     }
     Ok(())
-}
-
-/// A sample's line. `valid` 0 is not reported here: it is what a working chronyd leaves behind.
-fn line(contents: Contents, poll: i8) -> String {
-    let (now, offset, leap) = (sys_now(), contents.offset().nanos(), contents.fields.leap);
-    let second = UtcSecond::from_posix(contents.clock_nanos().div_euclid(NANOS));
-    let mut text = format!("{second} offset {offset:+} ns, age {}, leap {leap}", now - contents.receive());
-    for finding in contents.findings(now, poll).into_iter().filter(|f| *f != Finding::NotValid) {
-        let _ = write!(text, "; {}: {finding}", if finding.drops() { "chronyd drops it" } else { "note" });
-    }
-    text + "\n"
 }
 
 /// `chronyd (pid 812)`. PID 0 stands for a process of another PID namespace.

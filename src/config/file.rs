@@ -1,13 +1,18 @@
-//! The settings file: TOML to [`Given`], or one sentence with the line and column of what is wrong.
+//! The settings file: each value is read as the command line reads that of the option, whose alias the key is. What is
+//! wrong is refused with one sentence, its line and column.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fs;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer, Error};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::given::Given;
 use crate::core::printable::printable;
@@ -17,6 +22,11 @@ use crate::sys::error::{OpenError, Problem};
 const SIZE_MAX: u64 = 256 * 1024;
 /// Characters of a line that an error repeats.
 const QUOTED_MAX: usize = 80;
+/// No value but a name or path is longer; a longer one is not repeated in an error.
+const TEXT_MAX: usize = 300;
+
+/// The only key that is no option: on the command line it is a part of --gpsd.
+const GPSD_DEVICE: &str = "[gpsd] device";
 /// The tables, which may also be empty.
 const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [pulse], [sentences], [shm], [sock], [record], [status], \
      [metrics], [gate]";
@@ -24,10 +34,10 @@ const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [p
 /// A settings file that can be understood.
 #[derive(Clone, Debug)]
 pub struct File {
-    name: String,
+    pub(super) name: String,
     text: String,
     pub(super) given: Given,
-    /// Each key of a table, as in `[serial] baud`, and where it is: a byte of the text.
+    /// Each key, as in `[serial] baud`, and where it is: a byte of the text.
     places: BTreeMap<String, usize>,
 }
 
@@ -39,12 +49,11 @@ impl File {
     pub fn read(path: &Path) -> Result<Self, OpenError> {
         let (name, mut bytes) = (path.display().to_string(), Vec::new());
         if let Err(error) = fs::File::open(path).and_then(|file| file.take(SIZE_MAX + 1).read_to_end(&mut bytes)) {
-            let problem = match error.kind() {
-                ErrorKind::IsADirectory => Problem::Wrong,
-                ErrorKind::PermissionDenied => Problem::Denied,
-                _ => Problem::NotThere,
-            };
-            return Err(OpenError::new(problem, format!("{name} cannot be read: {error}")));
+            let mut error = OpenError::io(format_args!("{name} cannot be read"), error);
+            if error.problem == Problem::Failed {
+                error.problem = Problem::Wrong; // as a directory is
+            }
+            return Err(error);
         }
         Self::from_bytes(&name, &bytes)
     }
@@ -69,75 +78,99 @@ impl File {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (name, places) = (name.to_owned(), BTreeMap::new());
         let mut file = Self { name, text: text.to_owned(), given: Given::default(), places };
-        let root = DeTable::parse(text).map_err(|error| file.refuse(&error))?;
-        // serde sees one table, whose keys have names like `[serial] baud`.
-        let mut keys = DeTable::new();
-        for (name, value) in root.into_inner() {
+        let root = DeTable::parse(text).map_err(|error| file.refuse_toml(&error))?;
+        for (name, value) in root.get_ref() {
             let table = format!("[{}]", name.get_ref());
-            let (span, is_table) = (value.span(), TABLES.contains(&table));
-            match value.into_inner() {
-                DeValue::Table(content) if is_table => {
-                    for (key, value) in content {
-                        let (at, key) = (key.span(), format!("{table} {}", key.get_ref()));
-                        file.places.insert(key.clone(), at.start);
-                        keys.insert(Spanned::new(at, key.into()), value);
-                    }
+            let is_table = TABLES.contains(&table);
+            match value.get_ref() {
+                DeValue::Table(keys) if is_table => {
+                    keys.iter().try_for_each(|(name, value)| file.set(&format!("{table} "), name, value))?;
                 }
                 _ if is_table || name.get_ref().starts_with('[') => {
-                    return Err(file.wrong(span.start, &format!("allowed is a line {table} and its keys below it")));
+                    let why = format!("allowed is a line {table} and its keys below it");
+                    return Err(file.wrong(value.span().start, &why));
                 }
-                value => {
-                    keys.insert(name, Spanned::new(span, value));
-                }
+                _ => file.set("", name, value)?,
             }
         }
-        file.given =
-            Given::deserialize(Deserializer::from(Spanned::new(0..0, keys))).map_err(|error| file.refuse(&error))?;
         Ok(file)
     }
 
-    /// Where this key is, or the first of a table's.
-    pub(super) fn place(&self, key: &str) -> usize {
-        self.places.iter().filter(|(name, _)| name.starts_with(key)).map(|(_, at)| *at).min().unwrap_or_default()
+    /// Sets the option of which this key of a table, or of none, is an alias.
+    fn set(&mut self, table: &str, name: &Spanned<DeString<'_>>, to: &Spanned<DeValue<'_>>) -> Result<(), OpenError> {
+        let (at, name) = (name.span().start, format!("{table}{}", name.get_ref()));
+        let gpsd_device = Arg::new(GPSD_DEVICE).long(GPSD_DEVICE).value_parser(NonEmptyStringValueParser::new());
+        let options = Given::augment_args(Command::new("").arg(gpsd_device));
+        let Some(option) = options.get_arguments().find(|option| key(option) == name) else {
+            let keys = options.get_arguments().map(key);
+            let keys: Vec<_> =
+                keys.filter(|key| key.starts_with(table) && key.starts_with('[') != table.is_empty()).collect();
+            let tables = if table.is_empty() { format!(", and in tables: {TABLES}") } else { String::new() };
+            return Err(self.wrong(at, &format!("there is no such key: allowed is {}{tables}", keys.join(", "))));
+        };
+        let is = |id: TypeId| option.get_value_parser().type_id() == id;
+        let is_switch = is(TypeId::of::<bool>());
+        let is_name = is(TypeId::of::<String>()) || is(TypeId::of::<PathBuf>());
+        let argument = match to.get_ref() {
+            DeValue::Boolean(true) if is_switch => format!("--{name}"),
+            DeValue::Boolean(false) if is_switch => return Ok(()),
+            DeValue::String(text) if is_name || text.len() <= TEXT_MAX => format!("--{name}={text}"),
+            DeValue::Integer(digits) if !is_name => {
+                let number = i64::from_str_radix(digits.as_str(), digits.radix());
+                format!("--{name}={}", number.map_or_else(|_| String::new(), |number| number.to_string()))
+            }
+            // No option takes an empty text.
+            _ => format!("--{name}="),
+        };
+        let mut set = |matches: ArgMatches| {
+            self.given.gpsd_device = matches.get_one(GPSD_DEVICE).cloned().or(self.given.gpsd_device.take());
+            self.given.update_from_arg_matches(&matches)
+        };
+        options.try_get_matches_from(["", &argument]).and_then(&mut set).map_err(|error| {
+            let why = match (error.source(), error.get(ContextKind::ValidValue)) {
+                (Some(why), _) => why.to_string().replace("`` ", "this "),
+                (None, Some(ContextValue::Strings(words))) if !words.is_empty() => {
+                    format!("allowed is \"{}\"", words.join("\" or \""))
+                }
+                (None, _) if is_switch => "allowed is true or false, without quotes".to_owned(),
+                (None, _) => "allowed is a name or path in quotes, as in \"/dev/ttyS0\" or \"eth0\"".to_owned(),
+            };
+            self.wrong(to.span().start, &why)
+        })?;
+        self.places.insert(name, at);
+        Ok(())
     }
 
-    /// Refuses the file without naming a line.
-    pub(super) fn lacks(&self, why: &str) -> OpenError {
-        OpenError::new(Problem::Wrong, format!("{}: {why}", self.name))
+    /// Where the first key is that begins with this.
+    pub(super) fn place(&self, key: &str) -> Option<usize> {
+        self.places.iter().filter(|(name, _)| name.starts_with(key)).map(|(_, at)| *at).min()
     }
 
     /// Refuses what is at this byte of the text.
     pub(super) fn wrong(&self, at: usize, why: &str) -> OpenError {
-        let (before, after) = self.text.split_at_checked(at).unwrap_or((&self.text, ""));
-        let (line, column) = line_and_column(before);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let end = before.len() + after.find('\n').unwrap_or(after.len());
-        let quoted = self.text.get(start..end).unwrap_or_default().trim();
+        let (line, column) = line_and_column(self.text.get(..at).unwrap_or(&self.text));
+        let quoted = self.text.lines().nth(line - 1).unwrap_or_default().trim();
         let quoted: String = quoted.chars().take(QUOTED_MAX).collect();
         let sentence = format!("{}:{line}:{column}: `{quoted}`: {why}", self.name);
         OpenError::new(Problem::Wrong, printable(&sentence))
     }
 
-    /// What toml and serde refuse, in an operator's words.
-    fn refuse(&self, error: &Error) -> OpenError {
-        let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
-        let why = match what {
-            _ if what.starts_with("unknown field `") => {
-                let table = |key: &str| key.split_once("] ").map(|(table, _)| table.to_owned());
-                let unknown = what.trim_start_matches("unknown field `");
-                let keys = expected.split('`').skip(1).step_by(2).filter(|key| table(key) == table(unknown));
-                let keys = keys.collect::<Vec<_>>().join(", ");
-                let tables =
-                    if unknown.starts_with('[') { String::new() } else { format!(", and in tables: {TABLES}") };
-                format!("there is no such key: allowed is {keys}{tables}")
-            }
-            _ if what.starts_with("duplicate key") => "this is given twice: leave one out".to_owned(),
-            "string values must be quoted" => "text must be in quotes".to_owned(),
-            _ if expected.is_empty() => what.to_owned(),
-            _ => format!("{what}: allowed here is {expected}"),
+    /// Refuses what is not TOML, in an operator's words.
+    fn refuse_toml(&self, error: &toml::de::Error) -> OpenError {
+        let why = match error.message().split_once(", expected ") {
+            Some(("string values must be quoted", _)) => "text must be in quotes".to_owned(),
+            Some((what, expected)) => format!("{what}: allowed here is {expected}"),
+            None if error.message().starts_with("duplicate key") => "this is given twice: leave one out".to_owned(),
+            None => error.message().to_owned(),
         };
         self.wrong(error.span().unwrap_or_default().start, &why)
     }
+}
+
+/// The option's name in the file.
+fn key(option: &Arg) -> &str {
+    let alias = option.get_all_aliases().and_then(|aliases| aliases.first().copied());
+    alias.or(option.get_long()).unwrap_or_default()
 }
 
 /// Line and column, both from 1, of what follows this text.

@@ -17,17 +17,15 @@ use crate::source::phc::PhcConfig;
 use crate::source::pps::PpsConfig;
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
-use crate::source::serial::SerialConfig;
-use crate::sys::error::OpenError;
+use crate::source::serial::{Baud, SerialConfig};
+use crate::sys::error::{OpenError, Problem};
 
-mod contradictions;
 mod file;
 mod given;
-mod values;
 
 pub use file::File;
 pub use given::Given;
-pub(crate) use values::{Unit, word_parser};
+pub(crate) use given::{unit, word_parser};
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
@@ -67,41 +65,45 @@ impl Settings {
     /// One sentence on what contradicts what or is missing: [`Problem::Options`](crate::sys::error::Problem::Options),
     /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
     pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
-        let mut given = file.map(|file| file.given.clone()).unwrap_or_default();
-        contradictions::replace_sources(&options, &mut given);
-        contradictions::check(&options, &given, file)?;
+        let (o, f) = (options, file.map(|file| file.given.clone()).unwrap_or_default());
+        if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)
+            && other != device
+        {
+            let why = "server names another device: leave one of the two out";
+            return Err(refuse(file, Some("[gpsd] device"), why));
+        }
+        let baud = o.baud.or(f.baud).unwrap_or_default();
+        let (receiver, other_receiver) = exactly_one("receiver", receivers(&o, baud), receivers(&f, baud), file)?;
+        let (pin, channel) = (o.pin.clone().or(f.pin.clone()), o.channel.or(f.channel).unwrap_or_default());
+        let capture = o.pps_capture.or(f.pps_capture).unwrap_or_default();
+        let phc = |device| PulseConfig::Phc(PhcConfig { device, pin: pin.clone(), channel });
+        let pps = |device| PulseConfig::Pps(PpsConfig { device, capture });
+        let pulses = |given: &Given| [("phc", given.phc.clone().map(phc)), ("pps", given.pps.clone().map(pps))];
+        let (pulse, other_pulse) = exactly_one("pulse", pulses(&o), pulses(&f), file)?;
+        let (sock, record) = (o.sock.or(f.sock), o.record.or(f.record));
+        let is_gpsd = matches!(receiver, ReceiverConfig::Gpsd(_));
+        let shm = o.shm.or(f.shm).or(sock.is_none().then_some(if is_gpsd { GPSD_UNITS } else { 0 }));
 
-        let (o, f) = (options, given);
-        let server = o.gpsd.or(f.gpsd);
-        let receiver = if let Some(device) = o.serial.or(f.serial) {
-            ReceiverConfig::Serial(SerialConfig { device, baud: o.baud.or(f.baud).unwrap_or_default() })
-        } else if server.is_some() || f.gpsd_device.is_some() {
-            let server = server.unwrap_or_default();
-            ReceiverConfig::Gpsd(GpsdConfig { device: server.device.or(f.gpsd_device), server: server.server })
-        } else if let Some(server) = o.tcp.or(f.tcp) {
-            ReceiverConfig::Tcp(server)
-        } else if let Some(path) = o.fifo.or(f.fifo) {
-            ReceiverConfig::Fifo(path)
-        } else {
-            ReceiverConfig::Stdin
-        };
-        let pulse = match o.phc.or(f.phc) {
-            Some(device) => {
-                let channel = o.channel.or(f.channel).map_or(0, |channel| channel.0);
-                PulseConfig::Phc(PhcConfig { device, pin: o.pin.or(f.pin), channel })
+        let (is_serial, is_phc) = (matches!(receiver, ReceiverConfig::Serial(_)), matches!(pulse, PulseConfig::Phc(_)));
+        // An option and whether it is given, its key, whether its table is used, and whether the file's may be left over.
+        for (option, is_given, key, is_used, may_be_left) in [
+            ("--baud", o.baud.is_some(), "[serial] baud", is_serial, other_receiver),
+            ("--pin", o.pin.is_some(), "[phc] pin", is_phc, other_pulse),
+            ("--channel", o.channel.is_some(), "[phc] channel", is_phc, other_pulse),
+            ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", !is_phc, other_pulse),
+            ("--record-size", o.record_size.is_some(), "[record] size", record.is_some(), false),
+            // Files with this key and [sock] alone were always accepted.
+            ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", shm.is_some(), true),
+        ] {
+            let is_left = !may_be_left && file.is_some_and(|file| file.place(key).is_some());
+            if !is_used && (is_given || is_left) {
+                let table = key.split(' ').next().unwrap_or_default();
+                let home = if is_given { format!("--{}", table.trim_matches(['[', ']'])) } else { table.to_owned() };
+                let what = if is_given { option } else { key };
+                let why = format!("{what} goes with {home}, which is not used: leave it out");
+                return Err(refuse(file.filter(|_| !is_given), Some(key), &why));
             }
-            None => PulseConfig::Pps(PpsConfig {
-                device: o.pps.or(f.pps).unwrap_or_default(),
-                capture: o.pps_capture.or(f.pps_capture).unwrap_or_default(),
-            }),
-        };
-        let sock = o.sock.or(f.sock);
-        let shm = match o.shm.or(f.shm) {
-            Some(unit) => Some(unit.0),
-            None if sock.is_some() => None,
-            None if matches!(receiver, ReceiverConfig::Gpsd(_)) => Some(GPSD_UNITS),
-            None => Some(0),
-        };
+        }
         let (engine, gate) = (engine::Config::default(), GateConfig::default());
         Ok(Self {
             receiver,
@@ -109,20 +111,19 @@ impl Settings {
             shm,
             world_writable: o.shm_world_writable.or(f.shm_world_writable).unwrap_or(false),
             sock,
-            record: (o.record.or(f.record))
-                .map(|path| (path, o.record_size.or(f.record_size).unwrap_or(RECORD_SIZE).0)),
+            record: record.map(|path| (path, o.record_size.or(f.record_size).unwrap_or(RECORD_SIZE).0)),
             status: o.status.or(f.status),
-            metrics: o.metrics.or(f.metrics).map(|listen| listen.0),
+            metrics: o.metrics.or(f.metrics),
             gate: GateConfig {
-                opens_after: o.gate_opens_after.or(f.gate_opens_after).map_or(gate.opens_after, |after| after.0),
-                closes_after: o.gate_closes_after.or(f.gate_closes_after).map_or(gate.closes_after, |after| after.0),
+                opens_after: o.gate_opens_after.or(f.gate_opens_after).unwrap_or(gate.opens_after),
+                closes_after: o.gate_closes_after.or(f.gate_closes_after).unwrap_or(gate.closes_after),
             },
             engine: engine::Config {
-                width: o.width.or(f.width).map(|width| width.0),
+                width: o.width.or(f.width),
                 edges: o.edges.or(f.edges),
-                delay: o.delay.or(f.delay).map(|delay| delay.0),
-                offset: o.offset.or(f.offset).map_or(engine.offset, |offset| offset.0),
-                holdover: o.holdover.or(f.holdover).map_or(engine.holdover, |holdover| holdover.0),
+                delay: o.delay.or(f.delay),
+                offset: o.offset.or(f.offset).unwrap_or(engine.offset),
+                holdover: o.holdover.or(f.holdover).unwrap_or(engine.holdover),
                 trust_zda: o.trust_zda.or(f.trust_zda).unwrap_or(engine.trust_zda),
                 sawtooth: o.sawtooth.or(f.sawtooth).unwrap_or(engine.sawtooth),
                 rollover: o.rollover.or(f.rollover).unwrap_or(engine.rollover),
@@ -131,6 +132,54 @@ impl Settings {
                 ..engine
             },
         })
+    }
+}
+
+/// A table that can name a receiver or a pulse, which is also the option's name, and what it names.
+type Source<T> = (&'static str, Option<T>);
+
+fn receivers(given: &Given, baud: Baud) -> [Source<ReceiverConfig>; 5] {
+    let Given { serial, gpsd, gpsd_device, tcp, fifo, stdin, .. } = given.clone();
+    let is_gpsd = gpsd.is_some() || gpsd_device.is_some();
+    let GpsdConfig { server, device } = gpsd.unwrap_or_default();
+    [
+        ("serial", serial.map(|device| ReceiverConfig::Serial(SerialConfig { device, baud }))),
+        ("gpsd", is_gpsd.then(|| ReceiverConfig::Gpsd(GpsdConfig { server, device: device.or(gpsd_device) }))),
+        ("tcp", tcp.map(ReceiverConfig::Tcp)),
+        ("fifo", fifo.map(ReceiverConfig::Fifo)),
+        ("stdin", stdin.map(|_| ReceiverConfig::Stdin)),
+    ]
+}
+
+/// The one that the options name, or else the file, and whether it is the options'. Refuses none and several.
+fn exactly_one<T, const N: usize>(
+    kind: &str,
+    options: [Source<T>; N],
+    in_file: [Source<T>; N],
+    file: Option<&File>,
+) -> Result<(T, bool), OpenError> {
+    let is_option = options.iter().any(|(_, named)| named.is_some());
+    let (all, file) = if is_option { (options, None) } else { (in_file, file) };
+    let shown =
+        all.each_ref().map(|(table, _)| if file.is_some() { format!("[{table}]") } else { format!("--{table}") });
+    let every = shown.join(", ");
+    let (tables, mut named): (Vec<_>, Vec<_>) =
+        shown.into_iter().zip(all).filter_map(|(table, (_, named))| Some((table, named?))).unzip();
+    let why = match (named.pop(), tables.as_slice()) {
+        (Some(only), [_]) => return Ok((only, is_option)),
+        (_, []) => format!("no {kind} is given: name it with one of {every}"),
+        (_, several) => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
+    };
+    let last = tables.iter().max_by_key(|table| file.and_then(|file| file.place(table)));
+    Err(refuse(file, last.map(String::as_str), &why))
+}
+
+/// Refuses this key of the file, or the file, or else the options.
+fn refuse(file: Option<&File>, key: Option<&str>, why: &str) -> OpenError {
+    match (file, file.and_then(|file| file.place(key?))) {
+        (Some(file), Some(at)) => file.wrong(at, why),
+        (Some(file), None) => OpenError::new(Problem::Wrong, format!("{}: {why}", file.name)),
+        (None, _) => OpenError::new(Problem::Options, why),
     }
 }
 

@@ -2,7 +2,7 @@
 //! quotes the text.
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use crate::core::time::{NANOS, Span};
@@ -35,6 +35,21 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
         Some(Span::from_nanos(if unsigned == text { nanos } else { -nanos }))
     };
     exact().ok_or_else(|| format!("`{text}` is finer than a nanosecond or longer than 292 years"))
+}
+
+/// Parses a time within this range, which `allowed` names.
+pub(crate) fn span_within(text: &str, range: Range<Span>, allowed: &str) -> Result<Span, String> {
+    let why = match parse_span(text) {
+        Ok(span) if range.contains(&span) => return Ok(span),
+        Ok(_) => format!("`{text}` is out of range"),
+        Err(why) => why,
+    };
+    Err(format!("{why}; allowed is a time {allowed}"))
+}
+
+/// A pulse width.
+pub(crate) fn width(text: &str) -> Result<Span, String> {
+    span_within(text, Span::from_nanos(1)..Span::SECOND, "from 1ns to less than 1s, as in \"100ms\"")
 }
 
 /// Parses a time greater than zero.

@@ -5,23 +5,25 @@ pub mod live;
 
 use crate::core::event::Edges;
 use crate::core::time::Span;
-use crate::core::units::{number, parse_span};
+use crate::core::units::{number, parse_span, span_within, width};
 
 /// What to simulate: the options of `gnss2shm simulate`. Shares are per thousand.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Scenario {
     /// Time from the pulse to the first byte of its sentences
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms")]
+    #[arg(value_parser = |text: &str| span_within(text, Span::ZERO..Span::from_millis(5_001), "from 0s to 5s"))]
     pub delay: Span,
     /// How far that time wanders
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms")]
+    #[arg(value_parser = |text: &str| span_within(text, Span::ZERO..Span::from_millis(1_001), "from 0s to 1s"))]
     pub jitter: Span,
     /// Rate of the serial line in bits a second
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
     #[arg(value_parser = |text: &str| number(text, 300..=4_000_000_u32))]
     pub baud: u32,
     /// Pulse width
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = width)]
     pub width: Span,
     /// Which edges the NIC timestamps
     #[arg(long, value_enum, default_value = "both")]

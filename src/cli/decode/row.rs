@@ -41,17 +41,16 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     /// `None` if the line is not about time, and would not have been.
     pub(super) fn of_line(line: &Line<'a>) -> Option<Self> {
-        let (text, byte, message) = (line.text, line.first_byte.nanos(), id(line.text));
-        let is_about_time = message == CLOCK || matches!(message.get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"));
-        let row = Self { byte, kind: "sentence", message, text: Some(text), ..Self::default() };
+        let text = line.text;
+        let is_clock = text.starts_with("$PUBX,04,");
+        // Talker and type: `GNRMC`.
+        let id = text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default();
+        let message = if is_clock { CLOCK } else { id };
+        let is_about_time = is_clock || matches!(id.get(2..), Some("RMC" | "GGA" | "GNS" | "GLL" | "ZDA"));
+        let row =
+            Self { byte: line.first_byte.nanos(), kind: "sentence", message, text: Some(text), ..Self::default() };
         is_about_time.then(|| match &line.read {
-            Ok(sentence) => {
-                let detail = match sentence.leap_seconds {
-                    Some(LeapSeconds::Default(n) | LeapSeconds::Received(n)) => format!(" ({n})"),
-                    None => String::new(),
-                };
-                row.naming(sentence, written(text, sentence), worth(sentence), &detail)
-            }
+            Ok(sentence) => row.naming(sentence, written(text), worth(sentence)),
             Err(refusal) => Self { refused: Some(refusal.key()), remark: refusal.to_string(), ..row },
         })
     }
@@ -59,27 +58,26 @@ impl<'a> Row<'a> {
     /// `None` if the frame is not about time.
     pub(super) fn of_frame(frame: &Frame) -> Option<Self> {
         let row = |message| Self { byte: frame.first_byte.nanos(), kind: "frame", message, ..Self::default() };
+        let naming = |message, time: &TimeUtc| {
+            let sentence = frame.sentence();
+            let is_unknown = !time.knows_utc && time.validity != Validity::Invalid;
+            let worth = if is_unknown { UTC_UNKNOWN } else { worth(&sentence) };
+            Some(row(message).naming(&sentence, fraction(time), worth))
+        };
         let (message, worth, detail) = match &frame.message {
-            Message::TimeUtc(time) | Message::Pvt(time) => {
-                let sentence = frame.sentence();
-                let message = if sentence.kind == Kind::Pvt { "NAV-PVT" } else { "NAV-TIMEUTC" };
-                let is_unknown = !time.knows_utc && time.validity != Validity::Invalid;
-                let worth = if is_unknown { UTC_UNKNOWN } else { worth(&sentence) };
-                return Some(row(message).naming(&sentence, fraction(time), worth, ""));
-            }
+            Message::TimeUtc(time) => return naming("NAV-TIMEUTC", time),
+            Message::Pvt(time) => return naming("NAV-PVT", time),
             Message::TimeLs(TimeLs { count, next }) => {
-                let (worth, count) = match count {
-                    LeapCount::Told(count) => ("leap seconds known", format!(" ({count})")),
-                    LeapCount::Unsourced(count) => {
-                        ("leap seconds valid, their source not named", format!(" ({count})"))
-                    }
-                    LeapCount::Default => (UTC_UNKNOWN, String::new()),
+                let (worth, count) = match *count {
+                    LeapCount::Told(count) => ("leap seconds known", Some(count)),
+                    LeapCount::Unsourced(count) => ("leap seconds valid, their source not named", Some(count)),
+                    LeapCount::Default => (UTC_UNKNOWN, None),
                 };
                 let next = next.map_or(String::new(), |next| {
                     let change = if next.leap == Leap::Delete { "less" } else { "more" };
                     format!("; one {change} after {}", next.day)
                 });
-                ("NAV-TIMELS", worth, count + &next)
+                ("NAV-TIMELS", worth, in_brackets(count) + &next)
             }
             Message::TimTp(TimTp { base, second_of_week, correction }) => {
                 let base = match base {
@@ -99,13 +97,14 @@ impl<'a> Row<'a> {
         Some(Self { worth: Some(worth), remark: format!("{worth}{detail}"), ..row(message) })
     }
 
-    /// Place, message, time and remark in columns.
+    /// Place, message, time and remark in columns; after a remark on a line that is not used, the line.
     pub(super) fn plain(&self) -> String {
         let Self { byte, message, remark, .. } = self;
-        match (self.refused, self.text) {
-            (Some(_), Some(text)) => format!("{byte:>8} {message:<6} {:>20} {remark}: {text}", "refused"),
-            _ => format!("{byte:>8} {message:<6} {:>20} {remark}", self.utc.as_deref().unwrap_or_default()),
-        }
+        let (utc, text) = match (self.refused, self.text) {
+            (Some(_), Some(text)) => ("refused", format!(": {text}")),
+            _ => (self.utc.as_deref().unwrap_or_default(), String::new()),
+        };
+        format!("{byte:>8} {message:<6} {utc:>20} {remark}{text}\n")
     }
 
     /// The second that is named, without fraction and date.
@@ -114,9 +113,14 @@ impl<'a> Row<'a> {
         time.get(..8).filter(|time| time.contains(':'))
     }
 
-    fn naming(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str, detail: &str) -> Self {
-        let date = sentence.date.filter(|_| sentence.validity != Validity::Invalid);
-        let (date_refused, mark) = match date {
+    /// With what the message names; `fraction` is the time of day if it is not a whole second.
+    fn naming(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str) -> Self {
+        let (validity, is_valid) = match sentence.validity {
+            Validity::Valid => ("valid", true),
+            Validity::Invalid => ("invalid", false),
+            Validity::Unsaid => ("unsaid", true),
+        };
+        let (date_refused, mark) = match sentence.date.filter(|_| is_valid) {
             Some(date) if date < DATE_FLOOR => {
                 (Some(Reason::DateTooEarly.key()), format!("; run refuses dates before {DATE_FLOOR}"))
             }
@@ -125,28 +129,28 @@ impl<'a> Row<'a> {
             }
             _ => (None, String::new()),
         };
-        let validity = match sentence.validity {
-            Validity::Valid => "valid",
-            Validity::Invalid => "invalid",
-            Validity::Unsaid => "unsaid",
+        let count = sentence.leap_seconds.map(|(LeapSeconds::Default(count) | LeapSeconds::Received(count))| count);
+        let time = match sentence.time {
+            Some(TimeOfDay::Whole(s)) => Some(format!("{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)),
+            Some(TimeOfDay::LeapSecond) => Some("23:59:60Z".into()),
+            Some(TimeOfDay::Fraction) => fraction,
+            None => None,
         };
+        let utc: Vec<_> = sentence.date.map(|date| date.to_string()).into_iter().chain(time).collect();
         Self {
-            utc: utc(sentence, fraction),
+            utc: (!utc.is_empty()).then(|| utc.join("T")),
             validity: Some(validity),
             date_refused,
-            remark: format!("{worth}{detail}{mark}"),
+            remark: format!("{worth}{}{mark}", in_brackets(count)),
             worth: Some(worth),
             ..self
         }
     }
 }
 
-/// Talker and type: `GNRMC`.
-fn id(text: &str) -> &str {
-    if text.starts_with("$PUBX,04,") {
-        return CLOCK;
-    }
-    text.trim_start_matches('$').split([',', '*']).next().unwrap_or_default()
+/// A count of leap seconds, behind the remark.
+fn in_brackets(count: Option<i64>) -> String {
+    count.map_or(String::new(), |count| format!(" ({count})"))
 }
 
 /// What a message about time is worth.
@@ -165,38 +169,19 @@ fn worth(sentence: &Sentence) -> &'static str {
     }
 }
 
-/// Date and time of day, as far as the message names them; `fraction` is the time if it is not a whole second.
-fn utc(sentence: &Sentence, fraction: Option<String>) -> Option<String> {
-    let time = match sentence.time {
-        Some(TimeOfDay::Whole(s)) => Some(format!("{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)),
-        Some(TimeOfDay::LeapSecond) => Some("23:59:60Z".into()),
-        Some(TimeOfDay::Fraction) => fraction,
-        None => None,
-    };
-    match (sentence.date, time) {
-        (Some(date), Some(time)) => Some(format!("{date}T{time}")),
-        (Some(date), None) => Some(date.to_string()),
-        (None, time) => time,
-    }
-}
-
-/// The sentence's own digits: `115955.949` is 11:59:55.949Z.
-fn written(text: &str, sentence: &Sentence) -> Option<String> {
-    let place = match sentence.kind {
-        Kind::Gll => 5,
-        Kind::Clock => 2,
-        _ => 1,
-    };
-    let (hour, rest) = text.split(',').nth(place)?.split_at_checked(2)?;
+/// The sentence's own digits, six and a fraction: `115955.949` is 11:59:55.949Z.
+fn written(text: &str) -> Option<String> {
+    let is_time = |field: &&str| field.bytes().take(6).filter(u8::is_ascii_digit).count() == 6;
+    let (hour, rest) = text.split(',').find(is_time)?.split_at_checked(2)?;
     let (minute, second) = rest.split_at_checked(2)?;
     Some(format!("{hour}:{minute}:{second}Z"))
 }
 
 /// To the millisecond: the nanoseconds of a frame are the error of its solution.
 fn fraction(time: &TimeUtc) -> Option<String> {
-    let (ms, _) = time.since_midnight?.nearest(Span::from_millis(1));
-    let ms = ms.max(0);
+    let ms = time.since_midnight?.nearest(Span::from_millis(1)).0.max(0);
     // Second 60 is the day's last minute's.
-    let (minutes, ms) = if ms >= 86_400_000 { (1_439, ms - 86_340_000) } else { (ms / 60_000, ms % 60_000) };
+    let minutes = (ms / 60_000).min(1_439);
+    let ms = ms - minutes * 60_000;
     Some(format!("{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, ms / 1_000, ms % 1_000))
 }

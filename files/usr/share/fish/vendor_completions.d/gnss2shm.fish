@@ -106,13 +106,13 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'E
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l quiet -d 'Print the summary alone'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object a line'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l for -d 'End --watch after this time, as in 30s or 2min' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l poll -d 'The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l watch -d 'Print a line for each new sample, until interrupted'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d 'Status socket, as given to `gnss2shm run --status`' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait until it is locked (with --check: until programs may rely on the time), at most for this long' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line an answer'
@@ -121,7 +121,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'P
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Simulate receiver and NIC, and check every sample against true time'
