@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure};
-use crate::sys::reader::await_input;
+use crate::sys::wait::await_input;
 
 /// Bytes to read at a time.
 const PIECE: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::core::event::Reason;
 use crate::core::printable::Printable;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::reader::Reader;
+use crate::sys::wait::Reader;
 
 mod decode;
 mod doctor;

@@ -27,8 +27,7 @@ use crate::source::pulse::Pulse;
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::thread::PulseThread;
 use crate::source::witness;
-use crate::sys::limits;
-use crate::sys::signal::is_ignored;
+use crate::sys::processes::{is_ignored, open_files, survive_file_size_limit};
 
 /// Maximum number of open files: devices, sockets, and all clients of status and metrics.
 const OPEN_FILES: u64 = 64;
@@ -49,9 +48,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let file = args.config.as_deref().map(File::read).transpose()?;
     let settings = Settings::new(args.given.clone(), file.as_ref())?;
     super::log::start(args.debug);
-    limits::survive_file_size_limit();
+    survive_file_size_limit();
     let open_files =
-        limits::open_files(OPEN_FILES).map_err(|error| os(&format!("cannot set the limit of open files: {error}")))?;
+        open_files(OPEN_FILES).map_err(|error| os(&format!("cannot set the limit of open files: {error}")))?;
     if open_files < OPEN_FILES {
         return Err(os(&format!(
             "only {open_files} files can be open, but {OPEN_FILES} are needed: raise the limit with `ulimit -n \
@@ -222,7 +221,7 @@ impl Stop {
     pub(super) fn listen() -> Result<Self, Failure> {
         let listen = || -> io::Result<Self> {
             Ok(Self {
-                is_hangup_ignored: is_ignored(SignalKind::hangup().as_raw_value())?,
+                is_hangup_ignored: is_ignored(SignalKind::hangup())?,
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 hangup: signal(SignalKind::hangup())?,

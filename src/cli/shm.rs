@@ -11,8 +11,8 @@ use crate::core::units::{number, positive_span};
 use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
-use crate::sys::reader;
 use crate::sys::sysv_shm::Fields;
+use crate::sys::wait;
 
 /// Between two looks of `--watch`; writers publish once a second.
 const TICK: Duration = Duration::from_millis(10);
@@ -104,7 +104,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
         {
             super::written(super::print(&line(contents, args.poll)))?;
         }
-        super::while_read(reader::rest(TICK))?;
+        super::while_read(wait::rest(TICK))?;
     }
     Ok(())
 }

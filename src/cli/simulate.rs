@@ -22,7 +22,7 @@ use crate::sink::Sink;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
-use crate::sys::reader;
+use crate::sys::wait;
 
 /// A sample further off than this is wrong.
 const WRONG: Span = Span::from_micros(10);
@@ -98,7 +98,7 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     };
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         let said = tally.observe(&live, engine, verdicts).and_then(|()| match event {
-            Event::Tick { .. } => super::while_read(reader::rest(Duration::ZERO)),
+            Event::Tick { .. } => super::while_read(wait::rest(Duration::ZERO)),
             _ => Ok(()),
         });
         said.map_or_else(ControlFlow::Break, ControlFlow::Continue)

@@ -12,7 +12,7 @@ use crate::core::units::parse_span;
 use crate::daemon::status::SOCKETS;
 use crate::daemon::status::server::FOLLOWERS;
 use crate::daemon::status::snapshot::Snapshot;
-use crate::sys::reader::await_input;
+use crate::sys::wait::await_input;
 
 /// `run` answers at once or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);

@@ -13,8 +13,8 @@ use tracing::{debug, info, warn};
 use crate::core::engine::Engine;
 use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
 use crate::sink::Sink;
+use crate::sys::clock::ClockSet;
 use crate::sys::clock::Reading;
-use crate::sys::clock_set::ClockSet;
 use pace::{Pulse, Ticker};
 use scale::Scale;
 

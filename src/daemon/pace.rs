@@ -9,8 +9,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::core::event::{Event, State, Verdict};
 use crate::core::time::{Instant, Raw, Span};
-use crate::sys::alarm::Alarm;
 use crate::sys::clock::raw_now;
+use crate::sys::wait::Alarm;
 
 /// Minimum time between two ticks. Below a second, so that pulses, a second apart, bring one each.
 const EARLIEST: Span = Span::from_millis(950);

@@ -14,10 +14,9 @@ use tracing::warn;
 use super::Sink;
 use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
-use crate::sys::claim::Claim;
+use crate::sys::claim::{Claim, Trusted};
 use crate::sys::error::OpenError;
 use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
-use crate::sys::trusted::Trusted;
 
 pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
@@ -43,14 +42,14 @@ impl ShmSink {
     ///
     /// A new segment has mode 0600 and is given to root: chronyd attaches it as root and may lack `CAP_IPC_OWNER`,
     /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable to us,
-    /// created and owned by [trusted](crate::sys::trusted) users, and writable to nobody else.
+    /// created and owned by [trusted](Trusted) users, and writable to nobody else.
     pub fn open(unit: u8) -> Result<Self, OpenError> {
         Self::open_with(unit, false)
     }
 
     /// The same; `world_writable` accepts an existing segment that other users can write to.
     pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
-        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| refusal::unclaimed(unit, error))?;
+        let claim = Claim::take(&format!("shm-unit-{unit}"), |rival| refusal::taken(unit, rival))?;
         let (segment, memory) = attach(unit, world_writable)?;
         let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
         sink.withdraw();

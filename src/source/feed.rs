@@ -10,9 +10,9 @@ use tracing::{info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
 use crate::core::time::{self as clock, Raw, Span};
-use crate::sys::alarm::Alarm;
-use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
+use crate::sys::tty::ByteFile;
+use crate::sys::wait::Alarm;
 
 /// How often something that is missing is looked for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);

@@ -191,8 +191,9 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
     };
     let pin = pin.map(|pin| (format!("phc-pin-{}", pin.index), format!("pin {}", pin.name)));
     let claim = |(purpose, what): (String, String)| {
-        let taken = |rival| format!("{what} of {node} is used by {rival}: stop that one, or give each its own");
-        Claim::take_path(&purpose, path).map_err(|error| error.explain(format!("{node} cannot be claimed"), taken))
+        Claim::take_path(&purpose, path, |rival| {
+            format!("{what} of {node} is used by {rival}: stop that one, or give each its own")
+        })
     };
     iter::once(channel).chain(pin).map(claim).collect()
 }

@@ -9,6 +9,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
@@ -21,9 +23,8 @@ use super::serial::holder::{readers, warn_of};
 use super::server::Server;
 use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::Span;
-use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::flock;
+use crate::sys::tty::ByteFile;
 
 /// The pause after a read of standard input: each read that is saved is a wake-up saved.
 const GATHER: Duration = Duration::from_millis(20);
@@ -90,7 +91,7 @@ fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result
     }
     // Its lock would keep us out, too. A file system without locks is no reason to refuse.
     drop(before);
-    if !flock::try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+    if flock(&opened, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
         return Ok(opened);
     }
     let shown = path.display();

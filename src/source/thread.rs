@@ -15,7 +15,7 @@ use super::pulse::{Pulse, PulseConfig};
 use crate::core::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::eventfd::{EventFd, Rest};
+use crate::sys::wait::{EventFd, Woken};
 
 #[cfg(test)]
 mod tests;
@@ -174,7 +174,7 @@ impl Link {
     /// Sleeps, unless the bell is rung or the channel is closed.
     pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
         match self.bell.rest(time) {
-            Ok(Rest::Over) if !self.sender.is_closed() => Ok(()),
+            Ok(Woken::Timeout) if !self.sender.is_closed() => Ok(()),
             _ => Err(End::Stop),
         }
     }

@@ -8,9 +8,9 @@ use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
 use crate::core::time::{DAY, Date};
-use crate::sys::adjtimex::max_error;
-use crate::sys::alarm::Alarm;
+use crate::sys::clock::max_error;
 use crate::sys::clock::{raw_now, sys_now};
+use crate::sys::wait::Alarm;
 
 /// The interval between questions to the kernel; the engine forgets an answer after 30 s.
 const ASK: Duration = Duration::from_secs(8);

@@ -2,20 +2,17 @@
 //! decide what an error means and which reading is best. `tests/ptp_layout.rs` checks every number and struct against
 //! the kernel's header.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use libc::{Ioctl, c_uint, ptp_clock_time};
-use rustix::event::PollFlags;
 
-use super::eventfd::{EventFd, poll, readable};
-use super::interrupt::Interrupt;
-use super::ioctl;
+use super::wait::{EventFd, Interrupt, Woken};
+use super::{ioctl, open};
 use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
@@ -118,17 +115,6 @@ pub(crate) enum Queue {
     Shared,
 }
 
-/// Why [`Ptp::wait`] returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
-    /// The time is over; perhaps a little early, after a signal.
-    Timeout,
-    /// Events are queued: [`Ptp::read`] will not block.
-    Events,
-    /// The bell was rung.
-    Rung,
-}
-
 /// A queued event: an edge on a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -157,8 +143,7 @@ impl Ptp {
     /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
     /// Linux 6.15 and stable kernels). On a node of another kind [`Self::caps`] fails with `ENOTTY`.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).map(Self)
+        open(path, File::options().write(true)).map(Self)
     }
 
     /// What it can do.
@@ -222,16 +207,9 @@ impl Ptp {
         unsafe { ioctl(&self.0, MASK_EN_SINGLE, channel) }.map(|_| Queue::Own)
     }
 
-    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins. `ENODEV` if
-    /// the device is gone.
+    /// Sleeps until events are queued ([`Woken::Input`]: [`Self::read`] will not block), the bell is rung, or `time` is over.
     pub(crate) fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
-        Ok(match events {
-            _ if !rung.is_empty() => Woken::Rung,
-            PollFlags::IN => Woken::Events,
-            _ if events.is_empty() => Woken::Timeout,
-            _ => return Err(io::Error::from_raw_os_error(libc::ENODEV)),
-        })
+        bell.wait(&self.0, time)
     }
 
     /// Reads queued events of all channels, 30 at most; none half a second later if another program took them. Call
@@ -255,7 +233,7 @@ impl Ptp {
     pub(crate) fn drain(&self) -> io::Result<()> {
         let silent = EventFd::new()?;
         for _ in 0..DRAIN_READS {
-            if self.wait(&silent, Duration::ZERO)? != Woken::Events {
+            if self.wait(&silent, Duration::ZERO)? != Woken::Input {
                 break;
             }
             self.read()?;

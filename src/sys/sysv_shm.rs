@@ -41,30 +41,22 @@ pub const SIZE: usize = 96;
 // A target with another layout or a 32-bit time_t must not compile: its chronyd would read something else.
 const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
 
-macro_rules! laid_out {
-    ($($field:ident @ $offset:literal,)*) => {
-        $(const _: () = assert!(offset_of!(ShmTime, $field) == $offset);)*
-
-        /// Name and offset in bytes of every field, for comparison with a C compiler's.
-        pub const LAYOUT: &[(&str, usize)] = &[$((stringify!($field), offset_of!(ShmTime, $field)),)*];
-    };
-}
-
-laid_out! {
-    mode @ 0,
-    count @ 4,
-    clock_sec @ 8,
-    clock_usec @ 16,
-    receive_sec @ 24,
-    receive_usec @ 32,
-    leap @ 36,
-    precision @ 40,
-    nsamples @ 44,
-    valid @ 48,
-    clock_nsec @ 52,
-    receive_nsec @ 56,
-    dummy @ 60,
-}
+/// Name and offset in bytes of every field, for comparison with a C compiler's.
+pub const LAYOUT: [(&str, usize); 13] = [
+    ("mode", offset_of!(ShmTime, mode)),
+    ("count", offset_of!(ShmTime, count)),
+    ("clock_sec", offset_of!(ShmTime, clock_sec)),
+    ("clock_usec", offset_of!(ShmTime, clock_usec)),
+    ("receive_sec", offset_of!(ShmTime, receive_sec)),
+    ("receive_usec", offset_of!(ShmTime, receive_usec)),
+    ("leap", offset_of!(ShmTime, leap)),
+    ("precision", offset_of!(ShmTime, precision)),
+    ("nsamples", offset_of!(ShmTime, nsamples)),
+    ("valid", offset_of!(ShmTime, valid)),
+    ("clock_nsec", offset_of!(ShmTime, clock_nsec)),
+    ("receive_nsec", offset_of!(ShmTime, receive_nsec)),
+    ("dummy", offset_of!(ShmTime, dummy)),
+];
 
 /// A sample: all fields but `count` and `valid`, which guard them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -1,9 +1,11 @@
-//! A serial port as an asynchronous source of bytes: raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate.
+//! Asynchronous sources of bytes: a serial port (raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate), and any
+//! other file that is not a regular one.
 
 use std::ffi::c_int;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -11,9 +13,10 @@ use rustix::termios::{
     ControlModes, InputModes, OptionalActions, QueueSelector, ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr,
     tcsetattr,
 };
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-use super::bytes::ByteFile;
-use super::ioctl;
+use super::{ioctl, open};
 
 /// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
 /// the last close) and the low-latency flag, if `open` set it.
@@ -33,8 +36,7 @@ impl Tty {
     /// `ResourceBusy`: another process has it locked. `ENOTTY`: not a terminal. `EIO`: a name without hardware, which
     /// root can open. Else those of open(2).
     pub(crate) fn open(path: &str, baud: u32, is_held: impl FnOnce() -> bool) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+        let file = open(Path::new(path), File::options().write(true))?;
         tcgetattr(&file)?;
         if has_exclusive_flag(&file) && is_held() {
             return Err(Errno::BUSY.into());
@@ -115,6 +117,55 @@ fn switch_low_latency(file: &File, on: bool) -> bool {
     serial.flags ^= ASYNC_LOW_LATENCY;
     // SAFETY: TIOCSSERIAL reads one `serial_struct`.
     is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, serial) }.is_ok()
+}
+
+/// An open file with `O_NONBLOCK` that epoll(7) can watch: not a regular file, not a directory.
+///
+/// It is watched only while `read` waits: bytes that arrive at any other time cause no wake-up.
+#[derive(Debug)]
+pub struct ByteFile(File);
+
+impl ByteFile {
+    /// Opens `path` for reading. Opening a FIFO does not wait for a writer.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        open(path, &mut File::options()).map(Self)
+    }
+
+    /// Reads what is there, or waits for it. Zero is the end: the device is gone, the last writer has closed. Must be
+    /// called within a tokio runtime.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable().await?,
+                read => return read,
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or the end. Must be called within a tokio runtime.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
+        let watched = unsafe { AsyncFd::register_with_interest(self.as_fd(), Interest::READABLE) };
+        watched.map_err(io::Error::from)?.readable().await.map(drop)
+    }
+
+    /// Reads what is there now. `WouldBlock` if there is nothing; zero from a FIFO if it has no writer.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buffer)
+    }
+}
+
+/// Takes a file or a socket that has `O_NONBLOCK` set.
+impl From<OwnedFd> for ByteFile {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd.into())
+    }
+}
+
+impl AsFd for ByteFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 #[cfg(test)]

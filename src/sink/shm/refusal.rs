@@ -3,10 +3,9 @@
 use std::io::{self, ErrorKind};
 
 use super::{SIZE, Status, key};
-use crate::sys::claim::ClaimError;
+use crate::sys::claim::Trusted;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::Segment;
-use crate::sys::trusted::Trusted;
 
 /// Refuses a segment through which an untrusted user could set the clock.
 pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable: bool) -> Result<(), OpenError> {
@@ -78,15 +77,13 @@ pub(super) fn failed(unit: u8, error: &io::Error) -> OpenError {
     refused(unit, problem, &what)
 }
 
-/// The unit cannot be claimed.
-pub(super) fn unclaimed(unit: u8, error: ClaimError) -> OpenError {
-    error.explain(format_args!("SHM unit {unit} cannot be claimed"), |rival| {
-        format!(
-            "SHM unit {unit} (key {:#x}): {rival} writes to it, and chronyd would take the samples of both: stop that one, \
-             or give another unit with --shm",
-            key(unit)
-        )
-    })
+/// Another process has claimed the unit.
+pub(super) fn taken(unit: u8, rival: &str) -> String {
+    format!(
+        "SHM unit {unit} (key {:#x}): {rival} writes to it, and chronyd would take the samples of both: stop that one, or \
+         give another unit with --shm",
+        key(unit)
+    )
 }
 
 fn refused(unit: u8, problem: Problem, what: &str) -> OpenError {
@@ -121,7 +118,7 @@ mod tests {
                 ["other users", "--shm-world-writable"],
             ),
             (
-                unclaimed(NOT_OURS, ClaimError::Taken(rival(None))),
+                OpenError::new(Problem::Taken, taken(NOT_OURS, &rival(None))),
                 Problem::Taken,
                 ["another program writes to it", "--shm"],
             ),

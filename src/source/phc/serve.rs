@@ -11,7 +11,7 @@ use super::schedule::{Delivery, Schedule, Step};
 use crate::core::event::{Edge, Event, SourceChange};
 use crate::source::thread::{End, Link};
 use crate::sys::clock::raw_now;
-use crate::sys::ptp::Woken;
+use crate::sys::wait::Woken;
 
 impl Phc {
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
@@ -51,7 +51,7 @@ impl Phc {
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
                     match self.ptp.wait(&link.bell, time)? {
                         Woken::Timeout => {}
-                        Woken::Events => self.read_edges(&mut schedule, &mut batch)?,
+                        Woken::Input => self.read_edges(&mut schedule, &mut batch)?,
                         Woken::Rung => return Err(End::Stop),
                     }
                 }

@@ -7,7 +7,7 @@ use super::{Finding, Level, System};
 use crate::config::{File, Given, Settings};
 use crate::core::event::Reason;
 use crate::daemon::status::SOCKETS;
-use crate::sys::trusted::user;
+use crate::sys::claim::user;
 
 pub(super) const CONFIGURATION: &str = "configuration";
 pub(super) const USER: &str = "service user";

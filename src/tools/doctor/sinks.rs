@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Finding, Patient, READ_WRITE};
 use crate::config::GPSD_UNITS;
 use crate::sink::shm::{Status, judge, key};
-use crate::sys::trusted::Trusted;
+use crate::sys::claim::Trusted;
 
 const SHM: &str = "SHM segment";
 const SOCK: &str = "SOCK socket";
