@@ -24,8 +24,8 @@ use crate::sink::shm::ShmSink;
 use crate::sink::sock::SockSink;
 use crate::sink::{Sink, Sinks};
 use crate::source::pulse::Pulse;
+use crate::source::pulse::PulseThread;
 use crate::source::receiver::{Receiver, ReceiverConfig};
-use crate::source::thread::PulseThread;
 use crate::source::witness;
 use crate::sys::processes::{is_ignored, open_files, survive_file_size_limit};
 

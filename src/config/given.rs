@@ -13,8 +13,8 @@ use crate::core::units::Size;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
+use crate::source::receiver::Server;
 use crate::source::serial::Baud;
-use crate::source::server::Server;
 
 /// What a file says, or the command line.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]

@@ -14,8 +14,8 @@ use crate::core::units::{Size, parse_span};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
+use crate::source::receiver::Server;
 use crate::source::serial::Baud;
-use crate::source::server::Server;
 
 /// No value is longer than this; a longer one is not repeated in an error.
 const TEXT_MAX: usize = 300;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY};
-use super::server::Server;
+use super::receiver::Server;
 use super::stream;
 use crate::core::event::{Event, Lost};
 use crate::sys::clock::raw_now;

@@ -1,26 +1,31 @@
 //! The PHC as a source: edges of the pulse and cross timestamps. Handles the differences between drivers and kernels;
 //! never decides which edge is on time. A `PulseThread` owns it.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::iter;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use super::pulse::{End, Link};
 use super::sysfs::{Device, Finder, PTP, refuse};
-use crate::core::event::Edges;
+use crate::core::event::{Edge, Edges, Event, SourceChange};
 use crate::sys::claim::Claim;
+use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp, Queue, Request};
+use crate::sys::wait::Woken;
 use cross::CrossReader;
+use schedule::{Delivery, Schedule, Step};
 
 pub(crate) mod cross;
 mod drivers;
 mod missing;
 pub mod schedule;
-mod serve;
 
 pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
@@ -99,6 +104,64 @@ impl Phc {
         Ok(phc)
     }
 
+    /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
+    pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
+        link.change(SourceChange::PulseOpen(self.edges))?;
+        let mut schedule = Schedule::new(raw_now());
+        if self.deaf {
+            schedule.rearm_soon(raw_now());
+        }
+        let mut batch = Vec::new();
+        loop {
+            link.heart.beat();
+            let now = raw_now();
+            match schedule.next(now) {
+                Step::CrossTs(delivery) => {
+                    schedule.cross_taken(now);
+                    if let Some(cross) = self.cross.read(&self.ptp)? {
+                        batch.push((Event::CrossTs(cross), delivery));
+                    }
+                }
+                Step::Rearm => {
+                    schedule.rearmed(now);
+                    self.watch.warn(&self.clock.node, false);
+                    match self.arm() {
+                        Ok(()) if self.deaf => schedule.rearm_soon(now),
+                        Ok(()) => {
+                            debug!("no edge for 3 s: pin and channel of {} were set again", self.clock);
+                            link.change(SourceChange::PulseRearmed)?;
+                        }
+                        Err(error) => debug!("{error}"), // if the device is gone, the next cross timestamp fails
+                    }
+                }
+                Step::Wait(span) => {
+                    for event in due(&mut batch) {
+                        link.send(event)?;
+                    }
+                    let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
+                    match self.ptp.wait(&link.bell, time)? {
+                        Woken::Timeout => {}
+                        Woken::Input => self.read_edges(&mut schedule, &mut batch)?,
+                        Woken::Rung => return Err(End::Stop),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
+    fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
+        let stamps = self.ptp.read()?;
+        let read_at = raw_now();
+        for stamp in stamps.iter().filter(|stamp| stamp.channel == self.channel) {
+            let edge = Edge { phc: stamp.phc, read_at };
+            self.watch.edge(edge, &self.clock.node);
+            batch.push((Event::Edge(edge), Delivery::Now));
+            schedule.edges_read(read_at);
+        }
+        Ok(())
+    }
+
     /// Sets pin and channel, unless the clock is [`deaf`] now.
     fn arm(&mut self) -> Result<(), OpenError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
@@ -140,6 +203,13 @@ impl Drop for Phc {
             let _ignored = self.ptp.set_pin(pin.index, pin.function, pin.channel);
         }
     }
+}
+
+/// The events to send now, in the order in which they were captured: all of them, or none yet. Sent back to back, the cross
+/// timestamp before an edge, the edge, and the cross timestamp after it wake the engine's thread once.
+fn due(batch: &mut Vec<(Event, Delivery)>) -> Vec<Event> {
+    let is_due = batch.iter().any(|(_, delivery)| *delivery == Delivery::Now);
+    if is_due { batch.drain(..).map(|(event, _)| event).collect() } else { Vec::new() }
 }
 
 /// Checks that the clock has the channel.

@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY, bytes_now, change, pump};
+use super::receiver::Server;
 use super::serial::holder::{readers, warn_of};
-use super::server::Server;
 use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::Span;
 use crate::sys::error::{OpenError, Problem};

@@ -1,6 +1,7 @@
-//! The choice of channel and pin, and their claims.
+//! The choice of channel and pin, their claims, and the order of events.
 
 use super::*;
+use crate::core::time::Instant;
 
 #[test]
 fn a_channel_out_of_range_says_how_many_there_are() {
@@ -88,4 +89,17 @@ fn channel_and_pin_have_one_user_and_a_shared_queue_too_until_that_one_ends() {
         drop(held);
         claim(second).unwrap();
     }
+}
+
+#[test]
+fn a_cross_timestamp_that_waits_for_an_edge_is_sent_with_it_in_order() {
+    let event = |ms: i64| Event::Tick { raw: Instant::from_nanos(ms * 1_000_000) };
+    let mut batch = Vec::new();
+    batch.push((event(990), Delivery::WithEdge));
+    assert_eq!(due(&mut batch), []);
+    batch.extend([(event(1_000), Delivery::Now), (event(1_001), Delivery::Now)]);
+    assert_eq!(due(&mut batch), [event(990), event(1_000), event(1_001)]);
+    assert_eq!(due(&mut batch), []);
+    batch.push((event(1_990), Delivery::WithEdge));
+    assert_eq!(due(&mut batch), [], "the edge before does not count");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Finding, Patient, READ, READ_WRITE};
 use crate::source::receiver::ReceiverConfig;
-use crate::source::server::Server;
+use crate::source::receiver::Server;
 
 const ITEM: &str = "receiver";
 /// Stable names of USB ports.

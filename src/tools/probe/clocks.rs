@@ -13,10 +13,10 @@ use crate::core::event::Event;
 use crate::core::time::{EdgeClock, Instant, Span};
 use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{PhcConfig, Pin, deaf};
+use crate::source::pulse::PulseThread;
 use crate::source::pulse::{Pulse, PulseConfig};
 use crate::source::serial::holder;
 use crate::source::sysfs::{Finder, PTP, refuse};
-use crate::source::thread::PulseThread;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp};
 
