@@ -51,7 +51,7 @@ pub(super) struct Pulse {
 impl Pulse {
     /// Each event wakes. Must be called within a tokio runtime.
     pub(super) fn new(events: Receiver<Event>) -> Self {
-        Self { events, waits: false, alarm: Alarm::new() }
+        Self { events, waits: false, alarm: Alarm::default() }
     }
 
     /// The engine has handled an event: decides whether the events of the pulse after it wait.

@@ -117,7 +117,7 @@ pub(super) async fn pump(
     byte_time: Span,
     mut is_enough: impl FnMut(&Bytes) -> bool,
 ) -> Result<io::Result<()>, Closed> {
-    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
+    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::default(), Pauses::default());
     loop {
         let length = match file.read(&mut buffer).await {
             Ok(length @ 1..) => length,

@@ -81,7 +81,7 @@ impl Phc {
         let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
         let mut others = pins.into_iter().filter(|other| pin.as_ref().is_some_and(|pin| pin.index != other.index));
-        let displaced = others.find(|other| other.function == Function::ExtTs && other.channel == channel);
+        let displaced = others.find(|other| other.function == Function::EXT_TS && other.channel == channel);
         let cross = CrossReader::detect(&ptp).map_err(cannot)?;
         let queue = ptp.only_channel(channel).map_err(cannot)?;
         // Nothing that another process uses has been touched so far.
@@ -166,7 +166,7 @@ impl Phc {
     fn arm(&mut self) -> Result<(), OpenError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
         if let Some(pin) = &self.pin {
-            self.ptp.set_pin(pin.index, Function::ExtTs, self.channel).map_err(|error| self.refused(&error))?;
+            self.ptp.set_pin(pin.index, Function::EXT_TS, self.channel).map_err(|error| self.refused(&error))?;
         }
         let sentence = deaf(&self.clock);
         if let Some(sentence) = sentence.as_ref().filter(|_| !self.deaf) {
@@ -234,9 +234,9 @@ pub(crate) fn choose_pin(
 ) -> Result<Option<PinState>, OpenError> {
     let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(", ");
     let Some(Pin(wanted)) = &config.pin else {
-        let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
+        let set = pins.iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == config.channel);
         return match set.or(pins.first()) {
-            Some(PinState { name, function, .. }) if set.is_none() && *function != Function::None => {
+            Some(PinState { name, function, .. }) if set.is_none() && *function != Function::NONE => {
                 let cure = format!("name the pin that the pulse is wired to, one of {names}");
                 let sentence = format!("no pin is named, and the first one of {clock}, {name}, is in use: {cure}");
                 refuse(Problem::Wrong, sentence)

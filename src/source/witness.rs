@@ -23,7 +23,7 @@ const NTP_EPOCH_DAYS: i64 = 25_567;
 
 /// Sends what it finds to the engine, until the channel is closed.
 pub async fn run(events: Sender<Event>) {
-    let mut alarm = Alarm::new();
+    let mut alarm = Alarm::default();
     for asked in 0_u64.. {
         let is_due = asked.is_multiple_of(READ_TABLE_EVERY);
         let table = is_due.then(|| Event::LeapTable { raw: raw_now(), next: read_table(TABLE) });

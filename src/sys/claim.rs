@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 
+use super::check;
 use super::error::{OpenError, Problem};
 use super::processes::Process;
 
@@ -196,9 +197,7 @@ pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
     let out = std::ptr::from_mut(&mut peer).cast();
     // Not rustix: its Pid is never zero, which is what the kernel gives for a process that we do not see.
     // SAFETY: SO_PEERCRED writes one ucred of the size that is given.
-    if unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, out, &raw mut size) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, out, &raw mut size) })?;
     Ok(u32::try_from(peer.pid).ok().filter(|pid| *pid != 0))
 }
 

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, TimerfdClockId, TimerfdTimerFlags, Timespec, clock_gettime};
 use tokio::io::unix::AsyncFd;
 
-use super::wait;
+use super::{check, wait};
 use crate::core::time::{Instant, Raw, Span, Sys};
 
 /// Microseconds that `NTPsec`'s ntpd claims as its estimated error at its start, before it has any time: it passes 16 s
@@ -59,10 +59,7 @@ pub(crate) fn max_error() -> io::Result<Option<Span>> {
     // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
     // a PHC, without any capability.
     // SAFETY: adjtimex(2) takes a pointer, and this is to a timex of our own.
-    let state = unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) };
-    if state < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let state = check(unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) })?;
     let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
     let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
     Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
@@ -75,12 +72,12 @@ pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
 
 impl ClockSet {
     /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(canceled_when_set().ok())
     }
 
     /// Waits until the clock is set. Cancel safe.
-    pub async fn heard(&self) {
+    pub(crate) async fn heard(&self) {
         let Some(timer) = &self.0 else { return pending().await };
         while let Ok(mut ready) = timer.readable().await {
             // An error, ECANCELED, is what is waited for.
@@ -89,12 +86,6 @@ impl ClockSet {
             }
         }
         pending::<()>().await;
-    }
-}
-
-impl Default for ClockSet {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

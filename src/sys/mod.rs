@@ -30,6 +30,11 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// The request must access one `T` at most, and leave a valid `T`.
 unsafe fn ioctl<T>(fd: impl AsFd, request: libc::Ioctl, mut argument: T) -> io::Result<T> {
     // SAFETY: the descriptor is open while it is borrowed; the caller vouches for the argument.
-    let answer: libc::c_int = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request, &raw mut argument) };
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(argument) }
+    check(unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request, &raw mut argument) })?;
+    Ok(argument)
+}
+
+/// What a system call answered; its error if that is negative.
+fn check<T: Default + PartialOrd>(answer: T) -> io::Result<T> {
+    if answer < T::default() { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }

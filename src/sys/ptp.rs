@@ -74,25 +74,15 @@ pub struct PinState {
     pub channel: u32,
 }
 
-/// What a pin does (`enum ptp_pin_function`).
+/// What a pin does (`enum ptp_pin_function`): one of these, or another, by its number: a periodic output, mostly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// Nothing.
-    None,
-    /// Timestamps incoming edges.
-    ExtTs,
-    /// Another function, by its number: a periodic output, mostly.
-    Other(u32),
-}
+pub struct Function(pub(crate) c_uint);
 
-impl From<c_uint> for Function {
-    fn from(number: c_uint) -> Self {
-        match number {
-            libc::PTP_PF_NONE => Self::None,
-            libc::PTP_PF_EXTTS => Self::ExtTs,
-            other => Self::Other(other),
-        }
-    }
+impl Function {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(libc::PTP_PF_NONE);
+    /// Timestamps incoming edges.
+    pub(crate) const EXT_TS: Self = Self(libc::PTP_PF_EXTTS);
 }
 
 /// A request for external timestamps.
@@ -157,22 +147,17 @@ impl Ptp {
     /// The state of a pin. `EINVAL` if there is none with this number.
     pub(crate) fn pin(&self, index: u32) -> io::Result<PinState> {
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
-        let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, libc::PTP_PF_NONE, 0))? };
+        let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, Function::NONE, 0))? };
         let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
         let name = String::from_utf8_lossy(&name).into_owned();
-        Ok(PinState { name, index: pin.index, function: pin.func.into(), channel: pin.chan })
+        Ok(PinState { name, index: pin.index, function: Function(pin.func), channel: pin.chan })
     }
 
     /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do
     /// it.
     pub(crate) fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
-        let number = match function {
-            Function::None => libc::PTP_PF_NONE,
-            Function::ExtTs => libc::PTP_PF_EXTTS,
-            Function::Other(number) => number,
-        };
         // SAFETY: PTP_PIN_SETFUNC reads a ptp_pin_desc.
-        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, number, channel)) }.map(drop)
+        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, function, channel)) }.map(drop)
     }
 
     /// Requests external timestamps on a channel. A driver that cannot do it answers `EOPNOTSUPP` or `EINVAL`, a kernel
@@ -273,7 +258,7 @@ impl Ptp {
     }
 }
 
-fn pin_desc(index: u32, func: c_uint, chan: u32) -> libc::ptp_pin_desc {
+fn pin_desc(index: u32, Function(func): Function, chan: u32) -> libc::ptp_pin_desc {
     libc::ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
 }
 

@@ -7,10 +7,12 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::{offset_of, zeroed};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI32, AtomicI64};
+
+use super::check;
 
 /// The key of a unit's segment: `0x4e545030` (the letters `NTP0`) plus the unit.
 pub const fn key(unit: u8) -> i32 {
@@ -142,8 +144,8 @@ impl Segment {
 
     fn get(unit: u8, size: usize, flags: i32) -> io::Result<Self> {
         // SAFETY: shmget(2) takes three numbers and touches no memory of ours.
-        let id = unsafe { libc::shmget(key(unit), size, flags) };
-        if id < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { id }) }
+        let id = check(unsafe { libc::shmget(key(unit), size, flags) })?;
+        Ok(Self { id })
     }
 
     /// Owner, mode, size and users. `PermissionDenied` without the right to read it.
@@ -178,19 +180,15 @@ impl Segment {
         let mut ds = self.stat(libc::IPC_STAT)?;
         ds.shm_perm.uid = uid;
         // SAFETY: `ds` is a whole shmid_ds that the kernel reads from during the call only.
-        let rc = unsafe { libc::shmctl(self.id, libc::IPC_SET, &raw mut ds) };
-        if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        check(unsafe { libc::shmctl(self.id, libc::IPC_SET, &raw mut ds) }).map(drop)
     }
 
     fn stat(self, how: i32) -> io::Result<libc::shmid_ds> {
-        let mut ds = MaybeUninit::<libc::shmid_ds>::zeroed();
-        // SAFETY: the pointer is to memory of shmid_ds's size and alignment, which the kernel fills during the call.
-        let rc = unsafe { libc::shmctl(self.id, how, ds.as_mut_ptr()) };
-        if rc < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: it was zeroed before and filled by the successful call; it has only integer fields.
-        Ok(unsafe { ds.assume_init() })
+        // SAFETY: a shmid_ds is integers, for which zero is a value.
+        let mut ds: libc::shmid_ds = unsafe { zeroed() };
+        // SAFETY: the pointer is to a whole shmid_ds, which the kernel fills during the call.
+        check(unsafe { libc::shmctl(self.id, how, &raw mut ds) })?;
+        Ok(ds)
     }
 
     /// Attaches for reading and writing. `InvalidData` if it is too small.

@@ -18,13 +18,9 @@ use tokio::io::unix::AsyncFd;
 
 use super::{ioctl, open};
 
-/// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
-/// the last close) and the low-latency flag, if `open` set it.
+/// An open serial port. Drop clears the exclusive flag, which on a pseudo terminal outlives the last close.
 #[derive(Debug)]
-pub struct Tty {
-    bytes: ByteFile,
-    sets_low_latency: bool,
-}
+pub struct Tty(ByteFile);
 
 impl Tty {
     /// Opens `path` at `baud` bits per second and discards what was received before.
@@ -47,76 +43,51 @@ impl Tty {
             _ => error,
         })?;
         ioctl_tiocexcl(&file)?;
-        let tty = Self { sets_low_latency: switch_low_latency(&file, true), bytes: ByteFile(file) };
+        let tty = Self(ByteFile(file));
         tty.set_baud(baud)?;
         Ok(tty)
     }
 
     /// What is received.
     pub(crate) fn bytes(&self) -> &ByteFile {
-        &self.bytes
+        &self.0
     }
 
     /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:
     /// the nearest that it can do, or the one before.
     pub(crate) fn set_baud(&self, baud: u32) -> io::Result<u32> {
-        let mut termios = tcgetattr(&self.bytes)?;
+        let mut termios = tcgetattr(&self.0)?;
         termios.make_raw();
         termios.input_modes = InputModes::empty();
         // HUPCL, which lowers DTR at the last close, is left as it was set up.
         termios.control_modes &= ControlModes::HUPCL;
         termios.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
         termios.set_speed(baud)?;
-        tcsetattr(&self.bytes, OptionalActions::Now, &termios)?;
+        tcsetattr(&self.0, OptionalActions::Now, &termios)?;
         self.discard_received()?;
         self.baud()
     }
 
     /// The rate that the port is set to.
     pub(crate) fn baud(&self) -> io::Result<u32> {
-        Ok(tcgetattr(&self.bytes)?.output_speed())
+        Ok(tcgetattr(&self.0)?.output_speed())
     }
 
     /// Discards what was received and not read yet.
     pub(crate) fn discard_received(&self) -> io::Result<()> {
-        Ok(tcflush(&self.bytes, QueueSelector::IFlush)?)
+        Ok(tcflush(&self.0, QueueSelector::IFlush)?)
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        if self.sets_low_latency {
-            switch_low_latency(&self.bytes.0, false);
-        }
-        let _device_is_gone = ioctl_tiocnxcl(&self.bytes);
+        let _device_is_gone = ioctl_tiocnxcl(&self.0);
     }
 }
 
 fn has_exclusive_flag(file: &File) -> bool {
     // SAFETY: TIOCGEXCL (Linux 3.8) writes one int.
     unsafe { ioctl(file, libc::TIOCGEXCL, c_int::default()) }.is_ok_and(|is_set| is_set != 0)
-}
-
-/// The driver passes bytes on at once. Without it a USB adapter gathers them, FTDI's for 16 ms.
-const ASYNC_LOW_LATENCY: c_int = 1 << 13;
-
-/// `struct serial_struct` of linux/serial.h: 72 bytes on 64-bit machines, fewer on 32-bit ones.
-#[derive(Default)]
-#[repr(C)]
-struct SerialStruct {
-    type_line_port_irq: [c_int; 4],
-    flags: c_int,
-    rest: [c_int; 13],
-}
-
-/// Sets or clears the low-latency flag; whether that changed it. Not every driver has it.
-fn switch_low_latency(file: &File, on: bool) -> bool {
-    // SAFETY: TIOCGSERIAL writes one `serial_struct`.
-    let Ok(mut serial) = (unsafe { ioctl(file, libc::TIOCGSERIAL, SerialStruct::default()) }) else { return false };
-    let is_on = serial.flags & ASYNC_LOW_LATENCY != 0;
-    serial.flags ^= ASYNC_LOW_LATENCY;
-    // SAFETY: TIOCSSERIAL reads one `serial_struct`.
-    is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, serial) }.is_ok()
 }
 
 /// An open file with `O_NONBLOCK` that epoll(7) can watch: not a regular file, not a directory.

@@ -17,6 +17,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
+use super::check;
+
 /// Wakes a task once at one time: a timerfd. tokio's timers sort what is more than 64 ms ahead into slots and wake the
 /// thread at the beginning of each slot only to sort again: two or three wake-ups instead of one. Must be made within a
 /// tokio runtime.
@@ -28,11 +30,6 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that is due at once.
-    pub(crate) fn new() -> Self {
-        Self { timer: timer(TimerfdClockId::Monotonic).ok(), due: Instant::now() }
-    }
-
     /// Rings in `time`, and not at the time that it was set to before.
     pub(crate) fn set(&mut self, time: Duration) {
         self.due = Instant::now() + time;
@@ -63,8 +60,9 @@ impl Alarm {
 }
 
 impl Default for Alarm {
+    /// An alarm that is due at once.
     fn default() -> Self {
-        Self::new()
+        Self { timer: timer(TimerfdClockId::Monotonic).ok(), due: Instant::now() }
     }
 }
 
@@ -109,8 +107,7 @@ impl EventFd {
 
     /// Sleeps until it is rung, or for `time`.
     pub(crate) fn rest(&self, time: Duration) -> io::Result<Woken> {
-        let [rung] = poll([readable(&self.0)], time)?;
-        Ok(if rung.is_empty() { Woken::Timeout } else { Woken::Rung })
+        self.wait(&self.0, time)
     }
 
     /// Sleeps until it is rung, `device` has input, or for `time`. The bell wins. `ENODEV` if the device is gone.
@@ -168,10 +165,6 @@ impl Drop for Interrupt {
 
 extern "C" fn on_signal(_signal: libc::c_int) {}
 
-fn check(status: libc::c_int) -> io::Result<()> {
-    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// Whether standard output has a reader. A file, a terminal and /dev/null always have one; that of a pipe may leave long
 /// before the next line is due: poll(2) says so at once, a write only then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,18 +184,14 @@ pub(crate) fn rest(time: Duration) -> io::Result<Reader> {
     Ok(reader(seen))
 }
 
-/// Waits until `input` has something to read, or its end, or until standard output has no reader.
+/// Waits until `input` has something to read, or its end, or until standard output has no reader, or for a signal.
 ///
 /// # Errors
 /// poll(2) fails: the system is out of memory.
 pub(crate) fn await_input(input: &impl AsFd) -> io::Result<Reader> {
-    loop {
-        let stdout = PollFd::from_borrowed_fd(stdout(), PollFlags::empty());
-        let [left, seen] = poll([stdout, readable(input)], Duration::MAX)?;
-        if reader(left) == Reader::Gone || !seen.is_empty() {
-            return Ok(reader(left));
-        }
-    }
+    let stdout = PollFd::from_borrowed_fd(stdout(), PollFlags::empty());
+    let [seen, _] = poll([stdout, readable(input)], Duration::MAX)?;
+    Ok(reader(seen))
 }
 
 fn reader(seen: PollFlags) -> Reader {
@@ -245,7 +234,7 @@ mod tests {
     #[test]
     fn a_wait_wakes_the_thread_once() {
         on_runtime(async {
-            let mut alarm = Alarm::new();
+            let mut alarm = Alarm::default();
             alarm.sleep(Duration::ZERO).await;
             let before = sleeps();
             for _ in 0..10 {
@@ -259,7 +248,7 @@ mod tests {
     #[test]
     fn it_rings_at_its_time_and_not_at_one_that_was_replaced() {
         on_runtime(async {
-            let mut alarm = Alarm::new();
+            let mut alarm = Alarm::default();
             alarm.rung().await; // due at once
             let begin = StdInstant::now();
             alarm.set(Duration::from_millis(10));

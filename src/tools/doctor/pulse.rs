@@ -23,7 +23,7 @@ pub(super) fn find(system: &System, config: &PulseConfig) -> Result<Device, Open
     }
     if phc.pin.is_some() {
         // sysfs has names without numbers: the numbers here only serve to count.
-        let pin = |(index, name)| PinState { name, index, function: Function::None, channel: 0 };
+        let pin = |(index, name)| PinState { name, index, function: Function::NONE, channel: 0 };
         let pins: Vec<_> = (0..).zip(device.pins()).map(pin).collect();
         choose_pin(&device, phc, &pins)?;
     }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Finding, Patient, READ, READ_WRITE};
-use crate::source::receiver::ReceiverConfig;
-use crate::source::receiver::Server;
+use crate::source::receiver::{ReceiverConfig, Server};
 
 const ITEM: &str = "receiver";
 /// Stable names of USB ports.

@@ -13,8 +13,7 @@ use crate::core::event::Event;
 use crate::core::time::{EdgeClock, Instant, Span};
 use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{PhcConfig, Pin, deaf};
-use crate::source::pulse::PulseThread;
-use crate::source::pulse::{Pulse, PulseConfig};
+use crate::source::pulse::{Pulse, PulseConfig, PulseThread};
 use crate::source::serial::holder;
 use crate::source::sysfs::{Finder, PTP, refuse};
 use crate::sys::error::{OpenError, Problem};
@@ -121,8 +120,8 @@ fn order(device: &str, pins: &[PinState], channels: u32) -> Vec<Tried> {
             name => Pin(name.to_owned()),
         };
         let saw = match pin.function {
-            Function::Other(_) => Saw::Left("in use for something else, not touched".into()),
-            Function::None | Function::ExtTs => Saw::Untried,
+            Function::NONE | Function::EXT_TS => Saw::Untried,
+            Function(_) => Saw::Left("in use for something else, not touched".into()),
         };
         tried(Some(name), pin.channel, saw)
     };
@@ -197,7 +196,7 @@ mod tests {
     #[test]
     fn pins_with_another_function_are_not_tried() {
         let pin = |index, function| PinState { name: format!("SDP{index}"), index, function, channel: 0 };
-        let pins = [pin(0, Function::None), pin(1, Function::Other(2)), pin(2, Function::ExtTs)];
+        let pins = [pin(0, Function::NONE), pin(1, Function(2)), pin(2, Function::EXT_TS)];
         let tried = order("eth0", &pins, 2).into_iter().filter(|tried| tried.saw == Saw::Untried);
         let names: Vec<_> = tried.map(|tried| tried.config.pin.unwrap().to_string()).collect();
         assert_eq!(names, ["SDP0", "SDP2"]);
