@@ -54,7 +54,7 @@ pub(super) fn change(change: SourceChange) -> Event {
 /// Tells the engine and the log of each change of a source that comes and goes, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
-    events: &'a Sender<Event>,
+    pub(super) events: &'a Sender<Event>,
     /// Why the source is not there, as the engine knows.
     lost: Option<Lost>,
     /// The last sentence in the log.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use tokio::sync::mpsc::Sender;
 
-use super::feed::Closed;
+use super::feed::Presence;
 use super::gpsd::{self, GpsdConfig};
 use super::serial::{self, Port, SerialConfig};
 use super::stream;
@@ -67,13 +67,14 @@ impl Receiver {
 
     /// Runs until the events have nowhere to go.
     pub async fn run(self, events: Sender<Event>) {
-        let Err(Closed) = match self.config {
-            ReceiverConfig::Serial(serial) => return serial::run(serial, self.port, events).await,
-            ReceiverConfig::Gpsd(gpsd) => return gpsd::run(gpsd, events).await,
-            ReceiverConfig::Tcp(server) => stream::follow_tcp(&server, &events).await,
-            ReceiverConfig::Fifo(path) => stream::follow_fifo(&path, &events).await,
-            ReceiverConfig::Stdin => stream::read_stdin(events).await,
-        };
+        let (mut presence, mut before) = (Presence::new(&events), None);
+        match self.config {
+            ReceiverConfig::Serial(serial) => serial::run(serial, self.port, events).await,
+            ReceiverConfig::Gpsd(gpsd) => gpsd::run(gpsd, events).await,
+            ReceiverConfig::Tcp(server) => while stream::follow_tcp(&server, &mut presence).await.is_ok() {},
+            ReceiverConfig::Fifo(path) => while stream::follow_fifo(&path, &mut before, &mut presence).await.is_ok() {},
+            ReceiverConfig::Stdin => stream::read_stdin(&events).await.unwrap_or_default(),
+        }
     }
 }
 

@@ -4,7 +4,6 @@
 mod autobaud;
 pub(crate) mod holder;
 
-use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -94,35 +93,40 @@ pub fn open(config: &SerialConfig) -> Result<Port, OpenError> {
 }
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
-pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Event>) {
-    let Err(Closed) = follow(&config, opened, &events).await;
+pub async fn run(config: SerialConfig, mut port: Option<Port>, events: Sender<Event>) {
+    let (mut presence, mut baud) = (Presence::new(&events), config.baud.rate());
+    while follow(&config, port.take(), &mut baud, &mut presence).await.is_ok() {}
 }
 
-async fn follow(config: &SerialConfig, mut opened: Option<Port>, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let device = &config.device;
-    let (mut presence, mut baud) = (Presence::new(events), config.baud.rate());
-    loop {
-        let error = match opened.take().map_or_else(|| open_at(device, baud), Ok) {
-            Ok(port) => {
-                presence.opened(format!("reading {device}")).await?;
-                // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
-                match port {
-                    Port::Gnss(file) => drop(pump(events, &file, Span::ZERO, |_| false).await?),
-                    Port::Tty(tty) if config.baud == Baud::Auto => {
-                        baud = pump_at_its_rate(&tty, device, baud, events).await;
-                    }
-                    Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(baud), |_| false).await?),
+/// Opens the port, if it is not open yet, and reads it until it is gone.
+async fn follow(
+    SerialConfig { device, baud: configured }: &SerialConfig,
+    port: Option<Port>,
+    baud: &mut u32,
+    presence: &mut Presence<'_>,
+) -> Result<(), Closed> {
+    let events = presence.events;
+    let error = match port.map_or_else(|| open_at(device, *baud), Ok) {
+        Ok(port) => {
+            presence.opened(format!("reading {device}")).await?;
+            // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
+            match port {
+                Port::Gnss(file) => drop(pump(events, &file, Span::ZERO, |_| false).await?),
+                Port::Tty(tty) if *configured == Baud::Auto => {
+                    *baud = pump_at_its_rate(&tty, device, *baud, events).await;
                 }
-                refusal(device, &Errno::NODEV.into())
+                Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(*baud), |_| false).await?),
             }
-            Err(error) => error,
-        };
-        // The holder of a port is looked for in all of /proc: not four times a second.
-        let is_held = error.problem == Problem::Taken;
-        let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
-        presence.lost(lost, format!("{error}; waiting for it")).await?;
-        sleep(pause).await;
-    }
+            refusal(device, &Errno::NODEV.into())
+        }
+        Err(error) => error,
+    };
+    // The holder of a port is looked for in all of /proc: not four times a second.
+    let is_held = error.problem == Problem::Taken;
+    let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
+    presence.lost(lost, format!("{error}; waiting for it")).await?;
+    sleep(pause).await;
+    Ok(())
 }
 
 /// How long a byte takes on the line.
