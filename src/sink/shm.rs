@@ -18,7 +18,7 @@ use crate::sys::claim::{Claim, Trusted};
 use crate::sys::error::OpenError;
 use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
 
-pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
+pub use crate::sys::sysv_shm::{SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
 pub(crate) use refusal::judge;
 

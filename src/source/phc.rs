@@ -151,10 +151,10 @@ impl Phc {
 
     /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
     fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
-        let stamps = self.ptp.read()?;
+        let edges = self.ptp.read(self.channel)?;
         let read_at = raw_now();
-        for stamp in stamps.iter().filter(|stamp| stamp.channel == self.channel) {
-            let edge = Edge { phc: stamp.phc, read_at };
+        for phc in edges {
+            let edge = Edge { phc, read_at };
             self.watch.edge(edge, &self.clock.node);
             batch.push((Event::Edge(edge), Delivery::Now));
             schedule.edges_read(read_at);

@@ -105,15 +105,6 @@ pub(crate) enum Queue {
     Shared,
 }
 
-/// A queued event: an edge on a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// The hardware's timestamp.
-    pub(crate) phc: Instant<EdgeClock>,
-    /// The channel.
-    pub(crate) channel: u32,
-}
-
 /// A reading of the PHC between two readings of the system clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bracket {
@@ -197,9 +188,9 @@ impl Ptp {
         bell.wait(&self.0, time)
     }
 
-    /// Reads queued events of all channels, 30 at most; none half a second later if another program took them. Call
-    /// [`Self::wait`] first: with an empty queue it blocks.
-    pub(crate) fn read(&self) -> io::Result<Vec<Stamp>> {
+    /// Reads the hardware's timestamps of edges, 30 at most, and keeps those of one channel; none half a second later if
+    /// another program took them. Call [`Self::wait`] first: with an empty queue it blocks.
+    pub(crate) fn read(&self, channel: u32) -> io::Result<Vec<Instant<EdgeClock>>> {
         let _interrupt = Interrupt::every(TAKEN)?;
         // SAFETY: an ExttsEvent is integers, so zeros are valid.
         let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
@@ -210,8 +201,9 @@ impl Ptp {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             got => got?,
         };
-        let events = events.iter().take(got / size_of::<ExttsEvent>()).filter(|event| event.flags & OFFSET == 0);
-        Ok(events.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())
+        let edges = events.iter().take(got / size_of::<ExttsEvent>());
+        let ours = edges.filter(|event| event.flags & OFFSET == 0 && event.index == channel);
+        Ok(ours.map(|event| phc_time(event.t)).collect())
     }
 
     /// Discards queued events.
@@ -221,7 +213,7 @@ impl Ptp {
             if self.wait(&silent, Duration::ZERO)? != Woken::Input {
                 break;
             }
-            self.read()?;
+            self.read(0)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::{offset_of, zeroed};
+use std::mem::zeroed;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI32, AtomicI64};
@@ -19,22 +19,25 @@ pub const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
 }
 
-/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics.
+/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics. What they hold
+/// is in [`Fields`]. Public for a test that compares the offsets with a C compiler's.
+#[allow(missing_docs)]
+#[derive(Debug)]
 #[repr(C)]
-struct ShmTime {
-    mode: AtomicI32,
-    count: AtomicI32,
-    clock_sec: AtomicI64,
-    clock_usec: AtomicI32,
-    receive_sec: AtomicI64,
-    receive_usec: AtomicI32,
-    leap: AtomicI32,
-    precision: AtomicI32,
-    nsamples: AtomicI32,
-    valid: AtomicI32,
-    clock_nsec: AtomicI32,
-    receive_nsec: AtomicI32,
-    dummy: [AtomicI32; 8],
+pub struct ShmTime {
+    pub mode: AtomicI32,
+    pub count: AtomicI32,
+    pub clock_sec: AtomicI64,
+    pub clock_usec: AtomicI32,
+    pub receive_sec: AtomicI64,
+    pub receive_usec: AtomicI32,
+    pub leap: AtomicI32,
+    pub precision: AtomicI32,
+    pub nsamples: AtomicI32,
+    pub valid: AtomicI32,
+    pub clock_nsec: AtomicI32,
+    pub receive_nsec: AtomicI32,
+    pub dummy: [AtomicI32; 8],
 }
 
 /// Bytes of the segment.
@@ -42,23 +45,6 @@ pub const SIZE: usize = 96;
 
 // A target with another layout or a 32-bit time_t must not compile: its chronyd would read something else.
 const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
-
-/// Name and offset in bytes of every field, for comparison with a C compiler's.
-pub const LAYOUT: [(&str, usize); 13] = [
-    ("mode", offset_of!(ShmTime, mode)),
-    ("count", offset_of!(ShmTime, count)),
-    ("clock_sec", offset_of!(ShmTime, clock_sec)),
-    ("clock_usec", offset_of!(ShmTime, clock_usec)),
-    ("receive_sec", offset_of!(ShmTime, receive_sec)),
-    ("receive_usec", offset_of!(ShmTime, receive_usec)),
-    ("leap", offset_of!(ShmTime, leap)),
-    ("precision", offset_of!(ShmTime, precision)),
-    ("nsamples", offset_of!(ShmTime, nsamples)),
-    ("valid", offset_of!(ShmTime, valid)),
-    ("clock_nsec", offset_of!(ShmTime, clock_nsec)),
-    ("receive_nsec", offset_of!(ShmTime, receive_nsec)),
-    ("dummy", offset_of!(ShmTime, dummy)),
-];
 
 /// A sample: all fields but `count` and `valid`, which guard them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

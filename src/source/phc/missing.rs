@@ -73,11 +73,10 @@ impl Watch {
     /// Warns if another program may have the missing edges. If none arrive and none is seen, other causes are likelier.
     pub(super) fn warn(&mut self, node: &Path, some_arrive: bool) {
         if self.queue == Queue::Shared && !self.warned {
-            let holders = holder::holders(&node.to_string_lossy());
-            let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
+            let holders = holder::list(&holder::holders(&node.to_string_lossy()));
             self.warned = some_arrive || !holders.is_empty();
             if self.warned {
-                warn!("{}", sentence(node, &holders.join(", ")));
+                warn!("{}", sentence(node, &holders));
             }
         }
     }
