@@ -38,13 +38,7 @@ const BUSY: Span = Span::from_millis(20);
 const GATHER_BYTES: usize = 2_048;
 
 /// The engine is gone: nothing is left to do.
-pub(super) struct Closed;
-
-impl From<SendError<Event>> for Closed {
-    fn from(_: SendError<Event>) -> Self {
-        Self
-    }
-}
+pub(super) type Closed = SendError<Event>;
 
 /// What has happened to a source just now.
 pub(super) fn change(change: SourceChange) -> Event {
@@ -74,7 +68,7 @@ impl<'a> Presence<'a> {
             info!("{sentence}");
         }
         self.lost = None;
-        Ok(self.events.send(change(SourceChange::SentencesOpen)).await?)
+        self.events.send(change(SourceChange::SentencesOpen)).await
     }
 
     pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {

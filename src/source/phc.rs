@@ -12,8 +12,10 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::pulse::{End, Link};
+use super::serial::holder;
 use super::sysfs::{Device, Finder, PTP, refuse};
 use crate::core::event::{Edge, Edges, Event, SourceChange};
+use crate::core::time::{Instant, Raw, Span};
 use crate::sys::claim::Claim;
 use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
@@ -24,11 +26,13 @@ use schedule::{Delivery, Schedule, Step};
 
 pub(crate) mod cross;
 mod drivers;
-mod missing;
 pub mod schedule;
 
 pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
+
+/// After this time without an edge, one is missing.
+const GAP: Span = Span::from_millis(1_500);
 
 /// A PHC, and the pin and channel of the pulse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +63,11 @@ pub(crate) struct Phc {
     /// Which edges are timestamped, as far as that is certain.
     edges: Edges,
     cross: CrossReader,
-    watch: missing::Watch,
+    queue: Queue,
+    /// When the last edge was read.
+    last_edge: Instant<Raw>,
+    /// Whether the log names who may have the edges that are missing.
+    suspects_named: bool,
     /// Not armed now, see [`deaf`].
     deaf: bool,
     /// Held until pin and channel are restored.
@@ -88,8 +96,20 @@ impl Phc {
         let claims = claim(node, channel, pin.as_ref(), queue)?;
 
         // From here on pin and channel are restored in any case.
-        let (edges, watch) = (drivers::granted(&clock, Request::Loose), missing::Watch::new(queue));
-        let mut phc = Self { ptp, clock, channel, pin, displaced, edges, cross, watch, deaf: false, _claims: claims };
+        let mut phc = Self {
+            edges: drivers::granted(&clock, Request::Loose),
+            ptp,
+            clock,
+            channel,
+            pin,
+            displaced,
+            cross,
+            queue,
+            last_edge: raw_now(),
+            suspects_named: false,
+            deaf: false,
+            _claims: claims,
+        };
         phc.arm()?;
         phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
@@ -124,7 +144,7 @@ impl Phc {
                 }
                 Step::Rearm => {
                     schedule.rearmed(now);
-                    self.watch.warn(&self.clock.node, false);
+                    self.name_suspects();
                     match self.arm() {
                         Ok(()) if self.deaf => schedule.rearm_soon(now),
                         Ok(()) => {
@@ -153,13 +173,33 @@ impl Phc {
     fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
         let edges = self.ptp.read(self.channel)?;
         let read_at = raw_now();
+        if !edges.is_empty() && read_at - std::mem::replace(&mut self.last_edge, read_at) > GAP {
+            self.name_suspects();
+        }
         for phc in edges {
-            let edge = Edge { phc, read_at };
-            self.watch.edge(edge, &self.clock.node);
-            batch.push((Event::Edge(edge), Delivery::Now));
+            batch.push((Event::Edge(Edge { phc, read_at }), Delivery::Now));
             schedule.edges_read(read_at);
         }
         Ok(())
+    }
+
+    /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one queue,
+    /// and a program that reads an edge takes it away from the others.
+    fn name_suspects(&mut self) {
+        if self.queue == Queue::Own || self.suspects_named {
+            return;
+        }
+        let node = self.clock.node.display();
+        let holders = holder::holders(&node.to_string());
+        self.suspects_named = !holders.is_empty();
+        if self.suspects_named {
+            warn!(
+                "edges of the pulse are missing, and before Linux 6.7 a program that reads a clock's timestamps takes them \
+                 away from the others; {node} is also open in {}: stop it if it reads timestamps (as ts2phc, testptp and \
+                 chronyd's extpps do, and ptp4l and phc2sys do not)",
+                holder::list(&holders)
+            );
+        }
     }
 
     /// Sets pin and channel, unless the clock is [`deaf`] now.

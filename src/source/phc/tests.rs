@@ -1,7 +1,6 @@
 //! The choice of channel and pin, their claims, and the order of events.
 
 use super::*;
-use crate::core::time::Instant;
 
 #[test]
 fn a_channel_out_of_range_says_how_many_there_are() {
