@@ -63,11 +63,10 @@ pub(crate) struct Phc {
     /// Which edges are timestamped, as far as that is certain.
     edges: Edges,
     cross: CrossReader,
-    queue: Queue,
     /// When the last edge was read.
     last_edge: Instant<Raw>,
-    /// Whether the log names who may have the edges that are missing.
-    suspects_named: bool,
+    /// Whether another program can take edges away, and none has been named yet.
+    names_suspects: bool,
     /// Not armed now, see [`deaf`].
     deaf: bool,
     /// Held until pin and channel are restored.
@@ -104,9 +103,8 @@ impl Phc {
             pin,
             displaced,
             cross,
-            queue,
             last_edge: raw_now(),
-            suspects_named: false,
+            names_suspects: queue == Queue::Shared,
             deaf: false,
             _claims: claims,
         };
@@ -186,13 +184,10 @@ impl Phc {
     /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one queue,
     /// and a program that reads an edge takes it away from the others.
     fn name_suspects(&mut self) {
-        if self.queue == Queue::Own || self.suspects_named {
-            return;
-        }
         let node = self.clock.node.display();
-        let holders = holder::holders(&node.to_string());
-        self.suspects_named = !holders.is_empty();
-        if self.suspects_named {
+        let holders = if self.names_suspects { holder::holders(&node.to_string()) } else { Vec::new() };
+        if !holders.is_empty() {
+            self.names_suspects = false;
             warn!(
                 "edges of the pulse are missing, and before Linux 6.7 a program that reads a clock's timestamps takes them \
                  away from the others; {node} is also open in {}: stop it if it reads timestamps (as ts2phc, testptp and \

@@ -115,7 +115,7 @@ async fn follow(
                 Port::Tty(tty) if *configured == Baud::Auto => {
                     *baud = pump_at_its_rate(&tty, device, *baud, events).await;
                 }
-                Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(*baud), |_| false).await?),
+                Port::Tty(tty) => drop(pump(events, &tty.bytes, byte_time(*baud), |_| false).await?),
             }
             refusal(device, &Errno::NODEV.into())
         }

@@ -40,7 +40,7 @@ pub(super) async fn follow_tcp(server: &Server, presence: &mut Presence<'_>) -> 
     let why = match connect(server).await.and_then(|stream| stream.into_std().map_err(lost)) {
         Ok(stream) => {
             // Not tokio's own stream, which wakes the thread for each packet.
-            let connection = ByteFile::from(OwnedFd::from(stream));
+            let connection = ByteFile(OwnedFd::from(stream).into());
             presence.opened(format!("connected to {server}")).await?;
             let ended = pump(presence.events, &connection, Span::ZERO, |_| false).await?;
             ended.err().map_or("closed the connection".into(), lost)
@@ -89,7 +89,7 @@ fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result
     }
     // Its lock would keep us out, too. A file system without locks is no reason to refuse.
     drop(before);
-    if flock(&opened, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+    if flock(&opened.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
         return Ok(opened);
     }
     let shown = path.display();

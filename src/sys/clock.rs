@@ -73,29 +73,24 @@ pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
 impl ClockSet {
     /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
     pub(crate) fn new() -> Self {
-        Self(canceled_when_set().ok())
+        let (flags, end) =
+            (TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        let timer = wait::timer(TimerfdClockId::Realtime).ok();
+        // ECANCELED: it was set just now, and the timer is armed.
+        Self(timer.filter(|timer| matches!(wait::arm(timer.get_ref(), flags, end), Ok(()) | Err(Errno::CANCELED))))
     }
 
     /// Waits until the clock is set. Cancel safe.
     pub(crate) async fn heard(&self) {
-        let Some(timer) = &self.0 else { return pending().await };
-        while let Ok(mut ready) = timer.readable().await {
-            // An error, ECANCELED, is what is waited for.
-            if ready.try_io(|timer| rustix::io::read(timer, &mut [0; 8]).map_err(io::Error::from)).is_ok() {
-                return;
+        if let Some(timer) = &self.0 {
+            while let Ok(mut ready) = timer.readable().await {
+                // An error, ECANCELED, is what is waited for.
+                if ready.try_io(|timer| rustix::io::read(timer, &mut [0; 8]).map_err(io::Error::from)).is_ok() {
+                    return;
+                }
             }
         }
-        pending::<()>().await;
-    }
-}
-
-fn canceled_when_set() -> io::Result<AsyncFd<OwnedFd>> {
-    let timer = wait::timer(TimerfdClockId::Realtime)?;
-    let end = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
-    match wait::arm(timer.get_ref(), TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, end) {
-        // ECANCELED: it was set just now, and the timer is armed.
-        Ok(()) | Err(Errno::CANCELED) => Ok(timer),
-        Err(error) => Err(error.into()),
+        pending().await
     }
 }
 

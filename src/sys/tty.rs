@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -20,7 +20,10 @@ use super::{ioctl, open};
 
 /// An open serial port. Drop clears the exclusive flag, which on a pseudo terminal outlives the last close.
 #[derive(Debug)]
-pub struct Tty(ByteFile);
+pub struct Tty {
+    /// What is received.
+    pub(crate) bytes: ByteFile,
+}
 
 impl Tty {
     /// Opens `path` at `baud` bits per second and discards what was received before.
@@ -43,45 +46,40 @@ impl Tty {
             _ => error,
         })?;
         ioctl_tiocexcl(&file)?;
-        let tty = Self(ByteFile(file));
+        let tty = Self { bytes: ByteFile(file) };
         tty.set_baud(baud)?;
         Ok(tty)
-    }
-
-    /// What is received.
-    pub(crate) fn bytes(&self) -> &ByteFile {
-        &self.0
     }
 
     /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:
     /// the nearest that it can do, or the one before.
     pub(crate) fn set_baud(&self, baud: u32) -> io::Result<u32> {
-        let mut termios = tcgetattr(&self.0)?;
+        let mut termios = tcgetattr(&self.bytes.0)?;
         termios.make_raw();
         termios.input_modes = InputModes::empty();
         // HUPCL, which lowers DTR at the last close, is left as it was set up.
         termios.control_modes &= ControlModes::HUPCL;
         termios.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
         termios.set_speed(baud)?;
-        tcsetattr(&self.0, OptionalActions::Now, &termios)?;
+        tcsetattr(&self.bytes.0, OptionalActions::Now, &termios)?;
         self.discard_received()?;
         self.baud()
     }
 
     /// The rate that the port is set to.
     pub(crate) fn baud(&self) -> io::Result<u32> {
-        Ok(tcgetattr(&self.0)?.output_speed())
+        Ok(tcgetattr(&self.bytes.0)?.output_speed())
     }
 
     /// Discards what was received and not read yet.
     pub(crate) fn discard_received(&self) -> io::Result<()> {
-        Ok(tcflush(&self.0, QueueSelector::IFlush)?)
+        Ok(tcflush(&self.bytes.0, QueueSelector::IFlush)?)
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        let _device_is_gone = ioctl_tiocnxcl(&self.0);
+        let _device_is_gone = ioctl_tiocnxcl(&self.bytes.0);
     }
 }
 
@@ -94,7 +92,7 @@ fn has_exclusive_flag(file: &File) -> bool {
 ///
 /// It is watched only while `read` waits: bytes that arrive at any other time cause no wake-up.
 #[derive(Debug)]
-pub struct ByteFile(File);
+pub struct ByteFile(pub(crate) File);
 
 impl ByteFile {
     /// Opens `path` for reading. Opening a FIFO does not wait for a writer.
@@ -116,26 +114,13 @@ impl ByteFile {
     /// Waits until there is something to read, or the end. Must be called within a tokio runtime.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
-        let watched = unsafe { AsyncFd::register_with_interest(self.as_fd(), Interest::READABLE) };
+        let watched = unsafe { AsyncFd::register_with_interest(self.0.as_fd(), Interest::READABLE) };
         watched.map_err(io::Error::from)?.readable().await.map(drop)
     }
 
     /// Reads what is there now. `WouldBlock` if there is nothing; zero from a FIFO if it has no writer.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.0).read(buffer)
-    }
-}
-
-/// Takes a file or a socket that has `O_NONBLOCK` set.
-impl From<OwnedFd> for ByteFile {
-    fn from(fd: OwnedFd) -> Self {
-        Self(fd.into())
-    }
-}
-
-impl AsFd for ByteFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }
 
