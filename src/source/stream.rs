@@ -2,7 +2,7 @@
 //! is read. A stream that ends is waited for, except standard input, whose end is final.
 
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::net::sockopt;
+use tokio::io::{AsyncReadExt, stdin};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
@@ -145,25 +145,22 @@ pub(super) fn check_stdin() -> Result<(), OpenError> {
     Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, where no receiver speaks: {cure}")))
 }
 
-/// Reads standard input to its end, and stays. On a thread of its own: it may be anything, and to make it non-blocking
-/// would do so for every process that shares it, such as the shell.
+/// Reads standard input to its end, and stays. tokio reads it on a thread of its own: it may be anything, and to make it
+/// non-blocking would do so for every process that shares it, such as the shell.
 pub(super) async fn read_stdin(events: &Sender<Event>) -> Result<(), Closed> {
     events.send(change(SourceChange::SentencesOpen)).await?;
     info!("reading standard input");
-    let sender = events.clone();
-    let reading = spawn_blocking(move || -> io::Result<()> {
-        let mut buffer = vec![0; READ_MAX];
-        loop {
-            let length = io::stdin().read(&mut buffer)?;
-            let bytes = Event::Bytes(bytes_now(&buffer, length, Span::ZERO));
-            if length == 0 || sender.blocking_send(bytes).is_err() {
-                return Ok(());
+    let (mut input, mut buffer) = (stdin(), vec![0; READ_MAX]);
+    loop {
+        match input.read(&mut buffer).await {
+            Ok(length @ 1..) => events.send(Event::Bytes(bytes_now(&buffer, length, Span::ZERO))).await?,
+            Ok(_) => break,
+            Err(error) => {
+                error!("standard input cannot be read: {error}");
+                break;
             }
-            std::thread::sleep(GATHER);
         }
-    });
-    if let Ok(Err(error)) = reading.await {
-        error!("standard input cannot be read: {error}");
+        sleep(GATHER).await;
     }
     events.send(change(SourceChange::SentencesLost(Lost::Stdin))).await?;
     events.closed().await;
