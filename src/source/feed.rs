@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
@@ -78,6 +79,13 @@ impl<'a> Presence<'a> {
         if self.lost.replace(lost) != Some(lost) {
             self.events.send(change(SourceChange::SentencesLost(lost))).await?;
         }
+        Ok(())
+    }
+
+    /// The same after an attempt to follow it, and waits before the next one.
+    pub(super) async fn gone(&mut self, lost: Lost, sentence: String, pause: Duration) -> Result<(), Closed> {
+        self.lost(lost, sentence).await?;
+        sleep(pause).await;
         Ok(())
     }
 

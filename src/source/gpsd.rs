@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY};
@@ -89,9 +89,7 @@ async fn follow(config: &GpsdConfig, presence: &mut Presence<'_>) -> Result<(), 
         Ok(stream) => converse(stream, config, presence).await?,
         Err(why) => why,
     };
-    presence.lost(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server)).await?;
-    sleep(RETRY).await;
-    Ok(())
+    presence.gone(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server), RETRY).await
 }
 
 /// Talks to gpsd until the connection ends; why it did.

@@ -24,7 +24,7 @@ mod tests;
 
 /// A missing device is tried again this often.
 const RETRY: Duration = Duration::from_secs(1);
-/// How soon a lost device is looked for first.
+/// How soon a lost device is looked for first: a NIC that was reset is mostly there again.
 const SOON: Duration = Duration::from_millis(100);
 /// A full channel is tried again after this.
 const FULL: Duration = Duration::from_millis(5);
@@ -176,7 +176,7 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
     }
     loop {
         link.heart.beat();
-        match opened.take().map_or_else(|| Pulse::open(config), Ok) {
+        let pause = match opened.take().map_or_else(|| Pulse::open(config), Ok) {
             Ok(mut pulse) => {
                 let Err(end) = pulse.serve(link);
                 if matches!(end, End::Stop) {
@@ -185,17 +185,16 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
                 warn!("the pulse from {config} is lost: {end}; it is waited for");
                 logged = Some(Problem::NotThere);
                 link.change(lost)?;
-                // A NIC that was reset is mostly there again.
-                link.rest(SOON)?;
-                continue;
+                SOON
             }
-            Err(error) if logged == Some(error.problem) => {}
             Err(error) => {
-                warn!("{error}; it is tried again every second");
-                logged = Some(error.problem);
+                if logged.replace(error.problem) != Some(error.problem) {
+                    warn!("{error}; it is tried again every second");
+                }
+                RETRY
             }
-        }
-        link.rest(RETRY)?;
+        };
+        link.rest(pause)?;
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::sync::mpsc::Sender;
-use tokio::time::sleep;
 use tracing::{info, warn};
 
 pub use autobaud::RATES;
@@ -124,9 +123,7 @@ async fn follow(
     // The holder of a port is looked for in all of /proc: not four times a second.
     let is_held = error.problem == Problem::Taken;
     let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
-    presence.lost(lost, format!("{error}; waiting for it")).await?;
-    sleep(pause).await;
-    Ok(())
+    presence.gone(lost, format!("{error}; waiting for it"), pause).await
 }
 
 /// How long a byte takes on the line.

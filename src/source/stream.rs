@@ -47,9 +47,7 @@ pub(super) async fn follow_tcp(server: &Server, presence: &mut Presence<'_>) -> 
         }
         Err(why) => why,
     };
-    presence.lost(Lost::Server, format!("{server} {why}; it is tried again")).await?;
-    sleep(RETRY).await;
-    Ok(())
+    presence.gone(Lost::Server, format!("{server} {why}; it is tried again"), RETRY).await
 }
 
 /// A connection, or what is wrong with the server.
@@ -113,9 +111,7 @@ pub(super) async fn follow_fifo(
         Ok(file) => file,
         Err(error) => {
             let lost = if error.problem == Problem::Taken { Lost::Held } else { Lost::Writer };
-            presence.lost(lost, format!("{error}; it is waited for")).await?;
-            sleep(RETRY).await;
-            return Ok(());
+            return presence.gone(lost, format!("{error}; it is waited for"), RETRY).await;
         }
     };
     // The first bytes wake us. A writer that is silent does not: it is looked for each time.
