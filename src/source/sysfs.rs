@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::ethtool;
+use crate::sys::ptp;
 
 const NO_CLOCK: &str = "has no PTP hardware clock: name the NIC that the pulse is wired to";
 
@@ -53,14 +53,14 @@ pub(crate) struct Device {
 pub(crate) struct Finder<'a> {
     /// The directory that stands for `/`.
     pub(crate) root: &'a Path,
-    /// N of the `/dev/ptpN` of a network interface, as [`ethtool::phc_index`].
+    /// N of the `/dev/ptpN` of a network interface, as [`ptp::phc_index`].
     pub(crate) phc_index: fn(&str) -> io::Result<Option<u32>>,
 }
 
 impl Finder<'_> {
     /// This machine.
     pub(crate) fn live() -> Self {
-        Self { root: Path::new("/"), phc_index: ethtool::phc_index }
+        Self { root: Path::new("/"), phc_index: ptp::phc_index }
     }
 
     /// The PHC of a network interface or of a PCI device (an interface's name has no colon), or the one at a path

@@ -11,7 +11,6 @@ use std::path::Path;
 pub mod claim;
 pub mod clock;
 pub mod error;
-pub mod ethtool;
 pub mod pps;
 pub mod processes;
 pub mod ptp;

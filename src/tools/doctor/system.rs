@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::daemon::status::snapshot::Snapshot;
 use crate::source::sysfs;
-use crate::sys::ethtool;
+use crate::sys::ptp;
 
 /// A machine.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct System {
 impl System {
     /// This machine; `status` asks an instance at its socket.
     pub fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
-        Self { root: "/".into(), run, status, phc_index: ethtool::phc_index }
+        Self { root: "/".into(), run, status, phc_index: ptp::phc_index }
     }
 
     /// Where a path of this machine is.
