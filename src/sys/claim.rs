@@ -2,7 +2,6 @@
 //! would interfere with the first, and neither would notice. Sinks, recorder, status socket and [PHC](crate::source::phc)
 //! claim theirs before they touch it; for a metrics port the claim only tells who has it.
 
-use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
@@ -60,16 +59,20 @@ impl Claim {
     }
 
     fn lock(names: impl IntoIterator<Item = String>, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
+        let trusted = Trusted::now();
+        let directory = directory(trusted).map_err(|error| OpenError::io("no lock can be taken", error))?;
         let mut locks = Vec::new();
         for name in names {
-            let (path, file) = open(&name)?;
+            let path = directory.join(format!("{name}.lock"));
+            let cannot = |error| OpenError::io(format_args!("the lock {} cannot be taken", path.display()), error);
+            let file = open(&path, trusted).map_err(cannot)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => locks.push(file),
                 Err(Errno::WOULDBLOCK) => {
                     let holder = fs::read_to_string(&path).ok().and_then(|pid| pid.parse().ok());
                     return Err(OpenError::new(Problem::Taken, taken(&rival(holder))));
                 }
-                Err(error) => return Err(cannot(path.display(), error.into())),
+                Err(error) => return Err(cannot(error.into())),
             }
         }
         for mut file in &locks {
@@ -80,27 +83,16 @@ impl Claim {
     }
 }
 
-/// Opens the file for the lock of this name.
-fn open(name: &str) -> Result<(PathBuf, File), OpenError> {
-    let trusted = Trusted::now();
-    let path = directory(trusted).map_err(|error| cannot(name, error))?.join(format!("{name}.lock"));
+/// Opens the file of a lock.
+fn open(path: &Path, trusted: Trusted) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let open = || {
-        let file = options.open(&path)?;
-        let found = file.metadata()?;
-        if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, found.uid(), found.nlink()) {
-            // Otherwise the service could not open a file that root left behind.
-            fchown(&file, Some(service), None)?;
-        }
-        Ok(file)
-    };
-    let file = open().map_err(|error| cannot(path.display(), error))?;
-    Ok((path, file))
-}
-
-fn cannot(lock: impl fmt::Display, error: io::Error) -> OpenError {
-    OpenError::io(format_args!("the lock {lock} cannot be taken"), error)
+    let file = options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
+    let found = file.metadata()?;
+    if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, found.uid(), found.nlink()) {
+        // Otherwise the service could not open a file that root left behind.
+        fchown(&file, Some(service), None)?;
+    }
+    Ok(file)
 }
 
 /// Where this user claims. Two users who do not trust each other have no access to each other's resources anyway.

@@ -32,13 +32,12 @@ pub struct OpenError {
     /// What kind of trouble it is.
     pub problem: Problem,
     sentence: String,
-    source: Option<io::Error>,
 }
 
 impl OpenError {
     /// With the whole sentence.
     pub fn new(problem: Problem, sentence: impl Into<String>) -> Self {
-        Self { problem, sentence: sentence.into(), source: None }
+        Self { problem, sentence: sentence.into() }
     }
 
     /// What the system said of it: `{what}: {error}`.
@@ -49,7 +48,7 @@ impl OpenError {
             ErrorKind::ResourceBusy | ErrorKind::AddrInUse => Problem::Taken,
             _ => Problem::Failed,
         };
-        Self { problem, sentence: format!("{what}: {error}"), source: Some(error) }
+        Self { problem, sentence: format!("{what}: {error}") }
     }
 
     /// The same of something that was to be created.
