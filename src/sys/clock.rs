@@ -90,7 +90,7 @@ impl ClockSet {
                 }
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -32,12 +32,13 @@ pub struct OpenError {
     /// What kind of trouble it is.
     pub problem: Problem,
     sentence: String,
+    source: Option<io::Error>,
 }
 
 impl OpenError {
     /// With the whole sentence.
     pub fn new(problem: Problem, sentence: impl Into<String>) -> Self {
-        Self { problem, sentence: sentence.into() }
+        Self { problem, sentence: sentence.into(), source: None }
     }
 
     /// What the system said of it: `{what}: {error}`.
@@ -48,7 +49,7 @@ impl OpenError {
             ErrorKind::ResourceBusy | ErrorKind::AddrInUse => Problem::Taken,
             _ => Problem::Failed,
         };
-        Self { problem, sentence: format!("{what}: {error}") }
+        Self { problem, sentence: format!("{what}: {error}"), source: Some(error) }
     }
 
     /// The same of something that was to be created.
