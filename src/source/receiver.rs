@@ -8,10 +8,11 @@ use tokio::sync::mpsc::Sender;
 
 use super::feed::Presence;
 use super::gpsd::{self, GpsdConfig};
-use super::serial::{self, Port, SerialConfig};
+use super::serial::{self, SerialConfig};
 use super::stream;
 use crate::core::event::Event;
 use crate::sys::error::{OpenError, Problem};
+use crate::sys::tty::Tty;
 
 /// Where the sentences come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl fmt::Display for ReceiverConfig {
 pub struct Receiver {
     config: ReceiverConfig,
     /// A serial port that is open already.
-    port: Option<Port>,
+    port: Option<Tty>,
 }
 
 impl Receiver {
