@@ -48,7 +48,7 @@ impl Input {
         let mut from = opened.map_err(cannot)?;
         let mut piece = vec![0; PIECE];
         loop {
-            super::while_read(await_input(&from))?;
+            super::written(await_input(&from))?;
             match from.read(&mut piece) {
                 Ok(0) => return Ok(()),
                 Ok(length) => take(piece.get(..length).unwrap_or_default())?,

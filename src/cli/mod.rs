@@ -10,7 +10,6 @@ use clap::{Parser, Subcommand};
 use crate::core::event::Reason;
 use crate::core::printable::Printable;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::wait::Reader;
 
 mod decode;
 mod doctor;
@@ -91,7 +90,8 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// The result of a write to standard output, for a command that only prints: a closed pipe (EPIPE) ends it with 0.
+/// The result of a write to standard output, or of a wait for its reader, for a command that only prints: a closed pipe
+/// (EPIPE) ends it with 0.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::new(ExitCode::OutputClosed, ""),
@@ -104,15 +104,6 @@ fn shown(result: io::Result<()>) -> Result<(), Failure> {
     match written(result) {
         Err(Failure { code: ExitCode::OutputClosed, .. }) => Ok(()),
         written => written,
-    }
-}
-
-/// Ends the command if standard output is closed.
-fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
-    match seen {
-        Ok(Reader::There) => Ok(()),
-        Ok(Reader::Gone) => written(Err(ErrorKind::BrokenPipe.into())),
-        Err(error) => Err(Failure::new(ExitCode::Os, format!("standard output cannot be watched: {error}"))),
     }
 }
 

@@ -220,7 +220,7 @@ impl Stop {
     pub(super) fn listen() -> Result<Self, Failure> {
         let listen = || -> io::Result<Self> {
             Ok(Self {
-                is_hangup_ignored: is_ignored(SignalKind::hangup())?,
+                is_hangup_ignored: is_ignored(SignalKind::hangup()),
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 hangup: signal(SignalKind::hangup())?,

@@ -104,7 +104,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
         {
             super::written(super::print(&line(contents, args.poll)))?;
         }
-        super::while_read(wait::rest(TICK))?;
+        super::written(wait::rest(TICK))?;
     }
     Ok(())
 }

@@ -98,7 +98,7 @@ async fn simulate(scenario: Scenario, config: Config, unit: u8, time: Option<Spa
     };
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         let said = tally.observe(&live, engine, verdicts).and_then(|()| match event {
-            Event::Tick { .. } => super::while_read(wait::rest(Duration::ZERO)),
+            Event::Tick { .. } => super::written(wait::rest(Duration::ZERO)),
             _ => Ok(()),
         });
         said.map_or_else(ControlFlow::Break, ControlFlow::Continue)

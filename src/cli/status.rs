@@ -134,7 +134,7 @@ impl Answers {
     /// The next answer, unless standard output is closed first: the next change of state may be days away.
     fn next_for_reader(&mut self) -> Result<Option<Snapshot>, Failure> {
         if self.from.buffer().is_empty() {
-            super::while_read(await_input(self.from.get_ref()))?;
+            super::written(await_input(self.from.get_ref()))?;
         }
         self.next()
     }

@@ -137,11 +137,11 @@ pub(crate) fn survive_file_size_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-/// Whether this process ignores a signal, as after nohup(1).
-pub(crate) fn is_ignored(signal: SignalKind) -> io::Result<bool> {
-    let status = fs::read_to_string("/proc/self/status")?;
+/// Whether this process ignores a signal, as after nohup(1). Without /proc it is taken not to.
+pub(crate) fn is_ignored(signal: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
-    Ok(u64::from_str_radix(ignored.trim(), 16).is_ok_and(|ignored| ignored >> (signal.as_raw_value() - 1) & 1 != 0))
+    u64::from_str_radix(ignored.trim(), 16).is_ok_and(|ignored| ignored >> (signal.as_raw_value() - 1) & 1 != 0)
 }
 
 #[cfg(test)]

@@ -165,38 +165,24 @@ impl Drop for Interrupt {
 
 extern "C" fn on_signal(_signal: libc::c_int) {}
 
-/// Whether standard output has a reader. A file, a terminal and /dev/null always have one; that of a pipe may leave long
-/// before the next line is due: poll(2) says so at once, a write only then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
-    /// As far as can be seen.
-    There,
-    /// The pipe or the socket was closed at its other end.
-    Gone,
+/// Sleeps for `time`. `BrokenPipe` as soon as standard output has no reader: that of a pipe may leave long before the next
+/// line is due, and poll(2) says so at once, a write only then. A file, a terminal and /dev/null always have one.
+pub(crate) fn rest(time: Duration) -> io::Result<()> {
+    let [stdout] = poll([PollFd::from_borrowed_fd(stdout(), PollFlags::empty())], time)?;
+    has_reader(stdout)
 }
 
-/// Sleeps for `time`, or until standard output has no reader.
-///
-/// # Errors
-/// poll(2) fails: the system is out of memory.
-pub(crate) fn rest(time: Duration) -> io::Result<Reader> {
-    let [seen] = poll([PollFd::from_borrowed_fd(stdout(), PollFlags::empty())], time)?;
-    Ok(reader(seen))
-}
-
-/// Waits until `input` has something to read, or its end, or until standard output has no reader, or for a signal.
-///
-/// # Errors
-/// poll(2) fails: the system is out of memory.
-pub(crate) fn await_input(input: &impl AsFd) -> io::Result<Reader> {
+/// Waits until `input` has something to read, or its end, or for a signal. `BrokenPipe` as soon as standard output has no
+/// reader.
+pub(crate) fn await_input(input: &impl AsFd) -> io::Result<()> {
     let stdout = PollFd::from_borrowed_fd(stdout(), PollFlags::empty());
-    let [seen, _] = poll([stdout, readable(input)], Duration::MAX)?;
-    Ok(reader(seen))
+    let [stdout, _] = poll([stdout, readable(input)], Duration::MAX)?;
+    has_reader(stdout)
 }
 
-fn reader(seen: PollFlags) -> Reader {
+fn has_reader(stdout: PollFlags) -> io::Result<()> {
     // Reported without being asked for.
-    if seen.intersects(PollFlags::ERR | PollFlags::HUP) { Reader::Gone } else { Reader::There }
+    if stdout.intersects(PollFlags::ERR | PollFlags::HUP) { Err(Errno::PIPE.into()) } else { Ok(()) }
 }
 
 fn readable(fd: &impl AsFd) -> PollFd<'_> {
