@@ -2,8 +2,10 @@
 //! would interfere with the first, and neither would notice. Sinks, recorder, status socket and [PHC](crate::source::phc)
 //! claim theirs before they touch it; for a metrics port the claim only tells who has it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::iter;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
@@ -110,10 +112,7 @@ fn directory(trusted: Trusted) -> io::Result<PathBuf> {
         }
     }
     let directory = std::env::temp_dir().join(format!("gnss2shm-{}", trusted.me));
-    match DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
     let found = fs::symlink_metadata(&directory)?;
     if !found.is_dir() || found.uid() != trusted.me {
         let sentence = format!("{} belongs to another user: remove it, or set TMPDIR", directory.display());
@@ -124,18 +123,10 @@ fn directory(trusted: Trusted) -> io::Result<PathBuf> {
 
 /// The path, and the target of each link on the way: all of them, because a recording renames the link itself, and a
 /// socket is reached through either.
-fn places(path: &Path) -> Vec<PathBuf> {
-    let mut places = vec![place(path)];
-    while let Some(last) = places.last()
-        && let (Some(directory), Ok(leads_to)) = (last.parent(), fs::read_link(last))
-    {
-        let next = place(&directory.join(leads_to));
-        if places.contains(&next) || places.len() > LINKS {
-            break;
-        }
-        places.push(next);
-    }
-    places
+fn places(path: &Path) -> BTreeSet<PathBuf> {
+    let next = |last: &PathBuf| Some(place(&last.parent()?.join(fs::read_link(last).ok()?)));
+    // Links that lead round in a circle lead to the same places.
+    iter::successors(Some(place(path)), next).take(1 + LINKS).collect()
 }
 
 /// The name itself in its real directory: a recording is renamed and a socket removed, so the inode does not count.
