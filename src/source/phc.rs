@@ -31,6 +31,8 @@ pub mod schedule;
 pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
 
+/// Reads that empty a queue: the kernel keeps 128 events, and a read returns 30.
+const EMPTIED_BY: usize = 5;
 /// After this time without an edge, one is missing.
 const GAP: Span = Span::from_millis(1_500);
 
@@ -87,8 +89,9 @@ impl Phc {
         check_channel(&clock, channel, caps.n_ext_ts)?;
         let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
-        let mut others = pins.into_iter().filter(|other| pin.as_ref().is_some_and(|pin| pin.index != other.index));
-        let displaced = others.find(|other| other.function == Function::EXT_TS && other.channel == channel);
+        let is_other = |other: &PinState| pin.as_ref().is_some_and(|pin| pin.index != other.index);
+        let displaced =
+            pins.into_iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == channel && is_other(pin));
         let cross = CrossReader::detect(&ptp).map_err(cannot)?;
         let queue = ptp.only_channel(channel).map_err(cannot)?;
         // Nothing that another process uses has been touched so far.
@@ -109,7 +112,6 @@ impl Phc {
             _claims: claims,
         };
         phc.arm()?;
-        phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
             device = config.device,
             clock = %phc.clock,
@@ -124,6 +126,12 @@ impl Phc {
 
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
+        // Edges of before.
+        for _ in 0..EMPTIED_BY {
+            if self.ptp.wait(&link.bell, Duration::ZERO)? == Woken::Input {
+                self.ptp.read(self.channel)?;
+            }
+        }
         link.change(SourceChange::PulseOpen(self.edges))?;
         let mut schedule = Schedule::new(raw_now());
         if self.deaf {

@@ -32,8 +32,6 @@ pub const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
 
 /// Events returned by one `read(2)` at most (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
 const EVENTS_PER_READ: usize = 30;
-/// Reads that empty a queue: the kernel keeps 128 events.
-const DRAIN_READS: usize = 6;
 /// How long a read waits for events that another program has taken since [`Ptp::wait`] saw them.
 const TAKEN: Duration = Duration::from_millis(500);
 
@@ -205,18 +203,6 @@ impl Ptp {
         let edges = events.iter().take(got / size_of::<ExttsEvent>());
         let ours = edges.filter(|event| event.flags & OFFSET == 0 && event.index == channel);
         Ok(ours.map(|event| phc_time(event.t)).collect())
-    }
-
-    /// Discards queued events.
-    pub(crate) fn drain(&self) -> io::Result<()> {
-        let silent = EventFd::new()?;
-        for _ in 0..DRAIN_READS {
-            if self.wait(&silent, Duration::ZERO)? != Woken::Input {
-                break;
-            }
-            self.read(0)?;
-        }
-        Ok(())
     }
 
     /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks

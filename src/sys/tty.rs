@@ -41,10 +41,8 @@ impl Tty {
             return Err(Errno::BUSY.into());
         }
         // The lock that programs agree on, and the flag that keeps all others out.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => Errno::BUSY,
-            _ => error,
-        })?;
+        let is_locked = |error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error };
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(is_locked)?;
         ioctl_tiocexcl(&file)?;
         let tty = Self { bytes: ByteFile(file) };
         tty.set_baud(baud)?;
