@@ -85,9 +85,8 @@ impl Phc {
         let (node, channel) = (clock.node.as_path(), config.channel);
         let cannot = |error| PTP.unusable(node, &error);
         let ptp = Ptp::open(node).map_err(cannot)?;
-        let caps = ptp.caps().map_err(cannot)?;
-        check_channel(&clock, channel, caps.n_ext_ts)?;
-        let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
+        check_channel(&clock, channel, ptp.channels().map_err(cannot)?)?;
+        let pins = ptp.pins().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
         let is_other = |other: &PinState| pin.as_ref().is_some_and(|pin| pin.index != other.index);
         let displaced =

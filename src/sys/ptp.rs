@@ -51,15 +51,6 @@ pub struct ExttsEvent {
 
 const _: () = assert!(size_of::<ExttsEvent>() == 32);
 
-/// What a PHC can do (`PTP_CLOCK_GETCAPS`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
-    /// Channels of external timestamps.
-    pub n_ext_ts: u32,
-    /// Pins with a selectable function; none where the wiring is fixed.
-    pub n_pins: u32,
-}
-
 /// A pin and its setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinState {
@@ -121,21 +112,27 @@ pub struct Ptp(File);
 
 impl Ptp {
     /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
-    /// Linux 6.15 and stable kernels). On a node of another kind [`Self::caps`] fails with `ENOTTY`.
+    /// Linux 6.15 and stable kernels). On a node of another kind [`Self::channels`] fails with `ENOTTY`.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         open(path, File::options().write(true)).map(Self)
     }
 
-    /// What it can do.
-    pub(crate) fn caps(&self) -> io::Result<Caps> {
-        // SAFETY: a ptp_clock_caps is integers, so zeros are valid; PTP_CLOCK_GETCAPS writes one.
-        let caps = unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed::<libc::ptp_clock_caps>())? };
-        let count = |n| u32::try_from(n).unwrap_or(0);
-        Ok(Caps { n_ext_ts: count(caps.n_ext_ts), n_pins: count(caps.n_pins) })
+    /// How many channels of external timestamps it has.
+    pub(crate) fn channels(&self) -> io::Result<u32> {
+        Ok(self.caps()?.n_ext_ts.unsigned_abs())
     }
 
-    /// The state of a pin. `EINVAL` if there is none with this number.
-    pub(crate) fn pin(&self, index: u32) -> io::Result<PinState> {
+    /// The pins with a selectable function; none where the wiring is fixed.
+    pub(crate) fn pins(&self) -> io::Result<Vec<PinState>> {
+        (0..self.caps()?.n_pins.unsigned_abs()).map(|index| self.pin(index)).collect()
+    }
+
+    fn caps(&self) -> io::Result<libc::ptp_clock_caps> {
+        // SAFETY: a ptp_clock_caps is integers, so zeros are valid; PTP_CLOCK_GETCAPS writes one.
+        unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed()) }
+    }
+
+    fn pin(&self, index: u32) -> io::Result<PinState> {
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
         let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, Function::NONE, 0))? };
         let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();

@@ -85,13 +85,12 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     let node = clock.node.as_path();
     let cannot = |error| PTP.unusable(node, &error);
     let ptp = Ptp::open(node).map_err(cannot)?;
-    let caps = ptp.caps().map_err(cannot)?;
-    let channels = caps.n_ext_ts;
+    let channels = ptp.channels().map_err(cannot)?;
     if channels == 0 {
         let says = format!("{clock}: no external timestamps, so no pulse can be wired to it");
         return Ok(Clock { says, pins: Vec::new() });
     }
-    let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
+    let pins = ptp.pins().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
     if let Some(sentence) = deaf(&clock) {
         return refuse(Problem::Failed, sentence);
