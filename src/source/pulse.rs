@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
@@ -17,7 +17,7 @@ use super::pps::{KernelPps, PpsConfig};
 use crate::core::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::wait::{EventFd, Woken};
+use crate::sys::wait::{Woken, wait};
 
 #[cfg(test)]
 mod tests;
@@ -90,7 +90,8 @@ impl Pulse {
 /// The thread that owns the device. Dropped, it is stopped, and the device is left as it was found.
 #[derive(Debug)]
 pub(crate) struct PulseThread {
-    bell: Arc<EventFd>,
+    /// Dropped, it rings.
+    bell: Option<PipeWriter>,
     /// Beats at least once a second; stands still while the thread is stuck in a call.
     pub(crate) heart: Heartbeat,
     alive: watch::Receiver<()>,
@@ -120,19 +121,19 @@ impl PulseThread {
     /// # Errors
     /// The system is out of threads or descriptors.
     pub(crate) fn spawn(config: PulseConfig, opened: Option<Pulse>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
-        let bell = Arc::new(EventFd::new()?);
+        let (link_bell, bell) = io::pipe()?;
         let heart = Heartbeat::default();
-        let link = Link { sender, bell: Arc::clone(&bell), heart: heart.clone() };
+        let link = Link { sender, bell: link_bell, heart: heart.clone() };
         Self::start(bell, heart, move || drop(own(&config, opened, &link)))
     }
 
-    fn start(bell: Arc<EventFd>, heart: Heartbeat, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+    fn start(bell: PipeWriter, heart: Heartbeat, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (death, alive) = watch::channel(());
         let handle = Builder::new().name("pulse".into()).spawn(move || {
             let _death = death; // dropped at the end, also by a panic: that completes `death`
             body();
         })?;
-        Ok(Self { bell, heart, alive, handle })
+        Ok(Self { bell: Some(bell), heart, alive, handle })
     }
 
     /// Waits until the thread has ended, for whatever reason.
@@ -144,7 +145,7 @@ impl PulseThread {
 
 impl Drop for PulseThread {
     fn drop(&mut self) {
-        self.bell.ring();
+        self.bell = None;
         let patience = StdInstant::now() + STUCK;
         while !self.handle.is_finished() && StdInstant::now() < patience {
             sleep(Duration::from_millis(1));
@@ -203,7 +204,7 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
 pub(super) struct Link {
     sender: mpsc::Sender<Event>,
     /// Ends every wait.
-    pub(super) bell: Arc<EventFd>,
+    pub(super) bell: PipeReader,
     /// Beats once a second at least, so that the watchdog knows that the thread is alive.
     pub(super) heart: Heartbeat,
 }
@@ -229,7 +230,7 @@ impl Link {
 
     /// Sleeps, unless the bell is rung or the channel is closed.
     pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
-        match self.bell.rest(time) {
+        match wait(&self.bell, &self.bell, time) {
             Ok(Woken::Timeout) if !self.sender.is_closed() => Ok(()),
             _ => Err(End::Stop),
         }

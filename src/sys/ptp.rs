@@ -3,7 +3,7 @@
 //! and which reading is best. `tests/ptp_layout.rs` checks every number and struct against the kernel's headers.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader};
 use std::mem::zeroed;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use libc::{Ioctl, c_uint, ptp_clock_time};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::wait::{EventFd, Interrupt, Woken};
+use super::wait::{Interrupt, Woken, wait};
 use super::{ioctl, open};
 use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
@@ -180,8 +180,8 @@ impl Ptp {
     }
 
     /// Sleeps until events are queued ([`Woken::Input`]: [`Self::read`] will not block), the bell is rung, or `time` is over.
-    pub(crate) fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        bell.wait(&self.0, time)
+    pub(crate) fn wait(&self, bell: &PipeReader, time: Duration) -> io::Result<Woken> {
+        wait(&self.0, bell, time)
     }
 
     /// Reads the hardware's timestamps of edges, 30 at most, and keeps those of one channel; none half a second later if

@@ -1,13 +1,13 @@
-//! Waiting: a task for one time ([`Alarm`]), a thread for input or another thread's bell ([`EventFd`]), a command for its
+//! Waiting: a task for one time ([`Alarm`]), a thread for input or another thread's bell ([`wait`]), a command for its
 //! input or the end of its output.
 
-use std::io;
+use std::io::{self, PipeReader};
 use std::mem::zeroed;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::time::{
@@ -79,10 +79,6 @@ pub(super) fn arm(timer: &OwnedFd, flags: TimerfdTimerFlags, at: Timespec) -> ru
     timerfd_settime(timer, flags, &Itimerspec { it_interval: never, it_value: at }).map(drop)
 }
 
-/// Wakes a thread that sleeps in poll(2). Once rung it stays rung.
-#[derive(Debug)]
-pub struct EventFd(OwnedFd);
-
 /// How a wait of a thread ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
@@ -94,31 +90,15 @@ pub(crate) enum Woken {
     Rung,
 }
 
-impl EventFd {
-    /// A silent one.
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
-    }
-
-    /// Rings. The only possible error is that it was rung 2^64 times already, and then it rings all the same.
-    pub(crate) fn ring(&self) {
-        let _full = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
-    }
-
-    /// Sleeps until it is rung, or for `time`.
-    pub(crate) fn rest(&self, time: Duration) -> io::Result<Woken> {
-        self.wait(&self.0, time)
-    }
-
-    /// Sleeps until it is rung, `device` has input, or for `time`. The bell wins. `ENODEV` if the device is gone.
-    pub(crate) fn wait(&self, device: &impl AsFd, time: Duration) -> io::Result<Woken> {
-        let [input, rung] = poll([readable(device), readable(&self.0)], time)?;
-        match input {
-            _ if !rung.is_empty() => Ok(Woken::Rung),
-            PollFlags::IN => Ok(Woken::Input),
-            _ if input.is_empty() => Ok(Woken::Timeout),
-            _ => Err(Errno::NODEV.into()),
-        }
+/// Sleeps until `device` has input, the bell rings, or for `time`. The bell is an end of a pipe: it rings, and does not stop,
+/// when the other end is dropped, and it wins. `ENODEV` if the device is gone.
+pub(crate) fn wait(device: &impl AsFd, bell: &PipeReader, time: Duration) -> io::Result<Woken> {
+    let [input, rung] = poll([readable(device), readable(bell)], time)?;
+    match input {
+        _ if !rung.is_empty() => Ok(Woken::Rung),
+        PollFlags::IN => Ok(Woken::Input),
+        _ if input.is_empty() => Ok(Woken::Timeout),
+        _ => Err(Errno::NODEV.into()),
     }
 }
 
@@ -203,7 +183,6 @@ fn poll<const N: usize>(mut fds: [PollFd<'_>; N], time: Duration) -> io::Result<
 mod tests {
     use super::*;
     use std::io::{Read, pipe};
-    use std::sync::Arc;
     use std::time::Instant as StdInstant;
 
     fn on_runtime(work: impl Future<Output = ()>) {
@@ -260,14 +239,13 @@ mod tests {
 
     #[test]
     fn once_rung_it_stays_rung() {
-        let bell = Arc::new(EventFd::new().unwrap());
+        let (bell, other) = pipe().unwrap();
         let begin = StdInstant::now();
-        assert_eq!(bell.rest(Duration::from_micros(9_500)).unwrap(), Woken::Timeout);
+        assert_eq!(wait(&bell, &bell, Duration::from_micros(9_500)).unwrap(), Woken::Timeout);
         assert!(begin.elapsed() >= Duration::from_micros(9_500));
-        let other = Arc::clone(&bell);
-        std::thread::spawn(move || other.ring()).join().unwrap();
+        std::thread::spawn(move || drop(other)).join().unwrap();
         for _ in 0..2 {
-            assert_eq!(bell.rest(Duration::from_secs(3600)).unwrap(), Woken::Rung);
+            assert_eq!(wait(&bell, &bell, Duration::from_secs(3600)).unwrap(), Woken::Rung);
         }
     }
 
