@@ -125,7 +125,7 @@ impl Phc {
 
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
-        // Edges of before.
+        // Edges that were queued before: nobody knows when they were due.
         for _ in 0..EMPTIED_BY {
             if self.ptp.wait(&link.bell, Duration::ZERO)? == Woken::Input {
                 self.ptp.read(self.channel)?;
@@ -188,8 +188,8 @@ impl Phc {
         Ok(())
     }
 
-    /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one queue,
-    /// and a program that reads an edge takes it away from the others.
+    /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one
+    /// queue, and a program that reads an edge takes it away from the others.
     fn name_suspects(&mut self) {
         let node = self.clock.node.display();
         let holders = if self.names_suspects { holder::holders(&node.to_string()) } else { Vec::new() };

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::iter;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
@@ -16,7 +15,6 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 
-use super::check;
 use super::error::{OpenError, Problem};
 use super::processes::Process;
 
@@ -165,8 +163,8 @@ fn subject(pid: Option<u32>, program: Option<&str>, cgroup: &str) -> String {
     }
 }
 
-/// The process that listens on a Unix socket, `SO_PEERCRED` of unix(7); none if it is in a PID namespace that we do not see. The
-/// listener sees a connection that ends at once.
+/// The process that listens on a Unix socket, `SO_PEERCRED` of unix(7); none if it is in a PID namespace that we do not
+/// see. The listener sees a connection that ends at once. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// Those of connect(2): `NotFound`; `ConnectionRefused` if there is no listener, or it is not a socket; `WouldBlock` if
@@ -175,20 +173,16 @@ pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
-    let out = std::ptr::from_mut(&mut peer).cast();
-    // Not rustix: its Pid is never zero, which is what the kernel gives for a process that we do not see.
-    // SAFETY: SO_PEERCRED writes one ucred of the size that is given.
-    check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, out, &raw mut size) })?;
-    Ok(u32::try_from(peer.pid).ok().filter(|pid| *pid != 0))
+    // Zero for a process that we do not see.
+    let pid = tokio::net::UnixStream::from_std(socket.into())?.peer_cred()?.pid();
+    Ok(pid.and_then(|pid| pid.try_into().ok()).filter(|pid| *pid != 0))
 }
 
 /// The account that the packaged service runs as.
 pub const SERVICE: &str = "gnss2shm";
 
-/// Root, ourselves, and the service account, whose segments root may use. Any other user with write access to a segment or a
-/// claim could set the clock or stop us.
+/// Root, ourselves, and the service account, whose segments root may use. Any other user with write access to a segment
+/// or a claim could set the clock or stop us.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted {
     /// Ourselves.

@@ -18,7 +18,8 @@ use tokio::io::unix::AsyncFd;
 
 use super::{ioctl, open};
 
-/// An open serial port, or a device that has no rate. Drop clears the exclusive flag, which on a pseudo terminal outlives the last close.
+/// An open serial port, or a device that has no rate. Drop clears the exclusive flag, which on a pseudo terminal outlives
+/// the last close.
 #[derive(Debug)]
 pub struct Tty {
     /// What is received.
