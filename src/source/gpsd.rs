@@ -217,9 +217,8 @@ impl<'a> Session<'a> {
         self.acts.push(match fitting.as_slice() {
             [device] => {
                 let path = device.path.clone();
-                let ask = Act::Ask(watch(&path));
                 self.followed = Some(Followed { path, requested: Some(at), timing: Timing::new(at) });
-                ask
+                Act::Ask(watch(&device.path))
             }
             [] => {
                 let wanted = self.wanted.unwrap_or("a receiver");

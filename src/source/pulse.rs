@@ -216,16 +216,12 @@ impl Link {
     }
 
     /// Waits for room in the channel, but not past the bell: the task that rings may be the one that should make room.
-    pub(super) fn send(&self, event: Event) -> Result<(), End> {
-        let mut event = event;
-        loop {
-            match self.sender.try_send(event) {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(End::Stop),
-                Err(mpsc::error::TrySendError::Full(back)) => event = back,
-            }
+    pub(super) fn send(&self, mut event: Event) -> Result<(), End> {
+        while let Err(error) = self.sender.try_send(event) {
+            event = error.into_inner();
             self.rest(FULL)?;
         }
+        Ok(())
     }
 
     /// Sleeps, unless the bell is rung or the channel is closed.

@@ -13,7 +13,7 @@ use libc::{Ioctl, c_uint, ptp_clock_time};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::wait::{Interrupt, Woken, wait};
-use super::{ioctl, open};
+use super::{check, ioctl, open};
 use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
@@ -192,10 +192,9 @@ impl Ptp {
         let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
         let room = size_of_val(&events);
         // SAFETY: the array is ours and `room` bytes long, and any bytes are a valid ExttsEvent.
-        let got = unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) };
-        let got = match usize::try_from(got).map_err(|_| io::Error::last_os_error()) {
+        let got = match check(unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            got => got?,
+            got => got?.unsigned_abs(),
         };
         let edges = events.iter().take(got / size_of::<ExttsEvent>());
         let ours = edges.filter(|event| event.flags & OFFSET == 0 && event.index == channel);

@@ -214,9 +214,7 @@ impl<A> Attachment<A> {
         }
         // SAFETY: with a null address the kernel chooses a free place, so no memory of ours is mapped over.
         let address = unsafe { libc::shmat(segment.id, ptr::null(), flags) };
-        if address.addr() == usize::MAX {
-            return Err(io::Error::last_os_error()); // shmat(2) answers (void *) -1
-        }
+        check(address.addr().cast_signed())?; // (void *) -1, if it fails
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { address, access: PhantomData })
     }

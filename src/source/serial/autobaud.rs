@@ -50,10 +50,7 @@ async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Opt
         for rate in order {
             let set = tty.set_baud(rate).ok()?;
             sleep(SETTLE).await;
-            if !is_near(set, rate) {
-                continue;
-            }
-            if listen(tty, rate, events).await? {
+            if is_near(set, rate) && listen(tty, rate, events).await? {
                 info!("{device}: {rate} baud, by a right checksum");
                 return Some(rate);
             }
