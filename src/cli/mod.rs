@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::core::event::Verdict;
 use crate::core::printable::Printable;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::reader::{Reader, await_input};
+use crate::sys::wait::await_input;
 
 mod decode;
 mod doctor;
@@ -73,10 +73,15 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) 
     ended
 }
 
-/// Prints this at once, with control characters escaped. A closed pipe (EPIPE) ends the command with 0.
+/// Prints this at once, with control characters escaped.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = Printable(io::stdout().lock());
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// The result of a write to standard output, or of a wait for its reader: a closed pipe (EPIPE) ends the command with 0.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::new(ExitCode::OutputClosed, ""),
         _ => Failure::os("standard output cannot be written", error),
     })
@@ -85,14 +90,6 @@ fn print(text: &str) -> Result<(), Failure> {
 /// The same for a command that goes on after a closed pipe, or answers by its exit code.
 fn show(text: &str) -> Result<(), Failure> {
     print(text).or_else(|failure| if failure.code == ExitCode::OutputClosed { Ok(()) } else { Err(failure) })
-}
-
-/// Ends the command if standard output is closed.
-fn while_read(seen: io::Result<Reader>) -> Result<(), Failure> {
-    match seen.map_err(|error| Failure::os("standard output cannot be watched", error))? {
-        Reader::There => Ok(()),
-        Reader::Gone => Err(Failure::new(ExitCode::OutputClosed, "")),
-    }
 }
 
 /// How an input is called; `-` is standard input.
@@ -111,7 +108,7 @@ fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Resu
     let opened = if path == Path::new("-") { stdin() } else { File::open(path) };
     let (mut from, mut piece) = (opened.map_err(cannot)?, vec![0; PIECE]);
     loop {
-        while_read(await_input(&from))?;
+        written(await_input(&from))?;
         match from.read(&mut piece) {
             Ok(0) => return Ok(()),
             Ok(length) => take(piece.get(..length).unwrap_or_default())?,

@@ -21,12 +21,10 @@ use crate::recording::recorder::{self, Recorder};
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::SockSink;
 use crate::sink::{Sink, Sinks};
-use crate::source::pulse::Pulse;
+use crate::source::pulse::{Pulse, PulseThread};
 use crate::source::receiver::{Receiver, ReceiverConfig};
-use crate::source::thread::PulseThread;
 use crate::source::witness;
-use crate::sys::limits;
-use crate::sys::signal::is_ignored;
+use crate::sys::processes::{is_ignored, open_files, survive_file_size_limit};
 
 /// Maximum number of open files: devices, sockets, and all clients of status and metrics.
 const OPEN_FILES: u64 = 64;
@@ -48,8 +46,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let file = args.config.as_deref().map(File::read).transpose()?;
     let settings = Settings::new(args.given, file.as_ref())?;
     super::log::start(args.debug);
-    limits::survive_file_size_limit();
-    limits::open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
+    survive_file_size_limit();
+    open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         let server = &gpsd.server;
         warn!("gpsd at {server} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher");
@@ -170,7 +168,7 @@ fn first_line(settings: &Settings) -> String {
 pub(super) fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
     let failed = |error| Failure::os("cannot handle signals", error);
     let listen = |kind| signal(kind).map_err(failed);
-    let is_hangup_ignored = is_ignored(SignalKind::hangup().as_raw_value()).map_err(failed)?;
+    let is_hangup_ignored = is_ignored(SignalKind::hangup());
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let mut hangup = listen(SignalKind::hangup())?;
     Ok(async move {

@@ -11,8 +11,8 @@ use crate::core::units::{number, positive_span};
 use crate::sink::shm::{Contents, Finding, ShmReader, Status, key};
 use crate::sys::clock::sys_now;
 use crate::sys::processes::Process;
-use crate::sys::reader;
 use crate::sys::sysv_shm::Fields;
+use crate::sys::wait;
 
 /// Between two looks of `--watch`; writers publish once a second.
 const TICK: Duration = Duration::from_millis(10);
@@ -106,7 +106,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
             }
             super::print(&(text + "\n"))?;
         }
-        super::while_read(reader::rest(TICK))?;
+        super::written(wait::rest(TICK))?;
     }
     Ok(())
 }

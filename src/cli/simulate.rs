@@ -22,7 +22,7 @@ use crate::sink::Sink;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
-use crate::sys::reader;
+use crate::sys::wait;
 
 /// A sample further off than this is wrong.
 const WRONG: Span = Span::from_micros(10);
@@ -111,7 +111,7 @@ impl Tally {
     /// Counts, prints and logs verdicts; an error if standard output cannot be written.
     fn observe(&mut self, live: &Live, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> Result<(), Failure> {
         if let Event::Tick { .. } = event {
-            super::while_read(reader::rest(Duration::ZERO))?;
+            super::written(wait::rest(Duration::ZERO))?;
         }
         for verdict in verdicts {
             daemon::log::log(engine, verdict);

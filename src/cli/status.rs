@@ -12,7 +12,7 @@ use crate::daemon::status::SOCKETS;
 use crate::daemon::status::server::FOLLOWERS;
 use crate::daemon::status::snapshot::Snapshot;
 use crate::source::sysfs::names;
-use crate::sys::reader::await_input;
+use crate::sys::wait::await_input;
 
 /// `run` answers at once or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -132,7 +132,7 @@ impl Answers {
     /// The next answer, unless standard output is closed first: the next change of state may be days away.
     fn next_for_reader(&mut self) -> Result<Option<Snapshot>, Failure> {
         if self.from.buffer().is_empty() {
-            super::while_read(await_input(self.from.get_ref()))?;
+            super::written(await_input(self.from.get_ref()))?;
         }
         self.next()
     }

@@ -14,8 +14,8 @@ use crate::core::units::{Size, number, span_within, width};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
+use crate::source::receiver::Server;
 use crate::source::serial::Baud;
-use crate::source::server::Server;
 
 /// The settings of a file, or of the command line.
 #[derive(Clone, Debug, Default, clap::Args)]

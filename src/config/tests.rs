@@ -5,8 +5,8 @@ use crate::core::time::Span;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
+use crate::source::receiver::Server;
 use crate::source::serial::{Baud, SerialConfig};
-use crate::source::server::Server;
 use crate::sys::error::Problem;
 
 fn of_file(text: &str) -> Result<Settings, OpenError> {

@@ -19,9 +19,8 @@ use crate::core::engine::Engine;
 use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
 use crate::core::time::{Instant, Raw, Span};
 use crate::sink::Sink;
-use crate::sys::alarm::Alarm;
-use crate::sys::clock::{Reading, raw_now};
-use crate::sys::clock_set::ClockSet;
+use crate::sys::clock::{ClockSet, Reading, raw_now};
+use crate::sys::wait::Alarm;
 use scale::Scale;
 
 /// Maximum number of events that wait for the engine: seconds of a busy line. Sources block when the queue is full.
@@ -140,7 +139,7 @@ struct Pulse {
 impl Pulse {
     /// At first, each event wakes the thread. Must be called within a tokio runtime.
     fn new(events: Receiver<Event>) -> Self {
-        Self { events, waits: false, alarm: Alarm::new() }
+        Self { events, waits: false, alarm: Alarm::default() }
     }
 
     /// The engine has handled an event: decides whether the events of the pulse after it wait.

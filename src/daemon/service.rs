@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 pub use sd_notify::NotifyState;
 
-use crate::source::thread::Heartbeat;
+use crate::source::pulse::Heartbeat;
 
 /// The watchdog is notified this many times within its timeout.
 const PER_TIMEOUT: u32 = 4;

@@ -214,12 +214,10 @@ pub fn claim(path: &Path) -> Result<Claim, OpenError> {
         let other = other.display();
         return wrong(format!("{other} exists and is not a recording: move it, or give --record another file"));
     }
-    Claim::take_path("record", path).map_err(|error| {
-        error.explain(format_args!("{shown} cannot be claimed for recording"), |rival| {
-            format!(
-                "{shown}: {rival} records to it, and each would rotate the other's files away: give --record another file"
-            )
-        })
+    Claim::take_path("record", path, |rival| {
+        format!(
+            "{shown}: {rival} records to it, and each would rotate the other's files away: give --record another file"
+        )
     })
 }
 

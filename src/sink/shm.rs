@@ -13,12 +13,11 @@ use tracing::warn;
 use super::Sink;
 use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
-use crate::sys::claim::{Claim, ClaimError};
+use crate::sys::claim::{Claim, Trusted};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
-use crate::sys::trusted::Trusted;
 
-pub use crate::sys::sysv_shm::{LAYOUT, SIZE, Status, key};
+pub use crate::sys::sysv_shm::{SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
 
 /// The writing end of a unit's segment. Dropping it withdraws the last sample.
@@ -39,14 +38,14 @@ impl ShmSink {
     ///
     /// A new segment has mode 0600 and is given to root: chronyd attaches it as root and may lack `CAP_IPC_OWNER`,
     /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable to us,
-    /// created and owned by [trusted](crate::sys::trusted) users, and writable to nobody else.
+    /// created and owned by [trusted](Trusted) users, and writable to nobody else.
     pub fn open(unit: u8) -> Result<Self, OpenError> {
         Self::open_with(unit, false)
     }
 
     /// The same; `world_writable` accepts an existing segment that other users can write to.
     pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
-        let claim = Claim::take(&format!("shm-unit-{unit}")).map_err(|error| unclaimed(unit, error))?;
+        let claim = Claim::take(&format!("shm-unit-{unit}"), |rival| taken(unit, rival))?;
         let (segment, memory) = attach(unit, world_writable)?;
         let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
         sink.withdraw();
@@ -216,15 +215,13 @@ fn failed(unit: u8, error: &io::Error) -> OpenError {
     }
 }
 
-/// The unit cannot be claimed.
-fn unclaimed(unit: u8, error: ClaimError) -> OpenError {
-    error.explain(format_args!("SHM unit {unit} cannot be claimed"), |rival| {
-        format!(
-            "{}: {rival} writes to it, and chronyd would take the samples of both: stop that one, or give another unit \
-             with --shm",
-            named(unit)
-        )
-    })
+/// Another process has claimed the unit.
+fn taken(unit: u8, rival: &str) -> String {
+    format!(
+        "{}: {rival} writes to it, and chronyd would take the samples of both: stop that one, or give another unit with \
+         --shm",
+        named(unit)
+    )
 }
 
 fn refused(unit: u8, problem: Problem, says: &str, cure: impl Into<String>) -> OpenError {
@@ -290,7 +287,7 @@ mod tests {
                 ["other users", "--shm-world-writable"],
             ),
             (
-                unclaimed(NOT_OURS, ClaimError::Taken(rival(None))),
+                OpenError::new(Problem::Taken, taken(NOT_OURS, &rival(None))),
                 Problem::Taken,
                 ["another program writes to it", "--shm"],
             ),

@@ -47,13 +47,11 @@ impl SockSink {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         check(path)?;
         let shown = path.display();
-        let claim = Claim::take_path("sock", path).map_err(|error| {
-            error.explain(format_args!("{shown} cannot be claimed"), |rival| {
-                format!(
-                    "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that one, or give each \
-                     its own socket and `refclock SOCK` line"
-                )
-            })
+        let claim = Claim::take_path("sock", path, |rival| {
+            format!(
+                "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that one, or give each \
+                 its own socket and `refclock SOCK` line"
+            )
         })?;
         let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
         let socket = UnixDatagram::unbound().map_err(failed)?;

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::core::event::{Bytes, Event, Lost, SourceChange};
 use crate::core::time::{self as clock, Raw, Span};
-use crate::sys::alarm::Alarm;
-use crate::sys::bytes::ByteFile;
 use crate::sys::clock::raw_now;
+use crate::sys::tty::ByteFile;
+use crate::sys::wait::Alarm;
 
 /// How often something that is missing is looked for.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -38,13 +39,7 @@ const BUSY: Span = Span::from_millis(20);
 const GATHER_BYTES: usize = 2_048;
 
 /// The engine is gone: nothing is left to do.
-pub(super) struct Closed;
-
-impl From<SendError<Event>> for Closed {
-    fn from(_: SendError<Event>) -> Self {
-        Self
-    }
-}
+pub(super) type Closed = SendError<Event>;
 
 /// What has happened to a source just now.
 pub(super) fn change(change: SourceChange) -> Event {
@@ -54,7 +49,7 @@ pub(super) fn change(change: SourceChange) -> Event {
 /// Tells the engine and the log of each change of a source that comes and goes, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
-    events: &'a Sender<Event>,
+    pub(super) events: &'a Sender<Event>,
     /// Why the source is not there, as the engine knows.
     lost: Option<Lost>,
     /// The last sentence in the log.
@@ -74,7 +69,7 @@ impl<'a> Presence<'a> {
             info!("{sentence}");
         }
         self.lost = None;
-        Ok(self.events.send(change(SourceChange::SentencesOpen)).await?)
+        self.events.send(change(SourceChange::SentencesOpen)).await
     }
 
     pub(super) async fn lost(&mut self, lost: Lost, sentence: String) -> Result<(), Closed> {
@@ -84,6 +79,13 @@ impl<'a> Presence<'a> {
         if self.lost.replace(lost) != Some(lost) {
             self.events.send(change(SourceChange::SentencesLost(lost))).await?;
         }
+        Ok(())
+    }
+
+    /// The same after an attempt to follow it, and waits before the next one.
+    pub(super) async fn gone(&mut self, lost: Lost, sentence: String, pause: Duration) -> Result<(), Closed> {
+        self.lost(lost, sentence).await?;
+        sleep(pause).await;
         Ok(())
     }
 
@@ -117,7 +119,7 @@ pub(super) async fn pump(
     byte_time: Span,
     mut is_enough: impl FnMut(&Bytes) -> bool,
 ) -> Result<io::Result<()>, Closed> {
-    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::new(), Pauses::default());
+    let (mut buffer, mut alarm, mut pauses) = (vec![0; READ_MAX], Alarm::default(), Pauses::default());
     loop {
         let length = match file.read(&mut buffer).await {
             Ok(length @ 1..) => length,

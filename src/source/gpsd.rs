@@ -2,28 +2,32 @@
 //! or does not have the device is waited for.
 
 mod protocol;
-mod session;
 mod timing;
 
-use std::convert::Infallible;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY};
-use super::server::Server;
+use super::receiver::Server;
 use super::stream;
 use crate::core::event::{Event, Lost};
+use crate::core::time::{Instant, Raw, Span};
 use crate::sys::clock::raw_now;
-use protocol::{ASK_DEVICES, Device, Lines, Message};
-use session::{Act, Session};
+use protocol::{ASK_DEVICES, Device, Lines, Message, watch};
+use timing::Timing;
 
 /// How often to ask for what is missing.
 const TICK: Duration = Duration::from_secs(1);
+/// gpsd lists its devices within this time; asked once more, within as long again.
+const ANSWERS_WITHIN: Span = Span::from_secs(5);
+/// A requested device is open within this time, or it is not there.
+const OPENS_WITHIN: Span = Span::from_millis(1_500);
 
 /// Which gpsd, and which of its devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +65,14 @@ impl FromStr for GpsdConfig {
 
 /// Follows gpsd until the events have nowhere to go.
 pub async fn run(config: GpsdConfig, events: Sender<Event>) {
-    let Err(Closed) = follow(&config, &events).await;
+    let mut presence = Presence::new(&events);
+    while follow(&config, &mut presence).await.is_ok() {}
 }
 
 /// The receivers of this gpsd, as it names them; `None` where no gpsd answers. Once it is connected, this may take
 /// seconds: gpsd opens its devices for its first client, and answers after that.
 pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
-    let mut stream = connect(server).await.ok()?;
+    let mut stream = stream::connect(server).await.ok()?;
     stream.write_all(ASK_DEVICES.as_bytes()).await.ok()?;
     let mut lines = BufReader::new(stream.take(1 << 20)).lines(); // a list of devices is much shorter
     while let Some(line) = lines.next_line().await.ok()? {
@@ -78,30 +83,21 @@ pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
     None
 }
 
-async fn connect(server: &Server) -> Result<TcpStream, String> {
-    TcpStream::from_std(stream::connect(server).await?).map_err(|error| format!("is lost: {error}"))
-}
-
-async fn follow(config: &GpsdConfig, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let mut presence = Presence::new(events);
-    loop {
-        let why = match connect(&config.server).await {
-            Ok(stream) => converse(stream, config, events, &mut presence).await?,
-            Err(why) => why,
-        };
-        presence.lost(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server)).await?;
-        sleep(RETRY).await;
-    }
+/// Connects to gpsd, and talks to it until the connection ends.
+async fn follow(config: &GpsdConfig, presence: &mut Presence<'_>) -> Result<(), Closed> {
+    let why = match stream::connect(&config.server).await {
+        Ok(stream) => converse(stream, config, presence).await?,
+        Err(why) => why,
+    };
+    presence.gone(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server), RETRY).await
 }
 
 /// Talks to gpsd until the connection ends; why it did.
 async fn converse(
     mut stream: TcpStream,
-    config: &GpsdConfig,
-    events: &Sender<Event>,
+    GpsdConfig { server, device }: &GpsdConfig,
     presence: &mut Presence<'_>,
 ) -> Result<String, Closed> {
-    let GpsdConfig { server, device } = config;
     let mut session = Session::new(device.as_deref(), raw_now());
     let (mut lines, mut buffer) = (Lines::default(), vec![0; READ_MAX]);
     let mut tick = interval(TICK);
@@ -125,7 +121,7 @@ async fn converse(
                         return Ok(format!("is lost: {error}"));
                     }
                 }
-                Act::Tell(event) => events.send(event).await?,
+                Act::Tell(event) => presence.events.send(event).await?,
                 Act::Opened(path) => presence.opened(format!("following {path} through gpsd at {server}")).await?,
                 Act::Lost(Lost::Gpsd, why) => return Ok(why),
                 Act::Lost(lost, why) => presence.lost(lost, format!("gpsd at {server} {why}; waiting for it")).await?,
@@ -133,3 +129,138 @@ async fn converse(
         }
     }
 }
+
+/// What the connection's owner has to do.
+#[derive(Debug)]
+enum Act {
+    /// Send this to gpsd.
+    Ask(String),
+    /// Pass this to the engine.
+    Tell(Event),
+    /// This device is followed from now on.
+    Opened(String),
+    /// The device is not there, and what gpsd says of it; if gpsd itself is not, close the connection.
+    Lost(Lost, String),
+}
+
+/// One conversation with gpsd: what to ask, which device to follow, what to make of the answers. Pure: lines in, actions
+/// out.
+#[derive(Debug)]
+struct Session<'a> {
+    wanted: Option<&'a str>,
+    /// What is to be done now, in this order.
+    acts: Vec<Act>,
+    followed: Option<Followed>,
+    /// When gpsd last sent a line, or, while no device is followed, its list of devices.
+    heard: Instant<Raw>,
+}
+
+/// The device that is followed.
+#[derive(Debug)]
+struct Followed {
+    path: String,
+    /// When it was requested, until it is heard of.
+    requested: Option<Instant<Raw>>,
+    timing: Timing,
+}
+
+impl<'a> Session<'a> {
+    /// A conversation about this device that begins at `now`.
+    fn new(wanted: Option<&'a str>, now: Instant<Raw>) -> Self {
+        Self { wanted, acts: Vec::new(), followed: None, heard: now }
+    }
+
+    /// A line that was read at this time.
+    fn line(&mut self, line: &[u8], at: Instant<Raw>) {
+        if self.followed.is_some() {
+            self.heard = at;
+        }
+        match serde_json::from_slice(line) {
+            Ok(Message::Devices { devices: Some(devices) }) => self.devices(&devices, at),
+            Ok(Message::Device(device)) => self.device(&device),
+            Ok(Message::Toff(toff)) => self.hear(Some(&toff.device), |timing| {
+                timing.toff(&toff, at);
+                None
+            }),
+            Ok(Message::Tpv(tpv)) => self.hear(tpv.device.as_deref(), |timing| timing.tpv(&tpv, at)),
+            Ok(Message::Devices { devices: None } | Message::Other) => {}
+            Err(_) if line.starts_with(b"$") => self.hear(None, |timing| timing.sentence(line, at)),
+            Err(error) => debug!("gpsd sent a line that is neither JSON nor NMEA: {error}"),
+        }
+    }
+
+    /// Asks for what should be there and is not. To be called every second or so.
+    fn tick(&mut self, now: Instant<Raw>) {
+        let silent = now - self.heard;
+        let patience = ANSWERS_WITHIN.times(if self.followed.is_some() { 2 } else { 1 });
+        match &self.followed {
+            _ if silent > patience => self.acts.push(Act::Lost(Lost::Gpsd, "does not answer as gpsd does".into())),
+            Some(Followed { requested: Some(at), .. }) if now - *at > OPENS_WITHIN => self.lost(),
+            Some(_) if silent <= ANSWERS_WITHIN => {}
+            _ => self.acts.push(Act::Ask(ASK_DEVICES.into())),
+        }
+    }
+
+    /// Chooses the device, or looks for the one that is followed.
+    fn devices(&mut self, devices: &[Device], at: Instant<Raw>) {
+        self.heard = at;
+        if let Some(followed) = &self.followed {
+            return match devices.iter().find(|device| device.path == followed.path) {
+                Some(device) if device.is_open() => self.device(device),
+                Some(_) => {} // requested just now
+                None => self.lost(),
+            };
+        }
+        let fits = |device: &&Device| self.wanted.map_or(device.is_receiver(), |wanted| device.path == wanted);
+        let fitting: Vec<_> = devices.iter().filter(fits).collect();
+        let has = devices.iter().map(|device| device.path.as_str()).collect::<Vec<_>>().join(", ");
+        self.acts.push(match fitting.as_slice() {
+            [device] => {
+                let path = device.path.clone();
+                self.followed = Some(Followed { path, requested: Some(at), timing: Timing::new(at) });
+                Act::Ask(watch(&device.path))
+            }
+            [] => {
+                let wanted = self.wanted.unwrap_or("a receiver");
+                let why = format!("does not have {wanted} but [{has}]: add it, as with `gpsdctl add /dev/ttyS0`");
+                Act::Lost(Lost::GpsdDevice, why)
+            }
+            _ => Act::Lost(Lost::GpsdDevices, format!("has several devices: {has}; name one of them")),
+        });
+    }
+
+    /// gpsd opened a device, or lost it.
+    fn device(&mut self, device: &Device) {
+        let is_followed = self.followed.as_ref().is_some_and(|followed| followed.path == device.path);
+        if is_followed && !device.is_open() {
+            self.lost();
+        } else {
+            self.hear(Some(&device.path), |timing| {
+                timing.burst.bps(device.bps);
+                None
+            });
+        }
+    }
+
+    /// Something is said of a device; without a name, of the one that is followed.
+    fn hear(&mut self, device: Option<&str>, hear: impl FnOnce(&mut Timing) -> Option<Event>) {
+        let Some(followed) = &mut self.followed else { return };
+        if let Some(other) = device.filter(|device| *device != followed.path) {
+            return debug!("gpsd sent a report of {other}, though only {} was requested", followed.path);
+        }
+        let heard = hear(&mut followed.timing);
+        if followed.requested.take().is_some() {
+            self.acts.push(Act::Opened(followed.path.clone()));
+        }
+        self.acts.extend(heard.map(Act::Tell));
+    }
+
+    /// The followed device is not there.
+    fn lost(&mut self) {
+        let path = self.followed.take().map(|followed| followed.path).unwrap_or_default();
+        self.acts.push(Act::Lost(Lost::GpsdDevice, format!("cannot open {path}")));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,6 @@ pub mod pps;
 pub mod pulse;
 pub mod receiver;
 pub mod serial;
-pub mod server;
 pub mod stream;
 pub(crate) mod sysfs;
-pub mod thread;
 pub mod witness;

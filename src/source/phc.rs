@@ -1,29 +1,40 @@
 //! The PHC as a source: edges of the pulse and cross timestamps. Handles the differences between drivers and kernels;
 //! never decides which edge is on time. A `PulseThread` owns it.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::iter;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use super::pulse::{End, Link};
+use super::serial::holder;
 use super::sysfs::{Device, Finder, PTP, refuse};
-use crate::core::event::Edges;
+use crate::core::event::{Edge, Edges, Event, SourceChange};
+use crate::core::time::{Instant, Raw, Span};
 use crate::sys::claim::Claim;
+use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp, Queue, Request};
+use crate::sys::wait::Woken;
 use cross::CrossReader;
+use schedule::{Delivery, Schedule, Step};
 
 pub(crate) mod cross;
 mod drivers;
-mod missing;
 pub mod schedule;
-mod serve;
 
 pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
+
+/// Reads that empty a queue: the kernel keeps 128 events, and a read returns 30.
+const EMPTIED_BY: usize = 5;
+/// After this time without an edge, one is missing.
+const GAP: Span = Span::from_millis(1_500);
 
 /// A PHC, and the pin and channel of the pulse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +65,10 @@ pub(crate) struct Phc {
     /// Which edges are timestamped, as far as that is certain.
     edges: Edges,
     cross: CrossReader,
-    watch: missing::Watch,
+    /// When the last edge was read.
+    last_edge: Instant<Raw>,
+    /// Whether another program can take edges away, and none has been named yet.
+    names_suspects: bool,
     /// Not armed now, see [`deaf`].
     deaf: bool,
     /// Held until pin and channel are restored.
@@ -71,22 +85,32 @@ impl Phc {
         let (node, channel) = (clock.node.as_path(), config.channel);
         let cannot = |error| PTP.unusable(node, &error);
         let ptp = Ptp::open(node).map_err(cannot)?;
-        let caps = ptp.caps().map_err(cannot)?;
-        check_channel(&clock, channel, caps.n_ext_ts)?;
-        let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
+        check_channel(&clock, channel, ptp.channels().map_err(cannot)?)?;
+        let pins = ptp.pins().map_err(cannot)?;
         let pin = choose_pin(&clock, config, &pins)?;
-        let mut others = pins.into_iter().filter(|other| pin.as_ref().is_some_and(|pin| pin.index != other.index));
-        let displaced = others.find(|other| other.function == Function::ExtTs && other.channel == channel);
+        let is_other = |other: &PinState| pin.as_ref().is_some_and(|pin| pin.index != other.index);
+        let displaced =
+            pins.into_iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == channel && is_other(pin));
         let cross = CrossReader::detect(&ptp).map_err(cannot)?;
         let queue = ptp.only_channel(channel).map_err(cannot)?;
         // Nothing that another process uses has been touched so far.
         let claims = claim(node, channel, pin.as_ref(), queue)?;
 
         // From here on pin and channel are restored in any case.
-        let (edges, watch) = (drivers::granted(&clock, Request::Loose), missing::Watch::new(queue));
-        let mut phc = Self { ptp, clock, channel, pin, displaced, edges, cross, watch, deaf: false, _claims: claims };
+        let mut phc = Self {
+            edges: drivers::granted(&clock, Request::Loose),
+            ptp,
+            clock,
+            channel,
+            pin,
+            displaced,
+            cross,
+            last_edge: raw_now(),
+            names_suspects: queue == Queue::Shared,
+            deaf: false,
+            _claims: claims,
+        };
         phc.arm()?;
-        phc.ptp.drain().map_err(|error| PTP.unusable(&phc.clock.node, &error))?;
         info!(
             device = config.device,
             clock = %phc.clock,
@@ -99,11 +123,92 @@ impl Phc {
         Ok(phc)
     }
 
+    /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
+    pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
+        // Edges that were queued before: nobody knows when they were due.
+        for _ in 0..EMPTIED_BY {
+            if self.ptp.wait(&link.bell, Duration::ZERO)? == Woken::Input {
+                self.ptp.read(self.channel)?;
+            }
+        }
+        link.change(SourceChange::PulseOpen(self.edges))?;
+        let mut schedule = Schedule::new(raw_now());
+        if self.deaf {
+            schedule.rearm_soon(raw_now());
+        }
+        let mut batch = Vec::new();
+        loop {
+            link.heart.beat();
+            let now = raw_now();
+            match schedule.next(now) {
+                Step::CrossTs(delivery) => {
+                    schedule.cross_taken(now);
+                    if let Some(cross) = self.cross.read(&self.ptp)? {
+                        batch.push((Event::CrossTs(cross), delivery));
+                    }
+                }
+                Step::Rearm => {
+                    schedule.rearmed(now);
+                    self.name_suspects();
+                    match self.arm() {
+                        Ok(()) if self.deaf => schedule.rearm_soon(now),
+                        Ok(()) => {
+                            debug!("no edge for 3 s: pin and channel of {} were set again", self.clock);
+                            link.change(SourceChange::PulseRearmed)?;
+                        }
+                        Err(error) => debug!("{error}"), // if the device is gone, the next cross timestamp fails
+                    }
+                }
+                Step::Wait(span) => {
+                    for event in due(&mut batch) {
+                        link.send(event)?;
+                    }
+                    let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
+                    match self.ptp.wait(&link.bell, time)? {
+                        Woken::Timeout => {}
+                        Woken::Input => self.read_edges(&mut schedule, &mut batch)?,
+                        Woken::Rung => return Err(End::Stop),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
+    fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
+        let edges = self.ptp.read(self.channel)?;
+        let read_at = raw_now();
+        if !edges.is_empty() && read_at - std::mem::replace(&mut self.last_edge, read_at) > GAP {
+            self.name_suspects();
+        }
+        for phc in edges {
+            batch.push((Event::Edge(Edge { phc, read_at }), Delivery::Now));
+            schedule.edges_read(read_at);
+        }
+        Ok(())
+    }
+
+    /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one
+    /// queue, and a program that reads an edge takes it away from the others.
+    fn name_suspects(&mut self) {
+        let node = self.clock.node.display();
+        let holders = if self.names_suspects { holder::holders(&node.to_string()) } else { Vec::new() };
+        if !holders.is_empty() {
+            self.names_suspects = false;
+            warn!(
+                "edges of the pulse are missing, and before Linux 6.7 a program that reads a clock's timestamps takes them \
+                 away from the others; {node} is also open in {}: stop it if it reads timestamps (as ts2phc, testptp and \
+                 chronyd's extpps do, and ptp4l and phc2sys do not)",
+                holder::list(&holders)
+            );
+        }
+    }
+
     /// Sets pin and channel, unless the clock is [`deaf`] now.
     fn arm(&mut self) -> Result<(), OpenError> {
         let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
         if let Some(pin) = &self.pin {
-            self.ptp.set_pin(pin.index, Function::ExtTs, self.channel).map_err(|error| self.refused(&error))?;
+            self.ptp.set_pin(pin.index, Function::EXT_TS, self.channel).map_err(|error| self.refused(&error))?;
         }
         let sentence = deaf(&self.clock);
         if let Some(sentence) = sentence.as_ref().filter(|_| !self.deaf) {
@@ -142,6 +247,13 @@ impl Drop for Phc {
     }
 }
 
+/// The events to send now, in the order in which they were captured: all of them, or none yet. Sent back to back, the cross
+/// timestamp before an edge, the edge, and the cross timestamp after it wake the engine's thread once.
+fn due(batch: &mut Vec<(Event, Delivery)>) -> Vec<Event> {
+    let is_due = batch.iter().any(|(_, delivery)| *delivery == Delivery::Now);
+    if is_due { batch.drain(..).map(|(event, _)| event).collect() } else { Vec::new() }
+}
+
 /// Checks that the clock has the channel.
 pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u32) -> Result<(), OpenError> {
     if channels == 0 {
@@ -164,9 +276,9 @@ pub(crate) fn choose_pin(
 ) -> Result<Option<PinState>, OpenError> {
     let names = pins.iter().map(|pin| pin.name.as_str()).collect::<Vec<_>>().join(", ");
     let Some(Pin(wanted)) = &config.pin else {
-        let set = pins.iter().find(|pin| pin.function == Function::ExtTs && pin.channel == config.channel);
+        let set = pins.iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == config.channel);
         return match set.or(pins.first()) {
-            Some(PinState { name, function, .. }) if set.is_none() && *function != Function::None => {
+            Some(PinState { name, function, .. }) if set.is_none() && *function != Function::NONE => {
                 let cure = format!("name the pin that the pulse is wired to, one of {names}");
                 let says = format!("no pin is named, and the first one of {clock}, {name}, is in use");
                 refuse(Problem::Wrong, says, cure)
@@ -191,8 +303,9 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
     };
     let pin = pin.map(|pin| (format!("phc-pin-{}", pin.index), format!("pin {}", pin.name)));
     let claim = |(purpose, what): (String, String)| {
-        let taken = |rival| format!("{what} of {node} is used by {rival}: stop that one, or give each its own");
-        Claim::take_path(&purpose, path).map_err(|error| error.explain(format!("{node} cannot be claimed"), taken))
+        Claim::take_path(&purpose, path, |rival| {
+            format!("{what} of {node} is used by {rival}: stop that one, or give each its own")
+        })
     };
     iter::once(channel).chain(pin).map(claim).collect()
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use libc::c_int;
 use tracing::{info, warn};
 
+use super::pulse::{End, Link};
 use super::sysfs::{Device, Finder, PPS, refuse};
-use super::thread::{End, Link};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
 use crate::core::time::{EdgeClock, Instant, Span, Sys};
 use crate::sys::clock::{Reading, raw_now};

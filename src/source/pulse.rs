@@ -1,12 +1,36 @@
-//! The pulse's half of the input: the device that timestamps its edges.
+//! The pulse's half of the input: the device that timestamps its edges, a PHC or a kernel PPS, and the one thread that owns
+//! it, because reading either blocks. It waits for a missing device, and sends all events into a channel.
 
 use std::convert::Infallible;
 use std::fmt;
+use std::io::{self, PipeReader, PipeWriter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::{Duration, Instant as StdInstant};
+
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
 
 use super::phc::{Phc, PhcConfig};
 use super::pps::{KernelPps, PpsConfig};
-use super::thread::{End, Link};
+use crate::core::event::{Event, SourceChange};
+use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
+use crate::sys::wait::{Woken, wait};
+
+#[cfg(test)]
+mod tests;
+
+/// A missing device is tried again this often.
+const RETRY: Duration = Duration::from_secs(1);
+/// How soon a lost device is looked for first: a NIC that was reset is mostly there again.
+const SOON: Duration = Duration::from_millis(100);
+/// A full channel is tried again after this.
+const FULL: Duration = Duration::from_millis(5);
+/// How long the end of the thread is waited for. It takes milliseconds, more on a busy machine, unless the thread is in
+/// a call that does not return.
+const STUCK: Duration = Duration::from_secs(3);
 
 /// Where the edges come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +83,152 @@ impl Pulse {
         match self {
             Self::Phc(phc) => phc.serve(link),
             Self::Pps(pps) => pps.serve(link),
+        }
+    }
+}
+
+/// The thread that owns the device. Dropped, it is stopped, and the device is left as it was found.
+#[derive(Debug)]
+pub(crate) struct PulseThread {
+    /// Dropped, it rings.
+    bell: Option<PipeWriter>,
+    /// Beats at least once a second; stands still while the thread is stuck in a call.
+    pub(crate) heart: Heartbeat,
+    alive: watch::Receiver<()>,
+    handle: JoinHandle<()>,
+}
+
+/// A thread's sign of life: a count that it increases once a round, compared by its watcher. Clones are the same count.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeat(Arc<AtomicU64>);
+
+impl Heartbeat {
+    /// Called by the thread at least once a second.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Differs from the last count if the thread was alive in between.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PulseThread {
+    /// Starts the thread on an open device, or lets it wait for one. It sends [`Event::Source`], [`Event::Edge`] and
+    /// [`Event::CrossTs`], and ends when the channel is closed.
+    ///
+    /// # Errors
+    /// The system is out of threads or descriptors.
+    pub(crate) fn spawn(config: PulseConfig, opened: Option<Pulse>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
+        let (link_bell, bell) = io::pipe()?;
+        let heart = Heartbeat::default();
+        let link = Link { sender, bell: link_bell, heart: heart.clone() };
+        Self::start(bell, heart, move || drop(own(&config, opened, &link)))
+    }
+
+    fn start(bell: PipeWriter, heart: Heartbeat, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (death, alive) = watch::channel(());
+        let handle = Builder::new().name("pulse".into()).spawn(move || {
+            let _death = death; // dropped at the end, also by a panic: that completes `death`
+            body();
+        })?;
+        Ok(Self { bell: Some(bell), heart, alive, handle })
+    }
+
+    /// Waits until the thread has ended, for whatever reason.
+    pub(crate) fn death(&self) -> impl Future<Output = ()> + use<> {
+        let mut alive = self.alive.clone();
+        async move { while alive.changed().await.is_ok() {} }
+    }
+}
+
+impl Drop for PulseThread {
+    fn drop(&mut self) {
+        self.bell = None;
+        let patience = StdInstant::now() + STUCK;
+        while !self.handle.is_finished() && StdInstant::now() < patience {
+            sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Why a device is no longer served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the bell was rung, or the channel is closed")]
+    Stop,
+    #[error("{0}; check the device and its driver")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Unusable(#[from] OpenError),
+}
+
+/// Serves the device while it is there, and tries to open it every second otherwise. Logs a problem once; that a device
+/// is not there is not logged after its loss.
+fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, End> {
+    let lost = match config {
+        PulseConfig::Phc(_) => SourceChange::PulseLost,
+        PulseConfig::Pps(_) => SourceChange::PpsLost,
+    };
+    let mut logged = None;
+    if opened.is_none() {
+        link.change(lost)?;
+    }
+    loop {
+        link.heart.beat();
+        let pause = match opened.take().map_or_else(|| Pulse::open(config), Ok) {
+            Ok(mut pulse) => {
+                let Err(end) = pulse.serve(link);
+                if matches!(end, End::Stop) {
+                    return Err(end);
+                }
+                warn!("the pulse from {config} is lost: {end}; it is waited for");
+                logged = Some(Problem::NotThere);
+                link.change(lost)?;
+                SOON
+            }
+            Err(error) => {
+                if logged.replace(error.problem) != Some(error.problem) {
+                    warn!("{error}; it is tried again every second");
+                }
+                RETRY
+            }
+        };
+        link.rest(pause)?;
+    }
+}
+
+/// The device's connection to the rest of the program: the channel for its events, and the bell that asks it to stop.
+#[derive(Debug)]
+pub(super) struct Link {
+    sender: mpsc::Sender<Event>,
+    /// Ends every wait.
+    pub(super) bell: PipeReader,
+    /// Beats once a second at least, so that the watchdog knows that the thread is alive.
+    pub(super) heart: Heartbeat,
+}
+
+impl Link {
+    /// Tells what happened to the device now.
+    pub(super) fn change(&self, change: SourceChange) -> Result<(), End> {
+        self.send(Event::Source { raw: raw_now(), change })
+    }
+
+    /// Waits for room in the channel, but not past the bell: the task that rings may be the one that should make room.
+    pub(super) fn send(&self, mut event: Event) -> Result<(), End> {
+        while let Err(error) = self.sender.try_send(event) {
+            event = error.into_inner();
+            self.rest(FULL)?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps, unless the bell is rung or the channel is closed.
+    pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
+        match wait(&self.bell, &self.bell, time) {
+            Ok(Woken::Timeout) if !self.sender.is_closed() => Ok(()),
+            _ => Err(End::Stop),
         }
     }
 }

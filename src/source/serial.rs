@@ -4,7 +4,6 @@
 mod autobaud;
 pub(crate) mod holder;
 
-use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -14,7 +13,6 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::sync::mpsc::Sender;
-use tokio::time::sleep;
 use tracing::{info, warn};
 
 pub use autobaud::RATES;
@@ -22,8 +20,8 @@ pub use autobaud::RATES;
 use super::feed::{BITS_PER_BYTE, Closed, Presence, RETRY, pump};
 use crate::core::event::{Event, Lost};
 use crate::core::time::Span;
-use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
+use crate::sys::tty::ByteFile;
 use crate::sys::tty::Tty;
 use autobaud::pump_at_its_rate;
 use holder::{console, held, holders, name_of, warn_of};
@@ -76,17 +74,8 @@ impl FromStr for Baud {
     }
 }
 
-/// The receiver's device, open.
-#[derive(Debug)]
-pub enum Port {
-    /// A serial port.
-    Tty(Tty),
-    /// A device without a rate, `/dev/gnssN`.
-    Gnss(ByteFile),
-}
-
 /// Opens the port once.
-pub fn open(config: &SerialConfig) -> Result<Port, OpenError> {
+pub fn open(config: &SerialConfig) -> Result<Tty, OpenError> {
     if let Some(stable) = stable_name(Path::new(&config.device)) {
         info!("{} may have another number tomorrow; {} is the same device", config.device, stable.display());
     }
@@ -94,35 +83,37 @@ pub fn open(config: &SerialConfig) -> Result<Port, OpenError> {
 }
 
 /// Reads the port until the events have nowhere to go. Reopens it when it is gone.
-pub async fn run(config: SerialConfig, opened: Option<Port>, events: Sender<Event>) {
-    let Err(Closed) = follow(&config, opened, &events).await;
+pub async fn run(config: SerialConfig, mut port: Option<Tty>, events: Sender<Event>) {
+    let (mut presence, mut baud) = (Presence::new(&events), config.baud.rate());
+    while follow(&config, port.take(), &mut baud, &mut presence).await.is_ok() {}
 }
 
-async fn follow(config: &SerialConfig, mut opened: Option<Port>, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let device = &config.device;
-    let (mut presence, mut baud) = (Presence::new(events), config.baud.rate());
-    loop {
-        let error = match opened.take().map_or_else(|| open_at(device, baud), Ok) {
-            Ok(port) => {
-                presence.opened(format!("reading {device}")).await?;
-                // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
-                match port {
-                    Port::Gnss(file) => drop(pump(events, &file, Span::ZERO, |_| false).await?),
-                    Port::Tty(tty) if config.baud == Baud::Auto => {
-                        baud = pump_at_its_rate(&tty, device, baud, events).await;
-                    }
-                    Port::Tty(tty) => drop(pump(events, tty.bytes(), byte_time(baud), |_| false).await?),
-                }
-                refusal(device, &Errno::NODEV.into())
+/// Opens the port, if it is not open yet, and reads it until it is gone.
+async fn follow(
+    SerialConfig { device, baud: configured }: &SerialConfig,
+    port: Option<Tty>,
+    baud: &mut u32,
+    presence: &mut Presence<'_>,
+) -> Result<(), Closed> {
+    let events = presence.events;
+    let error = match port.map_or_else(|| open_at(device, *baud), Ok) {
+        Ok(tty) => {
+            presence.opened(format!("reading {device}")).await?;
+            // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
+            match (tty.baud(), configured) {
+                // It has no rate.
+                (Err(_), _) => drop(pump(events, &tty.bytes, Span::ZERO, |_| false).await?),
+                (Ok(_), Baud::Auto) => *baud = pump_at_its_rate(&tty, device, *baud, events).await,
+                (Ok(_), Baud::Rate(rate)) => drop(pump(events, &tty.bytes, byte_time(*rate), |_| false).await?),
             }
-            Err(error) => error,
-        };
-        // The holder of a port is looked for in all of /proc: not four times a second.
-        let is_held = error.problem == Problem::Taken;
-        let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
-        presence.lost(lost, format!("{error}; waiting for it")).await?;
-        sleep(pause).await;
-    }
+            refusal(device, &Errno::NODEV.into())
+        }
+        Err(error) => error,
+    };
+    // The holder of a port is looked for in all of /proc: not four times a second.
+    let is_held = error.problem == Problem::Taken;
+    let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
+    presence.gone(lost, format!("{error}; waiting for it"), pause).await
 }
 
 /// How long a byte takes on the line.
@@ -130,24 +121,24 @@ pub(crate) fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }
 
-/// Opens the device once; a serial port at this rate.
-fn open_at(device: &str, baud: u32) -> Result<Port, OpenError> {
+/// Opens the device once: a serial port at this rate, or a device without one, `/dev/gnssN`.
+fn open_at(device: &str, baud: u32) -> Result<Tty, OpenError> {
     let path = Path::new(device);
     let opened = fs::metadata(path).and_then(|found| {
         if !found.file_type().is_char_device() {
             Err(Errno::NOTTY.into())
         } else if name_of(device).starts_with("gnss") {
-            ByteFile::open(path).map(Port::Gnss)
+            ByteFile::open(path).map(|bytes| Tty { bytes })
         } else {
-            Tty::open(device, baud, || !holders(device).is_empty()).map(Port::Tty)
+            Tty::open(device, baud, || !holders(device).is_empty())
         }
     });
-    let port = opened.map_err(|error| refusal(device, &error))?;
+    let tty = opened.map_err(|error| refusal(device, &error))?;
     warn_of(&holders(device), device);
     if let Some(why) = console(device) {
         warn!("{why}");
     }
-    Ok(port)
+    Ok(tty)
 }
 
 /// Why the device cannot be opened, or is gone.

@@ -1,29 +1,29 @@
 //! The receiver's bytes from a TCP connection, a FIFO or standard input. No line paces them: a sentence is dated when it
 //! is read. A stream that ends is waited for, except standard input, whose end is final.
 
-use std::convert::Infallible;
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::net::sockopt;
+use tokio::io::{AsyncReadExt, stdin};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY, bytes_now, change, pump};
+use super::receiver::Server;
 use super::serial::holder::{readers, warn_of};
-use super::server::Server;
 use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::Span;
-use crate::sys::bytes::ByteFile;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::flock;
+use crate::sys::tty::ByteFile;
 
 /// The pause after a read of standard input: each read that is saved is a wake-up saved.
 const GATHER: Duration = Duration::from_millis(20);
@@ -34,27 +34,24 @@ const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(
 /// Reads of what was written before the FIFO was opened: it holds 64 KiB.
 const OLD_READS: usize = 16;
 
-/// Connects, reads to the end, and connects again.
-pub(super) async fn follow_tcp(server: &Server, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let mut presence = Presence::new(events);
-    loop {
-        let why = match connect(server).await {
-            Ok(stream) => {
-                // Not tokio's own stream, which wakes the thread for each packet.
-                let connection = ByteFile::from(OwnedFd::from(stream));
-                presence.opened(format!("connected to {server}")).await?;
-                let ended = pump(events, &connection, Span::ZERO, |_| false).await?;
-                ended.err().map_or("closed the connection".into(), |error| format!("is lost: {error}"))
-            }
-            Err(why) => why,
-        };
-        presence.lost(Lost::Server, format!("{server} {why}; it is tried again")).await?;
-        sleep(RETRY).await;
-    }
+/// Connects, and reads to the end.
+pub(super) async fn follow_tcp(server: &Server, presence: &mut Presence<'_>) -> Result<(), Closed> {
+    let lost = |error| format!("is lost: {error}");
+    let why = match connect(server).await.and_then(|stream| stream.into_std().map_err(lost)) {
+        Ok(stream) => {
+            // Not tokio's own stream, which wakes the thread for each packet.
+            let connection = ByteFile(OwnedFd::from(stream).into());
+            presence.opened(format!("connected to {server}")).await?;
+            let ended = pump(presence.events, &connection, Span::ZERO, |_| false).await?;
+            ended.err().map_or("closed the connection".into(), lost)
+        }
+        Err(why) => why,
+    };
+    presence.gone(Lost::Server, format!("{server} {why}; it is tried again"), RETRY).await
 }
 
 /// A connection, or what is wrong with the server.
-pub(super) async fn connect(server: &Server) -> Result<std::net::TcpStream, String> {
+pub(super) async fn connect(server: &Server) -> Result<TcpStream, String> {
     let connecting = TcpStream::connect((server.host.as_str(), server.port));
     let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
     let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
@@ -66,7 +63,7 @@ pub(super) async fn connect(server: &Server) -> Result<std::net::TcpStream, Stri
         sockopt::set_socket_keepalive(&stream, true)
     };
     watch(KEEP_ALIVE).map_err(|error| format!("cannot be watched: {error}"))?;
-    stream.into_std().map_err(|error| format!("is lost: {error}"))
+    Ok(stream)
 }
 
 /// Whether this is a FIFO. It is not opened: a writer that finds a reader and loses it again is ended by SIGPIPE.
@@ -90,7 +87,7 @@ fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result
     }
     // Its lock would keep us out, too. A file system without locks is no reason to refuse.
     drop(before);
-    if !flock::try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+    if flock(&opened.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
         return Ok(opened);
     }
     let shown = path.display();
@@ -102,40 +99,34 @@ fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result
     Err(OpenError::new(Problem::Taken, sentence))
 }
 
-/// Waits for a writer, reads until the last one has closed, and opens the FIFO again: a new one can be waited for.
-pub(super) async fn follow_fifo(path: &Path, events: &Sender<Event>) -> Result<Infallible, Closed> {
-    let (mut presence, mut buffer, mut before) = (Presence::new(events), vec![0; READ_MAX], None);
-    let no_writer = format!("no program writes to {}; it is waited for", path.display());
-    loop {
-        let file = match open_fifo(path, before.take(), &mut buffer) {
-            Ok(file) => file,
-            Err(error) => {
-                let lost = if error.problem == Problem::Taken { Lost::Held } else { Lost::Writer };
-                presence.lost(lost, format!("{error}; it is waited for")).await?;
-                sleep(RETRY).await;
-                continue;
-            }
-        };
-        // The first bytes wake us. A writer that is silent does not: it is looked for each time.
-        let _silent = timeout(RETRY, file.readable()).await;
-        let first = match file.try_read(&mut buffer) {
-            Ok(length @ 1..) => Some(bytes_now(&buffer, length, Span::ZERO)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Ok(0) | Err(_) => {
-                presence.lost(Lost::Writer, no_writer.clone()).await?;
-                before = Some(file);
-                continue;
-            }
-        };
-        presence.opened(format!("reading {}", path.display())).await?;
-        warn_of(&readers(path), path.display());
-        if let Some(bytes) = first {
-            events.send(Event::Bytes(bytes)).await?;
+/// Waits for a writer, and reads until the last one has closed. What is open then keeps the FIFO until it is opened again:
+/// only that one can wait for a new writer.
+pub(super) async fn follow_fifo(
+    path: &Path,
+    before: &mut Option<ByteFile>,
+    presence: &mut Presence<'_>,
+) -> Result<(), Closed> {
+    let (shown, mut buffer) = (path.display(), vec![0; READ_MAX]);
+    let file = match open_fifo(path, before.take(), &mut buffer) {
+        Ok(file) => file,
+        Err(error) => {
+            let lost = if error.problem == Problem::Taken { Lost::Held } else { Lost::Writer };
+            return presence.gone(lost, format!("{error}; it is waited for"), RETRY).await;
         }
-        let _ended = pump(events, &file, Span::ZERO, |_| false).await?;
-        presence.lost(Lost::Writer, no_writer.clone()).await?;
-        before = Some(file);
+    };
+    // The first bytes wake us. A writer that is silent does not: it is looked for each time.
+    let _silent = timeout(RETRY, file.readable()).await;
+    let read = file.try_read(&mut buffer);
+    if matches!(&read, Ok(1..)) || read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        presence.opened(format!("reading {shown}")).await?;
+        warn_of(&readers(path), &shown);
+        if let Ok(length) = read {
+            presence.events.send(Event::Bytes(bytes_now(&buffer, length, Span::ZERO))).await?;
+        }
+        let _ended = pump(presence.events, &file, Span::ZERO, |_| false).await?;
     }
+    *before = Some(file);
+    presence.lost(Lost::Writer, format!("no program writes to {shown}; it is waited for")).await
 }
 
 /// Refuses what can never bring sentences as they are spoken.
@@ -150,27 +141,24 @@ pub(super) fn check_stdin() -> Result<(), OpenError> {
     Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, where no receiver speaks: {cure}")))
 }
 
-/// Reads standard input to its end, and stays. On a thread of its own: it may be anything, and to make it non-blocking
-/// would do so for every process that shares it, such as the shell.
-pub(super) async fn read_stdin(events: Sender<Event>) -> Result<Infallible, Closed> {
+/// Reads standard input to its end, and stays. tokio reads it on a thread of its own: it may be anything, and to make it
+/// non-blocking would do so for every process that shares it, such as the shell.
+pub(super) async fn read_stdin(events: &Sender<Event>) -> Result<(), Closed> {
     events.send(change(SourceChange::SentencesOpen)).await?;
     info!("reading standard input");
-    let sender = events.clone();
-    let reading = spawn_blocking(move || -> io::Result<()> {
-        let mut buffer = vec![0; READ_MAX];
-        loop {
-            let length = io::stdin().read(&mut buffer)?;
-            let bytes = Event::Bytes(bytes_now(&buffer, length, Span::ZERO));
-            if length == 0 || sender.blocking_send(bytes).is_err() {
-                return Ok(());
+    let (mut input, mut buffer) = (stdin(), vec![0; READ_MAX]);
+    loop {
+        match input.read(&mut buffer).await {
+            Ok(length @ 1..) => events.send(Event::Bytes(bytes_now(&buffer, length, Span::ZERO))).await?,
+            Ok(_) => break,
+            Err(error) => {
+                error!("standard input cannot be read: {error}");
+                break;
             }
-            std::thread::sleep(GATHER);
         }
-    });
-    if let Ok(Err(error)) = reading.await {
-        error!("standard input cannot be read: {error}");
+        sleep(GATHER).await;
     }
     events.send(change(SourceChange::SentencesLost(Lost::Stdin))).await?;
     events.closed().await;
-    Err(Closed)
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::ethtool;
+use crate::sys::ptp;
 
 const NO_CLOCK: &str = "has no PTP hardware clock";
 const ITS_NIC: &str = "name the NIC that the pulse is wired to";
@@ -58,14 +58,14 @@ pub(crate) struct Device {
 pub(crate) struct Finder<'a> {
     /// The directory that stands for `/`.
     pub(crate) root: &'a Path,
-    /// N of the `/dev/ptpN` of a network interface, as [`ethtool::phc_index`].
+    /// N of the `/dev/ptpN` of a network interface, as [`ptp::phc_index`].
     pub(crate) phc_index: fn(&str) -> io::Result<Option<u32>>,
 }
 
 impl Finder<'_> {
     /// This machine.
     pub(crate) fn live() -> Self {
-        Self { root: Path::new("/"), phc_index: ethtool::phc_index }
+        Self { root: Path::new("/"), phc_index: ptp::phc_index }
     }
 
     /// The PHC of a network interface or of a PCI device (an interface's name has no colon), or the one at a path
@@ -77,9 +77,14 @@ impl Finder<'_> {
     pub(crate) fn phc(&self, device: &str) -> Result<Device, OpenError> {
         let clock = if device.contains('/') {
             self.at(&PTP, Path::new(device))?
+        } else if device.contains(':') {
+            self.named(&PTP, &self.of_pci(device)?, None)
         } else {
-            let name = if device.contains(':') { self.of_pci(device)? } else { self.of_interface(device)? };
-            self.named(&PTP, &name, Path::new("/dev").join(&name))
+            let index = (self.phc_index)(device).map_err(|error| PTP.unusable(Path::new(device), &error))?;
+            let Some(index) = index else {
+                return refuse(Problem::Unsupported, format!("{device} {NO_CLOCK}"), ITS_NIC);
+            };
+            self.named(&PTP, &format!("ptp{index}"), None)
         };
         // The parent of a PHC is the NIC, that of a virtual clock is a PHC (`ptp_clock_register`, Linux 5.14). A PHC
         // that has virtual clocks is a good one: nothing can set or steer it (`EBUSY`).
@@ -116,17 +121,9 @@ impl Finder<'_> {
         let is_it = |name: &String| value(&directory.join(name).join("dev")).is_some_and(|dev| dev == number);
         match names(&directory).into_iter().find(is_it) {
             Some(name) if !found.file_type().is_block_device() => {
-                Ok(self.named(class, &name, Path::new("/").join(real.strip_prefix(root).unwrap_or(&real))))
+                Ok(self.named(class, &name, Some(Path::new("/").join(real.strip_prefix(root).unwrap_or(&real)))))
             }
             _ => Err(cannot(io::Error::from_raw_os_error(libc::ENOTTY))),
-        }
-    }
-
-    fn of_interface(&self, name: &str) -> Result<String, OpenError> {
-        match (self.phc_index)(name) {
-            Ok(Some(index)) => Ok(format!("ptp{index}")),
-            Ok(None) => refuse(Problem::Unsupported, format!("{name} {NO_CLOCK}"), ITS_NIC),
-            Err(error) => Err(PTP.unusable(Path::new(name), &error)),
         }
     }
 
@@ -149,7 +146,8 @@ impl Finder<'_> {
         refuse(problem, format!("PCI device {address} {says}"), cure)
     }
 
-    fn named(&self, class: &Class, name: &str, node: PathBuf) -> Device {
+    fn named(&self, class: &Class, name: &str, node: Option<PathBuf>) -> Device {
+        let node = node.unwrap_or_else(|| Path::new("/dev").join(name));
         let sysfs = self.class(class).join(name);
         let name = value(&sysfs.join("clock_name")).or_else(|| value(&sysfs.join("name"))).unwrap_or_default();
         Device { node, name, sysfs }

@@ -8,9 +8,9 @@ use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
 use crate::core::time::{DAY, Date};
-use crate::sys::adjtimex::max_error;
-use crate::sys::alarm::Alarm;
+use crate::sys::clock::max_error;
 use crate::sys::clock::{raw_now, sys_now};
+use crate::sys::wait::Alarm;
 
 /// The interval between questions to the kernel; the engine forgets an answer after 30 s.
 const ASK: Duration = Duration::from_secs(8);
@@ -23,7 +23,7 @@ const NTP_EPOCH_DAYS: i64 = 25_567;
 
 /// Sends what it finds to the engine, until the channel is closed.
 pub async fn run(events: Sender<Event>) {
-    let mut alarm = Alarm::new();
+    let mut alarm = Alarm::default();
     for asked in 0_u64.. {
         let is_due = asked.is_multiple_of(READ_TABLE_EVERY);
         let table = is_due.then(|| Event::LeapTable { raw: raw_now(), next: read_table(TABLE) });

@@ -2,17 +2,21 @@
 //! would interfere with the first, and neither would notice. Sinks, recorder, status socket and [PHC](crate::source::phc)
 //! claim theirs before they touch it; for a metrics port the claim only tells who has it.
 
-use std::fmt;
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{self, Path, PathBuf};
 
-use crate::sys::error::{OpenError, Problem};
-use crate::sys::flock;
-use crate::sys::processes::Process;
-use crate::sys::trusted::Trusted;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::process::geteuid;
+
+use super::error::{OpenError, Problem};
+use super::processes::Process;
 
 /// Where root and the service account claim: systemd creates it for the service, and no other user may write to it.
 const RUNTIME: &str = "/run/gnss2shm";
@@ -29,68 +33,66 @@ pub struct Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         // A child between fork and exec still has the file open.
-        self.locks.iter().for_each(|file| drop(flock::unlock(file)));
-    }
-}
-
-/// Why there is no claim.
-#[derive(Debug)]
-pub enum ClaimError {
-    /// Another process has it; which, as the subject of a sentence.
-    Taken(String),
-    /// No lock can be had.
-    Os(io::Error),
-}
-
-impl ClaimError {
-    /// The operator's sentence: `taken` says what the other process does, and what to do.
-    pub(crate) fn explain(self, what: impl fmt::Display, taken: impl FnOnce(String) -> String) -> OpenError {
-        match self {
-            Self::Taken(rival) => OpenError::new(Problem::Taken, taken(rival)),
-            Self::Os(error) => OpenError::io(what, error),
+        for file in &self.locks {
+            let _ = flock(file, FlockOperation::Unlock);
         }
     }
 }
 
 impl Claim {
     /// Claims this name.
-    pub fn take(name: &str) -> Result<Self, ClaimError> {
-        Ok(Self { locks: vec![lock(name)?] })
+    ///
+    /// # Errors
+    /// [`Problem::Taken`]: another process has it; `taken` makes the sentence, of that process as its subject.
+    pub fn take(name: &str, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
+        Self::lock([name.to_owned()], taken)
     }
 
     /// Claims a path for this purpose, through any links, whether it exists or not.
-    pub fn take_path(purpose: &str, path: &Path) -> Result<Self, ClaimError> {
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_path(purpose: &str, path: &Path, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
         // A path may be longer than a file name.
-        let name = |place: &PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
-        let locks = places(path).iter().map(|place| lock(&name(place))).collect::<Result<_, _>>()?;
+        let name = |place: PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
+        Self::lock(places(path).into_iter().map(name), taken)
+    }
+
+    fn lock(names: impl IntoIterator<Item = String>, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
+        let trusted = Trusted::now();
+        let directory = directory(trusted).map_err(|error| OpenError::io("no lock can be taken", error))?;
+        let mut locks = Vec::new();
+        for name in names {
+            let path = directory.join(format!("{name}.lock"));
+            let cannot = |error| OpenError::io(format_args!("the lock {} cannot be taken", path.display()), error);
+            let file = open(&path, trusted).map_err(cannot)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => locks.push(file),
+                Err(Errno::WOULDBLOCK) => {
+                    let holder = fs::read_to_string(&path).ok().and_then(|pid| pid.parse().ok());
+                    return Err(OpenError::new(Problem::Taken, taken(&rival(holder))));
+                }
+                Err(error) => return Err(cannot(error.into())),
+            }
+        }
+        for mut file in &locks {
+            // For the message of the next process. Not from /proc/locks: ProcSubset=pid hides that.
+            let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        }
         Ok(Self { locks })
     }
 }
 
-fn lock(name: &str) -> Result<File, ClaimError> {
-    let trusted = Trusted::now();
-    let path = directory(trusted).map_err(ClaimError::Os)?.join(format!("{name}.lock"));
-    let at = |error: io::Error| ClaimError::Os(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+/// Opens the file of a lock.
+fn open(path: &Path, trusted: Trusted) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let mut file = options.open(&path).map_err(at)?;
-    let found = file.metadata().map_err(at)?;
+    let file = options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
+    let found = file.metadata()?;
     if let (0, Some(service), 0, 1) = (trusted.me, trusted.service, found.uid(), found.nlink()) {
         // Otherwise the service could not open a file that root left behind.
-        fchown(&file, Some(service), None).map_err(at)?;
+        fchown(&file, Some(service), None)?;
     }
-    match flock::try_lock(&file) {
-        Ok(()) => {
-            // For the message of the next process. Not from /proc/locks: ProcSubset=pid hides that.
-            let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-            Ok(file)
-        }
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            let holder = fs::read_to_string(&path).ok().and_then(|pid| pid.parse().ok());
-            Err(ClaimError::Taken(rival(holder)))
-        }
-        Err(error) => Err(at(error)),
-    }
+    Ok(file)
 }
 
 /// Where this user claims. Two users who do not trust each other have no access to each other's resources anyway.
@@ -108,10 +110,7 @@ fn directory(trusted: Trusted) -> io::Result<PathBuf> {
         }
     }
     let directory = std::env::temp_dir().join(format!("gnss2shm-{}", trusted.me));
-    match DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
     let found = fs::symlink_metadata(&directory)?;
     if !found.is_dir() || found.uid() != trusted.me {
         let sentence = format!("{} belongs to another user: remove it, or set TMPDIR", directory.display());
@@ -122,18 +121,10 @@ fn directory(trusted: Trusted) -> io::Result<PathBuf> {
 
 /// The path, and the target of each link on the way: all of them, because a recording renames the link itself, and a
 /// socket is reached through either.
-fn places(path: &Path) -> Vec<PathBuf> {
-    let mut places = vec![place(path)];
-    while let Some(last) = places.last()
-        && let (Some(directory), Ok(leads_to)) = (last.parent(), fs::read_link(last))
-    {
-        let next = place(&directory.join(leads_to));
-        if places.contains(&next) || places.len() > LINKS {
-            break;
-        }
-        places.push(next);
-    }
-    places
+fn places(path: &Path) -> BTreeSet<PathBuf> {
+    let next = |last: &PathBuf| Some(place(&last.parent()?.join(fs::read_link(last).ok()?)));
+    // Links that lead round in a circle lead to the same places.
+    iter::successors(Some(place(path)), next).take(1 + LINKS).collect()
 }
 
 /// The name itself in its real directory: a recording is renamed and a socket removed, so the inode does not count.
@@ -172,6 +163,57 @@ fn subject(pid: Option<u32>, program: Option<&str>, cgroup: &str) -> String {
     }
 }
 
+/// The process that listens on a Unix socket, `SO_PEERCRED` of unix(7); none if it is in a PID namespace that we do not
+/// see. The listener sees a connection that ends at once. Must be called within a tokio runtime.
+///
+/// # Errors
+/// Those of connect(2): `NotFound`; `ConnectionRefused` if there is no listener, or it is not a socket; `WouldBlock` if
+/// the listener's queue is full. `InvalidInput`: the path is too long for a socket's.
+pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    // Zero for a process that we do not see.
+    let pid = tokio::net::UnixStream::from_std(socket.into())?.peer_cred()?.pid();
+    Ok(pid.and_then(|pid| pid.try_into().ok()).filter(|pid| *pid != 0))
+}
+
+/// The account that the packaged service runs as.
+pub const SERVICE: &str = "gnss2shm";
+
+/// Root, ourselves, and the service account, whose segments root may use. Any other user with write access to a segment
+/// or a claim could set the clock or stop us.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted {
+    /// Ourselves.
+    pub me: u32,
+    /// The service account, if the package is installed.
+    pub service: Option<u32>,
+}
+
+impl Trusted {
+    /// Those of this process, on this machine. The package creates the service account in `/etc/passwd`, sysusers.d(5).
+    pub fn now() -> Self {
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        Self { me: geteuid().as_raw(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
+    }
+
+    /// Whether this user is one of them.
+    pub fn has(self, uid: u32) -> bool {
+        uid == 0 || uid == self.me || Some(uid) == self.service
+    }
+}
+
+/// Numbers of a user and their group in the text of `/etc/passwd`, passwd(5).
+pub fn user(passwd: &str, wanted: &str) -> Option<(u32, u32)> {
+    passwd.lines().find_map(|line| {
+        let mut field = line.split(':');
+        let (name, uid, gid) = (field.next()?, field.nth(1)?, field.next()?);
+        (name == wanted).then_some(())?;
+        Some((uid.parse().ok()?, gid.parse().ok()?))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,13 +224,15 @@ mod tests {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(dir.join("real")).unwrap();
         std::os::unix::fs::symlink(dir.join("real"), dir.join("link")).unwrap();
-        let claim = |path: &str| Claim::take_path("test", &dir.join(path));
+        let take = |purpose: &str, path: &str| Claim::take_path(purpose, &dir.join(path), str::to_owned);
+        let claim = |path: &str| take("test", path);
+        let is_taken = |path: &str| claim(path).is_err_and(|error| error.problem == Problem::Taken);
         let held = claim("real/it").unwrap();
         for same in ["real/it", "link/it", "real/../link/./it"] {
-            let Err(ClaimError::Taken(rival)) = claim(same) else { panic!("{same}") };
+            let rival = claim(same).unwrap_err().to_string();
             assert!(rival.contains(&format!("(pid {})", std::process::id())), "{same}: {rival}");
         }
-        let _others = (claim("real/other").unwrap(), Claim::take_path("tested", &dir.join("real/it")).unwrap());
+        let _others = (claim("real/other").unwrap(), take("tested", "real/it").unwrap());
         drop(held);
         claim("link/it").unwrap();
         // A link at the end, whether it leads anywhere or not, and a circle of them.
@@ -201,12 +245,12 @@ mod tests {
             }
             for (first, second) in [("real/it", "shorter"), ("shorter", "link/it"), ("shorter", "short")] {
                 let _held = claim(first).unwrap();
-                assert!(matches!(claim(second), Err(ClaimError::Taken(_))), "{first} {second}");
+                assert!(is_taken(second), "{first} {second}");
             }
             // What a recording does with a link that it was given: the name stays its own.
             let _held = claim("shorter").unwrap();
             fs::rename(dir.join("shorter"), dir.join("shorter.1")).unwrap();
-            assert!(matches!(claim("shorter"), Err(ClaimError::Taken(_))));
+            assert!(is_taken("shorter"));
             fs::rename(dir.join("shorter.1"), dir.join("shorter")).unwrap();
         }
         link("round", "and");
@@ -233,5 +277,13 @@ mod tests {
         assert_eq!(rival(Some("socat"), ""), "socat (pid 812)");
         assert_eq!(rival(None, session), "another program (pid 812)");
         assert_eq!(super::rival(None), "another program");
+    }
+
+    #[test]
+    fn a_user_is_found_by_the_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\ngnss2shmx:x:7:8::/:\ngnss2shm:x:998:997:gnss2shm:/:/bin/false\n";
+        assert_eq!(user(passwd, "gnss2shm"), Some((998, 997)));
+        assert_eq!(user(passwd, "gnss"), None);
+        assert_eq!(user("gnss2shm:x:-1:0\n:::", "gnss2shm"), None);
     }
 }

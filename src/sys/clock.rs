@@ -1,9 +1,20 @@
-//! Reads the system's clocks, `clock_gettime(2)`. The sources timestamp with them what they capture; the engine never
-//! reads a clock.
+//! The system's clocks: their time, `clock_gettime(2)`, whether the kernel claims that the system clock is synchronized,
+//! adjtimex(2), and when it is set. The sources timestamp with them what they capture; the engine never reads a clock.
 
-use rustix::time::{ClockId, clock_gettime};
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
+use rustix::time::{ClockId, TimerfdClockId, TimerfdTimerFlags, Timespec, clock_gettime};
+use tokio::io::unix::AsyncFd;
+
+use super::{check, wait};
 use crate::core::time::{Instant, Raw, Span, Sys};
+
+/// Microseconds that `NTPsec`'s ntpd claims as its estimated error at its start, before it has any time: it passes 16 s
+/// to the kernel as 16 us (1.2.2, tests/vm/scenarios/ntpsec.sh).
+const NTPSEC_STARTS: libc::c_long = 16;
 
 /// `CLOCK_MONOTONIC_RAW` now.
 pub fn raw_now() -> Instant<Raw> {
@@ -37,6 +48,49 @@ impl Reading {
         };
         let (first, second, third) = (bracket(), bracket(), bracket());
         [second, third].into_iter().fold(first, |best, next| if next.window < best.window { next } else { best })
+    }
+}
+
+/// The system clock's maximum error, or `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
+/// `TIME_ERROR`), or an ntpd has only just started.
+pub(crate) fn max_error() -> io::Result<Option<Span>> {
+    // SAFETY: a timex is plain integers, for which zero is a value; modes = 0 asks and sets nothing.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
+    // a PHC, without any capability.
+    // SAFETY: adjtimex(2) takes a pointer, and this is to a timex of our own.
+    let state = check(unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) })?;
+    let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
+    let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
+    Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
+}
+
+/// Tells when the system clock is set: a timer on `CLOCK_REALTIME` that expires at the end of time, and is canceled then
+/// (`timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). A clock that is slewed cancels nothing.
+#[derive(Debug)]
+pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
+
+impl ClockSet {
+    /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
+    pub(crate) fn new() -> Self {
+        let (flags, end) =
+            (TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        let timer = wait::timer(TimerfdClockId::Realtime).ok();
+        // ECANCELED: it was set just now, and the timer is armed.
+        Self(timer.filter(|timer| matches!(wait::arm(timer.get_ref(), flags, end), Ok(()) | Err(Errno::CANCELED))))
+    }
+
+    /// Waits until the clock is set. Cancel safe.
+    pub(crate) async fn heard(&self) {
+        if let Some(timer) = &self.0 {
+            while let Ok(mut ready) = timer.readable().await {
+                // An error, ECANCELED, is what is waited for.
+                if ready.try_io(|timer| rustix::io::read(timer, &mut [0; 8]).map_err(io::Error::from)).is_ok() {
+                    return;
+                }
+            }
+        }
+        pending::<()>().await;
     }
 }
 

@@ -2,30 +2,26 @@
 //! sound per `unsafe` block. Nothing in here decides anything.
 #![allow(unsafe_code)] // the one place where it is lifted
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
-pub mod adjtimex;
-pub mod alarm;
-pub mod bytes;
 pub mod claim;
 pub mod clock;
-pub mod clock_set;
 pub mod error;
-pub mod ethtool;
-pub mod eventfd;
-pub mod flock;
-mod interrupt;
-pub mod limits;
-pub mod listener;
 pub mod pps;
 pub mod processes;
 pub mod ptp;
-pub mod reader;
-pub mod signal;
 pub mod sysv_shm;
-pub mod trusted;
 pub mod tty;
+pub mod wait;
+
+/// Opens a device for reading, with these options: not waiting for it, nor making it our terminal.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
 
 /// ioctl(2) with one argument, returned as the kernel leaves it.
 ///
@@ -33,6 +29,11 @@ pub mod tty;
 /// The request must access one `T` at most, and leave a valid `T`.
 unsafe fn ioctl<T>(fd: impl AsFd, request: libc::Ioctl, mut argument: T) -> io::Result<T> {
     // SAFETY: the descriptor is open while it is borrowed; the caller vouches for the argument.
-    let answer: libc::c_int = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request, &raw mut argument) };
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(argument) }
+    check(unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), request, &raw mut argument) })?;
+    Ok(argument)
+}
+
+/// What a system call answered; its error if that is negative.
+fn check<T: Default + PartialOrd>(answer: T) -> io::Result<T> {
+    if answer < T::default() { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }

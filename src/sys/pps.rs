@@ -2,15 +2,14 @@
 //! `source::pps`, which decides what an error means and which edges are wanted. `tests/pps_layout.rs` checks every
 //! number and struct against the kernel's header.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use libc::{Ioctl, c_int};
 
-use super::ioctl;
+use super::{ioctl, open};
 use crate::core::time::{Instant, Span, Sys};
 
 /// `PPS_CAPTUREASSERT`: assert edges are captured.
@@ -92,8 +91,7 @@ impl Pps {
     /// Opens the node for reading, which is enough: setting parameters requires `CAP_SYS_TIME` instead of a writable
     /// descriptor.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        OpenOptions::new().read(true).custom_flags(flags).open(path).map(Self)
+        open(path, &mut File::options()).map(Self)
     }
 
     /// What the driver can do, as bits of `mode`. `ENOTTY` if this is not a PPS device.

@@ -1,5 +1,6 @@
 //! Running processes, from `/proc/PID` (proc(5)): the only scanner of /proc. The open files and mappings of processes of
-//! other users are visible to root only; `hidepid=` hides the processes themselves. A process may end at any moment.
+//! other users are visible to root only; `hidepid=` hides the processes themselves. A process may end at any moment. Also
+//! limits and signals of this one.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,6 +8,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::SignalKind;
 
 use crate::core::printable::printable;
 
@@ -118,6 +122,28 @@ fn or_unseen(seen: io::Result<bool>) -> Option<bool> {
     }
 }
 
+/// Raises the soft limit of open files to `wanted`, or to the hard limit if that is lower; returns the new limit.
+pub(crate) fn open_files(wanted: u64) -> io::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let Some(current) = current.filter(|current| *current < wanted) else { return Ok(current.unwrap_or(u64::MAX)) };
+    let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum)).max(current);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum })?;
+    Ok(raised)
+}
+
+/// From now on a write beyond the file size limit fails with `EFBIG` and does not end the process: signal(7), SIGXFSZ.
+pub(crate) fn survive_file_size_limit() {
+    // SAFETY: ignoring a signal installs no handler and touches no memory of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Whether this process ignores a signal, as after nohup(1). Without /proc it is taken not to.
+pub(crate) fn is_ignored(signal: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    u64::from_str_radix(ignored.trim(), 16).is_ok_and(|ignored| ignored >> (signal.as_raw_value() - 1) & 1 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +189,12 @@ mod tests {
     fn this_process_is_known_and_is_not_among_the_others() {
         assert!(Process::read(std::process::id()).is_some_and(|me| !me.args().is_empty()));
         assert!(Process::others().all(|process| process.pid != std::process::id()));
+    }
+
+    #[test]
+    fn as_many_files_as_may_be_can_be_open() {
+        let now = open_files(0).unwrap();
+        assert_eq!(open_files(now).unwrap(), now);
+        assert!(open_files(u64::MAX).unwrap() >= now);
     }
 }

@@ -1,21 +1,19 @@
-//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`. Called by `source::phc` and `probe`, which
-//! decide what an error means and which reading is best. `tests/ptp_layout.rs` checks every number and struct against
-//! the kernel's header.
+//! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`, and which one belongs to a network
+//! interface (`<linux/ethtool.h>`). Called by `source::phc`, `source::sysfs` and `probe`, which decide what an error means
+//! and which reading is best. `tests/ptp_layout.rs` checks every number and struct against the kernel's headers.
 
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::File;
+use std::io::{self, PipeReader};
 use std::mem::zeroed;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use libc::{Ioctl, c_uint, ptp_clock_time};
-use rustix::event::PollFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::eventfd::{EventFd, poll, readable};
-use super::interrupt::Interrupt;
-use super::ioctl;
+use super::wait::{Interrupt, Woken, wait};
+use super::{check, ioctl, open};
 use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
@@ -34,8 +32,6 @@ pub const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
 
 /// Events returned by one `read(2)` at most (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
 const EVENTS_PER_READ: usize = 30;
-/// Reads that empty a queue: the kernel keeps 128 events.
-const DRAIN_READS: usize = 6;
 /// How long a read waits for events that another program has taken since [`Ptp::wait`] saw them.
 const TAKEN: Duration = Duration::from_millis(500);
 
@@ -55,15 +51,6 @@ pub struct ExttsEvent {
 
 const _: () = assert!(size_of::<ExttsEvent>() == 32);
 
-/// What a PHC can do (`PTP_CLOCK_GETCAPS`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
-    /// Channels of external timestamps.
-    pub n_ext_ts: u32,
-    /// Pins with a selectable function; none where the wiring is fixed.
-    pub n_pins: u32,
-}
-
 /// A pin and its setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinState {
@@ -77,25 +64,15 @@ pub struct PinState {
     pub channel: u32,
 }
 
-/// What a pin does (`enum ptp_pin_function`).
+/// What a pin does (`enum ptp_pin_function`): one of these, or another, by its number: a periodic output, mostly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// Nothing.
-    None,
-    /// Timestamps incoming edges.
-    ExtTs,
-    /// Another function, by its number: a periodic output, mostly.
-    Other(u32),
-}
+pub struct Function(pub(crate) c_uint);
 
-impl From<c_uint> for Function {
-    fn from(number: c_uint) -> Self {
-        match number {
-            libc::PTP_PF_NONE => Self::None,
-            libc::PTP_PF_EXTTS => Self::ExtTs,
-            other => Self::Other(other),
-        }
-    }
+impl Function {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(libc::PTP_PF_NONE);
+    /// Timestamps incoming edges.
+    pub(crate) const EXT_TS: Self = Self(libc::PTP_PF_EXTTS);
 }
 
 /// A request for external timestamps.
@@ -118,26 +95,6 @@ pub(crate) enum Queue {
     Shared,
 }
 
-/// Why [`Ptp::wait`] returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
-    /// The time is over; perhaps a little early, after a signal.
-    Timeout,
-    /// Events are queued: [`Ptp::read`] will not block.
-    Events,
-    /// The bell was rung.
-    Rung,
-}
-
-/// A queued event: an edge on a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// The hardware's timestamp.
-    pub(crate) phc: Instant<EdgeClock>,
-    /// The channel.
-    pub(crate) channel: u32,
-}
-
 /// A reading of the PHC between two readings of the system clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bracket {
@@ -155,39 +112,39 @@ pub struct Ptp(File);
 
 impl Ptp {
     /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
-    /// Linux 6.15 and stable kernels). On a node of another kind [`Self::caps`] fails with `ENOTTY`.
+    /// Linux 6.15 and stable kernels). On a node of another kind [`Self::channels`] fails with `ENOTTY`.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).map(Self)
+        open(path, File::options().write(true)).map(Self)
     }
 
-    /// What it can do.
-    pub(crate) fn caps(&self) -> io::Result<Caps> {
+    /// How many channels of external timestamps it has.
+    pub(crate) fn channels(&self) -> io::Result<u32> {
+        Ok(self.caps()?.n_ext_ts.unsigned_abs())
+    }
+
+    /// The pins with a selectable function; none where the wiring is fixed.
+    pub(crate) fn pins(&self) -> io::Result<Vec<PinState>> {
+        (0..self.caps()?.n_pins.unsigned_abs()).map(|index| self.pin(index)).collect()
+    }
+
+    fn caps(&self) -> io::Result<libc::ptp_clock_caps> {
         // SAFETY: a ptp_clock_caps is integers, so zeros are valid; PTP_CLOCK_GETCAPS writes one.
-        let caps = unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed::<libc::ptp_clock_caps>())? };
-        let count = |n| u32::try_from(n).unwrap_or(0);
-        Ok(Caps { n_ext_ts: count(caps.n_ext_ts), n_pins: count(caps.n_pins) })
+        unsafe { ioctl(&self.0, libc::PTP_CLOCK_GETCAPS, zeroed()) }
     }
 
-    /// The state of a pin. `EINVAL` if there is none with this number.
-    pub(crate) fn pin(&self, index: u32) -> io::Result<PinState> {
+    fn pin(&self, index: u32) -> io::Result<PinState> {
         // SAFETY: PTP_PIN_GETFUNC reads and writes a ptp_pin_desc.
-        let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, libc::PTP_PF_NONE, 0))? };
+        let pin = unsafe { ioctl(&self.0, libc::PTP_PIN_GETFUNC, pin_desc(index, Function::NONE, 0))? };
         let name: Vec<_> = pin.name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
         let name = String::from_utf8_lossy(&name).into_owned();
-        Ok(PinState { name, index: pin.index, function: pin.func.into(), channel: pin.chan })
+        Ok(PinState { name, index: pin.index, function: Function(pin.func), channel: pin.chan })
     }
 
     /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do
     /// it.
     pub(crate) fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
-        let number = match function {
-            Function::None => libc::PTP_PF_NONE,
-            Function::ExtTs => libc::PTP_PF_EXTTS,
-            Function::Other(number) => number,
-        };
         // SAFETY: PTP_PIN_SETFUNC reads a ptp_pin_desc.
-        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, number, channel)) }.map(drop)
+        unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, function, channel)) }.map(drop)
     }
 
     /// Requests external timestamps on a channel. A driver that cannot do it answers `EOPNOTSUPP` or `EINVAL`, a kernel
@@ -222,45 +179,26 @@ impl Ptp {
         unsafe { ioctl(&self.0, MASK_EN_SINGLE, channel) }.map(|_| Queue::Own)
     }
 
-    /// Sleeps until events are queued, the bell is rung, or `time` is over. The bell wins. `ENODEV` if
-    /// the device is gone.
-    pub(crate) fn wait(&self, bell: &EventFd, time: Duration) -> io::Result<Woken> {
-        let [events, rung] = poll([readable(&self.0), bell.readable()], time)?;
-        Ok(match events {
-            _ if !rung.is_empty() => Woken::Rung,
-            PollFlags::IN => Woken::Events,
-            _ if events.is_empty() => Woken::Timeout,
-            _ => return Err(io::Error::from_raw_os_error(libc::ENODEV)),
-        })
+    /// Sleeps until events are queued ([`Woken::Input`]: [`Self::read`] will not block), the bell is rung, or `time` is over.
+    pub(crate) fn wait(&self, bell: &PipeReader, time: Duration) -> io::Result<Woken> {
+        wait(&self.0, bell, time)
     }
 
-    /// Reads queued events of all channels, 30 at most; none half a second later if another program took them. Call
-    /// [`Self::wait`] first: with an empty queue it blocks.
-    pub(crate) fn read(&self) -> io::Result<Vec<Stamp>> {
+    /// Reads the hardware's timestamps of edges, 30 at most, and keeps those of one channel; none half a second later if
+    /// another program took them. Call [`Self::wait`] first: with an empty queue it blocks.
+    pub(crate) fn read(&self, channel: u32) -> io::Result<Vec<Instant<EdgeClock>>> {
         let _interrupt = Interrupt::every(TAKEN)?;
         // SAFETY: an ExttsEvent is integers, so zeros are valid.
         let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
         let room = size_of_val(&events);
         // SAFETY: the array is ours and `room` bytes long, and any bytes are a valid ExttsEvent.
-        let got = unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) };
-        let got = match usize::try_from(got).map_err(|_| io::Error::last_os_error()) {
+        let got = match check(unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            got => got?,
+            got => got?.unsigned_abs(),
         };
-        let events = events.iter().take(got / size_of::<ExttsEvent>()).filter(|event| event.flags & OFFSET == 0);
-        Ok(events.map(|event| Stamp { phc: phc_time(event.t), channel: event.index }).collect())
-    }
-
-    /// Discards queued events.
-    pub(crate) fn drain(&self) -> io::Result<()> {
-        let silent = EventFd::new()?;
-        for _ in 0..DRAIN_READS {
-            if self.wait(&silent, Duration::ZERO)? != Woken::Events {
-                break;
-            }
-            self.read()?;
-        }
-        Ok(())
+        let edges = events.iter().take(got / size_of::<ExttsEvent>());
+        let ours = edges.filter(|event| event.flags & OFFSET == 0 && event.index == channel);
+        Ok(ours.map(|event| phc_time(event.t)).collect())
     }
 
     /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks
@@ -295,7 +233,7 @@ impl Ptp {
     }
 }
 
-fn pin_desc(index: u32, func: c_uint, chan: u32) -> libc::ptp_pin_desc {
+fn pin_desc(index: u32, Function(func): Function, chan: u32) -> libc::ptp_pin_desc {
     libc::ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
 }
 
@@ -310,4 +248,71 @@ fn phc_time(t: ptp_clock_time) -> Instant<EdgeClock> {
 
 fn sys_time(t: ptp_clock_time) -> Instant<Sys> {
     Instant::from_parts(t.sec, i64::from(t.nsec))
+}
+
+/// `ETHTOOL_GET_TS_INFO` of `<linux/ethtool.h>`.
+pub const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+
+/// `struct ethtool_ts_info` of `<linux/ethtool.h>`, checked by `tests/ptp_layout.rs`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TsInfo {
+    /// In: the command.
+    pub cmd: u32,
+    /// Mask of `SOF_TIMESTAMPING_*`.
+    pub so_timestamping: u32,
+    /// N of `/dev/ptpN`, or -1.
+    pub phc_index: i32,
+    /// Mask of `HWTSTAMP_TX_*`.
+    pub tx_types: u32,
+    /// Zero.
+    pub tx_reserved: [u32; 3],
+    /// Mask of `HWTSTAMP_FILTER_*`.
+    pub rx_filters: u32,
+    /// Zero.
+    pub rx_reserved: [u32; 3],
+}
+
+const _: () = assert!(size_of::<TsInfo>() == 44);
+
+/// N of the `/dev/ptpN` that belongs to the interface; `None` if it has none.
+///
+/// # Errors
+/// `ENODEV` if there is no such interface (in our network namespace); `EINVAL` if no interface can have this name: empty,
+/// longer than 15 bytes, or with a NUL.
+pub fn phc_index(interface: &str) -> io::Result<Option<u32>> {
+    let name = interface.as_bytes();
+    if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains(&0) {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let mut info = TsInfo { cmd: ETHTOOL_GET_TS_INFO, phc_index: -1, ..TsInfo::default() };
+    let mut request = libc::ifreq {
+        ifr_name: [0; libc::IFNAMSIZ],
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut info).cast() },
+    };
+    for (to, from) in request.ifr_name.iter_mut().zip(name) {
+        *to = *from as libc::c_char;
+    }
+    // SAFETY: SIOCETHTOOL reads an ifreq whose name ends in NUL and, for this command, writes one ethtool_ts_info
+    // through its data pointer; both are ours and outlive the call.
+    match unsafe { ioctl(socket, libc::SIOCETHTOOL as _, request) } {
+        Ok(_) => Ok(u32::try_from(info.phc_index).ok()),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_has_no_phc_and_what_is_absent_says_so() {
+        assert_eq!(phc_index("lo").unwrap(), None);
+        assert_eq!(phc_index("nosuchif0").unwrap_err().raw_os_error(), Some(libc::ENODEV));
+        for name in ["", "sixteen-bytes-xx", "a\0b"] {
+            assert_eq!(phc_index(name).unwrap_err().raw_os_error(), Some(libc::EINVAL), "{name:?}");
+        }
+    }
 }

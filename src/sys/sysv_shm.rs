@@ -7,32 +7,37 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::zeroed;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI32, AtomicI64};
+
+use super::check;
 
 /// The key of a unit's segment: `0x4e545030` (the letters `NTP0`) plus the unit.
 pub const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
 }
 
-/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics.
+/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics. What they hold
+/// is in [`Fields`]. Public for a test that compares the offsets with a C compiler's.
+#[allow(missing_docs)]
+#[derive(Debug)]
 #[repr(C)]
-struct ShmTime {
-    mode: AtomicI32,
-    count: AtomicI32,
-    clock_sec: AtomicI64,
-    clock_usec: AtomicI32,
-    receive_sec: AtomicI64,
-    receive_usec: AtomicI32,
-    leap: AtomicI32,
-    precision: AtomicI32,
-    nsamples: AtomicI32,
-    valid: AtomicI32,
-    clock_nsec: AtomicI32,
-    receive_nsec: AtomicI32,
-    dummy: [AtomicI32; 8],
+pub struct ShmTime {
+    pub mode: AtomicI32,
+    pub count: AtomicI32,
+    pub clock_sec: AtomicI64,
+    pub clock_usec: AtomicI32,
+    pub receive_sec: AtomicI64,
+    pub receive_usec: AtomicI32,
+    pub leap: AtomicI32,
+    pub precision: AtomicI32,
+    pub nsamples: AtomicI32,
+    pub valid: AtomicI32,
+    pub clock_nsec: AtomicI32,
+    pub receive_nsec: AtomicI32,
+    pub dummy: [AtomicI32; 8],
 }
 
 /// Bytes of the segment.
@@ -40,31 +45,6 @@ pub const SIZE: usize = 96;
 
 // A target with another layout or a 32-bit time_t must not compile: its chronyd would read something else.
 const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
-
-macro_rules! laid_out {
-    ($($field:ident @ $offset:literal,)*) => {
-        $(const _: () = assert!(offset_of!(ShmTime, $field) == $offset);)*
-
-        /// Name and offset in bytes of every field, for comparison with a C compiler's.
-        pub const LAYOUT: &[(&str, usize)] = &[$((stringify!($field), offset_of!(ShmTime, $field)),)*];
-    };
-}
-
-laid_out! {
-    mode @ 0,
-    count @ 4,
-    clock_sec @ 8,
-    clock_usec @ 16,
-    receive_sec @ 24,
-    receive_usec @ 32,
-    leap @ 36,
-    precision @ 40,
-    nsamples @ 44,
-    valid @ 48,
-    clock_nsec @ 52,
-    receive_nsec @ 56,
-    dummy @ 60,
-}
 
 /// A sample: all fields but `count` and `valid`, which guard them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -150,8 +130,8 @@ impl Segment {
 
     fn get(unit: u8, size: usize, flags: i32) -> io::Result<Self> {
         // SAFETY: shmget(2) takes three numbers and touches no memory of ours.
-        let id = unsafe { libc::shmget(key(unit), size, flags) };
-        if id < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { id }) }
+        let id = check(unsafe { libc::shmget(key(unit), size, flags) })?;
+        Ok(Self { id })
     }
 
     /// Owner, mode, size and users. `PermissionDenied` without the right to read it.
@@ -186,19 +166,15 @@ impl Segment {
         let mut ds = self.stat(libc::IPC_STAT)?;
         ds.shm_perm.uid = uid;
         // SAFETY: `ds` is a whole shmid_ds that the kernel reads from during the call only.
-        let rc = unsafe { libc::shmctl(self.id, libc::IPC_SET, &raw mut ds) };
-        if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        check(unsafe { libc::shmctl(self.id, libc::IPC_SET, &raw mut ds) }).map(drop)
     }
 
     fn stat(self, how: i32) -> io::Result<libc::shmid_ds> {
-        let mut ds = MaybeUninit::<libc::shmid_ds>::zeroed();
-        // SAFETY: the pointer is to memory of shmid_ds's size and alignment, which the kernel fills during the call.
-        let rc = unsafe { libc::shmctl(self.id, how, ds.as_mut_ptr()) };
-        if rc < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: it was zeroed before and filled by the successful call; it has only integer fields.
-        Ok(unsafe { ds.assume_init() })
+        // SAFETY: a shmid_ds is integers, for which zero is a value.
+        let mut ds: libc::shmid_ds = unsafe { zeroed() };
+        // SAFETY: the pointer is to a whole shmid_ds, which the kernel fills during the call.
+        check(unsafe { libc::shmctl(self.id, how, &raw mut ds) })?;
+        Ok(ds)
     }
 
     /// Attaches for reading and writing. `InvalidData` if it is too small.
@@ -238,9 +214,7 @@ impl<A> Attachment<A> {
         }
         // SAFETY: with a null address the kernel chooses a free place, so no memory of ours is mapped over.
         let address = unsafe { libc::shmat(segment.id, ptr::null(), flags) };
-        if address.addr() == usize::MAX {
-            return Err(io::Error::last_os_error()); // shmat(2) answers (void *) -1
-        }
+        check(address.addr().cast_signed())?; // (void *) -1, if it fails
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { address, access: PhantomData })
     }

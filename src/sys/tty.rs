@@ -1,9 +1,11 @@
-//! A serial port as an asynchronous source of bytes: raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate.
+//! Asynchronous sources of bytes: a serial port (raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate), and any
+//! other file that is not a regular one.
 
 use std::ffi::c_int;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -11,16 +13,17 @@ use rustix::termios::{
     ControlModes, InputModes, OptionalActions, QueueSelector, ioctl_tiocexcl, ioctl_tiocnxcl, tcflush, tcgetattr,
     tcsetattr,
 };
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-use super::bytes::ByteFile;
-use super::ioctl;
+use super::{ioctl, open};
 
-/// An open serial port. Drop clears what outlives the descriptor: the exclusive flag (on a pseudo terminal it outlives
-/// the last close) and the low-latency flag, if `open` set it.
+/// An open serial port, or a device that has no rate. Drop clears the exclusive flag, which on a pseudo terminal outlives
+/// the last close.
 #[derive(Debug)]
 pub struct Tty {
-    bytes: ByteFile,
-    sets_low_latency: bool,
+    /// What is received.
+    pub(crate) bytes: ByteFile,
 }
 
 impl Tty {
@@ -33,60 +36,49 @@ impl Tty {
     /// `ResourceBusy`: another process has it locked. `ENOTTY`: not a terminal. `EIO`: a name without hardware, which
     /// root can open. Else those of open(2).
     pub(crate) fn open(path: &str, baud: u32, is_held: impl FnOnce() -> bool) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+        let file = open(Path::new(path), File::options().write(true))?;
         tcgetattr(&file)?;
         if has_exclusive_flag(&file) && is_held() {
             return Err(Errno::BUSY.into());
         }
         // The lock that programs agree on, and the flag that keeps all others out.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => Errno::BUSY,
-            _ => error,
-        })?;
+        let is_locked = |error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error };
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(is_locked)?;
         ioctl_tiocexcl(&file)?;
-        let tty = Self { sets_low_latency: switch_low_latency(&file, true), bytes: ByteFile(file) };
+        let tty = Self { bytes: ByteFile(file) };
         tty.set_baud(baud)?;
         Ok(tty)
-    }
-
-    /// What is received.
-    pub(crate) fn bytes(&self) -> &ByteFile {
-        &self.bytes
     }
 
     /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:
     /// the nearest that it can do, or the one before.
     pub(crate) fn set_baud(&self, baud: u32) -> io::Result<u32> {
-        let mut termios = tcgetattr(&self.bytes)?;
+        let mut termios = tcgetattr(&self.bytes.0)?;
         termios.make_raw();
         termios.input_modes = InputModes::empty();
         // HUPCL, which lowers DTR at the last close, is left as it was set up.
         termios.control_modes &= ControlModes::HUPCL;
         termios.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
         termios.set_speed(baud)?;
-        tcsetattr(&self.bytes, OptionalActions::Now, &termios)?;
+        tcsetattr(&self.bytes.0, OptionalActions::Now, &termios)?;
         self.discard_received()?;
         self.baud()
     }
 
     /// The rate that the port is set to.
     pub(crate) fn baud(&self) -> io::Result<u32> {
-        Ok(tcgetattr(&self.bytes)?.output_speed())
+        Ok(tcgetattr(&self.bytes.0)?.output_speed())
     }
 
     /// Discards what was received and not read yet.
     pub(crate) fn discard_received(&self) -> io::Result<()> {
-        Ok(tcflush(&self.bytes, QueueSelector::IFlush)?)
+        Ok(tcflush(&self.bytes.0, QueueSelector::IFlush)?)
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        if self.sets_low_latency {
-            switch_low_latency(&self.bytes.0, false);
-        }
-        let _device_is_gone = ioctl_tiocnxcl(&self.bytes);
+        let _device_is_gone = ioctl_tiocnxcl(&self.bytes.0);
     }
 }
 
@@ -95,26 +87,40 @@ fn has_exclusive_flag(file: &File) -> bool {
     unsafe { ioctl(file, libc::TIOCGEXCL, c_int::default()) }.is_ok_and(|is_set| is_set != 0)
 }
 
-/// The driver passes bytes on at once. Without it a USB adapter gathers them, FTDI's for 16 ms.
-const ASYNC_LOW_LATENCY: c_int = 1 << 13;
+/// An open file with `O_NONBLOCK` that epoll(7) can watch: not a regular file, not a directory.
+///
+/// It is watched only while `read` waits: bytes that arrive at any other time cause no wake-up.
+#[derive(Debug)]
+pub struct ByteFile(pub(crate) File);
 
-/// `struct serial_struct` of linux/serial.h: 72 bytes on 64-bit machines, fewer on 32-bit ones.
-#[derive(Default)]
-#[repr(C)]
-struct SerialStruct {
-    type_line_port_irq: [c_int; 4],
-    flags: c_int,
-    rest: [c_int; 13],
-}
+impl ByteFile {
+    /// Opens `path` for reading. Opening a FIFO does not wait for a writer.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        open(path, &mut File::options()).map(Self)
+    }
 
-/// Sets or clears the low-latency flag; whether that changed it. Not every driver has it.
-fn switch_low_latency(file: &File, on: bool) -> bool {
-    // SAFETY: TIOCGSERIAL writes one `serial_struct`.
-    let Ok(mut serial) = (unsafe { ioctl(file, libc::TIOCGSERIAL, SerialStruct::default()) }) else { return false };
-    let is_on = serial.flags & ASYNC_LOW_LATENCY != 0;
-    serial.flags ^= ASYNC_LOW_LATENCY;
-    // SAFETY: TIOCSSERIAL reads one `serial_struct`.
-    is_on != on && unsafe { ioctl(file, libc::TIOCSSERIAL, serial) }.is_ok()
+    /// Reads what is there, or waits for it. Zero is the end: the device is gone, the last writer has closed. Must be
+    /// called within a tokio runtime.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable().await?,
+                read => return read,
+            }
+        }
+    }
+
+    /// Waits until there is something to read, or the end. Must be called within a tokio runtime.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
+        let watched = unsafe { AsyncFd::register_with_interest(self.0.as_fd(), Interest::READABLE) };
+        watched.map_err(io::Error::from)?.readable().await.map(drop)
+    }
+
+    /// Reads what is there now. `WouldBlock` if there is nothing; zero from a FIFO if it has no writer.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buffer)
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::mem::offset_of;
 
 use crate::common::told_by_c;
-use gnss2shm::sys::ethtool::{ETHTOOL_GET_TS_INFO, TsInfo};
-use gnss2shm::sys::ptp::{self, ExttsEvent};
+use gnss2shm::sys::ptp::{self, ETHTOOL_GET_TS_INFO, ExttsEvent, TsInfo};
 
 /// The newest headers have them, those of Linux 6.1 do not.
 const NEWER: [(&str, u64); 3] = [

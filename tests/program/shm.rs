@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::mem::offset_of;
 use std::process::{Command, Stdio};
 
 use crate::common::{NOBODY, TestDir, TestUnit, is_root, numbers, run_as_nobody, sample, told_by_c, whole};
 use gnss2shm::core::event::Leap;
 use gnss2shm::sink::Sink;
-use gnss2shm::sink::shm::{Finding, LAYOUT, SIZE, ShmReader, ShmSink, key};
+use gnss2shm::sink::shm::{Finding, SIZE, ShmReader, ShmSink, key};
 use gnss2shm::sys::error::Problem;
-use gnss2shm::sys::sysv_shm::Segment;
+use gnss2shm::sys::sysv_shm::{Segment, ShmTime};
 use proptest::prelude::*;
 
 fn output(command: &mut Command) -> String {
@@ -22,8 +23,13 @@ fn output(command: &mut Command) -> String {
 #[test]
 fn layout_is_that_of_a_c_compiler() {
     let c = told_by_c("shm/layout.c", &["layout"]);
-    let mut rust: BTreeMap<String, i64> = LAYOUT.iter().map(|(name, at)| ((*name).to_owned(), *at as i64)).collect();
-    rust.insert("sizeof".to_owned(), SIZE as i64);
+    macro_rules! offsets {
+        ($($field:ident)*) => { [("sizeof", SIZE), $((stringify!($field), offset_of!(ShmTime, $field)),)*] };
+    }
+    let rust = offsets! {
+        mode count clock_sec clock_usec receive_sec receive_usec leap precision nsamples valid clock_nsec receive_nsec dummy
+    };
+    let rust: BTreeMap<_, _> = rust.into_iter().map(|(name, at)| (name.to_owned(), at as i64)).collect();
     assert_eq!(rust, c);
 }
 

@@ -19,7 +19,8 @@ use tracing::warn;
 use super::snapshot::Snapshot;
 use super::{Board, PAUSE};
 use crate::core::event::{Reason, State};
-use crate::sys::claim::{Claim, ClaimError};
+use crate::sys::claim::Claim;
+use crate::sys::error::Problem;
 
 /// Connections at a time. One more closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
@@ -41,13 +42,13 @@ pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
     let mut said = String::new();
     loop {
         // Tells another instance who has the address. The listener keeps it out, not the claim.
-        let claim = Claim::take(&format!("metrics-{address}"));
+        let claim = Claim::take(&format!("metrics-{address}"), |rival| format!("{rival} has it; "));
         let error = match TcpListener::bind(address).await {
             Ok(listener) => return run(listener, board).await,
             Err(error) => error,
         };
-        let holder =
-            if let Err(ClaimError::Taken(rival)) = claim { format!("{rival} has it; ") } else { String::new() };
+        let holder = claim.err().filter(|error| error.problem == Problem::Taken);
+        let holder = holder.map(|error| error.to_string()).unwrap_or_default();
         let sentence = format!(
             "metrics cannot be served at {address}: {error}; {holder}give each its own port, from 1024 on (`ss -ltnp sport = \
              :{}` as root names the program that has it); samples are published regardless, and gnss2shm tries again",

@@ -15,9 +15,8 @@ use tokio::time::{interval, sleep};
 use tracing::warn;
 
 use super::{Board, PAUSE, SOCKETS};
-use crate::sys::claim::{Claim, rival};
+use crate::sys::claim::{Claim, listener, rival};
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::listener;
 
 /// Maximum number of clients that stay connected. When full, send one snapshot and close.
 pub const FOLLOWERS: usize = 32;
@@ -45,9 +44,7 @@ impl StatusServer {
             );
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
-        let claim = Claim::take_path("status", path).map_err(|error| {
-            error.explain(format_args!("the status socket {shown} cannot be claimed"), |rival| in_use(path, &rival))
-        })?;
+        let claim = Claim::take_path("status", path, |rival| in_use(path, rival))?;
         let listener = listen(path)?;
         Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
@@ -128,7 +125,7 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
             let sentence = format!("{shown} exists and is not a socket: choose another path for the status socket");
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
-        match listener::pid(path) {
+        match listener(path) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(failed(error)),
             answer => return Err(OpenError::new(Problem::Taken, in_use(path, &rival(answer.ok().flatten())))),

@@ -57,22 +57,21 @@ impl CrossReader {
     /// # Errors
     /// The device is gone.
     pub(super) fn read(&mut self, ptp: &Ptp) -> io::Result<Option<CrossTs>> {
-        let error = match take(ptp, self.method) {
+        self.failures = self.failures.saturating_add(1);
+        match take(ptp, self.method) {
             Ok(cross) => {
                 self.failures = 0;
-                return Ok(cross);
+                Ok(cross)
             }
-            Err(error) => error,
-        };
-        self.failures = self.failures.saturating_add(1);
-        match after(self.method, &error, self.failures) {
-            Some(method) if method == self.method => Ok(None),
-            Some(method) => {
-                debug!("cross timestamps fail ({error}): from now on they are {method:?}");
-                *self = Self { method, failures: 0 };
-                self.read(ptp)
-            }
-            None => Err(error),
+            Err(error) => match after(self.method, &error, self.failures) {
+                Some(method) if method == self.method => Ok(None),
+                Some(method) => {
+                    debug!("cross timestamps fail ({error}): from now on they are {method:?}");
+                    *self = Self { method, failures: 0 };
+                    self.read(ptp)
+                }
+                None => Err(error),
+            },
         }
     }
 }

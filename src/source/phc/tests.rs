@@ -1,4 +1,4 @@
-//! The choice of channel and pin, and their claims.
+//! The choice of channel and pin, their claims, and the order of events.
 
 use super::*;
 
@@ -32,8 +32,8 @@ fn config(pin: Option<&str>, channel: u32) -> PhcConfig {
 
 #[test]
 fn the_pin_is_the_named_one_or_the_one_that_has_the_channel_or_the_first() {
-    let free = (Function::None, 0);
-    let (ours, output) = ((Function::ExtTs, 0), (Function::Other(2), 0));
+    let free = (Function::NONE, 0);
+    let (ours, output) = ((Function::EXT_TS, 0), (Function(2), 0));
     for (functions, pin, channel, chosen) in [
         (vec![free, free, free], Some("SDP2"), 0, Some(2)),
         (vec![free, free, free], Some("1"), 1, Some(1)),
@@ -50,7 +50,7 @@ fn the_pin_is_the_named_one_or_the_one_that_has_the_channel_or_the_first() {
 
 #[test]
 fn a_wrong_pin_names_those_that_exist() {
-    let (free, output) = ((Function::None, 0), (Function::Other(2), 0));
+    let (free, output) = ((Function::NONE, 0), (Function(2), 0));
     for (functions, pin, says) in [
         (vec![free, free], Some("SDP7"), "ptp0 has no pin SDP7: it has SDP0, SDP1, counted from 0"),
         (vec![free, free], Some("2"), "ptp0 has no pin 2: it has SDP0, SDP1, counted from 0"),
@@ -65,7 +65,7 @@ fn a_wrong_pin_names_those_that_exist() {
 
 #[test]
 fn channel_and_pin_have_one_user_and_a_shared_queue_too_until_that_one_ends() {
-    let pin = |index| PinState { index, name: format!("SDP{index}"), function: Function::None, channel: 0 };
+    let pin = |index| PinState { index, name: format!("SDP{index}"), function: Function::NONE, channel: 0 };
     let node = std::env::temp_dir().join(format!("gnss2shm-ptp-{}", std::process::id()));
     let me = format!("(pid {})", std::process::id());
     let claim = |(channel, index, queue)| claim(&node, channel, Some(&pin(index)), queue);
@@ -88,4 +88,17 @@ fn channel_and_pin_have_one_user_and_a_shared_queue_too_until_that_one_ends() {
         drop(held);
         claim(second).unwrap();
     }
+}
+
+#[test]
+fn a_cross_timestamp_that_waits_for_an_edge_is_sent_with_it_in_order() {
+    let event = |ms: i64| Event::Tick { raw: Instant::from_nanos(ms * 1_000_000) };
+    let mut batch = Vec::new();
+    batch.push((event(990), Delivery::WithEdge));
+    assert_eq!(due(&mut batch), []);
+    batch.extend([(event(1_000), Delivery::Now), (event(1_001), Delivery::Now)]);
+    assert_eq!(due(&mut batch), [event(990), event(1_000), event(1_001)]);
+    assert_eq!(due(&mut batch), []);
+    batch.push((event(1_990), Delivery::WithEdge));
+    assert_eq!(due(&mut batch), [], "the edge before does not count");
 }

@@ -35,7 +35,7 @@ pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, eve
     while let Some(found) = find(tty, device, baud, events).await {
         baud = found;
         let mut watch = Watch::default();
-        let _ended = pump(events, tty.bytes(), byte_time(baud), |bytes| watch.hears_nothing_valid(bytes)).await;
+        let _ended = pump(events, &tty.bytes, byte_time(baud), |bytes| watch.hears_nothing_valid(bytes)).await;
     }
     baud
 }
@@ -50,10 +50,7 @@ async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Opt
         for rate in order {
             let set = tty.set_baud(rate).ok()?;
             sleep(SETTLE).await;
-            if !is_near(set, rate) {
-                continue;
-            }
-            if listen(tty, rate, events).await? {
+            if is_near(set, rate) && listen(tty, rate, events).await? {
                 info!("{device}: {rate} baud, by a right checksum");
                 return Some(rate);
             }
@@ -70,7 +67,7 @@ async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<bool> {
     tty.discard_received().ok()?;
     let until = Instant::now() + patience(rate);
     while framer.counts().understood() == 0 {
-        let Ok(read) = timeout_at(until, tty.bytes().read(&mut buffer)).await else { break };
+        let Ok(read) = timeout_at(until, tty.bytes.read(&mut buffer)).await else { break };
         let bytes = bytes_now(&buffer, read.ok().filter(|length| *length > 0)?, byte_time(rate));
         framer.push(&bytes, |_| {});
         events.send(Event::Bytes(bytes)).await.ok()?;

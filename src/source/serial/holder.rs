@@ -58,7 +58,8 @@ pub(crate) fn warn_of(readers: &[Process], device: impl Display) {
     }
 }
 
-fn list(holders: &[Process]) -> String {
+/// Their names, for a sentence.
+pub(crate) fn list(holders: &[Process]) -> String {
     holders.iter().map(Process::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::{Checked, Finding, Patient, READ, READ_WRITE, System};
 use crate::source::phc::{check_channel, choose_pin, is_up};
 use crate::source::pulse::PulseConfig;
-use crate::source::receiver::ReceiverConfig;
-use crate::source::server::Server;
+use crate::source::receiver::{ReceiverConfig, Server};
 use crate::source::sysfs::{Device, Finder, PPS, PTP};
 use crate::sys::ptp::{Function, PinState};
 
@@ -61,7 +60,7 @@ pub(super) fn find(system: &System, config: &PulseConfig) -> Result<Device, Find
     }
     if phc.pin.is_some() {
         // sysfs has names without numbers: the numbers here only serve to count.
-        let pin = |(index, name)| PinState { name, index, function: Function::None, channel: 0 };
+        let pin = |(index, name)| PinState { name, index, function: Function::NONE, channel: 0 };
         let pins: Vec<_> = (0..).zip(device.pins()).map(pin).collect();
         choose_pin(&device, phc, &pins)?;
     }

@@ -16,8 +16,8 @@ use crate::core::printable::printable;
 use crate::daemon::status::snapshot::Snapshot;
 use crate::source::sysfs::{self, Device};
 use crate::sys::error::OpenError;
-use crate::sys::ethtool;
 use crate::sys::processes::Process;
+use crate::sys::ptp;
 use chrony::ChronyConf;
 use service::Account;
 
@@ -146,7 +146,7 @@ pub struct System {
 impl System {
     /// This machine; `status` asks an instance at its socket.
     pub fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
-        Self { root: "/".into(), run, status, phc_index: ethtool::phc_index }
+        Self { root: "/".into(), run, status, phc_index: ptp::phc_index }
     }
 
     /// Where a path of this machine is.

@@ -7,7 +7,7 @@ use super::{Checked, Finding, Level, Patient, System};
 use crate::config::{File, Given, Settings};
 use crate::core::event::Reason;
 use crate::daemon::status::SOCKETS;
-use crate::sys::trusted::user;
+use crate::sys::claim::user;
 
 /// Directory of the configurations.
 const CONFIGURATIONS: &str = "/etc/gnss2shm";

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::{Checked, Finding, Patient, READ_WRITE};
 use crate::config::GPSD_UNITS;
 use crate::sink::shm::{Status, judge, key};
+use crate::sys::claim::Trusted;
 use crate::sys::processes::Process;
-use crate::sys::trusted::Trusted;
 
 /// Owner, permissions and users of the segment: the service must be able to write to it and chronyd must have it
 /// attached, and no other program may.

@@ -13,10 +13,9 @@ use crate::core::event::Event;
 use crate::core::time::{EdgeClock, Instant, Span};
 use crate::source::phc::cross::CrossReader;
 use crate::source::phc::{PhcConfig, Pin, check_channel, deaf};
-use crate::source::pulse::{Pulse, PulseConfig};
+use crate::source::pulse::{Pulse, PulseConfig, PulseThread};
 use crate::source::serial::holder;
 use crate::source::sysfs::{Finder, PTP, refuse};
-use crate::source::thread::PulseThread;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp};
 
@@ -84,10 +83,9 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     let node = clock.node.as_path();
     let cannot = |error| PTP.unusable(node, &error);
     let ptp = Ptp::open(node).map_err(cannot)?;
-    let caps = ptp.caps().map_err(cannot)?;
-    let channels = caps.n_ext_ts;
+    let channels = ptp.channels().map_err(cannot)?;
     check_channel(&clock, 0, channels)?;
-    let pins: Vec<_> = (0..caps.n_pins).map(|index| ptp.pin(index)).collect::<Result<_, _>>().map_err(cannot)?;
+    let pins: Vec<_> = ptp.pins().map_err(cannot)?;
     let method = CrossReader::detect(&ptp).map_err(cannot)?.method;
     if let Some(sentence) = deaf(&clock) {
         return Err(OpenError::new(Problem::Failed, sentence));
@@ -113,8 +111,8 @@ fn order(device: &str, pins: &[PinState], channels: u32) -> Vec<Tried> {
     let pin = |pin: &PinState| {
         let name = if pin.name.is_empty() { pin.index.to_string() } else { pin.name.clone() };
         let saw = match pin.function {
-            Function::Other(_) => Saw::Left("in use for something else, not touched".into()),
-            Function::None | Function::ExtTs => Saw::Untried,
+            Function::NONE | Function::EXT_TS => Saw::Untried,
+            Function(_) => Saw::Left("in use for something else, not touched".into()),
         };
         tried(Some(Pin(name)), pin.channel, saw)
     };
@@ -177,7 +175,7 @@ mod tests {
     #[test]
     fn pins_with_another_function_are_not_tried() {
         let pin = |index, function| PinState { name: format!("SDP{index}"), index, function, channel: 0 };
-        let pins = [pin(0, Function::None), pin(1, Function::Other(2)), pin(2, Function::ExtTs)];
+        let pins = [pin(0, Function::NONE), pin(1, Function(2)), pin(2, Function::EXT_TS)];
         let tried = order("eth0", &pins, 2).into_iter().filter(|tried| tried.saw == Saw::Untried);
         let names: Vec<_> = tried.map(|tried| tried.config.pin.unwrap().to_string()).collect();
         assert_eq!(names, ["SDP0", "SDP2"]);

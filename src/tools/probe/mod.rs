@@ -15,9 +15,8 @@ use crate::core::event::{Event, State, Verdict};
 use crate::core::time::Span;
 use crate::source::gpsd::{self, GpsdConfig};
 use crate::source::phc::PhcConfig;
-use crate::source::pulse::PulseConfig;
+use crate::source::pulse::{PulseConfig, PulseThread};
 use crate::source::receiver::{Receiver, ReceiverConfig};
-use crate::source::thread::PulseThread;
 use crate::source::witness;
 use crate::sys::clock::raw_now;
 

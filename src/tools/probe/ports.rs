@@ -15,6 +15,7 @@ use crate::core::nmea::{Found, Framer, Kind, Line, Validity};
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{self, Baud, RATES, SerialConfig, byte_time, holder, stable_name};
 use crate::source::sysfs::names;
+use crate::sys::tty::Tty;
 
 /// After the first time of day a receiver is listened to for this much longer, to hear its other sentences.
 const REST: Duration = Duration::from_millis(2_500);
@@ -83,7 +84,7 @@ pub(super) fn hardware() -> Vec<String> {
 }
 
 /// Opens a port, or says why it must not be touched.
-fn open(config: &SerialConfig) -> Result<serial::Port, String> {
+fn open(config: &SerialConfig) -> Result<Tty, String> {
     let holders = holder::holders(&config.device);
     if let Some(console) = holder::console(&config.device) {
         return Err(console);

@@ -35,7 +35,7 @@ scenario() {
 	# Not a reader, so not to blame.
 	sleep 1000 <"$nic" &
 	idle=$!
-	sleep 25 # 50 edges, and it is judged by 20
+	sleep 25 # 50 edges
 	check "a program that only has the clock open is not blamed" quiet
 	kill $idle
 

@@ -66,7 +66,7 @@ fn it_ends_when_the_channel_is_closed_and_completes_death() {
 }
 
 fn start(body: impl FnOnce() + Send + 'static) -> PulseThread {
-    PulseThread::start(Arc::new(EventFd::new().unwrap()), Heartbeat::default(), body).unwrap()
+    PulseThread::start(io::pipe().unwrap().1, Heartbeat::default(), body).unwrap()
 }
 
 #[test]
