@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
-use crate::common::told_by_c;
+use crate::library::common::told_by_c;
 use gnss2shm::sys::ethtool::{ETHTOOL_GET_TS_INFO, TsInfo};
 use gnss2shm::sys::ptp::{self, ExttsEvent};
 
