@@ -8,8 +8,8 @@
 //! PHC | kernel PPS ──────────────────────────────> Edge ────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
 //! PHC <-> system clock ──────────────────────────> CrossTs ─┘   (pure)
 //! ```
-//! Data flows in one direction. A [`source`] only creates [`Event`]s, the [`Engine`] turns events into [`Verdict`]s, a
-//! [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
+//! Data flows in one direction. A [`source`] only creates [`Event`](event::Event)s, the [`Engine`] turns events into
+//! [`Verdict`](event::Verdict)s, a [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
 //!
 //! | room | contents |
 //! |---|---|
@@ -68,6 +68,8 @@
 //! assert!(!samples.is_empty());
 //! # Ok::<(), gnss2shm::Damage>(())
 //! ```
+
+#![allow(rustdoc::private_intra_doc_links)] // the map is for those who read the source
 
 use std::io::Write;
 use std::process::ExitCode;
