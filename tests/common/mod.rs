@@ -215,7 +215,6 @@ pub fn program() -> &'static Path {
         let mut build = Command::new(env!("CARGO"));
         build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["test", "--quiet", "--locked", "--no-run"]);
         build.args(["--test", "program"]).args((!cfg!(debug_assertions)).then_some("--release"));
-        build.env_remove("RUSTC_BOOTSTRAP"); // MEASURE
         let built = output(&mut build);
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         // From target/debug/deps/gnss2shm-...

@@ -116,7 +116,7 @@ fn a_sample_is_withdrawn_on_demand_on_drop_and_on_attach() {
 
 #[test]
 fn a_reader_with_chronys_rules_never_accepts_a_mixed_sample() {
-    const WANTED: u64 = 1_000;
+    const WANTED: u64 = 5_000;
     let dir = TestDir::new("chase");
     let chaser = dir.compile_c("shm/layout.c");
     let unit = TestUnit::claim();
