@@ -8,8 +8,8 @@
 //! PHC | kernel PPS ──────────────────────────────> Edge ────┼─> Engine ─> Verdict ─> SHM | SOCK | log | status
 //! PHC <-> system clock ──────────────────────────> CrossTs ─┘   (pure)
 //! ```
-//! Data flows in one direction. A [`source`] only creates [`Event`]s, the [`Engine`] turns events into [`Verdict`]s, a
-//! [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
+//! Data flows in one direction. A [`source`] only creates [`Event`](event::Event)s, the [`Engine`] turns events into
+//! [`Verdict`](event::Verdict)s, a [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
 //!
 //! | room | contents |
 //! |---|---|
@@ -49,9 +49,11 @@
 //! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |
 //!
 //! # The engine as a library
-//! Events in, verdicts out; here from a recording:
+//! Events in, verdicts out; here from a recording. [`event`] and [`time`] have what a program needs that creates events
+//! itself.
 //! ```
-//! use gnss2shm::{Engine, Item, Reader, Verdict};
+//! use gnss2shm::event::Verdict;
+//! use gnss2shm::{Engine, Item, Reader};
 //!
 //! # let recording = include_bytes!("../tests/replay/one-edge.rec");
 //! let (mut engine, mut samples) = (Engine::default(), Vec::new());
@@ -64,8 +66,15 @@
 //!     Item::Lost(events) => println!("{events} events are missing"),
 //! })?;
 //! assert!(!samples.is_empty());
-//! # Ok::<(), gnss2shm::recording::Damage>(())
+//! # Ok::<(), gnss2shm::Damage>(())
 //! ```
+
+#![allow(rustdoc::private_intra_doc_links)] // the map is for those who read the source
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
 
 pub mod cli;
 pub mod config;
@@ -78,7 +87,35 @@ pub mod source;
 pub mod sys;
 pub mod tools;
 
+#[cfg(test)]
+extern crate self as gnss2shm;
+#[cfg(test)]
+#[path = "../tests/library/main.rs"]
+mod library;
+
+pub use core::engine::guard::{Conventions, Rollover, WitnessMode};
 pub use core::engine::{Config, Engine};
-pub use core::event::{Event, Reason, Sample, State, Verdict};
-pub use core::time::{Instant, Span, UtcSecond};
-pub use recording::{Item, Reader};
+pub use core::{event, time};
+pub use recording::{Damage, Header, Item, Reader};
+
+/// The program: from its arguments to its exit code.
+pub fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only where nobody listens. --help and --version end well, a wrong flag is EX_USAGE.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(cli::ExitCode::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                // Where standard error is closed or full, the exit code has to do.
+                let _ = writeln!(std::io::stderr(), "gnss2shm: {}", core::printable::printable(&failure.message));
+            }
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}

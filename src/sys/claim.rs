@@ -220,6 +220,7 @@ mod tests {
 
     #[test]
     fn a_path_has_one_holder_through_any_links_until_it_is_released() {
+        let _nobody_starts = crate::library::nobody_starts();
         let dir = std::env::temp_dir().join(format!("gnss2shm-claim-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(dir.join("real")).unwrap();

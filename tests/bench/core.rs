@@ -1,86 +1,44 @@
-//! How fast the core is: `cargo bench`. The events are those of a simulated hour: both edges, 9600 baud, four sentences.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! How fast the core is: `cargo bench`. The events are those of the recordings in tests/replay.
+#![allow(missing_docs, clippy::expect_used)]
 
-#[path = "../common/simulated/mod.rs"]
-mod simulated;
+use std::path::Path;
 
-use std::hint::black_box;
-
-use crate::simulated::scenario::Scenario;
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gnss2shm::core::engine::clock_map::ClockMap;
-use gnss2shm::core::engine::{Config, Engine};
-use gnss2shm::core::event::Event;
-use gnss2shm::core::nmea::Framer;
-use gnss2shm::core::time::{Date, Instant, UtcSecond};
+use gnss2shm::event::Event;
+use gnss2shm::{Engine, Item, Reader};
 
-fn hour() -> Vec<Event> {
-    let first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 43_200);
-    let mut timeline = Timeline::new(World::new(Scenario::default(), first, Instant::from_parts(1_000, 0)));
-    let end = timeline.world().pulse_number(3_600);
-    let mut events = Vec::new();
-    loop {
-        let event = timeline.next_event();
-        if matches!(event, Event::Tick { raw } if raw >= end) {
-            return events;
-        }
-        events.push(event);
-    }
+/// Of each recording an engine with its settings, and the events.
+fn recordings() -> Vec<(Engine, Vec<Event>)> {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay").read_dir().expect("tests/replay");
+    let mut paths: Vec<_> = files.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rec"));
+    paths.sort();
+    paths.iter().map(|path| recording(path)).collect()
+}
+
+fn recording(path: &Path) -> (Engine, Vec<Event>) {
+    let (mut engine, mut events) = (Engine::default(), Vec::new());
+    let read = Reader::default().push(&std::fs::read(path).expect("a recording"), |item| match item {
+        Item::Header(header) => engine = Engine::new(header.config),
+        Item::Event(event) => events.push(event),
+        Item::Lost(_) => {}
+    });
+    read.expect("a recording without damage");
+    (engine, events)
 }
 
 fn core(criterion: &mut Criterion) {
-    let events = hour();
-
+    let events = recordings().iter().map(|(_, events)| events.len() as u64).sum();
     let mut group = criterion.benchmark_group("engine");
-    group.throughput(Throughput::Elements(events.len() as u64)).sample_size(20);
-    group.bench_function("an hour of events", |bencher| {
+    group.throughput(Throughput::Elements(events)).sample_size(20);
+    group.bench_function("every recording", |bencher| {
         bencher.iter_batched_ref(
-            || Engine::new(Config::default()),
-            |engine| events.iter().map(|event| engine.handle(event).len()).sum::<usize>(),
-            BatchSize::LargeInput,
-        );
-    });
-    group.finish();
-
-    let lines: Vec<_> =
-        events.iter().filter_map(|e| if let Event::Bytes(bytes) = e { Some(bytes) } else { None }).collect();
-    let mut group = criterion.benchmark_group("framer");
-    group.throughput(Throughput::Bytes(lines.iter().map(|bytes| bytes.data.len() as u64).sum())).sample_size(20);
-    group.bench_function("an hour of bytes", |bencher| {
-        bencher.iter_batched_ref(
-            Framer::default,
-            |framer| {
-                for bytes in &lines {
-                    framer.push(bytes, |found| {
-                        black_box(found);
-                    });
-                }
-            },
-            BatchSize::LargeInput,
-        );
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("clock map");
-    let clocks = events.iter().filter(|e| matches!(e, Event::CrossTs(_) | Event::Edge(_))).count();
-    group.throughput(Throughput::Elements(clocks as u64)).sample_size(20);
-    group.bench_function("an hour of cross timestamps and edges", |bencher| {
-        bencher.iter_batched_ref(
-            ClockMap::default,
-            |map| {
-                for event in &events {
-                    match event {
-                        Event::CrossTs(cross) => {
-                            black_box(map.add(*cross));
-                        }
-                        Event::Edge(edge) => {
-                            let _ = black_box(map.date(edge.phc, edge.read_at));
-                        }
-                        _ => {}
-                    }
-                }
+            recordings,
+            |recordings| -> usize {
+                recordings
+                    .iter_mut()
+                    .flat_map(|(engine, events)| events.iter().map(|event| engine.handle(event).len()))
+                    .sum()
             },
             BatchSize::LargeInput,
         );

@@ -1,8 +1,6 @@
-//! Helpers of the tests: a unit of one's own, a C compiler, another user, the program with something to read.
+//! Helpers of `tests/library` and `tests/program`: a unit of one's own, a C compiler, another user, the program with something to read.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
-pub mod chain;
-pub mod keys;
 pub mod run;
 
 use std::collections::BTreeMap;
@@ -18,21 +16,19 @@ use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use clap::{Args, FromArgMatches};
-use gnss2shm::core::event::{Leap, Sample};
-use gnss2shm::core::time::{Instant, Span, UtcSecond};
-use gnss2shm::simulator::Scenario;
-use gnss2shm::sink::shm::{Contents, ShmReader, key};
-use gnss2shm::sys::error::Problem;
+/// A program that is started has for a moment all that this process has open, locks and listening sockets, too. Taken for
+/// writing by [`start`].
+static STARTS: RwLock<()> = RwLock::new(());
 
-/// A program that is started has for a moment all that this process has open, and so holds the ports of another test:
-/// a test that starts one takes this for writing, a test that needs its ports to itself for reading.
-pub static STARTS: RwLock<()> = RwLock::new(());
+/// While this is held no other test starts a program: for a moment's work that needs what it lets go of to be free.
+pub fn nobody_starts() -> RwLockReadGuard<'static, ()> {
+    STARTS.read().unwrap_or_else(PoisonError::into_inner)
+}
 
-/// Starts it while no other test needs its ports to itself.
+/// Starts it. No test starts a program otherwise.
 pub fn start(command: &mut Command) -> Child {
     let _starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
     command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: is its Debian package installed?"))
@@ -40,18 +36,12 @@ pub fn start(command: &mut Command) -> Child {
 
 /// Starts it like [`start`], and waits for its end.
 pub fn output(command: &mut Command) -> Output {
-    start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
+    start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
 }
 
 /// How often a test pulls a source away: three times, or as often as `GNSS2SHM_PULLS` says.
 pub fn pulls() -> usize {
     std::env::var("GNSS2SHM_PULLS").map_or(3, |pulls| pulls.parse().expect("GNSS2SHM_PULLS"))
-}
-
-/// The scenario of `gnss2shm simulate` without options.
-pub fn scenario() -> Scenario {
-    let given = Scenario::augment_args(clap::Command::new("simulate")).get_matches_from(["simulate"]);
-    Scenario::from_arg_matches(&given).unwrap()
 }
 
 /// An unprivileged user for tests: nobody.
@@ -77,8 +67,10 @@ impl TestUnit {
 
     /// What production code must never do.
     pub fn remove_segment(&self) {
-        if ShmReader::open(self.unit).err().is_none_or(|error| error.problem != Problem::NotThere) {
-            let removed = Command::new("ipcrm").args(["-M", &format!("{:#x}", key(self.unit))]).output().unwrap();
+        let key = 0x4e54_5030 + u32::from(self.unit);
+        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        if segments.lines().any(|line| line.split_whitespace().next() == Some(&key.to_string())) {
+            let removed = output(Command::new("ipcrm").args(["-M", &format!("{key:#x}")]));
             assert!(removed.status.success(), "{removed:?}");
         }
     }
@@ -115,8 +107,7 @@ impl TestDir {
         let program = self.join("program");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
         let cc =
-            Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).output();
-        let cc = cc.expect("a C compiler: install Debian's package gcc");
+            output(Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source));
         assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
         program
     }
@@ -131,7 +122,7 @@ impl Drop for TestDir {
 /// What a C program of tests/ says with these arguments, as `name number` lines.
 pub fn told_by_c<N: FromStr<Err: Debug>>(source: &str, args: &[&str]) -> BTreeMap<String, N> {
     let dir = TestDir::new(&source.replace('/', "-"));
-    let output = Command::new(dir.compile_c(source)).args(args).output().unwrap();
+    let output = output(Command::new(dir.compile_c(source)).args(args));
     assert!(output.status.success(), "{output:?}");
     numbers(&String::from_utf8(output.stdout).unwrap())
 }
@@ -140,21 +131,6 @@ pub fn told_by_c<N: FromStr<Err: Debug>>(source: &str, args: &[&str]) -> BTreeMa
 pub fn numbers<N: FromStr<Err: Debug>>(text: &str) -> BTreeMap<String, N> {
     let pair = |line: &str| line.split_once(' ').map(|(name, n)| (name.to_owned(), n.parse().unwrap()));
     text.lines().map(|line| pair(line).expect(line)).collect()
-}
-
-/// A sample with a good error bound: the pulse of second `label` came at `sec` and `nsec` of the system clock.
-pub fn sample(label: i64, sec: i64, nsec: i64, leap: Leap) -> Sample {
-    Sample {
-        label: UtcSecond::from_posix(label),
-        at: Instant::from_parts(sec, nsec),
-        error: Span::from_nanos(100),
-        leap,
-    }
-}
-
-/// What is in the unit while nobody writes.
-pub fn whole(unit: u8) -> Contents {
-    ShmReader::open(unit).unwrap().contents().expect("nobody writes")
 }
 
 /// An address that nobody listens at: each process has a loopback address of its own, and each call a port. It is not
@@ -172,7 +148,7 @@ pub fn is_root() -> bool {
 /// Copies a program by another process. What we had open for writing ourselves, another thread's child may still have open
 /// when the copy is to be started: `ETXTBSY`.
 pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
-    assert!(Command::new("cp").arg(from).arg(to).status().expect("cp").success(), "cp fails");
+    assert!(output(Command::new("cp").arg(from).arg(to)).status.success(), "cp fails");
 }
 
 /// Runs one ignored test of this test binary as `nobody`, with `UNIT` in its environment.
@@ -191,14 +167,14 @@ fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> 
     let program = dir.join("tests");
     copy_program(std::env::current_exe().unwrap(), &program);
     let id = NOBODY.to_string();
-    Command::new("setpriv")
+    let mut setpriv = Command::new("setpriv");
+    setpriv
         .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
         .arg(&program)
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(variable, value)
-        .current_dir("/")
-        .output()
-        .expect("setpriv: install Debian's package util-linux")
+        .current_dir("/");
+    output(&mut setpriv)
 }
 
 /// The exit code of a process that ends by itself, not after `limit`.
@@ -221,7 +197,7 @@ pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
     let pid = child.id().to_string();
     let watch = std::thread::spawn(move || {
         if is_over.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
-            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+            output(Command::new("kill").args(["-KILL", &pid]));
         }
     });
     let found = work();
@@ -230,9 +206,26 @@ pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
     found
 }
 
+/// The program. Cargo builds it for `tests/program` and tells no other test where it is.
+pub fn program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        if let Some(program) = option_env!("CARGO_BIN_EXE_gnss2shm") {
+            return program.into();
+        }
+        let mut build = Command::new(env!("CARGO"));
+        build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["test", "--quiet", "--locked", "--no-run"]);
+        build.args(["--test", "program"]).args((!cfg!(debug_assertions)).then_some("--release"));
+        let built = output(&mut build);
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        // From target/debug/deps/gnss2shm-...
+        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("gnss2shm")
+    });
+    &PROGRAM
+}
+
 /// The program with all three of its streams in our hands.
 pub fn piped(args: &[&str]) -> Child {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
+    let mut program = Command::new(program());
     start(program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 

@@ -31,13 +31,14 @@ impl Run {
 
     /// After this command of the shell, as `ulimit -n 20`.
     pub fn limited(limit: &str, phc: &str, unit: u8, args: &[&str]) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("{limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_gnss2shm")])
+        let mut program = Command::new("sh");
+        program
+            .args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")])
+            .arg(super::program())
             .args(["run", "--phc", phc, "--shm", &unit.to_string()])
             .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut child = super::start(&mut program);
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -75,7 +76,7 @@ impl Run {
 
     /// Its exit code after SIGTERM.
     pub fn terminated(&mut self) -> Option<i32> {
-        assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
+        assert!(super::output(Command::new("kill").args(["-TERM", &self.pid().to_string()])).status.success());
         self.child.wait().unwrap().code()
     }
 

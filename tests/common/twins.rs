@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::core::engine::{Config, Engine};
-use gnss2shm::core::event::{Event, Verdict};
-use gnss2shm::core::time::{Instant, Raw, Span, UtcSecond};
+use gnss2shm::event::{Event, Verdict};
+use gnss2shm::time::{Instant, Raw, Span, UtcSecond};
+use gnss2shm::{Config, Engine};
 
 /// How long the twin may take.
 pub const AGREE: Span = Span::from_secs(20);

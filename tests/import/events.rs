@@ -2,9 +2,9 @@
 //! receiver said, all with the host's clock. All times are real but for the raw clock, which the log does not have: its
 //! monotonic one is slewed as the host's is, and is set right by the seconds that the receiver names.
 
-use crate::simulated::scenario::{Shown, SimSentence};
-use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange};
-use gnss2shm::core::time::{EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
+use crate::sentence::{Shown, SimSentence};
+use gnss2shm::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange};
+use gnss2shm::time::{EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 use serde::Deserialize;
 
 use crate::imported::{Imported, Truth};

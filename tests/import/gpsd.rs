@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use gnss2shm::core::time::{NANOS, Span, UtcSecond};
+use gnss2shm::time::{Span, UtcSecond};
 
+use crate::Random;
 use crate::imported::Imported;
 use crate::invented::{Invention, Piece};
 use crate::named::{Named, named};
@@ -155,15 +156,4 @@ fn place(bursts: &mut Vec<Burst<'_>>) -> (BTreeMap<i64, usize>, i64) {
         }
     }
     (firsts, usual)
-}
-
-/// Numbers that look random and are the same every time.
-struct Random(u64);
-
-impl Random {
-    /// From -`most` to `most`.
-    fn within(&mut self, most: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(NANOS as u64 + 7);
-        (self.0 >> 33) as i64 % (2 * most + 1) - most
-    }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gnss2shm::core::event::Event;
-use gnss2shm::core::time::{Instant, Span, Sys, UtcSecond};
-use gnss2shm::recording::{Header, Item, LEGEND, Reader};
+use gnss2shm::event::Event;
+use gnss2shm::time::{Instant, Span, Sys, UtcSecond};
+use gnss2shm::{Header, Item, Reader};
 
 const KNOWN_TO: &str = "# truth known to ";
 const TRUTH: &str = "# truth ";
@@ -76,7 +76,7 @@ impl fmt::Display for Imported {
         for (label, at) in &self.truth.seconds {
             writeln!(f, "{TRUTH}{} {}", label.posix(), at.nanos())?;
         }
-        write!(f, "{}\n{LEGEND}", self.header)?;
+        writeln!(f, "{}", self.header)?;
         self.events.iter().try_for_each(|event| writeln!(f, "{event}"))
     }
 }

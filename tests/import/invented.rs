@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
-use gnss2shm::core::engine::Config;
-use gnss2shm::core::event::{Bytes, Event};
-use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
-use gnss2shm::recording::Header;
+use gnss2shm::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange, Witness};
+use gnss2shm::time::{Date, EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
+use gnss2shm::{Config, Header};
 
+use crate::Random;
 use crate::imported::{Imported, Truth};
 
 /// A UART hands over so many bytes at once.
@@ -19,6 +16,38 @@ const FIFO: usize = 16;
 const RATES: [u32; 5] = [9_600, 19_200, 38_400, 115_200, 921_600];
 /// A read of the daemon returns no more.
 const READ: usize = 4_096;
+
+/// When the raw clock shows this, the first second begins.
+const FIRST_PULSE: Instant<Raw> = Instant::from_nanos(1_000 * NANOS);
+/// How much faster than UTC the machine's oscillator runs.
+const SYSTEM_PPM: i64 = -7;
+/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
+/// How far the system clock is behind UTC.
+const SYS_BEHIND: Span = Span::from_nanos(1_234);
+/// From the edge to the read that returns it.
+const LATENCY: Span = Span::from_micros(60);
+/// From there to the cross timestamp that is taken at once. Another one is taken before each edge.
+const READ_TO_CROSS: Span = Span::from_micros(15);
+const CROSS_BEFORE_EDGE: Span = Span::from_millis(10);
+/// Between the three that are taken at the start.
+const START_GAP: Span = Span::from_millis(135);
+/// Bracket of a cross timestamp; its readings err by up to half of it, in nanoseconds.
+const WINDOW: i64 = 400;
+/// Greatest error of an edge's timestamp, in nanoseconds.
+const NOISE: i64 = 20;
+/// The kernel is asked about the system clock this often, in seconds, and claims this.
+const WITNESS_EVERY: i64 = 8;
+const WITNESS_ERROR: Span = Span::from_millis(50);
+
+/// Which edges the NIC timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Nic {
+    /// Both, like Intel's i210, and it does not say which is which
+    Both,
+    /// Only the rising one, as its driver promises
+    One,
+}
 
 /// How bytes come off the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,8 +67,8 @@ pub(crate) struct Invention {
     #[arg(long, default_value_t = 100)]
     pub(crate) width: i64,
     /// Which edges the NIC timestamps
-    #[arg(long, value_enum, default_value_t = SimEdges::Both)]
-    pub(crate) edges: SimEdges,
+    #[arg(long, value_enum, default_value_t = Nic::Both)]
+    pub(crate) edges: Nic,
     /// How much faster than the raw clock the PHC runs
     #[arg(long, default_value_t = 12, allow_negative_numbers = true)]
     pub(crate) phc_ppm: i64,
@@ -102,29 +131,58 @@ impl Invention {
     pub(crate) fn record(&self, first: UtcSecond, pieces: Vec<Piece>, notes: Vec<String>) -> Imported {
         let end = pieces.iter().map(|piece| piece.at).max().unwrap_or_default() + Span::from_secs(3);
         let (seconds, _) = end.div_rem(Span::SECOND);
-        let scenario = Scenario {
-            width: Span::from_millis(self.width),
-            edges: self.edges,
-            phc_ppm: self.phc_ppm,
-            sys_ahead: Span::from_nanos(-1_234),
-            sys_max_error: self.witness.then_some(Span::from_millis(50)),
-            faults: vec![Fault::always(FaultKind::NoSentences)], // they come from the log
-            ..Scenario::default()
-        };
-        let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
-        let zero = timeline.world().pulse_number(0);
-        let ends = timeline.world().pulse_number(seconds);
-        let mut events: Vec<Event> =
-            std::iter::from_fn(|| Some(timeline.next_event())).take_while(|event| event.head().0 < ends).collect();
+        let mut events = self.pulses(first, seconds);
         events.extend(pieces.into_iter().map(|Piece { at, byte_time, data }| {
-            Event::Bytes(Bytes { read_at: zero + at, byte_time, data }) // 7 ppm in minutes are no matter here
+            Event::Bytes(Bytes { read_at: FIRST_PULSE + at, byte_time, data }) // 7 ppm in minutes are no matter here
         }));
         events.sort_by_key(|event| event.head().0);
-        let world = timeline.world();
-        let began = |n| (first.plus(n), world.sys(world.pulse_number(n)));
-        let seconds: BTreeMap<_, _> = (-1..=seconds).map(began).collect();
+        let seconds: BTreeMap<_, _> = (-1..=seconds).map(|n| (first.plus(n), sys(first, pulse(n)))).collect();
         Imported { header: header(), notes, truth: Truth { seconds, known_to: Span::ZERO }, events }
     }
+
+    /// Edges, cross timestamps and all else that does not come from the receiver, for so many seconds.
+    fn pulses(&self, first: UtcSecond, seconds: i64) -> Vec<Event> {
+        let mut random = Random(2);
+        let phc = |raw: Instant<Raw>| PHC_START + (raw - FIRST_PULSE) + (raw - FIRST_PULSE).ppm(self.phc_ppm);
+        let mut cross = |raw: Instant<Raw>| {
+            let off = Span::from_nanos(random.within(WINDOW / 2));
+            Event::CrossTs(CrossTs { phc: phc(raw + off), sys: sys(first, raw), raw, window: Span::from_nanos(WINDOW) })
+        };
+        let witness = |raw| Event::Witness(Witness { raw, max_error: self.witness.then_some(WITNESS_ERROR) });
+        let (promise, width) = match self.edges {
+            Nic::Both => (Edges::Both, Some(Span::from_millis(self.width))),
+            Nic::One => (Edges::RisingOnly, None),
+        };
+        let mut noise = Random(3);
+        let raw = pulse(-1);
+        let mut events = vec![witness(raw), Event::LeapTable { raw, next: None }];
+        events.extend(
+            [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)].map(|change| Event::Source { raw, change }),
+        );
+        events.extend((0..3).map(|n| cross(raw + START_GAP.times(n))));
+        for n in 0..=seconds {
+            let rises = pulse(n);
+            events.push(Event::Tick { raw: rises });
+            events.extend((n % WITNESS_EVERY == 0).then(|| witness(rises)));
+            for at in [Some(rises), width.map(|width| rises + width)].into_iter().flatten() {
+                let (read_at, off) = (at + LATENCY, Span::from_nanos(noise.within(NOISE)));
+                events.extend([cross(at - CROSS_BEFORE_EDGE), cross(read_at + READ_TO_CROSS)]);
+                events.push(Event::Edge(Edge { phc: phc(at) + off, read_at }));
+            }
+        }
+        events.retain(|event| event.head().0 < pulse(seconds));
+        events
+    }
+}
+
+/// When second number `n` begins.
+fn pulse(n: i64) -> Instant<Raw> {
+    FIRST_PULSE + Span::from_secs(n) + Span::from_secs(n).ppm(SYSTEM_PPM)
+}
+
+/// The system clock, in a world with this first second.
+fn sys(first: UtcSecond, raw: Instant<Raw>) -> Instant<Sys> {
+    Instant::from_parts(first.posix(), 0) - SYS_BEHIND + (raw - FIRST_PULSE)
 }
 
 fn byte_time(baud: u32) -> Span {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gnss2shm::core::engine::Engine;
-use gnss2shm::core::event::{Reason, Sample, State, Verdict};
-use gnss2shm::core::time::{Instant, Raw, Span};
+use gnss2shm::Engine;
+use gnss2shm::event::{Reason, Sample, State, Verdict};
+use gnss2shm::time::{Instant, Raw, Span};
 
 use crate::imported::Imported;
 use crate::twins::{self, Compared};

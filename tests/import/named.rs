@@ -1,10 +1,7 @@
 //! Which sentences and frames of a log name a time, and where they stand in it. Read here anew and simply, so that a
 //! truth found this way is not the engine's own.
 
-use gnss2shm::core::event::Bytes;
-use gnss2shm::core::nmea::{Found, Framer, Validity};
-use gnss2shm::core::time::{DAY, Date, Instant, NANOS, Span};
-use gnss2shm::core::ubx::Message;
+use gnss2shm::time::{DAY, Date, NANOS};
 
 /// A sentence or frame that names a time, or has the field for it.
 pub(crate) struct Named {
@@ -26,30 +23,56 @@ impl Named {
 }
 
 pub(crate) fn named(log: &[u8]) -> Vec<Named> {
-    let (mut framer, mut all) = (Framer::default(), Vec::new());
-    // One byte a read, a nanosecond apart: so the time of a first byte is its place.
-    for (place, &byte) in (0..).zip(log) {
-        let bytes = Bytes { read_at: Instant::from_nanos(place), byte_time: Span::ZERO, data: [byte].into() };
-        framer.push_all(&bytes, |found| match found {
-            Found::Line(line) => {
-                if line.read.is_ok() {
-                    all.extend(sentence(line.text, line.first_byte.nanos() as usize));
-                }
-            }
-            Found::Frame(frame, _) => {
-                let (key, said) = match frame.message {
-                    Message::Pvt(said) => ("PVT", said),
-                    Message::TimeUtc(said) => ("TIMEUTC", said),
-                    _ => return,
-                };
-                let time = said.since_midnight.map(|span| span.nearest(Span::from_millis(1)).0);
-                let (at, is_valid) = (frame.first_byte.nanos() as usize, said.validity == Validity::Valid);
-                all.push(Named { at, key: key.into(), time, date: said.date, is_valid });
-            }
-        });
+    let (mut at, mut all) = (0, Vec::new());
+    while let Some(rest) = log.get(at..).filter(|rest| !rest.is_empty()) {
+        let (length, named) = match (line(rest), frame(rest)) {
+            (Some(line), _) => (line.len(), sentence(line, at)),
+            (None, Some(frame)) => (frame.len(), solution(frame, at)),
+            (None, None) => (1, None),
+        };
+        all.extend(named);
+        at += length;
     }
-    all.sort_by_key(|named| named.at);
     all
+}
+
+/// A sentence with a right checksum that stands here.
+fn line(log: &[u8]) -> Option<&str> {
+    let line = log.strip_prefix(b"$")?.split(|byte| !(b' '..=b'~').contains(byte)).next()?;
+    let text = str::from_utf8(log.get(..=line.len())?).ok()?;
+    let (body, sum) = text.strip_prefix('$')?.split_once('*')?;
+    let right = body.bytes().fold(0, |sum, byte| sum ^ byte);
+    (u8::from_str_radix(sum, 16) == Ok(right)).then_some(text)
+}
+
+/// A frame of u-blox's with a right checksum that stands here.
+fn frame(log: &[u8]) -> Option<&[u8]> {
+    let [low, high] = *log.strip_prefix(&[0xB5, 0x62])?.get(2..)?.first_chunk()?;
+    let frame = log.get(..usize::from(u16::from_le_bytes([low, high])) + 8)?;
+    let (covered, sums) = frame.get(2..)?.split_last_chunk::<2>()?;
+    let right = covered.iter().fold([0_u8; 2], |[a, b], byte| {
+        let a = a.wrapping_add(*byte);
+        [a, b.wrapping_add(a)]
+    });
+    (*sums == right).then_some(frame)
+}
+
+/// NAV-PVT and NAV-TIMEUTC have the same fields in other places: accuracy and nanoseconds, and the date with what is valid.
+fn solution(frame: &[u8], at: usize) -> Option<Named> {
+    let (class, payload) = frame.get(2..)?.split_first_chunk::<4>()?;
+    let (key, accuracy, date, valid, has_fix) = match class {
+        [0x01, 0x07, ..] => ("PVT", 12, 4, 0b111, matches!(payload.get(20..22)?, [2..=5, flags] if flags & 1 == 1)),
+        [0x01, 0x21, ..] => ("TIMEUTC", 4, 12, 0b011, true),
+        _ => return None,
+    };
+    let number = |at: usize| Some(i32::from_le_bytes(*payload.get(at..)?.first_chunk()?));
+    let (accuracy, nanos) = (number(accuracy)?, i64::from(number(accuracy + 4)?));
+    let [low, high, month, day, hour, minute, second, flags] = *payload.get(date..)?.first_chunk()?;
+    let date = Date::new(u16::from_le_bytes([low, high]).into(), month, day);
+    let is_valid = has_fix && flags & valid == valid && (0..=1_000_000).contains(&accuracy) && date.is_some();
+    let second = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second);
+    let time = (second * NANOS + nanos + 500_000).div_euclid(1_000_000);
+    Some(Named { at, key: key.into(), time: Some(time), date, is_valid })
 }
 
 /// Where each sentence has its time, its status, and what it shows for none.

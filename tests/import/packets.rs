@@ -1,7 +1,7 @@
 //! satpulse's packet logs: a packet a line, with the host's time at which its first bytes were read. Sentences and times
 //! are real; the pulse is invented where the host's clock, which somebody synchronized, began a second.
 
-use gnss2shm::core::time::{Date, Span, UtcSecond};
+use gnss2shm::time::{Date, Span, UtcSecond};
 use serde::Deserialize;
 
 use crate::imported::Imported;

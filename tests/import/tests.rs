@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::simulated::scenario::{Shown, SimSentence};
+use crate::sentence::{Shown, SimSentence};
 use clap::Parser;
-use gnss2shm::core::time::{Date, Span, UtcSecond};
+use gnss2shm::time::{Date, Span, UtcSecond};
 
 use super::Args;
 use crate::imported::Imported;

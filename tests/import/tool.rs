@@ -10,8 +10,9 @@ mod invented;
 mod judge;
 mod named;
 mod packets;
-#[path = "../common/simulated/mod.rs"]
-mod simulated;
+#[path = "../common/simulated/sentence.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod sentence;
 #[cfg(test)]
 mod tests;
 #[path = "../common/twins.rs"]
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use gnss2shm::time::NANOS;
 use imported::Imported;
 use invented::Invention;
 
@@ -92,4 +94,15 @@ fn take(args: &Args, file: &Path, imported: &Imported) -> Result<bool, String> {
         None => print!("{imported}"),
     }
     Ok(true)
+}
+
+/// Numbers that look random and are the same every time.
+struct Random(u64);
+
+impl Random {
+    /// From -`most` to `most`.
+    fn within(&mut self, most: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(NANOS as u64 + 7);
+        (self.0 >> 33) as i64 % (2 * most + 1) - most
+    }
 }

@@ -13,7 +13,7 @@ use gnss2shm::source::serial::{self, Baud, RATES, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::common::chain::{PATIENCE, on_runtime};
+use crate::library::chain::{PATIENCE, on_runtime};
 
 /// What a receiver says each second.
 const BURST: &[u8] = b"$GPRMC,120000.00,A,5231.2040,N,01324.6150,E,0.01,,201126,,,A*41\r\n$GPGSV,1,1,00*79\r\n";

@@ -1,30 +1,53 @@
-//! The library: engine, parsers, simulated worlds, and sources on real pseudo terminals and sockets. Starts hardly any
-//! process, as one that starts holds for a moment what this one has open.
+//! The library from inside, as unit tests of the crate: engine, parsers, simulated worlds, sources on real pseudo terminals
+//! and sockets, sinks with a real chronyd, a real gpsd, and every file that is installed beside the program.
+//!
+//! A program is started by [`common::start`] and nothing else: for a moment it has all that this process has open.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
+    clippy::unnecessary_cast, // an ioctl's number has another type in musl's libc
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub
 )]
 
+mod alone;
 mod architecture;
 mod autobaud;
+mod capture;
+mod chain;
+mod chronyd;
 #[path = "../common/mod.rs"]
 mod common;
+mod doctor;
 mod fuzz;
+mod gpsd;
+mod inputs;
+mod keys;
+mod manual;
+mod metrics_files;
 mod pps;
+mod pps_layout;
 mod probe;
 mod properties;
+mod ptp_layout;
 mod pty;
+mod record;
 mod replay;
+mod settings;
+mod shm;
+mod shm_verb;
 mod sim;
 #[path = "../common/simulated/mod.rs"]
 mod simulated;
+mod sock;
+mod status;
 mod stream;
 #[path = "../common/twins.rs"]
 mod twins;
 mod ubx;
+
+pub(crate) use common::nobody_starts;

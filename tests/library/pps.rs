@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::simulated::random::Random;
+use crate::library::simulated::random::Random;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
 use gnss2shm::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::common::chain::{PATIENCE, on_runtime, until, until_sample};
+use crate::library::chain::{PATIENCE, on_runtime, until, until_sample};
 
 /// A receiver's end of a line; the machine's end is found under a name that stays.
 struct Line {
@@ -62,7 +62,7 @@ impl Drop for Line {
 
 /// A NIC with a pulse, whose receiver says nothing on a line of its own.
 fn silent() -> Scenario {
-    Scenario { sentence_loss: 1_000, ..crate::common::scenario() }
+    Scenario { sentence_loss: 1_000, ..crate::library::chain::scenario() }
 }
 
 /// What is sent each half second, and the reason that must be named; nothing of it may become a sample.
@@ -131,7 +131,7 @@ fn who_holds_the_port_is_named() {
     on_runtime(async {
         let line = Line::new("held");
         let flock = ["-F", "-x", line.name.to_str().unwrap(), "sleep", "60"];
-        let mut holder = crate::common::start(std::process::Command::new("flock").args(flock));
+        let mut holder = crate::library::common::start(std::process::Command::new("flock").args(flock));
         let begin = std::time::Instant::now();
         let name = format!("is held by sleep (pid {})", holder.id());
         // It locks the port and becomes sleep in its own time.
@@ -229,7 +229,7 @@ fn a_receiver_may_be_unplugged_and_come_back_under_its_name() {
 fn the_whole_chain_locks_through_a_pty_and_every_sample_is_right() {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
-        let live = Live::start(crate::common::scenario(), sender.clone()).unwrap();
+        let live = Live::start(crate::library::chain::scenario(), sender.clone()).unwrap();
         let config = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(config, None, sender));
         let mut engine = Engine::new(Config::default());

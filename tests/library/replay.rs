@@ -1,7 +1,7 @@
 //! Recordings replayed: what the engine makes of each is known line by line.
 //!
 //! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. Where
-//! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --test library replay` writes every NAME.chk anew; it
+//! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --lib replay` writes every NAME.chk anew; it
 //! fails in doing so, and what changed is to be read before it is committed.
 //! through-a-pty.rec keeps the header that it was made with, from before headers named dates and offset.
 
@@ -23,7 +23,7 @@ pub(crate) fn path(name: &str) -> PathBuf {
 }
 
 fn replay(args: &[&str], input: &[u8]) -> Output {
-    crate::common::run_with_input(&[&["replay"], args].concat(), input)
+    crate::library::common::run_with_input(&[&["replay"], args].concat(), input)
 }
 
 fn recordings() -> Vec<PathBuf> {
@@ -135,10 +135,11 @@ fn a_twin_that_starts_late_agrees_on_every_recording() {
         });
         result.unwrap();
         let [began, ended] = [events[0].head().0, events.last().unwrap().head().0];
-        let first = crate::twins::samples(config, &events, began);
+        let first = crate::library::twins::samples(config, &events, began);
         let mut both = 0;
         for start in (370..(ended - began).nanos() / 1_000_000).step_by(730) {
-            let compared = crate::twins::compare(config, &events, &first, began + Span::from_millis(start), Span::ZERO);
+            let compared =
+                crate::library::twins::compare(config, &events, &first, began + Span::from_millis(start), Span::ZERO);
             assert!(compared.differ.is_empty(), "{}, {start} ms: {:?}", recording.display(), compared.differ);
             both += compared.both;
         }
@@ -279,7 +280,7 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
     }
 }
 
-/// `cargo test --release --test library replay -- --ignored replay_is_fast --nocapture`
+/// `cargo test --release --lib replay -- --ignored replay_is_fast --nocapture`
 #[test]
 #[ignore = "measures: a day of events; in a release build alone is its limit meant"]
 fn replay_is_fast_and_takes_no_more_memory_for_more_events() {
@@ -288,8 +289,9 @@ fn replay_is_fast_and_takes_no_more_memory_for_more_events() {
         let file = std::env::temp_dir().join(format!("gnss2shm-replay-{}.rec", std::process::id()));
         let events = make::long(&file, hours);
         let began = std::time::Instant::now();
-        let mut replay = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
-        let mut child = crate::common::start(replay.args(["replay", file.to_str().unwrap()]).stdout(Stdio::null()));
+        let mut replay = Command::new(crate::library::common::program());
+        let mut child =
+            crate::library::common::start(replay.args(["replay", file.to_str().unwrap()]).stdout(Stdio::null()));
         let mut peak = 0;
         while child.try_wait().unwrap().is_none() {
             let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();

@@ -20,8 +20,9 @@ use gnss2shm::source::serial::{Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::common::chain::{PATIENCE, on_runtime, until, until_sample};
-use crate::common::{TestDir, output, start};
+use crate::library::alone::alone;
+use crate::library::chain::{PATIENCE, on_runtime, until, until_sample};
+use crate::library::common::{TestDir, output};
 
 /// What the sentences come through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Outlet {
         if kind == Kind::Fifo {
             assert!(output(Command::new("mkfifo").arg(&name)).status.success());
         }
-        let address = crate::common::free_address();
+        let address = crate::library::common::free_address();
         Self { kind, name, address, is_there: true, listener: None, machine: None, writer: None }
     }
 
@@ -168,7 +169,7 @@ fn pull(kind: Kind) {
     on_runtime(async {
         let dir = TestDir::new(&format!("pull-{kind:?}"));
         let (sender, mut events) = channel(1_024);
-        let live = Live::start(crate::common::scenario(), sender.clone()).unwrap();
+        let live = Live::start(crate::library::chain::scenario(), sender.clone()).unwrap();
         let outlet = Outlet::new(kind, &dir);
         let (config, reason) = (outlet.config(), outlet.reason());
         let outlet = Arc::new(Mutex::new(outlet));
@@ -179,7 +180,7 @@ fn pull(kind: Kind) {
         let began = Instant::now();
         let mut first = None;
         until_sample(&mut engine, &mut events, &live, "the first sample").await;
-        for n in 0..crate::common::pulls() {
+        for n in 0..crate::library::common::pulls() {
             let what = format!("{kind:?} for the {n}th time");
             outlet.lock().unwrap().is_there = false;
             let pulled = Instant::now();
@@ -219,24 +220,6 @@ fn pull(kind: Kind) {
     });
 }
 
-/// Runs one of the tests below in a process of its own, whose belongings are its own.
-fn alone(test: &str, stdin: Stdio) -> std::process::Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([&format!("stream::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    start(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()))
-}
-
-#[test]
-fn every_source_may_be_pulled_away_and_given_back() {
-    let children = ["pull_serial", "pull_tcp", "pull_fifo"].map(|test| (test, alone(test, Stdio::null())));
-    for (test, child) in children {
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        println!("{said}");
-        assert!(output.status.success(), "{test}: {said}{}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
 #[test]
 #[ignore = "run by every_source_may_be_pulled_away_and_given_back"]
 fn pull_serial() {
@@ -260,7 +243,7 @@ fn single_bytes_lock_through_tcp() {
     on_runtime(async {
         let dir = TestDir::new("single-bytes");
         let (sender, mut events) = channel(1_024);
-        let live = Live::start(crate::common::scenario(), sender.clone()).unwrap();
+        let live = Live::start(crate::library::chain::scenario(), sender.clone()).unwrap();
         let outlet = Arc::new(Mutex::new(Outlet::new(Kind::Tcp, &dir)));
         relay(&live, &outlet, 1);
         let config = outlet.lock().unwrap().config();
@@ -276,7 +259,7 @@ fn single_bytes_lock_through_tcp() {
 /// What must be named where a NIC has its pulse, and this stream says no more than its peer was made to.
 async fn is_named(what: &str, config: ReceiverConfig, reason: Reason) {
     let (sender, mut events) = channel(1_024);
-    let silent = Scenario { sentence_loss: 1_000, ..crate::common::scenario() };
+    let silent = Scenario { sentence_loss: 1_000, ..crate::library::chain::scenario() };
     let _live = Live::start(silent, sender.clone()).unwrap();
     let source = tokio::spawn(Source::open(config).unwrap().run(sender));
     let mut engine = Engine::new(Config::default());
@@ -349,8 +332,7 @@ fn a_server_that_takes_no_connection_any_more_is_named() {
 #[ignore = "run by a_server_that_vanishes_is_named_and_connected_to_again"]
 fn vanish() {
     let ip = |args: String| {
-        let status = Command::new("ip").args(args.split(' ')).status().expect("ip: install Debian's package iproute2");
-        assert!(status.success(), "ip {args}");
+        assert!(output(Command::new("ip").args(args.split(' '))).status.success(), "ip {args}");
     };
     ip("link set lo up".into());
     // Local addresses come before all other rules: now others may come before them.
@@ -370,8 +352,8 @@ fn vanish() {
     });
     on_runtime(async move {
         let (sender, mut events) = channel(1_024);
-        let _live =
-            Live::start(Scenario { sentence_loss: 1_000, ..crate::common::scenario() }, sender.clone()).unwrap();
+        let _live = Live::start(Scenario { sentence_loss: 1_000, ..crate::library::chain::scenario() }, sender.clone())
+            .unwrap();
         let config = ReceiverConfig::Tcp(Server { host: "127.0.0.1".into(), port });
         let source = tokio::spawn(Source::open(config).unwrap().run(sender));
         let mut engine = Engine::new(Config::default());
@@ -399,22 +381,6 @@ fn vanish() {
         }
         source.abort();
     });
-}
-
-/// In a network of its own, where packets can be made to disappear.
-#[test]
-fn a_server_that_vanishes_is_named_and_connected_to_again() {
-    if !crate::common::is_root() {
-        println!("skipped: only root may have a network of its own");
-        return;
-    }
-    let mut command = Command::new("unshare");
-    command.arg("--net").arg(std::env::current_exe().unwrap());
-    command.args(["stream::vanish", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    let output = output(&mut command);
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -508,7 +474,7 @@ fn standard_input_is_read_to_its_end_which_is_named() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let mut child = alone("read_stdin", Stdio::piped());
+    let mut child = alone("stream::read_stdin", Stdio::piped());
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"$GPGSV,1,1,00*79\r\n$GPGSV,1,1,").unwrap();
     stdin.flush().unwrap();
@@ -517,8 +483,8 @@ fn standard_input_is_read_to_its_end_which_is_named() {
     let read = said(child);
     assert!(read.contains("heard 2 sentences, missing: standard input has ended"), "{read}");
 
-    let null = said(alone("read_stdin", Stdio::null()));
+    let null = said(alone("stream::read_stdin", Stdio::null()));
     assert!(null.contains("refused: standard input is /dev/null"), "{null}");
-    let file = said(alone("read_stdin", File::open("/proc/self/exe").unwrap().into()));
+    let file = said(alone("stream::read_stdin", File::open("/proc/self/exe").unwrap().into()));
     assert!(file.contains("refused: standard input is a file"), "{file}");
 }

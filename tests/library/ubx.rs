@@ -1,8 +1,8 @@
 //! A u-blox receiver on a mixed line: its binary frames between sentences, and what it says of UTC and of its pulse.
 
-use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Edge, Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::core::nmea::{Found, Framer};
@@ -448,7 +448,7 @@ fn decode_prints_a_line_for_each_message_about_time() {
         tim_tp(475_201, -7_654, 0b11, 15),
         frame(0x0A, 0x09, b"$GNRMC,120000.00,A,1,N,2,E,0,0,201126,,,A*51\r\n"),
     ];
-    let output = crate::common::run_with_input(&["decode"], &messages.concat());
+    let output = crate::library::common::run_with_input(&["decode"], &messages.concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
     let want = [

@@ -148,16 +148,18 @@ fn a_unit_has_one_writer_and_a_removed_segment_is_made_anew() {
 
 #[test]
 fn a_log_or_an_output_that_cannot_be_written_ends_nothing_by_a_panic() {
-    for (stdout, stderr, code) in [("/dev/null", "/dev/full", 0), ("/dev/full", "/dev/null", 71)] {
+    let ends = [("/dev/null", "/dev/full", 0), ("/dev/full", "/dev/null", 71)].map(|(stdout, stderr, code)| {
         let unit = TestUnit::claim();
         let open = |path| fs::OpenOptions::new().write(true).open(path).unwrap();
-        let status = program()
+        let child = program()
             .args(["simulate", "--for", "8s", "--shm", &unit.unit.to_string()])
             .stdout(open(stdout))
             .stderr(open(stderr))
-            .status()
-            .unwrap();
-        assert_eq!(status.code(), Some(code), "{stdout} {stderr}");
+            .spawn();
+        (child.unwrap(), unit, stdout, code)
+    });
+    for (mut child, _unit, stdout, code) in ends {
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{stdout}");
     }
 }
 

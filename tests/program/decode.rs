@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Output;
 
 use crate::common::{TestDir, run_with_input};
-use gnss2shm::core::event::Reason;
+use gnss2shm::event::Reason;
 use serde_json::Value;
 
 fn sentence(body: &str) -> Vec<u8> {

@@ -1,11 +1,9 @@
-//! The program as its users start it, with a real chronyd, a real gpsd, and every file that is installed beside it.
+//! The program from outside, as its users meet it: arguments, files, sockets, signals.
 #![allow(
-    clippy::cast_precision_loss,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    clippy::unnecessary_cast, // an ioctl's number has another type in musl's libc
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
@@ -13,26 +11,10 @@
 )]
 
 mod attacks;
-mod capture;
-mod chronyd;
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod decode;
-mod doctor;
-mod gpsd;
-mod inputs;
-mod manual;
-mod metrics_files;
-mod pps_layout;
-mod ptp_layout;
 mod record;
 mod rivals;
 mod service;
-mod settings;
-mod shm;
-mod shm_verb;
-#[path = "../common/simulated/mod.rs"]
-mod simulated;
-mod sock;
-mod status;

@@ -1,26 +1,16 @@
-//! What is recorded while it happens is what the engine was given: replayed, it gives the same verdicts.
+//! `gnss2shm run --record`: a file follows the other, and a full disk costs nothing but what is not recorded.
 
 use std::fs;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::common::run::Run;
 use crate::common::{TestDir, TestUnit};
-use gnss2shm::core::engine::{Config, Engine};
-use gnss2shm::core::event::{Event, Verdict};
-use gnss2shm::core::time::Span;
-use gnss2shm::daemon::{self, EVENTS_QUEUED, Inbox};
-use gnss2shm::recording::recorder::{self, Recorder};
-use gnss2shm::recording::{Header, Item, Reader};
-use gnss2shm::simulator::Scenario;
-use gnss2shm::simulator::live::Live;
-use gnss2shm::sink::shm::ShmSink;
-use gnss2shm::source::serial::{self, Baud, SerialConfig};
+use gnss2shm::event::Event;
+use gnss2shm::{Header, Item, Reader};
 use serialport::{SerialPort, TTYPort};
-use tokio::sync::mpsc;
 
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,50 +30,6 @@ fn bytes(items: &[Item]) -> Vec<u8> {
         Item::Event(_) | Item::Header(_) | Item::Lost(_) => None,
     });
     data.flatten().collect()
-}
-
-#[test]
-fn a_live_run_replayed_gives_the_same_verdicts() {
-    let (dir, unit) = (TestDir::new("record-live"), TestUnit::claim());
-    let file = dir.join("rec");
-    let config = Config { holdover: Span::from_secs(7), ..Config::default() };
-    let scenario = Scenario { glitches: 300, edge_loss: 50, ..crate::common::scenario() };
-    let (mut events_seen, mut verdicts) = (Vec::new(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let claim = recorder::claim(&file).unwrap();
-        let mut recorder = Recorder::open(file.clone(), claim, u64::MAX, Header::new(config)).unwrap();
-        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-        let live = Live::start(scenario, sender.clone()).unwrap();
-        let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
-        let source = tokio::spawn(serial::run(port, None, sender));
-        let mut sink = ShmSink::open(unit.unit).unwrap();
-        let mut engine = Engine::new(config);
-        let record = |event: &Event| {
-            events_seen.push(event.clone());
-            recorder.record(event);
-        };
-        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sink, record, |_, _, new| {
-            verdicts.extend(new);
-            ControlFlow::<()>::Continue(())
-        });
-        // Half a second after a tick: what came since then is written by `finish` alone.
-        let _ = tokio::time::timeout(Duration::from_millis(8_500), serve).await;
-        source.abort();
-        recorder.finish();
-    });
-    assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))), "{verdicts:?}");
-    let items = items(&file);
-    assert_eq!(items[0], Item::Header(Header::new(config)));
-    let recorded: Vec<Event> = items[1..]
-        .iter()
-        .map(|item| if let Item::Event(event) = item { event.clone() } else { panic!("{item:?}") })
-        .collect();
-    assert_eq!(recorded, events_seen);
-    assert!(recorded.iter().any(|event| matches!(event, Event::Tick { .. })));
-    let mut engine = Engine::new(config);
-    let replayed: Vec<Verdict> = recorded.iter().flat_map(|event| engine.handle(event)).collect();
-    assert_eq!(replayed, verdicts);
 }
 
 /// `gnss2shm run --record`, with a receiver on a pseudo terminal and a PHC that is waited for.

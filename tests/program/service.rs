@@ -236,13 +236,14 @@ fn a_flood_of_any_source_delays_neither_the_watchdog_nor_status() {
     let (zeros, sentences, lists) =
         (flooding_server("", ZEROS), flooding_server("", SENTENCES), flooding_server(hello, LISTS));
     flood(master, SENTENCES);
-    for (what, receiver) in [
+    let sources = [
         ("fifo", ["--fifo", fifo.to_str().unwrap()]),
         ("tcp", ["--tcp", &zeros]),
         ("tcp-sentences", ["--tcp", &sentences]),
         ("gpsd", ["--gpsd", &lists]),
         ("serial", ["--serial", &tty]),
-    ] {
+    ];
+    let lives = |what: &str, receiver: [&str; 2]| {
         let service = Service::start_from(what, libc::SIG_DFL, &receiver);
         if what == "fifo" {
             flood(fs::OpenOptions::new().write(true).open(&fifo).unwrap(), ZEROS);
@@ -256,5 +257,10 @@ fn a_flood_of_any_source_delays_neither_the_watchdog_nor_status() {
             let status = String::from_utf8(status.unwrap().stdout).unwrap();
             assert!(status.starts_with("state "), "{what}: {status}");
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for (what, receiver) in sources {
+            scope.spawn(move || lives(what, receiver));
+        }
+    });
 }

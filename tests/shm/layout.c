@@ -4,8 +4,9 @@
  *   program layout        size and offset of every field, one "name number" a line
  *   program read UNIT     the fields of a unit's segment, one "name value" a line
  *   program make UNIT BYTES MODE   creates a segment, as another program would
- *   program chase UNIT N  reads as chronyd does until N samples were accepted, and judges each;
- *                         prints "accepted torn mixed": mixed ones were accepted although they are not whole
+ *   program chase UNIT N  reads as chronyd does until it has accepted N samples and met the writer half way N times,
+ *                         and judges each; prints "accepted torn mixed": mixed ones were accepted although they are
+ *                         not whole, and the first one ends it
  *
  * A whole sample of `chase` has clock sec = receive sec + 1000, receive nsec = receive sec modulo 10^9, and microseconds
  * that fit; leap = receive sec modulo 3.
@@ -112,7 +113,7 @@ static void chase(struct refclock *r, long wanted)
 			mixed += !whole(&t);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (accepted < wanted && now.tv_sec - start.tv_sec < 300);
+	} while (!mixed && (accepted < wanted || torn < wanted) && now.tv_sec - start.tv_sec < 300);
 	printf("%ld %ld %ld\n", accepted, torn, mixed);
 }
 

@@ -1,3 +1,4 @@
+use std::sync::RwLockReadGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
@@ -6,14 +7,15 @@ use crate::core::event::Event;
 use crate::core::time::Instant;
 use crate::recording::{Item, Reader};
 
-/// A directory of the test's own.
-struct Dir(PathBuf);
+/// A directory of the test's own. While it is there no test starts a program, which would have its claims for a moment.
+struct Dir(PathBuf, #[expect(dead_code)] RwLockReadGuard<'static, ()>);
 
 impl Dir {
     fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let n = MADE.fetch_add(1, Ordering::Relaxed);
-        let dir = Self(std::env::temp_dir().join(format!("gnss2shm-record-{}-{n}", std::process::id())));
+        let path = std::env::temp_dir().join(format!("gnss2shm-record-{}-{n}", std::process::id()));
+        let dir = Self(path, crate::library::nobody_starts());
         dir.make();
         dir
     }

@@ -5,7 +5,7 @@ use gnss2shm::core::event::Announced;
 use gnss2shm::core::time::Span;
 
 pub use super::sentence::{Shown, SimSentence};
-pub use gnss2shm::simulator::SimEdges;
+pub(crate) use gnss2shm::simulator::SimEdges;
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The sentences of a simulated receiver.
 
-use gnss2shm::core::time::UtcSecond;
+use gnss2shm::time::UtcSecond;
 
 /// A sentence that the simulated receiver can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

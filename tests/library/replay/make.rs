@@ -1,6 +1,6 @@
 //! Makes the recordings of tests/replay/*.rec from simulated worlds. Recordings that are there are left alone: what they hold must not change with the simulator.
 //!
-//! `cargo test --test library replay -- --ignored` makes those that are missing.
+//! `cargo test --lib replay -- --ignored` makes those that are missing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,9 +8,9 @@ use std::io::Write as _;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::{Act, World};
+use crate::library::simulated::scenario::{Fault, FaultKind, Scenario, SimEdges, SimSentence};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::{Act, World};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};

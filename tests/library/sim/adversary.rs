@@ -1,7 +1,7 @@
 //! An adversary that searches the envelope: it bends worlds towards large errors, long silences and states not seen yet.
 //! What it finds is shrunk, printed as Rust, and kept as a recording.
 //!
-//! `GNSS2SHM_ADVERSARY_SECONDS=600 GNSS2SHM_SIM_FIRST=1 cargo test --release --test library adversary -- --nocapture` hunts for
+//! `GNSS2SHM_ADVERSARY_SECONDS=600 GNSS2SHM_SIM_FIRST=1 cargo test --release --lib adversary -- --nocapture` hunts for
 //! so long, in seconds of the processor, from that seed; two processes with two seeds hunt on two of them.
 //! `GNSS2SHM_ADVERSARY_RECORDINGS=DIR` is where recordings of finds go, to be kept in tests/replay.
 //! `GNSS2SHM_ADVERSARY_PLAIN=1` draws worlds by chance instead, for comparison.
@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::simulated::random::Random;
+use crate::library::simulated::random::Random;
 
 use judge::{Judgement, judge};
 use worlds::Genome;
@@ -105,7 +105,7 @@ impl Hunt {
         let small = shrink::shrunk(genome, kind);
         let Judgement { failure: Some(failure), .. } = judge(&small) else { return };
         let faults: BTreeSet<&str> =
-            small.case.scenario.faults.iter().map(|fault| crate::sim::draw::name(fault.kind)).collect();
+            small.case.scenario.faults.iter().map(|fault| crate::library::sim::draw::name(fault.kind)).collect();
         let what = format!("{kind}: {}", Vec::from_iter(faults).join(", "));
         if !self.finds.insert(what.clone()) {
             return;

@@ -2,11 +2,11 @@
 //! them, before the pulse and after it, once a second and more often. Whatever they are, no sample is wrong; what a test
 //! can ask for besides is silence.
 
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{Fault, FaultKind, Scenario};
-use crate::simulated::scenario::{Shown, SimSentence};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::library::simulated::scenario::{Shown, SimSentence};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span, UtcSecond};

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::figures::Envelope;
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::core::event::{Announced, Leap};

@@ -1,6 +1,6 @@
 //! What the envelope promises, cell by cell, and what lies outside it.
 
-use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
+use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use gnss2shm::core::event::{Announced, Leap, Reason, State};

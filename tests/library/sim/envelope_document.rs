@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::figures::Envelope;
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{Polarity, Scenario};
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{Polarity, Scenario};
 use gnss2shm::core::time::Span;
 
 use super::draw::any_fault;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::simulated::random::Random;
-use crate::simulated::scenario::Scenario;
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::Scenario;
 use gnss2shm::core::engine::Config;
 
 use super::draw::{any_fault, any_scenario};

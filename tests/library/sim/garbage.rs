@@ -1,9 +1,9 @@
 //! What comes in place of good sentences, and what is said of it: each as from a line that has a rate and from a stream
 //! that has none. The pulse is there all the time; after twenty seconds so are good sentences.
 
-use crate::simulated::scenario::{Fault, FaultKind, Scenario};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Reason, State, Verdict};
 use gnss2shm::core::time::{Instant, Span};

@@ -1,8 +1,8 @@
 //! Runs the engine through a simulated world and holds every sample against the truth.
 
-use crate::simulated::scenario::{Scenario, SimEdges, SimSentence};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::{Scenario, SimEdges, SimSentence};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};

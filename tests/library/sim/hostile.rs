@@ -2,10 +2,12 @@
 //! them, inside the envelope and outside.
 
 use super::figures::Envelope;
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimSentence, SimThread};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{
+    Fault, FaultKind, LeapShape, Polarity, PulseEnd, Scenario, SimSentence, SimThread,
+};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, SourceChange};
 use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 

@@ -2,7 +2,7 @@
 //! no wire can show it (docs/envelope.md).
 
 use super::figures::Envelope;
-use crate::simulated::scenario::{
+use crate::library::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, Scenario, Shown, SimEdges, SimSentence, SimThread,
 };
 use gnss2shm::core::event::{Announced, Leap};

@@ -1,12 +1,12 @@
 //! The parts of the simulated worlds by themselves: clocks, spreads, threads that stall.
 
-use crate::simulated::random::Random;
+use crate::library::simulated::random::Random;
 use gnss2shm::core::time::{Instant, Raw, Span, Sys, UtcSecond};
 
-use crate::simulated::clocks::PiecewiseClock;
-use crate::simulated::scenario::{Fault, FaultKind, Scenario, SimThread, Spread};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::clocks::PiecewiseClock;
+use crate::library::simulated::scenario::{Fault, FaultKind, Scenario, SimThread, Spread};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 
 #[test]
 fn steps_and_rates_add_up() {

@@ -1,6 +1,6 @@
 //! Named receivers and pulses of every polarity: right, or held back.
 
-use crate::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
+use crate::library::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::engine::guard::Conventions;
 use gnss2shm::core::event::Reason;

@@ -1,7 +1,7 @@
 //! What broke 0.1.0 when others tried it: each case is right, or refused by name while it lasts, and right again within
 //! twenty seconds of its end.
 
-use crate::simulated::scenario::{
+use crate::library::simulated::scenario::{
     Fault, FaultKind, LeapShape, Pace, Polarity, PulseEnd, Scenario, SimEdges, SimSentence, SimThread, Spread,
 };
 use gnss2shm::core::engine::Config;

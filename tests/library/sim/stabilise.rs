@@ -1,12 +1,12 @@
 //! Self-stabilisation: whatever came before, a clean world of the envelope ends wrong samples within three seconds, and
 //! gives right ones within twenty.
 //!
-//! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --test library stabilises -- --nocapture` is the full size,
+//! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --lib stabilises -- --nocapture` is the full size,
 //! `GNSS2SHM_SIM_FIRST=n` begins with that seed, `GNSS2SHM_SIM_SEED=n` plays one again.
 
 use std::collections::BTreeMap;
 
-use crate::simulated::scenario::FaultKind;
+use crate::library::simulated::scenario::FaultKind;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, State, Verdict};
 use gnss2shm::core::time::{Instant, Raw, Span};

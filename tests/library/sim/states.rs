@@ -1,8 +1,8 @@
 //! Which state follows from which input, and what is said of it.
 
-use crate::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};

@@ -1,9 +1,9 @@
 //! The fresh twin in simulated worlds with random faults.
 
-use crate::twins as fresh;
+use crate::library::twins as fresh;
 
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::event::Event;
 use gnss2shm::core::time::Instant;

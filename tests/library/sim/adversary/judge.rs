@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::simulated::scenario::Scenario;
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::Scenario;
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::engine::Engine;
 use gnss2shm::core::engine::guard::in_leap_window;
 use gnss2shm::core::event::{Event, Sample, Verdict};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
 
 use super::worlds::{Genome, SECONDS};
-use crate::sim::harness::{Judged, WRONG, ms};
+use crate::library::sim::harness::{Judged, WRONG, ms};
 
 /// Seconds within which a world without faults gives samples again, and a twin agrees.
 const BACK: i64 = 20;
@@ -145,7 +145,7 @@ fn twins_differ(course: &Course) -> Option<Failure> {
 /// silence can be blamed.
 fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
     let scenario = &genome.case.scenario;
-    if !crate::sim::inside::is_prompt(scenario) || hides_leap(scenario) {
+    if !crate::library::sim::inside::is_prompt(scenario) || hides_leap(scenario) {
         return None;
     }
     let mut last = -1;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::simulated::scenario::{FaultKind, Scenario};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::simulated::scenario::{FaultKind, Scenario};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::core::time::{Instant, Span};
 use gnss2shm::recording::{Header, LEGEND};
 
@@ -94,7 +94,9 @@ pub fn record(genome: &Genome, failure: &Failure, file: &Path) {
     let faults: Vec<String> = scenario
         .faults
         .iter()
-        .map(|fault| format!("{} from second {} to {}", crate::sim::draw::name(fault.kind), fault.from, fault.until))
+        .map(|fault| {
+            format!("{} from second {} to {}", crate::library::sim::draw::name(fault.kind), fault.from, fault.until)
+        })
         .collect();
     let mut text = format!(
         "# receiver: simulated, {:?} at {} baud, {} after a pulse of {}\n# nic: simulated, {:?}, {} ppm\n# kernel: none: \

@@ -1,10 +1,10 @@
 //! A world that fails is made as plain as it can be while it still fails in the same way.
 
-use crate::simulated::scenario::Scenario;
+use crate::library::simulated::scenario::Scenario;
 
 use super::judge::judge;
 use super::worlds::Genome;
-use crate::sim::harness::evening;
+use crate::library::sim::harness::evening;
 
 /// Puts one thing back to what it is by default.
 const PLAIN: [fn(&mut Genome); 18] = [
@@ -29,7 +29,8 @@ const PLAIN: [fn(&mut Genome); 18] = [
 ];
 
 fn fails(genome: &Genome, kind: &str) -> bool {
-    crate::sim::inside::check(&genome.case).is_ok() && judge(genome).failure.is_some_and(|failure| failure.kind == kind)
+    crate::library::sim::inside::check(&genome.case).is_ok()
+        && judge(genome).failure.is_some_and(|failure| failure.kind == kind)
 }
 
 /// The plainest world that fails in this way, as far as single steps lead.

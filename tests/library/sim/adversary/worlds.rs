@@ -1,12 +1,12 @@
 //! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
 
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{Fault, Scenario};
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{Fault, Scenario};
 use gnss2shm::core::engine::Config;
 use gnss2shm::core::time::Span;
 
-use crate::sim::draw::{self, any_fault};
-use crate::sim::inside::{self, Case};
+use crate::library::sim::draw::{self, any_fault};
+use crate::library::sim::inside::{self, Case};
 
 /// How long a world lasts, in seconds.
 pub const SECONDS: i64 = 160;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
-use crate::common::told_by_c;
+use crate::library::common::told_by_c;
 use gnss2shm::sys::ptp::{self, ETHTOOL_GET_TS_INFO, ExttsEvent, TsInfo};
 
 /// The newest headers have them, those of Linux 6.1 do not.

@@ -1,14 +1,14 @@
 //! What is installed beside the program says what the program does: manual pages, completions, settings, units.
 //!
-//! `GNSS2SHM_BLESS=1 cargo test --test program manual` writes the generated files anew.
+//! `GNSS2SHM_BLESS=1 cargo test --lib manual` writes the generated files anew.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::TestDir;
-use crate::common::keys::keys;
+use crate::library::common::{TestDir, output};
+use crate::library::keys::keys;
 use clap::{CommandFactory, Parser};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
@@ -30,7 +30,7 @@ fn is_kept(path: &str, generated: &str) {
         fs::write(in_tree(path), generated).unwrap();
     }
     let kept = fs::read_to_string(in_tree(path)).unwrap_or_default();
-    assert!(kept == generated, "{path} is not up to date: GNSS2SHM_BLESS=1 cargo test --test program manual writes it");
+    assert!(kept == generated, "{path} is not up to date: GNSS2SHM_BLESS=1 cargo test --lib manual writes it");
 }
 
 /// The command line with its verbs under their full names.
@@ -227,11 +227,8 @@ fn the_line_for_chronyd_is_the_one_of_the_readme_and_chronyd_takes_it() {
     assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
     let dir = TestDir::new("chrony-snippet");
     fs::write(dir.join("chrony.conf"), &snippet).unwrap();
-    let chronyd = Command::new("chronyd")
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .args(["-p", "-f"])
-        .arg(dir.join("chrony.conf"))
-        .output()
-        .unwrap_or_else(|error| panic!("chronyd: {error}: install Debian's package chrony"));
+    let mut chronyd = Command::new("chronyd");
+    chronyd.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-p", "-f"]).arg(dir.join("chrony.conf"));
+    let chronyd = output(&mut chronyd);
     assert!(chronyd.status.success() && String::from_utf8_lossy(&chronyd.stdout).contains(line), "{chronyd:?}");
 }

@@ -1,7 +1,7 @@
 //! What is installed for those who watch: the alert rules, the dashboard and the troubleshooting table name what the
 //! program says, and nothing that it does not.
 //!
-//! `GNSS2SHM_BLESS=1 cargo test --test program metrics_files` writes the table anew from the reasons, and fails in doing so.
+//! `GNSS2SHM_BLESS=1 cargo test --lib metrics_files` writes the table anew from the reasons, and fails in doing so.
 //! Where promtool (Debian: prometheus) is found, it reads the rules and the dashboard's queries, and plays
 //! `tests/metrics_files/alerts.yml`.
 
@@ -10,13 +10,13 @@ mod openmetrics;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{ErrorKind, Read, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::TestDir;
+use crate::library::common::{TestDir, output};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::Reason;
 use gnss2shm::daemon::status::Board;
@@ -65,7 +65,7 @@ fn pages() -> [String; 2] {
 fn served(board: Board) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let free = crate::common::free_address();
+        let free = crate::library::common::free_address();
         let listener = tokio::net::TcpListener::bind(free).await.unwrap();
         tokio::select! {
             () = metrics::run(listener, watch::channel(board).1) => panic!("the server ended"),
@@ -191,11 +191,10 @@ fn every_panel_asks_the_chosen_source_and_has_a_place_of_its_own() {
 
 /// Runs promtool, where it is found.
 fn promtool(args: &[&str]) {
-    match Command::new("promtool").args(args).output() {
-        Ok(output) => assert!(output.status.success(), "promtool {args:?}: {output:?}"),
-        Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("promtool is not on PATH: {args:?} not run"),
-        Err(error) => panic!("promtool: {error}"),
-    }
+    let search = "command -v promtool >/dev/null || { echo promtool is not on PATH: not run >&2; exit 0; }";
+    let output = output(Command::new("sh").args(["-c", &format!("{search}; exec promtool \"$@\""), "sh"]).args(args));
+    assert!(output.status.success(), "promtool {args:?}: {output:?}");
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -260,6 +259,6 @@ fn the_troubleshooting_table_has_a_row_for_every_reason() {
     }
     assert!(
         known == table(),
-        "{TABLE} is not what the reasons say: GNSS2SHM_BLESS=1 cargo test --test program metrics_files writes it anew"
+        "{TABLE} is not what the reasons say: GNSS2SHM_BLESS=1 cargo test --lib metrics_files writes it anew"
     );
 }

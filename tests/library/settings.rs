@@ -4,7 +4,7 @@
 mod known;
 mod refused;
 
-use crate::common::keys::keys;
+use crate::library::keys::keys;
 use clap::{CommandFactory, Parser};
 use gnss2shm::cli::Cli;
 use gnss2shm::config::File;

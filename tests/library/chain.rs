@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
+use clap::{Args, FromArgMatches};
 use gnss2shm::core::engine::Engine;
 use gnss2shm::core::event::{Event, Verdict};
+use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
 use tokio::sync::mpsc::Receiver;
 
 /// No test waits longer than this for anything.
 pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The scenario of `gnss2shm simulate` without options.
+pub fn scenario() -> Scenario {
+    let given = Scenario::augment_args(clap::Command::new("simulate")).get_matches_from(["simulate"]);
+    Scenario::from_arg_matches(&given).unwrap()
+}
 
 /// Runs events through an engine until `enough` says so of a verdict, or of none at a tick.
 pub async fn until(

@@ -3,13 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::common::{TestUnit, ends_within, sample, whole};
+use crate::library::common::{TestUnit, ends_within, output, program, start};
+use crate::library::shm::{sample, whole};
 use gnss2shm::core::event::Leap;
 use gnss2shm::sink::Sink;
 use gnss2shm::sink::shm::ShmSink;
 
 fn verb(args: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("shm").args(args).output().unwrap()
+    output(Command::new(program()).arg("shm").args(args))
 }
 
 #[test]
@@ -45,13 +46,13 @@ fn watching_prints_each_new_sample_and_ends() {
     let unit = TestUnit::claim();
     let mut sink = ShmSink::open(unit.unit).unwrap();
     let mut watch = |args: &[&str], lines: usize| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-            .args(["shm", &unit.unit.to_string(), "--watch"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = start(
+            Command::new(program())
+                .args(["shm", &unit.unit.to_string(), "--watch"])
+                .args(args)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
         let (send, lines_read) = std::sync::mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // Reads that many lines, then closes the pipe.
@@ -84,11 +85,8 @@ fn watching_prints_each_new_sample_and_ends() {
 fn watching_ends_with_whoever_reads_it_though_no_sample_comes() {
     let unit = TestUnit::claim();
     let _sink = ShmSink::open(unit.unit).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))
-        .args(["shm", &unit.unit.to_string(), "--watch"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        start(Command::new(program()).args(["shm", &unit.unit.to_string(), "--watch"]).stdout(Stdio::piped()));
     drop(child.stdout.take());
     assert_eq!(ends_within(&mut child, std::time::Duration::from_secs(60)), Some(0));
 }

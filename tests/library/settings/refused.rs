@@ -3,13 +3,13 @@
 use std::fs;
 use std::process::Command;
 
-use crate::common::TestDir;
+use crate::library::common::{self, TestDir};
 
 use super::is_an_operators_sentence;
 
 /// `gnss2shm run` with these options ends with this status and one sentence that has these words.
 fn ends(args: &[&str], status: i32, words: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).arg("run").args(args).output().unwrap();
+    let output = common::output(Command::new(common::program()).arg("run").args(args));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), said.contains(words)), (Some(status), true), "{args:?}: {said}");
     is_an_operators_sentence(said.strip_prefix("gnss2shm: ").unwrap().trim_end());

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant as Deadline, SystemTime};
 
-use crate::common::{NOBODY, TestDir, TestUnit, is_root};
+use crate::library::common::{NOBODY, TestDir, TestUnit, copy_program, is_root, start};
 use gnss2shm::core::event::{Leap, Sample};
 use gnss2shm::core::time::{Instant, NANOS, Span, UtcSecond};
 use gnss2shm::sink::Sink;
@@ -28,10 +28,7 @@ impl Chronyd {
         // A copy, because Debian's AppArmor profile goes by the path and allows no configuration in /tmp.
         let program = dir.join("chronyd-copy");
         let installed = ["/usr/sbin/chronyd", "/usr/bin/chronyd"].into_iter().find(|p| Path::new(p).exists());
-        crate::common::copy_program(
-            installed.expect("chronyd is not installed: install Debian's package chrony"),
-            &program,
-        );
+        copy_program(installed.expect("chronyd is not installed: install Debian's package chrony"), &program);
         let at = dir.path().display();
         let conf = format!(
             "user root\nport 0\ncmdport 0\nbindcmdaddress /\npidfile {at}/pid\nlogdir {at}\nlog refclocks\n\
@@ -45,15 +42,15 @@ impl Chronyd {
 
     fn spawn(dir: &TestDir, unit: &TestUnit, setpriv: &[&str]) -> Child {
         let log = File::options().create(true).append(true).open(dir.join("stderr")).unwrap();
-        let mut child = Command::new("setpriv")
-            .args(setpriv)
-            .arg(dir.join("chronyd-copy"))
-            .args(["-n", "-d", "-x", "-f"])
-            .arg(dir.join("conf"))
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = start(
+            Command::new("setpriv")
+                .args(setpriv)
+                .arg(dir.join("chronyd-copy"))
+                .args(["-n", "-d", "-x", "-f"])
+                .arg(dir.join("conf"))
+                .stdout(log.try_clone().unwrap())
+                .stderr(log),
+        );
         let attached = || ShmReader::open(unit.unit).is_ok_and(|r| r.found().lpid == child.id() as i32);
         wait_for("chronyd to attach", attached, || fs::read_to_string(dir.join("stderr")).unwrap());
         assert_eq!(child.try_wait().unwrap(), None, "chronyd ended");

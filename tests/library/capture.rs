@@ -10,7 +10,7 @@ use std::process::Output;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant as Clock};
 
-use crate::simulated::random::Random;
+use crate::library::simulated::random::Random;
 use gnss2shm::core::event::{Bytes, Event};
 use gnss2shm::core::nmea::{Found, Framer, LineCounts, Refusal, Sentence};
 use gnss2shm::core::time::{Instant, Span};
@@ -200,7 +200,7 @@ fn in_pieces_of_any_size_the_same_sentences_are_found() {
 }
 
 fn decode(args: &[&str], input: &[u8]) -> Output {
-    crate::common::run_with_input(&[&["decode"], args].concat(), input)
+    crate::library::common::run_with_input(&[&["decode"], args].concat(), input)
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Mutated inputs over every entrance of the program, while it runs: none ends it, its memory does not grow, and samples
-//! go on. `GNSS2SHM_INPUTS=300000 cargo test --release --test program inputs -- --nocapture` is the full size.
+//! go on. `GNSS2SHM_INPUTS=300000 cargo test --release --lib inputs -- --nocapture` is the full size.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,18 +10,17 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::common::run::{Run, scraped};
-use crate::common::{TestDir, TestUnit, free_address};
-use crate::simulated::random::Random;
-use crate::simulated::scenario::{Fault, FaultKind, Scenario};
-use crate::simulated::timeline::Timeline;
-use crate::simulated::world::World;
+use crate::library::common::run::{Run, scraped};
+use crate::library::common::{TestDir, TestUnit, free_address, program, start};
+use crate::library::simulated::random::Random;
+use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
+use crate::library::simulated::timeline::Timeline;
+use crate::library::simulated::world::World;
 use gnss2shm::config::File;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
 /// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.
 const RESIDENT: u64 = if cfg!(debug_assertions) { 16 } else { 8 } * 1_024;
 
@@ -116,13 +115,9 @@ fn server(seed: u64, of: &'static [&'static [u8]], count: usize) -> (String, mps
 
 /// What a child says of this on its standard input; it may refuse it, not end by a signal or a panic.
 fn verb(arguments: &[&str], input: &[u8]) {
-    let mut child = Command::new(PROGRAM)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = start(
+        Command::new(program()).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()),
+    );
     let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

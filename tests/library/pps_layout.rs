@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
-use crate::common::told_by_c;
+use crate::library::common::told_by_c;
 use gnss2shm::sys::pps::{self, FData, KInfo, KParams, KTime};
 
 fn ours() -> BTreeMap<String, u64> {

@@ -127,7 +127,9 @@ fn serve(release: Release, port: u16, mut listener: Option<TcpListener>, shared:
             continue;
         }
         drop(now);
-        let listening = listener.get_or_insert_with(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+        // A program that another test starts may hold the port a moment longer.
+        listener = listener.or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let Some(listening) = &listener else { continue };
         listening.set_nonblocking(true).unwrap();
         if let Ok((client, _)) = listening.accept() {
             client.set_nonblocking(false).unwrap();

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{NOBODY, TestDir, TestUnit, ends_within, is_root};
+use crate::library::common::{
+    NOBODY, TestDir, TestUnit, copy_program, ends_within, in_time, is_root, nobody_starts, output, program, start,
+};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Instant as TimeOf, Span, UtcSecond};
@@ -43,7 +45,7 @@ impl Daemon {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let status = StatusServer::bind(&path).unwrap();
-                let free = crate::common::free_address();
+                let free = crate::library::common::free_address();
                 let listener = tokio::net::TcpListener::bind(free).await.unwrap();
                 ready.send(free).unwrap();
                 tokio::select! {
@@ -84,7 +86,7 @@ impl Drop for Daemon {
 }
 
 fn verb(socket: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gnss2shm"));
+    let mut command = Command::new(program());
     command.arg("status").arg("--socket").arg(socket).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -104,23 +106,23 @@ fn snapshot(from: &mut impl BufRead) -> Snapshot {
 fn the_verb_shows_follows_checks_and_waits() {
     let mut daemon = Daemon::start("status");
     let socket = daemon.socket();
-    let (code, text) = said(&verb(&socket).output().unwrap());
+    let (code, text) = said(&output(&mut verb(&socket)));
     assert_eq!(code, Some(0));
     assert!(text.contains("Searching (FREERUN)") && text.contains(Reason::Starting.sentence()), "{text}");
-    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()), (Some(1), String::new()));
-    let (code, text) = said(&verb(&socket).args(["--wait-locked", "0s"]).output().unwrap());
+    assert_eq!(said(&output(verb(&socket).arg("--check"))), (Some(1), String::new()));
+    let (code, text) = said(&output(verb(&socket).args(["--wait-locked", "0s"])));
     assert!(code == Some(1) && text.contains("gnss2shm: Searching: "), "{text}");
 
-    let mut follower = verb(&socket).args(["--json", "--follow"]).spawn().unwrap();
+    let mut follower = start(verb(&socket).args(["--json", "--follow"]));
     let mut log = follower.stderr.take().unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap());
     assert_eq!(snapshot(&mut lines).state, "Searching");
-    let waiter = verb(&socket).args(["--wait-locked", "1min", "--json"]).spawn().unwrap();
+    let waiter = start(verb(&socket).args(["--wait-locked", "1min", "--json"]));
     daemon.turn(State::Locked);
     assert_eq!(snapshot(&mut lines).sync, "LOCKED");
     let (code, text) = said(&waiter.wait_with_output().unwrap());
     assert_eq!((code, serde_json::from_str::<Snapshot>(&text).unwrap().sync.as_str()), (Some(0), "LOCKED"));
-    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()), (Some(0), String::new()));
+    assert_eq!(said(&output(verb(&socket).arg("--check"))), (Some(0), String::new()));
     daemon.turn(State::Coasting);
     assert_eq!(snapshot(&mut lines).sync, "HOLDOVER");
     drop(daemon);
@@ -129,7 +131,7 @@ fn the_verb_shows_follows_checks_and_waits() {
     log.read_to_string(&mut text).unwrap();
     assert_eq!(text, "gnss2shm: gnss2shm run has ended\n");
 
-    let (code, text) = said(&verb(&socket).output().unwrap());
+    let (code, text) = said(&output(&mut verb(&socket)));
     assert!(code == Some(69) && text.contains("does not answer (No such file") && text.lines().count() == 1, "{text}");
 }
 
@@ -137,7 +139,7 @@ fn the_verb_shows_follows_checks_and_waits() {
 fn a_follower_ends_with_whoever_reads_it_though_nothing_changes() {
     let daemon = Daemon::start("status-left");
     for args in [&["--follow"][..], &["--follow", "--json"]] {
-        let mut follower = verb(&daemon.socket()).args(args).spawn().unwrap();
+        let mut follower = start(verb(&daemon.socket()).args(args));
         let mut lines = BufReader::new(follower.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
@@ -160,7 +162,7 @@ fn a_follower_too_many_is_told_so_and_not_that_it_has_ended() {
             client
         })
         .collect();
-    let (code, text) = said(&verb(&daemon.socket()).arg("--follow").output().unwrap());
+    let (code, text) = said(&output(verb(&daemon.socket()).arg("--follow")));
     assert!(code == Some(1) && text.contains("32 follow already") && !text.contains("has ended"), "{text}");
 }
 
@@ -169,11 +171,11 @@ fn one_who_does_not_answer_hangs_and_a_stranger_is_named_by_path() {
     let dir = TestDir::new("status-hangs");
     let socket = dir.path().join("s");
     let listener = UnixListener::bind(&socket).unwrap();
-    let (code, text) = said(&verb(&socket).output().unwrap());
+    let (code, text) = said(&output(&mut verb(&socket)));
     let says = format!("the status socket {} gives no answer within 5 s that can be read (Resource", socket.display());
     assert!(code == Some(69) && text.contains(&says) && text.lines().count() == 1, "{text}");
     drop(listener.accept().unwrap());
-    let child = verb(&socket).spawn().unwrap();
+    let child = start(&mut verb(&socket));
     listener.accept().unwrap().0.write_all(b"220 mail\n").unwrap();
     let (code, text) = said(&child.wait_with_output().unwrap());
     assert!(code == Some(69) && text.contains("that can be read (invalid type"), "{text}");
@@ -206,7 +208,7 @@ fn a_thousand_clients_a_deaf_one_and_a_talkative_one_stop_nobody() {
             client
         })
         .collect();
-    assert_eq!(said(&verb(&socket).arg("--check").output().unwrap()).0, Some(0));
+    assert_eq!(said(&output(verb(&socket).arg("--check"))).0, Some(0));
     daemon.turn(State::Locked);
     assert_eq!(snapshot(&mut lines).state, "Locked", "an early follower stays");
     drop((idle, deaf));
@@ -218,6 +220,7 @@ fn a_thousand_clients_a_deaf_one_and_a_talkative_one_stop_nobody() {
 
 #[test]
 fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
+    let _nobody_starts = nobody_starts();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _guard = runtime.enter();
     let dir = TestDir::new("status-bind");
@@ -251,7 +254,7 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     std::fs::remove_file(&socket).unwrap();
     until(|| socket.exists(), "it is not made anew");
     daemon.turn(State::Locked);
-    let (code, text) = said(&verb(&socket).args(["--wait-locked", "1min"]).output().unwrap());
+    let (code, text) = said(&output(verb(&socket).args(["--wait-locked", "1min"])));
     assert!(code == Some(0) && text.contains("Locked"), "{text}");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o666);
     assert_eq!(snapshot(&mut follower).state, "Locked");
@@ -290,7 +293,7 @@ fn why_nothing_answers_is_said_with_its_cure() {
         (join("stale"), "does not answer (Connection refused (os error 111)): start"),
         (join("chronyd"), "or give the path that it was given"),
     ] {
-        let (code, text) = said(&verb(&path).output().unwrap());
+        let (code, text) = said(&output(&mut verb(&path)));
         let names = text.contains(&format!("the status socket {} ", path.display()));
         assert!(code == Some(69) && names && text.contains(says) && text.lines().count() == 1, "{path:?}: {text}");
     }
@@ -302,17 +305,17 @@ fn a_socket_that_may_not_be_reached_is_said_with_what_to_look_at() {
         return println!("skipped: only root can start a process as another user");
     }
     let dir = TestDir::new("status-denied");
-    let program = dir.path().join("gnss2shm");
-    crate::common::copy_program(env!("CARGO_BIN_EXE_gnss2shm"), &program);
+    let copy = dir.path().join("gnss2shm");
+    copy_program(program(), &copy);
     let closed = dir.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
     let _listener = UnixListener::bind(closed.join("s")).unwrap();
     let id = NOBODY.to_string();
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program).args(["status", "--socket"]);
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&copy).args(["status", "--socket"]);
     command.arg(closed.join("s")).args(["--wait-locked", "1h"]).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = start(&mut command);
     let code = ends_within(&mut child, Duration::from_secs(60)); // no waiting mends it
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
@@ -326,16 +329,16 @@ fn a_port_for_metrics_that_only_root_may_have_is_said_with_a_cure_and_stops_noth
         return println!("skipped: only root can start a process as another user, and port 80 must not be everybody's");
     }
     let dir = TestDir::new("metrics-denied");
-    let program = dir.path().join("gnss2shm");
-    crate::common::copy_program(env!("CARGO_BIN_EXE_gnss2shm"), &program);
+    let copy = dir.path().join("gnss2shm");
+    copy_program(program(), &copy);
     let id = NOBODY.to_string();
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program);
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&copy);
     let unit = TestUnit::claim();
     command.args(["run", "--serial", "/dev/nonexistent", "--phc", "/dev/ptp99", "--metrics", "127.0.0.1:80"]);
-    let mut child = command.args(["--shm", &unit.unit.to_string()]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = start(command.args(["--shm", &unit.unit.to_string()]).stderr(Stdio::piped()));
     let log = BufReader::new(child.stderr.take().unwrap());
-    let said = crate::common::in_time(&child, || {
+    let said = in_time(&child, || {
         log.lines().map_while(Result::ok).find(|line| line.contains("127.0.0.1:80") && line.contains("from 1024 on"))
     });
     assert!(said.is_some() && child.try_wait().unwrap().is_none());

@@ -8,7 +8,8 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{TestDir, is_root, run_as_nobody_at, sample, told_by_c};
+use crate::library::common::{TestDir, is_root, run_as_nobody_at, start, told_by_c};
+use crate::library::shm::sample;
 use gnss2shm::core::event::Leap;
 use gnss2shm::sink::Sink;
 use gnss2shm::sink::sock::{SIZE, SockSink};
@@ -33,11 +34,11 @@ fn layout_is_that_of_a_c_compiler() {
 fn a_c_reader_finds_every_field_where_it_belongs() {
     let dir = TestDir::new("sock-read");
     let path = dir.join("chrony.c.sock");
-    let mut reader = Command::new(dir.compile_c("sock/layout.c"))
-        .args(["listen".as_ref(), path.as_os_str(), "3".as_ref()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut reader = start(
+        Command::new(dir.compile_c("sock/layout.c"))
+            .args(["listen".as_ref(), path.as_os_str(), "3".as_ref()])
+            .stdout(Stdio::piped()),
+    );
     let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(lines.next().unwrap(), "ready");
     let mut sink = SockSink::open(&path).unwrap();
@@ -143,7 +144,7 @@ fn a_socket_that_is_closed_to_us_is_said_and_tried_again() {
     let _chronyd = UnixDatagram::bind(&path).unwrap();
     for (mode, report) in [(0o755, "may not be written to"), (0o666, REACHED)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let child = run_as_nobody_at("sock::child_publishes", &path, "sock-nobody");
+        let child = run_as_nobody_at("library::sock::child_publishes", &path, "sock-nobody");
         let said = String::from_utf8_lossy(&child.stdout).into_owned();
         assert!(child.status.success() && said.contains(report), "{mode:o}: {child:?}");
     }

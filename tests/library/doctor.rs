@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{TestDir, is_root, run_as_nobody};
+use crate::library::common::{TestDir, is_root, output, program, run_as_nobody};
 use gnss2shm::daemon::status::snapshot::{SampleView, Snapshot};
 use gnss2shm::tools::doctor::{Finding, Instance, Level, System, examine, worst};
 
@@ -348,7 +348,7 @@ fn faults_of_the_receiver_are_found() {
         |machine| machine.mode("/dev/ttyS0", 0o600),
         &[("receiver", Failure, "gnss2shm may not read and write /dev/ttyS0", "udevadm trigger")],
     );
-    let free = crate::common::free_address();
+    let free = crate::library::common::free_address();
     planted(
         "no-gpsd",
         |machine| {
@@ -754,7 +754,7 @@ fn instances_are_found_by_name_by_file_or_alone() {
 #[test]
 fn what_only_root_may_see_is_said_to_be_not_looked_at() {
     if is_root() {
-        let output = run_as_nobody("doctor::as_nobody", 0, "doctor-nobody");
+        let output = run_as_nobody("library::doctor::as_nobody", 0, "doctor-nobody");
         assert!(output.status.success(), "{output:?}");
     } else {
         as_nobody();
@@ -799,7 +799,7 @@ fn the_exit_status_and_the_lines_are_for_scripts() {
     let config = dir.join("odd.toml");
     let doctor = |args: &[&str]| {
         let config = config.to_str().unwrap();
-        Command::new(env!("CARGO_BIN_EXE_gnss2shm")).args(["doctor", "--config", config]).args(args).output().unwrap()
+        output(Command::new(program()).args(["doctor", "--config", config]).args(args))
     };
     fs::write(&config, "holdover = 3\n").unwrap();
     let output = doctor(&[]);
@@ -813,6 +813,6 @@ fn the_exit_status_and_the_lines_are_for_scripts() {
         assert!(line["item"].is_string() && line["says"].is_string(), "{line}");
         assert_eq!(line["cure"].is_string(), line["level"] != "ok", "{line}");
     }
-    let help = Command::new(env!("CARGO_BIN_EXE_gnss2shm")).args(["doctor", "--help"]).output().unwrap();
+    let help = crate::library::common::output(Command::new(program()).args(["doctor", "--help"]));
     assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings and no failure"));
 }

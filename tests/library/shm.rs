@@ -6,16 +6,32 @@ use std::io::{BufRead, BufReader};
 use std::mem::offset_of;
 use std::process::{Command, Stdio};
 
-use crate::common::{NOBODY, TestDir, TestUnit, is_root, numbers, run_as_nobody, sample, told_by_c, whole};
-use gnss2shm::core::event::Leap;
+use crate::library::common::{NOBODY, TestDir, TestUnit, is_root, numbers, run_as_nobody, start, told_by_c};
+use gnss2shm::core::event::{Leap, Sample};
+use gnss2shm::core::time::{Instant, Span, UtcSecond};
 use gnss2shm::sink::Sink;
-use gnss2shm::sink::shm::{Finding, SIZE, ShmReader, ShmSink, key};
+use gnss2shm::sink::shm::{Contents, Finding, SIZE, ShmReader, ShmSink, key};
 use gnss2shm::sys::error::Problem;
 use gnss2shm::sys::sysv_shm::{Segment, ShmTime};
 use proptest::prelude::*;
 
+/// A sample with a good error bound: the pulse of second `label` came at `sec` and `nsec` of the system clock.
+pub(super) fn sample(label: i64, sec: i64, nsec: i64, leap: Leap) -> Sample {
+    Sample {
+        label: UtcSecond::from_posix(label),
+        at: Instant::from_parts(sec, nsec),
+        error: Span::from_nanos(100),
+        leap,
+    }
+}
+
+/// What is in the unit while nobody writes.
+pub(super) fn whole(unit: u8) -> Contents {
+    ShmReader::open(unit).unwrap().contents().expect("nobody writes")
+}
+
 fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = crate::library::common::output(command);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -106,19 +122,16 @@ fn a_sample_is_withdrawn_on_demand_on_drop_and_on_attach() {
 
 #[test]
 fn a_reader_with_chronys_rules_never_accepts_a_mixed_sample() {
-    const WANTED: u64 = 200_000;
+    const WANTED: u64 = 5_000;
     let dir = TestDir::new("chase");
     let chaser = dir.compile_c("shm/layout.c");
     let unit = TestUnit::claim();
     let mut sink = ShmSink::open(unit.unit).unwrap();
-    let mut child = Command::new(chaser)
-        .args(["chase", &unit.unit.to_string(), &WANTED.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        start(Command::new(chaser).args(["chase", &unit.unit.to_string(), &WANTED.to_string()]).stdout(Stdio::piped()));
     let mut published = 0;
     while child.try_wait().unwrap().is_none() {
-        for _ in 0..10_000 {
+        for _ in 0..1_000 {
             published += 1;
             let sec = 1_800_000_000 + published;
             let leap = [Leap::None, Leap::Insert, Leap::Delete][(sec % 3) as usize];
@@ -130,8 +143,11 @@ fn a_reader_with_chronys_rules_never_accepts_a_mixed_sample() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     println!("published {published}, reader: accepted torn mixed = {line}");
     let counts: Vec<u64> = line.split_whitespace().map(|n| n.parse().unwrap()).collect();
-    assert_eq!((counts[0], counts[2]), (WANTED, 0), "accepted and mixed samples");
-    assert!(counts[1] > 0, "the reader never met the writer half way: the test showed nothing");
+    assert_eq!(counts[2], 0, "mixed samples");
+    assert!(
+        counts[0] >= WANTED && counts[1] >= WANTED,
+        "the reader met the writer too rarely: the test showed nothing"
+    );
 }
 
 #[test]
@@ -181,7 +197,7 @@ fn a_segment_created_without_privilege_is_given_to_root_who_takes_it_of_the_serv
         return println!("skipped: only root can start a process as another user");
     }
     let unit = TestUnit::claim();
-    let child = run_as_nobody("shm::child_opens_twice_and_publishes", unit.unit, "nobody-creates");
+    let child = run_as_nobody("library::shm::child_opens_twice_and_publishes", unit.unit, "nobody-creates");
     assert!(child.status.success(), "{child:?}");
     let status = Segment::find(unit.unit).unwrap().status().unwrap();
     assert_eq!((status.uid, status.cuid, status.mode & 0o777), (0, NOBODY, 0o600));
@@ -197,7 +213,7 @@ fn a_segment_that_chronyd_made_first_is_refused_with_three_cures() {
     }
     let unit = TestUnit::claim();
     drop(ShmSink::open(unit.unit).unwrap()); // leaves a segment of root's, 0600: what chronyd makes
-    let child = run_as_nobody("shm::child_is_denied", unit.unit, "nobody-denied");
+    let child = run_as_nobody("library::shm::child_is_denied", unit.unit, "nobody-denied");
     let text = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{child:?}");
     for part in
