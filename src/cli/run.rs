@@ -47,7 +47,11 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::new(args.given, file.as_ref())?;
     super::log::start(args.debug);
     survive_file_size_limit();
-    open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
+    let files = open_files(OPEN_FILES).map_err(|error| Failure::os("cannot set the limit of open files", error))?;
+    if files < OPEN_FILES {
+        let why = format!("only {files} files can be open, but {OPEN_FILES} are needed");
+        return Err(Failure::os(&why, "raise the limit with `ulimit -n`, or with LimitNOFILE= in the unit"));
+    }
     if let (ReceiverConfig::Gpsd(gpsd), Some(unit @ ..GPSD_UNITS)) = (&settings.receiver, settings.shm) {
         let server = &gpsd.server;
         warn!("gpsd at {server} may write its own, late samples to unit {unit}: use unit {GPSD_UNITS} or higher");
