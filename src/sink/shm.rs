@@ -6,7 +6,8 @@
 mod reader;
 
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::fence;
 
 use tracing::warn;
 
@@ -15,7 +16,7 @@ use crate::core::event::{Reason, Sample};
 use crate::core::time::{NANOS, Span};
 use crate::sys::claim::{Claim, Trusted};
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::sysv_shm::{Attachment, Fields, ReadWrite, Segment};
+use crate::sys::sysv_shm::{Attachment, ReadWrite, Segment, ShmTime};
 
 pub use crate::sys::sysv_shm::{SIZE, Status, key};
 pub use reader::{Contents, Finding, ShmReader};
@@ -76,17 +77,17 @@ impl Sink for ShmSink {
     /// The clock timestamp is the label (a whole second), the receive timestamp `sample.at`. The order is that of mode 1:
     /// a reader that finds the same `count` before and after its copy, and `valid` in the copy, has a whole sample.
     fn publish(&mut self, sample: &Sample) {
-        let fields = fields_of(sample);
-        self.memory.set_valid(0);
+        let memory = self.memory.writable();
+        memory.valid.store(0, Relaxed);
         // A reader that sees the raised count must not see the old valid after it.
-        fence(Ordering::Release);
-        self.memory.set_count(self.memory.count().wrapping_add(1));
-        fence(Ordering::Release);
-        self.memory.set_fields(&fields);
-        fence(Ordering::Release);
-        self.memory.set_count(self.memory.count().wrapping_add(1));
-        fence(Ordering::Release);
-        self.memory.set_valid(1);
+        fence(Release);
+        memory.count.store(memory.count.load(Relaxed).wrapping_add(1), Relaxed);
+        fence(Release);
+        store(memory, sample);
+        fence(Release);
+        memory.count.store(memory.count.load(Relaxed).wrapping_add(1), Relaxed);
+        fence(Release);
+        memory.valid.store(1, Relaxed);
     }
 
     fn tick(&mut self) {
@@ -100,7 +101,7 @@ impl Sink for ShmSink {
     }
 
     fn withdraw(&mut self) {
-        self.memory.set_valid(0);
+        self.memory.writable().valid.store(0, Relaxed);
     }
 
     fn lost(&self) -> Option<Reason> {
@@ -132,19 +133,19 @@ fn attach(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWri
     Ok((segment, memory))
 }
 
-fn fields_of(sample: &Sample) -> Fields {
+/// Stores all fields but `count` and `valid`, in no particular order among each other.
+fn store(memory: &ShmTime, sample: &Sample) {
     let (sec, nsec) = sample.at.parts();
-    Fields {
-        mode: 1,
-        clock_sec: sample.label.posix(),
-        receive_sec: sec,
-        receive_usec: (nsec / 1_000) as i32,
-        receive_nsec: nsec as i32,
-        leap: sample.leap as i32,
-        precision: precision(sample.error),
-        nsamples: 1,
-        ..Fields::default() // the label is a whole second
-    }
+    memory.mode.store(1, Relaxed);
+    memory.clock_sec.store(sample.label.posix(), Relaxed);
+    memory.clock_usec.store(0, Relaxed);
+    memory.clock_nsec.store(0, Relaxed);
+    memory.receive_sec.store(sec, Relaxed);
+    memory.receive_usec.store((nsec / 1_000) as i32, Relaxed);
+    memory.receive_nsec.store(nsec as i32, Relaxed);
+    memory.leap.store(sample.leap as i32, Relaxed);
+    memory.precision.store(precision(sample.error), Relaxed);
+    memory.nsamples.store(1, Relaxed);
 }
 
 /// The smallest power of two, in seconds, that is not below the error: -30 (a nanosecond) to 0.
@@ -239,6 +240,7 @@ mod tests {
     use crate::core::event::Leap;
     use crate::core::time::{Instant, UtcSecond};
     use crate::sys::claim::rival;
+    use std::sync::atomic::AtomicI32;
 
     #[test]
     fn precision_is_the_next_power_of_two() {
@@ -258,9 +260,13 @@ mod tests {
                 error: Span::from_nanos(50),
                 leap: Leap::Delete,
             };
-            let f = fields_of(&sample);
-            assert_eq!((f.receive_sec, f.receive_nsec, f.receive_usec), (sec, nsec, nsec / 1_000));
-            assert_eq!((f.clock_sec, f.clock_nsec, f.clock_usec, f.leap, f.mode), (3, 0, 0, 2, 1));
+            let memory = ShmTime::default();
+            store(&memory, &sample);
+            let of = |field: &AtomicI32| field.load(Relaxed);
+            let receive = (memory.receive_sec.load(Relaxed), of(&memory.receive_nsec), of(&memory.receive_usec));
+            assert_eq!(receive, (sec, nsec, nsec / 1_000));
+            assert_eq!((memory.clock_sec.load(Relaxed), of(&memory.clock_nsec), of(&memory.clock_usec)), (3, 0, 0));
+            assert_eq!((of(&memory.leap), of(&memory.mode)), (2, 1));
         }
     }
 

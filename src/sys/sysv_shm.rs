@@ -22,7 +22,7 @@ pub const fn key(unit: u8) -> i32 {
 /// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics. What they hold
 /// is in [`Fields`]. Public for a test that compares the offsets with a C compiler's.
 #[allow(missing_docs)]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct ShmTime {
     pub mode: AtomicI32,
@@ -255,29 +255,9 @@ impl<A> Attachment<A> {
 }
 
 impl Attachment<ReadWrite> {
-    /// Stores `count`.
-    pub fn set_count(&mut self, count: i32) {
-        self.memory().count.store(count, Relaxed);
-    }
-
-    /// Stores `valid`.
-    pub fn set_valid(&mut self, valid: i32) {
-        self.memory().valid.store(valid, Relaxed);
-    }
-
-    /// Stores the fields, in no particular order among each other.
-    pub fn set_fields(&mut self, fields: &Fields) {
-        let m = self.memory();
-        m.mode.store(fields.mode, Relaxed);
-        m.clock_sec.store(fields.clock_sec, Relaxed);
-        m.clock_usec.store(fields.clock_usec, Relaxed);
-        m.receive_sec.store(fields.receive_sec, Relaxed);
-        m.receive_usec.store(fields.receive_usec, Relaxed);
-        m.leap.store(fields.leap, Relaxed);
-        m.precision.store(fields.precision, Relaxed);
-        m.nsamples.store(fields.nsamples, Relaxed);
-        m.clock_nsec.store(fields.clock_nsec, Relaxed);
-        m.receive_nsec.store(fields.receive_nsec, Relaxed);
+    /// The fields, to load and to store.
+    pub fn writable(&self) -> &ShmTime {
+        self.memory()
     }
 }
 

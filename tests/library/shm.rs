@@ -109,7 +109,7 @@ fn a_sample_is_withdrawn_on_demand_on_drop_and_on_attach() {
     drop(sink);
     assert_eq!(valid(), 0);
     // A crash withdraws nothing; the next start does.
-    Segment::find(unit.unit).unwrap().attach().unwrap().set_valid(1);
+    Segment::find(unit.unit).unwrap().attach().unwrap().writable().valid.store(1, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(valid(), 1);
     let mut next = ShmSink::open(unit.unit).unwrap();
     assert_eq!(valid(), 0);
