@@ -161,7 +161,7 @@ impl Phc {
                 }
                 Step::Wait(span) => {
                     for event in due(&mut batch) {
-                        link.send(event)?;
+                        link.events.blocking_send(event)?;
                     }
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
                     match self.ptp.wait(&link.bell, time)? {

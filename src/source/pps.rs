@@ -112,12 +112,12 @@ impl KernelPps {
                 watched = raw_now();
             }
             for edge in edges {
-                link.send(Event::Edge(edge))?;
+                link.events.blocking_send(Event::Edge(edge))?;
             }
             let now = raw_now();
             if now - crossed >= CROSS_GAP {
                 crossed = now;
-                link.send(Event::CrossTs(cross_ts()))?;
+                link.events.blocking_send(Event::CrossTs(cross_ts()))?;
             }
         }
     }

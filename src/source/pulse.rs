@@ -26,8 +26,6 @@ mod tests;
 const RETRY: Duration = Duration::from_secs(1);
 /// How soon a lost device is looked for first: a NIC that was reset is mostly there again.
 const SOON: Duration = Duration::from_millis(100);
-/// A full channel is tried again after this.
-const FULL: Duration = Duration::from_millis(5);
 /// How long the end of the thread is waited for. It takes milliseconds, more on a busy machine, unless the thread is in
 /// a call that does not return.
 const STUCK: Duration = Duration::from_secs(3);
@@ -116,14 +114,14 @@ impl Heartbeat {
 
 impl PulseThread {
     /// Starts the thread on an open device, or lets it wait for one. It sends [`Event::Source`], [`Event::Edge`] and
-    /// [`Event::CrossTs`], and ends when the channel is closed.
+    /// [`Event::CrossTs`], and ends when the receiver is dropped. A full channel blocks it, so the receiver is to be
+    /// dropped before the thread.
     ///
     /// # Errors
     /// The system is out of threads or descriptors.
-    pub(crate) fn spawn(config: PulseConfig, opened: Option<Pulse>, sender: mpsc::Sender<Event>) -> io::Result<Self> {
-        let (link_bell, bell) = io::pipe()?;
-        let heart = Heartbeat::default();
-        let link = Link { sender, bell: link_bell, heart: heart.clone() };
+    pub(crate) fn spawn(config: PulseConfig, opened: Option<Pulse>, events: mpsc::Sender<Event>) -> io::Result<Self> {
+        let ((link_bell, bell), heart) = (io::pipe()?, Heartbeat::default());
+        let link = Link { events, bell: link_bell, heart: heart.clone() };
         Self::start(bell, heart, move || drop(own(&config, opened, &link)))
     }
 
@@ -164,6 +162,12 @@ pub(super) enum End {
     Unusable(#[from] OpenError),
 }
 
+impl From<mpsc::error::SendError<Event>> for End {
+    fn from(_: mpsc::error::SendError<Event>) -> Self {
+        Self::Stop
+    }
+}
+
 /// Serves the device while it is there, and tries to open it every second otherwise. Logs a problem once; that a device
 /// is not there is not logged after its loss.
 fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, End> {
@@ -202,7 +206,8 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
 /// The device's connection to the rest of the program: the channel for its events, and the bell that asks it to stop.
 #[derive(Debug)]
 pub(super) struct Link {
-    sender: mpsc::Sender<Event>,
+    /// Blocks while the channel is full, until its receiver makes room or is dropped.
+    pub(super) events: mpsc::Sender<Event>,
     /// Ends every wait.
     pub(super) bell: PipeReader,
     /// Beats once a second at least, so that the watchdog knows that the thread is alive.
@@ -212,22 +217,13 @@ pub(super) struct Link {
 impl Link {
     /// Tells what happened to the device now.
     pub(super) fn change(&self, change: SourceChange) -> Result<(), End> {
-        self.send(Event::Source { raw: raw_now(), change })
-    }
-
-    /// Waits for room in the channel, but not past the bell: the task that rings may be the one that should make room.
-    pub(super) fn send(&self, mut event: Event) -> Result<(), End> {
-        while let Err(error) = self.sender.try_send(event) {
-            event = error.into_inner();
-            self.rest(FULL)?;
-        }
-        Ok(())
+        Ok(self.events.blocking_send(Event::Source { raw: raw_now(), change })?)
     }
 
     /// Sleeps, unless the bell is rung or the channel is closed.
     pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
         match wait(&self.bell, &self.bell, time) {
-            Ok(Woken::Timeout) if !self.sender.is_closed() => Ok(()),
+            Ok(Woken::Timeout) if !self.events.is_closed() => Ok(()),
             _ => Err(End::Stop),
         }
     }

@@ -40,13 +40,14 @@ fn it_stops_during_a_rest() {
 }
 
 #[test]
-fn it_stops_even_while_the_channel_is_full() {
+fn it_stops_when_a_full_channel_is_closed() {
     let (sender, events) = mpsc::channel(1);
     sender.try_send(Event::Tick { raw: Instant::from_nanos(0) }).unwrap();
     let thread = waiting(sender);
     sleep(Duration::from_millis(20));
-    drop(thread);
-    assert!(has_ended(events));
+    assert!(!thread.handle.is_finished(), "it waits for room");
+    drop(events);
+    wait_for_the_end(&thread);
 }
 
 fn wait_for_the_end(thread: &PulseThread) {

@@ -134,6 +134,7 @@ async fn watch(config: PulseConfig) -> Result<Saw, String> {
             break;
         }
     }
+    drop(events); // before the thread, which a full channel blocks
     Ok(saw(&edges))
 }
 

@@ -117,6 +117,7 @@ async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing)
         () = witness::run(sender) => {}
         _ = timeout(PAIR, judge) => {}
     }
+    drop(events); // before the thread, which a full channel blocks
 }
 
 /// What the engine says of receiver and pulse together.
