@@ -18,9 +18,9 @@ use crate::daemon::status::{Board, metrics};
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::recording::Header;
 use crate::recording::recorder::{self, Recorder};
+use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::sink::sock::SockSink;
-use crate::sink::{Sink, Sinks};
 use crate::source::pulse::{Pulse, PulseThread};
 use crate::source::receiver::{Receiver, ReceiverConfig};
 use crate::source::witness;
@@ -149,7 +149,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     };
 
     notify(NotifyState::Stopping);
-    sinks.withdraw();
+    sinks.iter_mut().for_each(|sink| sink.withdraw());
     receiving.abort();
     witness.abort();
     drop(pulse);

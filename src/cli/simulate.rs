@@ -18,7 +18,7 @@ use crate::core::units::positive_span;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
 use crate::simulator::{Scenario, SimEdges};
-use crate::sink::Sink;
+use crate::sink::Sinks;
 use crate::sink::shm::ShmSink;
 use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
@@ -58,7 +58,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 async fn simulate(Args { scenario, shm: unit, witness, conventions, time }: Args) -> Result<(), Failure> {
     let stop = stop()?;
-    let mut sink = ShmSink::open(unit)?;
+    let mut sinks: Sinks = vec![Box::new(ShmSink::open(unit)?)];
     let Scenario { baud, delay, width, edges, .. } = scenario;
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let live = Live::start(scenario, sender.clone());
@@ -78,11 +78,11 @@ async fn simulate(Args { scenario, shm: unit, witness, conventions, time }: Args
         tally.observe(&live, engine, event, verdicts).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     };
     let ended = tokio::select! {
-        left = daemon::serve(&mut engine, Inbox::one(events), &mut sink, |_| {}, observe) => left.map_or(Ok(()), Err),
+        left = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, |_| {}, observe) => left.map_or(Ok(()), Err),
         () = over => Ok(()),
         _ = stop => Ok(()),
     };
-    sink.withdraw();
+    sinks.clear();
     serial.abort();
     witnessing.abort();
     // If standard output was closed, the exit code still tells.

@@ -4,10 +4,10 @@
 //! At one pulse per second, neither the second edge of a pulse nor a tick costs a wake-up of its own.
 
 pub mod log;
-mod scale;
 pub mod service;
 pub mod status;
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
 use std::task::Poll;
@@ -17,11 +17,10 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::core::engine::Engine;
 use crate::core::event::{CrossTs, Event, Reason, State, Verdict};
-use crate::core::time::{Instant, Raw, Span};
-use crate::sink::Sink;
+use crate::core::time::{Instant, Raw, Span, Sys};
+use crate::sink::{Sinks, lost};
 use crate::sys::clock::{ClockSet, Reading, raw_now};
 use crate::sys::wait::Alarm;
-use scale::Scale;
 
 /// Maximum number of events that wait for the engine: seconds of a busy line. Sources block when the queue is full.
 pub const EVENTS_QUEUED: usize = 1_024;
@@ -34,6 +33,19 @@ const LATEST: Duration = Duration::from_millis(1_050);
 const OFF_TIME: Duration = Duration::from_millis(900);
 /// An alarm wakes the thread even if no task waits for it, so an unused one is postponed by this.
 const PUT_OFF: Duration = Duration::from_secs(3_600);
+
+/// Allowed change of the rate.
+const RATE_PPM: i64 = 500;
+/// Allowed rate while none is known: one eighth exceeds any slew.
+const ANY_RATE_PPM: i64 = 125_000;
+/// Allowed disagreement of two readings, in addition to their windows.
+const SLACK: Span = Span::from_micros(2);
+/// The rate is measured over at least this span: over a shorter one, the windows would dominate.
+const BASELINE: Span = Span::from_millis(50);
+/// Readings older than this are dropped: no sample is published later than that after its pulse.
+const KEPT_FOR: Span = Span::from_millis(2_500);
+/// Maximum number of readings kept: some arrive every second, a hundred if there is noise on the pin.
+const KEPT: usize = 256;
 
 /// Events of all sources.
 #[derive(Debug)]
@@ -59,7 +71,7 @@ impl Inbox {
 pub async fn serve<B>(
     engine: &mut Engine,
     inbox: Inbox,
-    sinks: &mut dyn Sink,
+    sinks: &mut Sinks,
     mut record: impl FnMut(&Event),
     mut observe: impl FnMut(&Engine, &Event, &[Verdict]) -> ControlFlow<B>,
 ) -> Option<B> {
@@ -70,7 +82,7 @@ pub async fn serve<B>(
             biased;
             () = clock_set.heard() => {
                 // A sample that chronyd has not taken yet refers to the time before the step.
-                sinks.withdraw();
+                sinks.iter_mut().for_each(|sink| sink.withdraw());
                 continue;
             }
             event = pulse.next() => event,
@@ -82,15 +94,15 @@ pub async fn serve<B>(
             && !scale.add(Reading { raw, sys, window })
         {
             // In case no descriptor was left for `clock_set`.
-            sinks.withdraw();
+            sinks.iter_mut().for_each(|sink| sink.withdraw());
         }
         if let Event::Tick { .. } = event {
-            sinks.tick();
+            sinks.iter_mut().for_each(|sink| sink.tick());
         }
         let verdicts: Vec<_> =
             engine.handle(&event).into_iter().map(|verdict| publish(verdict, &scale, sinks)).collect();
         pulse.after(&event, &verdicts, engine.state());
-        let verdicts = show(verdicts, &mut shown, engine.state(), sinks.lost());
+        let verdicts = show(verdicts, &mut shown, engine.state(), lost(sinks));
         if let ControlFlow::Break(why) = observe(engine, &event, &verdicts) {
             return Some(why);
         }
@@ -99,15 +111,15 @@ pub async fn serve<B>(
 
 /// Passes a sample to the sinks; one that would not reach a reader, or that a step of the system clock made obsolete,
 /// becomes a rejection.
-fn publish(verdict: Verdict, scale: &Scale, sinks: &mut dyn Sink) -> Verdict {
+fn publish(verdict: Verdict, scale: &Scale, sinks: &mut Sinks) -> Verdict {
     let Verdict::Sample(sample) = verdict else { return verdict };
-    if let Some(reason) = sinks.lost() {
+    if let Some(reason) = lost(sinks) {
         return Verdict::Rejected(reason);
     }
     if !scale.stands(sample.at, Reading::now()) {
         return Verdict::Rejected(Reason::SysStepped);
     }
-    sinks.publish(&sample);
+    sinks.iter_mut().for_each(|sink| sink.publish(&sample));
     verdict
 }
 
@@ -196,6 +208,78 @@ impl Ticker {
         self.last = Some(now);
         self.alarm.set(LATEST);
         now
+    }
+}
+
+/// Recent readings of the system clock, divided at its steps into scales: detects whether the clock was stepped between the
+/// pulse and the publication of its sample, some milliseconds later. chronyd would mistake the step for an error of its own.
+///
+/// A slewed clock stays on its scale: the kernel slews by at most 10 % (adjtimex(2), `ADJ_TICK`), and the measured rate is
+/// expected to continue. A rate that changes abruptly by more than [`RATE_PPM`] looks like a step. That costs a sample when
+/// chronyd starts or ends a fast slew, but the opposite assumption would be wrong more often.
+#[derive(Clone, Debug, Default)]
+struct Scale {
+    /// Since the last step; the oldest first.
+    readings: VecDeque<Reading>,
+    /// The times that earlier scales could have shown: from the first reading to the step.
+    left: VecDeque<Left>,
+}
+
+/// A scale that a step has ended.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// When the first reading of the next scale was taken.
+    at: Instant<Raw>,
+    first: Instant<Sys>,
+    last: Instant<Sys>,
+}
+
+impl Scale {
+    /// Takes a reading, and returns whether the clock ran on to it; otherwise, it was stepped, and another scale
+    /// begins. A reading that is not later than the last is ignored.
+    fn add(&mut self, reading: Reading) -> bool {
+        self.left.retain(|left| reading.raw - left.at <= KEPT_FOR);
+        self.left.drain(..self.left.len().saturating_sub(KEPT));
+        let Some(last) = self.readings.back().copied() else {
+            self.readings.push_back(reading);
+            return true;
+        };
+        if reading.raw <= last.raw {
+            return true;
+        }
+        self.readings.retain(|kept| *kept == last || reading.raw - kept.raw <= KEPT_FOR);
+        self.readings.drain(..self.readings.len().saturating_sub(KEPT));
+        let runs_on = self.runs_on(last, reading);
+        if !runs_on {
+            let first = self.readings.front().map_or(last.sys, |first| first.sys);
+            let elapsed = reading.raw - last.raw;
+            let left = Left { at: reading.raw, first, last: last.sys + elapsed + elapsed.ppm(ANY_RATE_PPM) + SLACK };
+            self.left.push_back(left);
+            self.readings.clear();
+        }
+        self.readings.push_back(reading);
+        runs_on
+    }
+
+    /// Whether the system clock, read `now`, is still on the scale on which it showed `at`, at the last pulse. Not if `at`
+    /// could also have been shown before a step.
+    fn stands(&self, at: Instant<Sys>, now: Reading) -> bool {
+        if self.left.iter().any(|left| left.first <= at && at <= left.last) {
+            return false;
+        }
+        self.readings.back().is_none_or(|&last| self.runs_on(last, now))
+    }
+
+    /// Whether the clock ran on from the last reading to this one.
+    fn runs_on(&self, last: Reading, reading: Reading) -> bool {
+        let elapsed = reading.raw - last.raw;
+        let base = self.readings.iter().rev().find(|base| last.raw - base.raw >= BASELINE);
+        let (expected, ppm) = match base {
+            Some(base) => (elapsed.scaled(last.sys - base.sys, last.raw - base.raw), RATE_PPM),
+            None => (elapsed, ANY_RATE_PPM),
+        };
+        let allowed = elapsed.abs().ppm(ppm) + SLACK + last.window + reading.window;
+        (reading.sys - last.sys - expected).abs() <= allowed
     }
 }
 

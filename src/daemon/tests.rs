@@ -156,3 +156,92 @@ fn a_tick_goes_with_an_event_or_comes_by_itself() {
         assert!(raw_now() - first >= Span::from_millis(1_040));
     });
 }
+
+/// A reading at this time (us); the system clock gains `ppm`, and was stepped by `step` (us).
+fn at(us: i64, ppm: i64, step: i64) -> Reading {
+    let sys = Span::from_micros(us + step) + Span::from_micros(us).ppm(ppm);
+    Reading {
+        raw: Instant::from_nanos(0) + Span::from_micros(us),
+        sys: Instant::from_parts(1_000, 0) + sys,
+        window: Span::from_nanos(500),
+    }
+}
+
+/// The readings around a pulse at 2 s: a second of them, 10 ms before it, and right after it.
+fn around(ppm: i64) -> Scale {
+    let mut scale = Scale::default();
+    for us in [990_000, 1_000_200, 1_090_000, 1_100_200, 1_990_000, 2_000_200] {
+        assert!(scale.add(at(us, ppm, 0)), "{us} at {ppm} ppm");
+    }
+    scale
+}
+
+#[test]
+fn a_clock_that_runs_on_stands() {
+    for ppm in [-100_000, -500, 0, 20, 100_000] {
+        let pulse = at(2_000_000, ppm, 0).sys;
+        for later_us in [300, 2_000, 100_000, 900_000] {
+            let now = at(2_000_000 + later_us, ppm, 0);
+            assert!(around(ppm).stands(pulse, now), "{ppm} ppm, {later_us} us");
+        }
+    }
+}
+
+#[test]
+fn a_step_after_the_last_reading_is_seen() {
+    for step in [-1_000_000_000, -250_000, -100, -10, 10, 100, 250_000, 37_000_000] {
+        for ppm in [-100_000, 0, 500] {
+            let pulse = at(2_000_000, ppm, 0).sys;
+            let stands = around(ppm).stands(pulse, at(2_001_000, ppm, step));
+            assert!(!stands, "{step} us at {ppm} ppm");
+        }
+    }
+}
+
+#[test]
+fn a_slew_that_begins_after_the_last_reading_is_no_step() {
+    let pulse = at(2_000_000, 0, 0).sys;
+    // chronyd corrects by some parts per million, the kernel's PLL by 500 at most.
+    let now = at(2_050_000, 0, 24); // 480 ppm of 50 ms
+    assert!(around(0).stands(pulse, now));
+}
+
+#[test]
+fn a_sample_that_comes_after_readings_of_another_scale_is_seen() {
+    for step in [-500_000, -90_000, -100, 100, 90_000, 500_000] {
+        let mut scale = around(0);
+        assert!(!scale.add(at(2_090_000, 0, step)), "{step}");
+        let (before, now) = (at(2_000_000, 0, 0).sys, at(2_100_300, 0, step));
+        assert!(!scale.stands(before, now), "{step}");
+    }
+}
+
+#[test]
+fn samples_of_the_new_scale_stand() {
+    for step in [-3_600_000_000, -500_000, -100, 100, 500_000, 3_600_000_000] {
+        let mut scale = around(0);
+        for us in [2_090_000, 2_100_200, 2_990_000, 3_000_200] {
+            scale.add(at(us, 0, step));
+        }
+        assert!(scale.stands(at(3_000_000, 0, step).sys, at(3_000_500, 0, step)), "{step}");
+    }
+}
+
+#[test]
+fn the_first_readings_forbid_nothing() {
+    assert!(Scale::default().stands(at(0, 0, 0).sys, at(1_000, 0, 0)));
+    let mut scale = Scale::default();
+    assert!(scale.add(at(0, 0, 0)));
+    assert!(scale.add(at(0, 0, 5_000)), "not later");
+    assert!(scale.stands(at(0, 0, 0).sys, at(100_000, 100_000, 0)), "a slew of 10 %");
+    assert!(!scale.stands(at(0, 0, 0).sys, at(100_000, 0, 250_000)));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut scale = Scale::default();
+    for ms in 0..10_000 {
+        scale.add(at(ms * 1_000, 0, ms % 2 * 1_000_000));
+        assert!(scale.readings.len() <= KEPT + 1 && scale.left.len() <= KEPT + 1);
+    }
+}

@@ -30,28 +30,9 @@ pub trait Sink: Debug + Send {
 /// Every sink of a run. Each fails on its own; all of them are lost together.
 pub type Sinks = Vec<Box<dyn Sink>>;
 
-impl Sink for Sinks {
-    fn publish(&mut self, sample: &Sample) {
-        for sink in self {
-            sink.publish(sample);
-        }
-    }
-
-    fn tick(&mut self) {
-        for sink in self {
-            sink.tick();
-        }
-    }
-
-    fn withdraw(&mut self) {
-        for sink in self {
-            sink.withdraw();
-        }
-    }
-
-    fn lost(&self) -> Option<Reason> {
-        self.iter().map(|sink| sink.lost()).reduce(Option::and).flatten()
-    }
+/// Why samples reach no reader, if that is so of every sink.
+pub fn lost(sinks: &Sinks) -> Option<Reason> {
+    sinks.iter().map(|sink| sink.lost()).reduce(Option::and).flatten()
 }
 
 #[cfg(test)]
@@ -80,7 +61,7 @@ mod tests {
             (&[LOST, LOST], LOST),
         ] {
             let sinks: Sinks = sinks.iter().map(|lost| Box::new(Fake(*lost)) as Box<dyn Sink>).collect();
-            assert_eq!(sinks.lost(), lost, "{sinks:?}");
+            assert_eq!(super::lost(&sinks), lost, "{sinks:?}");
         }
     }
 }

@@ -32,13 +32,13 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
         let live = Live::start(scenario, sender.clone()).unwrap();
         let port = SerialConfig { device: live.device.clone(), baud: Baud::Rate(9_600) };
         let source = tokio::spawn(serial::run(port, None, sender));
-        let mut sink = ShmSink::open(unit.unit).unwrap();
+        let mut sinks: gnss2shm::sink::Sinks = vec![Box::new(ShmSink::open(unit.unit).unwrap())];
         let mut engine = Engine::new(config);
         let record = |event: &Event| {
             events_seen.push(event.clone());
             recorder.record(event);
         };
-        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sink, record, |_, _, new| {
+        let serve = daemon::serve(&mut engine, Inbox::one(events), &mut sinks, record, |_, _, new| {
             verdicts.extend(new);
             ControlFlow::<()>::Continue(())
         });
