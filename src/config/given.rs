@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser as Name, PossibleValuesParser, TypedValueParser};
 
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::engine::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::event::text::{Word, words};
 use crate::core::time::Span;
@@ -14,8 +14,8 @@ use crate::core::units::{Size, number, span_within, width};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
-use crate::source::receiver::Server;
 use crate::source::serial::Baud;
+use crate::source::stream::Server;
 
 /// The settings of a file, or of the command line.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::VERSION;
 use crate::core::engine::Config;
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::engine::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::event::text::{Fields, Flaw, Value, Word, words};
 use crate::core::time::{Date, Span};

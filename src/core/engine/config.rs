@@ -1,19 +1,49 @@
 //! The engine's settings: what the operator knows and the wires cannot show, and the dates that this release accepts.
 
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::time::{Date, Span};
 
 /// Dates before this release are wrong: a receiver that names one has the wrong week number or no fix yet. Moved
 /// forward with every release.
-pub const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
+pub(crate) const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
     Some(date) => date,
     None => Date::from_days(0),
 };
 /// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): dates are ambiguous by this period.
 pub(super) const ROLLOVER_WEEKS: i64 = 1_024;
 /// Dates from here on are not accepted.
-pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
+pub(crate) const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
+
+/// What to do with a receiver whose week number rolled over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollover {
+    /// Refuse its dates.
+    Refuse,
+    /// Add whole multiples of 1024 weeks.
+    Correct,
+}
+
+/// What to do if the system clock disagrees with the first label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WitnessMode {
+    /// Nothing is published.
+    #[default]
+    Block,
+    /// The disagreement is logged.
+    Warn,
+    /// The system clock is ignored.
+    Off,
+}
+
+/// How to treat the two conventions that no wire can contradict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Conventions {
+    /// Assume them, unless the system clock disagrees.
+    #[default]
+    Assume,
+    /// They must be configured, or the system clock must agree.
+    Confirm,
+}
 
 /// Everything that the verdicts depend on, besides the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
