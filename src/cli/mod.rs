@@ -1,6 +1,5 @@
 //! The command line: one file per command. A command ends with a [`Failure`], which holds the exit code and the message.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -10,7 +9,6 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::event::Verdict;
 use crate::core::printable::Printable;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::wait::await_input;
@@ -180,24 +178,6 @@ impl From<OpenError> for Failure {
             Problem::Failed => ExitCode::Os,
         };
         Self::new(code, error.to_string())
-    }
-}
-
-/// Edges, pulses and sentences that were not used, by reason.
-#[derive(Debug, Default)]
-struct Rejections(BTreeMap<&'static str, (u64, &'static str)>);
-
-impl Rejections {
-    fn count(&mut self, verdict: &Verdict) {
-        if let Verdict::Rejected(reason) = verdict {
-            self.0.entry(reason.key()).or_insert((0, reason.sentence())).0 += 1;
-        }
-    }
-}
-
-impl fmt::Display for Rejections {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(key, (times, sentence))| writeln!(f, "rejected {times} x {key}: {sentence}"))
     }
 }
 
