@@ -11,7 +11,7 @@ use super::{ExitCode, Failure};
 use crate::core::event::Bytes;
 use crate::core::foreign::Foreign;
 use crate::core::nmea::{Found, Framer, LineCounts};
-use crate::core::printable::Printable;
+use crate::core::printable::printable_lines;
 use crate::core::time::{Instant, Span};
 use crate::recording::Reader;
 use row::{Row, VALID};
@@ -52,8 +52,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             if !args.json {
                 super::print(&format!("{gap}==> {name} <==\n"))?;
             }
-            // The summary is a courtesy: standard error may be closed.
-            let _ = writeln!(Printable(io::stderr()), "{name}:");
+            note(&format!("{name}:\n"));
         }
         match decode(path, args.json) {
             Err(failure) if matches!(failure.code, ExitCode::OutputClosed | ExitCode::Os) => return Err(failure),
@@ -86,9 +85,14 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     })?;
     framer.finish(|found| printer.take(&found));
     super::print(&printer.text)?;
-    let _ = printer.summary(framer.counts());
+    note(&printer.summary(framer.counts()));
     let none = || Failure::new(ExitCode::No, format!("{name} holds no sentence with a valid time"));
     printer.counts.get(&(ABOUT_TIME, VALID)).map(|_| ()).ok_or_else(none)
+}
+
+/// To standard error, which may be closed: it is a courtesy.
+fn note(text: &str) {
+    let _ = io::stderr().write_all(printable_lines(text).as_bytes());
 }
 
 /// Turns what is found into text, and counts it.
@@ -121,16 +125,15 @@ impl Printer {
         self.text += &if self.json { serde_json::to_string(&row).unwrap_or_default() + "\n" } else { row.plain() };
     }
 
-    fn summary(&self, lines: LineCounts) -> io::Result<()> {
-        let mut out = Printable(io::stderr().lock());
-        let refused = lines.damaged() + lines.malformed;
-        writeln!(out, "{} bytes, {} lines with a right checksum, {refused} refused", lines.bytes, lines.sentences)?;
+    fn summary(&self, lines: LineCounts) -> String {
+        let (bytes, sentences, refused) = (lines.bytes, lines.sentences, lines.damaged() + lines.malformed);
+        let mut text = format!("{bytes} bytes, {sentences} lines with a right checksum, {refused} refused\n");
         for ((kind, what), times) in &self.counts {
-            writeln!(out, "  {kind} {times} x {what}")?;
+            text += &format!("  {kind} {times} x {what}\n");
         }
         for foreign in Foreign::ALL.into_iter().filter(|&it| it != Foreign::Damaged && lines.of(it) > 0) {
-            writeln!(out, "{} {}", lines.of(foreign), foreign.name())?;
+            text += &format!("{} {}\n", lines.of(foreign), foreign.name());
         }
-        Ok(())
+        text
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::printable::Printable;
+use crate::core::printable::printable_lines;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::wait::await_input;
 
@@ -73,8 +73,8 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) 
 
 /// Prints this at once, with control characters escaped.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = Printable(io::stdout().lock());
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    let mut out = io::stdout().lock();
+    written(out.write_all(printable_lines(text).as_bytes()).and_then(|()| out.flush()))
 }
 
 /// The result of a write to standard output, or of a wait for its reader: a closed pipe (EPIPE) ends the command with 0.
