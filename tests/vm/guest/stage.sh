@@ -231,6 +231,11 @@ counted_since() { # count
 	[ "$(count)" != "$1" ]
 }
 
+# counted_more COUNT N: whether at least N samples came since the count was COUNT.
+counted_more() {
+	[ $((($(count) - $1) / 2)) -ge "$2" ]
+}
+
 # publishes SECONDS: whether samples come all the time, give or take two.
 publishes() {
 	had=$(count)
