@@ -200,8 +200,10 @@ impl Protocol {
         while !rest.is_empty() {
             if frame.is_empty() {
                 // In a run of bytes that may each begin a frame, only the first one does.
-                let begins = |byte: &u8| !first.contains(&std::mem::replace(before, *byte)) && first.contains(byte);
+                let mut last = *before;
+                let begins = |byte: &u8| !first.contains(&std::mem::replace(&mut last, *byte)) && first.contains(byte);
                 let (skipped, after) = rest.split_at(rest.iter().position(begins).unwrap_or(rest.len()));
+                *before = last;
                 // Line ends may separate the messages of GREIS.
                 *row = if skipped.iter().all(|byte| matches!(byte, b'\r' | b'\n')) { *row } else { 0 };
                 (rest, *needs) = (after, 2);

@@ -190,7 +190,9 @@ impl Framer {
         match (byte.value, &mut self.line) {
             (b'$', _) => {
                 self.end(Err(Refusal::CutOff), found);
-                (self.line, self.first_byte) = (Some("$".into()), byte);
+                let mut line = String::with_capacity(LINE_MAX);
+                line.push('$');
+                (self.line, self.first_byte) = (Some(line), byte);
             }
             (_, None) => {}
             (b'\r' | b'\n', Some(_)) => self.end(Ok(()), found),
