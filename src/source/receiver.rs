@@ -1,4 +1,4 @@
-//! The receiver's half of the input: a serial port, gpsd, a TCP server, a FIFO or standard input.
+//! The receiver's half of the input: a serial port, gpsd, a TCP server, a FIFO, or standard input.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Tries once: what waiting cannot cure is an error, what is not there yet is waited for by [`Self::run`].
+    /// Tries once: a permanent problem is an error; for a missing source, [`Self::run`] retries.
     pub fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
         let opened = match &config {
             ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
@@ -66,7 +66,7 @@ impl Receiver {
         }
     }
 
-    /// Runs until the events have nowhere to go.
+    /// Runs until the event channel is closed.
     pub async fn run(self, events: Sender<Event>) {
         let (mut presence, mut before) = (Presence::new(&events), None);
         match self.config {
@@ -90,7 +90,7 @@ pub struct Server {
 
 impl Server {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a host and port, as in \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+    pub const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
 }
 
 impl FromStr for Server {
@@ -103,7 +103,7 @@ impl FromStr for Server {
             let port = port.parse().ok().filter(|port| *port > 0)?;
             (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };
-        parse().ok_or_else(|| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED))
+        parse().ok_or_else(|| format!("`{text}` is not a host and port: it must be {}", Self::ALLOWED))
     }
 }
 

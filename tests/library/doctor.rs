@@ -310,7 +310,7 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-clock",
         |machine| machine.write("/etc/gnss2shm/default.toml", "[serial]\ndevice = \"/dev/ttyS0\"\n"),
-        &[("configuration", Failure, "default.toml: no pulse is given: name it with one of [phc], [pps]", "ask again")],
+        &[("configuration", Failure, "default.toml: no pulse is given: use one of [phc], [pps]", "check again")],
     );
     planted(
         "no-user",
@@ -364,7 +364,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-interface",
         |machine| machine.config("eth0", "eth7"),
-        &[("pulse", Failure, "eth7 is not there", "ip -br link")],
+        &[("pulse", Failure, "eth7 does not exist", "ip -br link")],
     );
     planted(
         "no-phc",
@@ -410,12 +410,12 @@ fn faults_of_the_pulse_are_found() {
             machine.write("/sys/class/ptp/ptp1/n_external_timestamps", "0\n");
             symlink("../ptp0", machine.system.at("/sys/class/ptp/ptp1/device")).unwrap();
         },
-        &[("pulse", Failure, "ptp1 is a virtual clock", "name /dev/ptp0")],
+        &[("pulse", Failure, "ptp1 is a virtual clock", "use /dev/ptp0")],
     );
     planted(
         "pps-missing",
         |machine| machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\""),
-        &[("pulse", Failure, "/dev/pps0 is not there", "ldattach pps")],
+        &[("pulse", Failure, "/dev/pps0 does not exist", "ldattach pps")],
     );
     planted(
         "sleepy",
@@ -493,7 +493,7 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "may not be written to by gnss2shm (owner uid 0, creator uid 0, mode 0600",
+            "is not writable by gnss2shm (owner uid 0, creator uid 0, mode 0600",
             "ipcrm -M 0x4e545030",
         )],
     );
@@ -542,7 +542,7 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "chronyd (pid 700) has unit 0 attached, too: it takes samples from chronyd",
+            "chronyd (pid 700) also has unit 0 attached: it takes samples from chronyd",
             "stop it",
         )],
     );
@@ -607,7 +607,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "no-chronyd",
         |machine| [500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
-        &[("chronyd", Failure, "does not run", "systemctl enable --now chrony")],
+        &[("chronyd", Failure, "is not running", "systemctl enable --now chrony")],
     );
     let at = "/etc/chrony/conf.d/gnss2shm.conf:1";
     planted(
@@ -640,7 +640,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "slow-poll",
         |machine| machine.refclock("refclock SHM 0 dpoll 2 refid GNSS"),
-        &[("chrony.conf", Warning, "`dpoll` has chronyd read the segment too rarely", "remove `dpoll`")],
+        &[("chrony.conf", Warning, "`dpoll` makes chronyd read the segment too rarely", "remove `dpoll`")],
     );
     planted(
         "extpps",
@@ -673,7 +673,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "chronyc-refused",
         |machine| machine.remove(SOURCES),
-        &[("chrony source", Warning, "not looked at: chronyc: 506 Cannot talk to daemon", "run as root")],
+        &[("chrony source", Warning, "not checked: chronyc: 506 Cannot talk to daemon", "run as root")],
     );
 }
 
@@ -683,7 +683,7 @@ fn faults_of_the_service_are_found() {
     planted(
         "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
-        &[("service", Failure, "it does not run", "systemctl enable --now gnss2shm@default")],
+        &[("service", Failure, "it is not running", "systemctl enable --now gnss2shm@default")],
     );
     planted(
         "not-running",
@@ -691,7 +691,7 @@ fn faults_of_the_service_are_found() {
             machine.remove("/run/gnss2shm");
             machine.remove("/proc/600");
         },
-        &[("service", Failure, "it does not run", "systemctl enable --now gnss2shm@default")],
+        &[("service", Failure, "it is not running", "systemctl enable --now gnss2shm@default")],
     );
     planted(
         "not-running-and-no-unit",
@@ -702,7 +702,7 @@ fn faults_of_the_service_are_found() {
         },
         &[
             ("service user", Warning, "not installed", "install the package"),
-            ("service", Failure, "it does not run", "`gnss2shm run --config /etc/gnss2shm/default.toml --status"),
+            ("service", Failure, "it is not running", "`gnss2shm run --config /etc/gnss2shm/default.toml --status"),
         ],
     );
     planted(
@@ -726,7 +726,7 @@ fn faults_of_the_service_are_found() {
             machine.system.status =
                 |_| Ok(Snapshot { for_ms: 3_000, samples: 0, ..refusing("starting", "just started") });
         },
-        &[("service", Warning, "just started", "ask again in a minute")],
+        &[("service", Warning, "just started", "check again in a minute")],
     );
     planted(
         "old-version",
@@ -748,7 +748,7 @@ fn instances_are_found_by_name_by_file_or_alone() {
     assert_eq!(find(Some("b"), Some("/x/c.toml")), is("b", "/x/c.toml"));
     machine.write("/etc/gnss2shm/b.toml", "");
     machine.write("/etc/gnss2shm/b.toml.dpkg-old", "");
-    assert_eq!(find(None, None), Err("there are several instances, name one of them: b, default".to_owned()));
+    assert_eq!(find(None, None), Err("there are several instances; name one of them: b, default".to_owned()));
 }
 
 #[test]
@@ -773,7 +773,7 @@ fn as_nobody() {
                 machine.mode(&format!("/proc/{name}/{file}"), 0o000);
             }
         },
-        &[("rivals", Warning, "not looked at: the processes of other users", "run as root")],
+        &[("rivals", Warning, "not checked: the processes of other users", "run as root")],
     );
     planted(
         "closed-conf",
@@ -781,14 +781,14 @@ fn as_nobody() {
             machine.remove(SOURCES);
             machine.mode("/etc/chrony/conf.d/gnss2shm.conf", 0o000);
         },
-        &[("chrony.conf", Warning, "not looked at: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
+        &[("chrony.conf", Warning, "not checked: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
     );
     planted(
         "hidden",
         |machine| [1, 500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
         &[
-            ("rivals", Warning, "not looked at: the processes of other users", "run as root"),
-            ("chronyd", Warning, "not looked at: whether it runs", "run as root"),
+            ("rivals", Warning, "not checked: the processes of other users", "run as root"),
+            ("chronyd", Warning, "not checked: whether it runs", "run as root"),
         ],
     );
 }
@@ -814,5 +814,5 @@ fn the_exit_status_and_the_lines_are_for_scripts() {
         assert_eq!(line["cure"].is_string(), line["level"] != "ok", "{line}");
     }
     let help = crate::library::common::output(Command::new(program()).args(["doctor", "--help"]));
-    assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings and no failure"));
+    assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings but no failure"));
 }

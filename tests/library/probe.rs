@@ -102,8 +102,8 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
         let config = SerialConfig { device: speaks.device(), baud: Baud::Rate(38_400) };
         assert_eq!(found.receiver, Some(ReceiverConfig::Serial(config)));
         let missing = found.missing().unwrap();
-        assert!(missing.starts_with("no pulse could be looked for") && !missing.contains("; and "), "{missing}");
-        assert!(report.contains("/dev/ptp4095 is not there"), "{report}");
+        assert!(missing.starts_with("no pin could be tried") && !missing.contains("; and "), "{missing}");
+        assert!(report.contains("/dev/ptp4095 does not exist"), "{report}");
     });
 }
 
@@ -129,7 +129,7 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
         let device = Some("/dev/ttyACM7".to_owned());
         assert_eq!(found.receiver, Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..gpsd })));
         let report = found.to_string();
-        assert!(report.contains("/dev/nosuchport is not there"), "{report}");
+        assert!(report.contains("/dev/nosuchport does not exist"), "{report}");
         assert!(report.contains("gpsd\n  127.0.0.1:") && report.contains(": /dev/ttyACM7\n"), "{report}");
         // As on a machine whose NICs have no clock.
         let missing = Findings { clocks: vec![], ..found }.missing().unwrap();
@@ -179,11 +179,11 @@ fn without_hardware_the_answer_is_no_and_everything_is_said_once() {
     let nothing = ["--serial", "/dev/nosuchport", "--phc", "nosuchif0", "--gpsd", "127.0.0.1:1", "--write", made];
     let (code, report, said) = probe(&nothing);
     assert_eq!((code, said.lines().count()), (Some(1), 2), "what it does, and what is missing: {said}");
-    for fact in ["nosuchif0 is not there", "/dev/nosuchport is not there", "127.0.0.1:1: no gpsd has answered"] {
+    for fact in ["nosuchif0 does not exist", "/dev/nosuchport does not exist", "127.0.0.1:1: no gpsd answered"] {
         assert_eq!((report.matches(fact).count(), said.matches(fact).count()), (1, 0), "{report}{said}");
     }
     let last = said.lines().last().unwrap();
-    for missing in ["no pulse could be looked for", "no receiver was understood"] {
+    for missing in ["no pin could be tried", "no receiver was recognized"] {
         assert!(last.contains(missing), "{said}");
     }
     assert!(fs::metadata(made).is_err(), "nothing was found, so nothing is written");

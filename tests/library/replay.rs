@@ -218,10 +218,10 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let good = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
     let count = good.lines().count();
     for (input, code, says) in [
-        (String::new(), 65, "standard input has no header: no recording"),
-        ("# receiver: none\n".into(), 65, "standard input has no header: no recording"),
-        ("# receiver: no".into(), 65, "standard input breaks off before its header"),
-        ("gnss2shm-rec".into(), 65, "standard input breaks off before its header"),
+        (String::new(), 65, "standard input has no header: not a recording"),
+        ("# receiver: none\n".into(), 65, "standard input has no header: not a recording"),
+        ("# receiver: no".into(), 65, "standard input ends before its header"),
+        ("gnss2shm-rec".into(), 65, "standard input ends before its header"),
         ("hello\n".into(), 65, "standard input: line 1: this is not a recording"),
         ("gnss2shm-recording 7\n".into(), 65, "line 1: the recording has format 7"),
         ("\0".repeat(300_000), 65, "line 1: this is not a recording"),
@@ -238,7 +238,7 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
         let line = count + 1;
         assert_eq!(output.status.code(), Some(65));
         assert!(said.contains(&format!("line {line}: ")) && said.contains(says), "{said}");
-        let ends = format!("the recording is damaged: line {line} and all after it are not in this\n");
+        let ends = format!("the recording is damaged: line {line} and all later ones are not included\n");
         assert!(summary.contains("samples ") && summary.ends_with(&ends), "{summary}");
     }
     // Nothing but a header: a run that ended before its first event.
@@ -249,7 +249,7 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let gap = replay(&["--quiet", "-"], format!("{good}lost 12\n").as_bytes());
     let [summary, said] = [gap.stdout, gap.stderr].map(|text| String::from_utf8(text).unwrap());
     assert!(summary.contains("12 events are missing in the recording"), "{summary}");
-    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing in it\n"));
+    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing\n"));
     // Cut off within a line: what came before it counts.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);
     assert!(cut.status.success() && String::from_utf8(cut.stdout).unwrap().contains("in the middle of a line"));

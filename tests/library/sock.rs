@@ -53,8 +53,8 @@ fn a_c_reader_finds_every_field_where_it_belongs() {
     assert!(reader.wait().unwrap().success());
 }
 
-const REACHED: &str = "gets the samples";
-const MISSING: &str = "is not there";
+const REACHED: &str = "sending samples";
+const MISSING: &str = "does not exist";
 const LEFT_BEHIND: &str = "was left behind";
 
 /// Publishes once and gives back the report about it.
@@ -114,7 +114,7 @@ fn a_socket_of_another_kind_is_named() {
     let dir = TestDir::new("sock-kind");
     let path = dir.join("stream.sock");
     let _listener = UnixListener::bind(&path).unwrap();
-    assert_published(&mut SockSink::open(&path).unwrap(), "of another kind");
+    assert_published(&mut SockSink::open(&path).unwrap(), "of the wrong type");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_can_never_be_a_refclocks_socket_is_refused() {
         (long.as_path(), "1 to 107 bytes"),
         (&dir.join("file"), "not a socket"),
         (dir.path(), "not a socket"),
-        (Path::new("/run/chrony/chronyd.sock"), "chronyc's commands"),
+        (Path::new("/run/chrony/chronyd.sock"), "chronyd's command socket"),
     ] {
         let error = SockSink::open(path).unwrap_err();
         assert!(error.problem == Problem::Wrong && error.to_string().contains(says), "{error}");
@@ -142,7 +142,7 @@ fn a_socket_that_is_closed_to_us_is_said_and_tried_again() {
     let dir = TestDir::new("sock-denied");
     let path = dir.join("chrony.g.sock");
     let _chronyd = UnixDatagram::bind(&path).unwrap();
-    for (mode, report) in [(0o755, "may not be written to"), (0o666, REACHED)] {
+    for (mode, report) in [(0o755, "cannot be written to (permission denied)"), (0o666, REACHED)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let child = run_as_nobody_at("library::sock::child_publishes", &path, "sock-nobody");
         let said = String::from_utf8_lossy(&child.stdout).into_owned();

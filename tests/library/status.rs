@@ -288,10 +288,10 @@ fn why_nothing_answers_is_said_with_its_cure() {
         (join("none"), "does not answer (No such file or directory (os error 2)): start `gnss2shm run`"),
         (join("file/s"), "does not answer (Not a directory (os error 20)): start `gnss2shm run`"),
         ("/run/gnss2shm/no-such.sock".into(), "start it with `systemctl start gnss2shm@no-such`"),
-        (join("file"), "or give the path that it was given"),
-        (dir.path().into(), "or give the path that it was given"),
+        (join("file"), "or give the path that it was started with"),
+        (dir.path().into(), "or give the path that it was started with"),
         (join("stale"), "does not answer (Connection refused (os error 111)): start"),
-        (join("chronyd"), "or give the path that it was given"),
+        (join("chronyd"), "or give the path that it was started with"),
     ] {
         let (code, text) = said(&output(&mut verb(&path)));
         let names = text.contains(&format!("the status socket {} ", path.display()));

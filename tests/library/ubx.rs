@@ -455,9 +455,9 @@ fn decode_prints_a_line_for_each_message_about_time() {
         "GNRMC 2026-11-20T12:00:00Z valid",
         "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's (18)",
         "NAV-TIMEUTC 2026-11-20T23:59:50Z valid",
-        "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's",
+        "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's default",
         "NAV-TIMELS leap seconds known (18); one more after 2026-12-31",
-        "TIM-TP the next pulse's correction: second 475201 of UTC's week, -8 ns",
+        "TIM-TP correction of the next pulse: second 475201 of UTC's week, -8 ns",
     ];
     assert_eq!(text.lines().map(words).collect::<Vec<_>>(), want, "{text}");
     let said = String::from_utf8(output.stderr).unwrap();

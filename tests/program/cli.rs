@@ -175,7 +175,7 @@ fn a_simulation_whose_lines_cannot_be_written_says_so() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let last = said.lines().last().unwrap_or_default();
-    assert!(output.status.code() == Some(71) && last.contains("standard output cannot be written"), "{said}");
+    assert!(output.status.code() == Some(71) && last.contains("cannot write to standard output"), "{said}");
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn a_simulation_takes_the_conventions_as_run_does() {
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     comes(&child, &mut log, "Refusing: conventions = \"confirm\" is set");
     terminate(&child);
-    assert!(log.any(|line| line.unwrap().contains("no sample came")));
+    assert!(log.any(|line| line.unwrap().contains("there were no samples")));
     assert_eq!(ends_within(&mut child, PATIENCE), Some(1));
 }
 

@@ -35,13 +35,13 @@ fn pvt(nanos: i32) -> Vec<u8> {
 #[test]
 fn times_are_shown_as_written() {
     for (message, want) in [
-        (sentence("GPRMC,115955.949,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55.949Z between two seconds"),
-        (sentence("GPGGA,115955.5,1,N,2,E,1,8,1,1,M,1,M,,"), "GPGGA 11:59:55.5Z between two seconds"),
-        (sentence("GPGLL,1,N,2,E,235960.98,A,A"), "GPGLL 23:59:60.98Z between two seconds"),
+        (sentence("GPRMC,115955.949,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55.949Z not a whole second"),
+        (sentence("GPGGA,115955.5,1,N,2,E,1,8,1,1,M,1,M,,"), "GPGGA 11:59:55.5Z not a whole second"),
+        (sentence("GPGLL,1,N,2,E,235960.98,A,A"), "GPGLL 23:59:60.98Z not a whole second"),
         (sentence("GPRMC,115955.000,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55Z valid"),
         (sentence("PUBX,04,120000.50,201126,1,1,18,1,1,1"), "PUBX,04 2026-11-20T12:00:00.50Z leap seconds known (18)"),
         (pvt(0), "NAV-PVT 2026-11-20T12:00:00Z valid"),
-        (pvt(949_000_100), "NAV-PVT 2026-11-20T12:00:00.949Z between two seconds"),
+        (pvt(949_000_100), "NAV-PVT 2026-11-20T12:00:00.949Z not a whole second"),
     ] {
         let (out, ..) = decode(&[], &message);
         let words: Vec<_> = out.split_whitespace().skip(1).collect();
@@ -70,7 +70,7 @@ fn dates_that_run_refuses_are_marked() {
 fn the_last_line_needs_no_end() {
     let rmc = sentence("GPRMC,120000,A,1,N,2,E,0,0,201126,,,A");
     let (out, said, code) = decode(&[], &rmc[..rmc.len() - 2]);
-    assert!(out.contains("12:00:00Z valid") && said.contains("1 lines with a right checksum"), "{out}{said}");
+    assert!(out.contains("12:00:00Z valid") && said.contains("1 lines with a correct checksum"), "{out}{said}");
     assert_eq!(code, Some(0));
     let (out, ..) = decode(&[], &rmc[..20]);
     assert!(out.contains("it has no checksum: $GPRMC,120000,A,1,N"), "{out}");

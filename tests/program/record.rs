@@ -183,7 +183,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     assert!(!file.exists(), "no file without its header is left");
     disk.make_room();
     let said = run.said("again");
-    assert!(said.contains("events are missing in it"), "{said}");
+    assert!(said.contains("events are missing"), "{said}");
     let marker = run.sent.len();
     run.send(2, || false);
     let sent = run.end();
@@ -198,10 +198,10 @@ fn what_cannot_be_recorded_to_ends_the_process_at_start() {
     let (_receiver, machine) = TTYPort::pair().unwrap();
     let (device, unit) = (machine.name().unwrap(), TestUnit::claim());
     for (args, code, says) in [
-        (&["--record", "/nonexistent/rec"][..], 73, "/nonexistent/rec cannot be recorded to"),
+        (&["--record", "/nonexistent/rec"][..], 73, "cannot record to /nonexistent/rec"),
         (&["--record", "/dev/full"], 78, "/dev/full is not a regular file"),
         (&["--record", "/tmp"], 78, "/tmp is not a regular file"),
-        (&["--record-size", "1GB"], 64, "--record-size goes with --record"),
+        (&["--record-size", "1GB"], 64, "--record-size belongs to --record"),
         (&["--record", "x", "--record-size", "64"], 64, "`64` is invalid: it must be a size"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))

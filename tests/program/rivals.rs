@@ -23,7 +23,7 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
     let (one, other) = (TestUnit::claim(), TestUnit::claim());
     for (option, value, refused) in [
-        ("--record", &record, "records to it, and each would rotate the other's files away"),
+        ("--record", &record, "is recording to it, and each would rotate the other's files away"),
         ("--sock", &sock, "sends to it, and chronyd would take the samples of both"),
         ("--status", &status, "give each its own status socket"),
     ] {

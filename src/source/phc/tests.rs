@@ -1,4 +1,4 @@
-//! The choice of channel and pin, their claims, and the order of events.
+//! Choice of channel and pin, their claims, and the order of events.
 
 use super::*;
 

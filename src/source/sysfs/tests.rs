@@ -1,4 +1,4 @@
-//! Finding devices, on this machine and in trees of files that stand for another.
+//! Finding devices, on this machine and in directory trees that represent another.
 
 use std::os::unix::fs::symlink;
 
@@ -79,7 +79,7 @@ fn a_pci_address_is_read_as_lspci_and_udev_write_it() {
     }
 }
 
-/// A directory tree of this test's own.
+/// A temporary directory tree.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -131,7 +131,7 @@ fn a_pci_device_leads_to_its_clock() {
     }
 }
 
-/// A file of a tree has the number 0:0.
+/// A regular file has the device number 0:0.
 #[test]
 fn a_clock_is_known_by_its_number_and_its_driver_is_that_of_its_parent() {
     let tree = Tree::new(
@@ -166,7 +166,7 @@ fn a_virtual_clock_leads_to_the_one_it_is_made_from() {
         ],
     );
     let error = tree.finder().phc("/dev/ptp2").unwrap_err();
-    assert!(error.problem == Problem::Wrong && error.to_string().contains("name /dev/ptp0,"), "{error}");
+    assert!(error.problem == Problem::Wrong && error.to_string().contains("use /dev/ptp0,"), "{error}");
     let physical = Finder { phc_index: |_| Ok(Some(0)), ..tree.finder() };
     assert_eq!(physical.phc("eth0").unwrap().node, Path::new("/dev/ptp0"));
 }

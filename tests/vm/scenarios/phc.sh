@@ -8,14 +8,14 @@ scenario() {
 	pci=$(basename "$(pci_device)")
 	start_chronyd
 	start_receiver
-	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse a second" --phc "$nic" --rate 5
-	check "no such PCI device is waited for" waits "PCI device 0000:7f:1f.7 is not there" --phc 0000:7f:1f.7
-	check "a PCI address that is none is refused" refused 78 "is no PCI address" --phc 0000:03:00
+	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse per second" --phc "$nic" --rate 5
+	check "no such PCI device is waited for" waits "PCI device 0000:7f:1f.7 does not exist" --phc 0000:7f:1f.7
+	check "a PCI address that is none is refused" refused 78 "is not a PCI address" --phc 0000:03:00
 
 	echo 1 >"$sys/n_vclocks"
 	virtual=$(ls -d "$sys"/ptp*)
 	virtual=/dev/${virtual##*/}
-	check "a virtual clock leads to the one to name" refused 78 "$virtual is a virtual clock.*name $nic," --phc "$virtual"
+	check "a virtual clock leads to the one to name" refused 78 "$virtual is a virtual clock.*use $nic," --phc "$virtual"
 	check "a clock with virtual ones cannot be stepped" not_steppable
 
 	# By its PCI address, and with the virtual clock.

@@ -51,12 +51,12 @@ scenario() {
 	check "no such pin: the sentence names those that exist" refused 78 "SDP7.*SDP0, SDP1, SDP2, SDP3" \
 		--phc "$nic" --pin SDP7
 	check "no such pin by number" refused 78 "no pin 4.*SDP0, SDP1, SDP2, SDP3" --phc "$nic" --pin 4
-	check "channel out of range" refused 78 "no channel 2, but 2" --phc "$nic" --pin SDP0 --channel 2
+	check "channel out of range" refused 78 "no channel 2, only 2" --phc "$nic" --pin SDP0 --channel 2
 	check "a path to something else" refused 78 "/dev/null is not a PTP hardware clock" --phc /dev/null
 	check "a clock without timestamps" refused 69 "no external timestamps" --phc "$(ptp_named truth)"
 	check "an interface without a clock" refused 69 "lo has no PTP hardware clock" --phc lo
 	check "two receivers" refused 64 "only one receiver can be used" --gpsd --phc "$nic"
-	check "a pin without a PTP hardware clock" refused 64 "pin goes with --phc" --pps /dev/pps0 --pin SDP0
+	check "a pin without a PTP hardware clock" refused 64 "pin belongs to --phc" --pps /dev/pps0 --pin SDP0
 	port=/dev/null
 	check "a serial port that is none" refused 78 "/dev/null is not a serial port" --phc "$nic"
 	port=/dev/ttyS1

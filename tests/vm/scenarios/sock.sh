@@ -8,12 +8,12 @@ refclock_sock="refclock SOCK $socket poll 2 filter 5 refid SOCK precision 1e-7"
 scenario() {
 	start_receiver
 	start_gnss2shm --sock $socket
-	check "a chronyd that is late is named" until_true 10 says "$socket is not there: start chronyd"
+	check "a chronyd that is late is named" until_true 10 says "$socket does not exist: start chronyd"
 	start_chronyd "$(refclock_shm)
 		$refclock_sock"
 	start_judge
 	check "it locks" until_true 15 says " Locked"
-	check "the socket is named when it comes" until_true 5 says "$socket is there"
+	check "the socket is named when it comes" until_true 5 says "$socket exists"
 	check "both refclocks are selected" until_true 60 both_selected
 	check_clock
 	check "both get the same offsets" same_offsets
@@ -25,7 +25,7 @@ scenario() {
 	check "its clock is off by now" clock_is_wrong
 	start_chronyd "$refclock_sock"
 	check "a new chronyd follows SOCK alone" until_true 60 selected SOCK
-	check "that it is back is said" test "$(grep -c "$socket is there" /results/gnss2shm.log)" = 2
+	check "that it is back is said" test "$(grep -c "$socket exists" /results/gnss2shm.log)" = 2
 	check_clock
 	check_judge
 	check "the end" true

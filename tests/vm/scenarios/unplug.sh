@@ -20,14 +20,14 @@ scenario() {
 
 	for n in 1 2 3; do
 		echo "$port" >$driver/unbind
-		check "$n: it is noticed" until_true 3 lately "/dev/ttyS1 is not there"
+		check "$n: it is noticed" until_true 3 lately "/dev/ttyS1 does not exist"
 		check "$n: the state names it" until_true 12 lately "Searching: the receiver's device does not exist"
 		echo "$port" >$driver/bind
 		# A port that comes back in the midst of a burst does not show where that began: twelve bursts settle it.
 		check_comes_back "$n: the port is back" 20
 		wc -l </results/gnss2shm.log >/tmp/seen
 	done
-	check "nothing is said twice" test "$(grep -c 'is not there: check the receiver' /results/gnss2shm.log)" = 3
+	check "nothing is said twice" test "$(grep -c 'does not exist: check the receiver' /results/gnss2shm.log)" = 3
 	check_judge
 	check "the end" true
 }
