@@ -93,8 +93,8 @@ extern crate self as gnss2shm;
 #[path = "../tests/library/main.rs"]
 mod library;
 
-pub use core::engine::guard::{Conventions, Rollover, WitnessMode};
 pub use core::engine::{Config, Engine};
+pub use core::engine::{Conventions, Rollover, WitnessMode};
 pub use core::{event, time};
 pub use recording::{Damage, Header, Item, Reader};
 

@@ -1,6 +1,5 @@
 //! The command line: one file per command. A command ends with a [`Failure`], which holds the exit code and the message.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -10,8 +9,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::event::Verdict;
-use crate::core::printable::Printable;
+use crate::core::printable::printable_lines;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::wait::await_input;
 
@@ -75,8 +73,8 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) 
 
 /// Prints this immediately, with control characters escaped.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = Printable(io::stdout().lock());
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    let mut out = io::stdout().lock();
+    written(out.write_all(printable_lines(text).as_bytes()).and_then(|()| out.flush()))
 }
 
 /// The result of a write to standard output, or of a wait for its reader: a closed pipe (EPIPE) ends the command with 0.
@@ -180,24 +178,6 @@ impl From<OpenError> for Failure {
             Problem::Failed => ExitCode::Os,
         };
         Self::new(code, error.to_string())
-    }
-}
-
-/// Edges, pulses, and sentences that were not used, by reason.
-#[derive(Debug, Default)]
-struct Rejections(BTreeMap<&'static str, (u64, &'static str)>);
-
-impl Rejections {
-    fn count(&mut self, verdict: &Verdict) {
-        if let Verdict::Rejected(reason) = verdict {
-            self.0.entry(reason.key()).or_insert((0, reason.sentence())).0 += 1;
-        }
-    }
-}
-
-impl fmt::Display for Rejections {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(key, (times, sentence))| writeln!(f, "rejected {times} x {key}: {sentence}"))
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{ExitCode, Failure, Rejections};
+use super::{ExitCode, Failure};
 use crate::core::engine::Engine;
 use crate::core::event::text::Word;
 use crate::core::event::{Event, Leap, Sample, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
+use crate::daemon::log::Rejections;
 use crate::recording::{Header, Item, Reader};
 
 /// Feed a recording of `run --record` to the engine again and print the results

@@ -8,13 +8,14 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::run::stop;
-use super::{ExitCode, Failure, Rejections};
+use super::{ExitCode, Failure};
 use crate::config::{unit, word_parser};
-use crate::core::engine::guard::{Conventions, WitnessMode};
 use crate::core::engine::{Config, Engine};
+use crate::core::engine::{Conventions, WitnessMode};
 use crate::core::event::{Event, Verdict};
 use crate::core::time::Span;
 use crate::core::units::positive_span;
+use crate::daemon::log::Rejections;
 use crate::daemon::{self, EVENTS_QUEUED, Inbox};
 use crate::simulator::live::Live;
 use crate::simulator::{Scenario, SimEdges};

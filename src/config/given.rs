@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser as Name, PossibleValuesParser, TypedValueParser};
 
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::engine::{Config, Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::event::text::{Word, words};
 use crate::core::time::Span;
@@ -14,8 +14,8 @@ use crate::core::units::{Size, number, span_within, width};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
-use crate::source::receiver::Server;
 use crate::source::serial::Baud;
+use crate::source::stream::Server;
 
 /// The settings of a file, or of the command line.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -136,6 +136,26 @@ pub struct Given {
     /// Assume the two conventions that cannot be measured, or confirm them before publishing [default: assume]
     #[arg(long, value_name = "HOW", allow_negative_numbers = true, value_parser = word_parser::<Conventions>())]
     pub(super) conventions: Option<Conventions>,
+}
+
+impl Given {
+    /// The settings of the engine; an option overrides the file's.
+    pub(super) fn engine(&self, file: &Self) -> Config {
+        let default = Config::default();
+        Config {
+            width: self.width.or(file.width),
+            edges: self.edges.or(file.edges),
+            delay: self.delay.or(file.delay),
+            offset: self.offset.or(file.offset).unwrap_or(default.offset),
+            holdover: self.holdover.or(file.holdover).unwrap_or(default.holdover),
+            trust_zda: self.trust_zda.or(file.trust_zda).unwrap_or(default.trust_zda),
+            sawtooth: self.sawtooth.or(file.sawtooth).unwrap_or(default.sawtooth),
+            rollover: self.rollover.or(file.rollover).unwrap_or(default.rollover),
+            witness: self.witness.or(file.witness).unwrap_or(default.witness),
+            conventions: self.conventions.or(file.conventions).unwrap_or(default.conventions),
+            ..default
+        }
+    }
 }
 
 /// Negative if sentences name the next pulse.

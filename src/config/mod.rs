@@ -4,7 +4,7 @@
 //! [`Given`] lists all settings. A [`File`] is read into one, the command line into another, and [`Settings::new`]
 //! merges the two: an option overrides the file, and a receiver or pulse named by an option replaces the file's.
 //!
-//! A new setting is a field of [`Given`], a field of [`Settings`], and a line in [`Settings::new`].
+//! A new setting is a field of [`Given`], a field of [`Settings`], and a line in [`Settings::new`]; an engine setting is a field of [`Given`], a line below it, and a field of [`engine::Config`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -73,6 +73,7 @@ impl Settings {
             let why = "server names another device: remove one of the two";
             return Err(refuse(file, Some("[gpsd] device"), why));
         }
+        let (engine, gate) = (o.engine(&f), GateConfig::default());
         let baud = o.baud.or(f.baud).unwrap_or_default();
         let (receiver, other_receiver) = exactly_one("receiver", receivers(&o, baud), receivers(&f, baud), file)?;
         let (pin, channel) = (o.pin.clone().or(f.pin.clone()), o.channel.or(f.channel).unwrap_or_default());
@@ -106,7 +107,6 @@ impl Settings {
                 return Err(refuse(file.filter(|_| !is_given), Some(key), &why));
             }
         }
-        let (engine, gate) = (engine::Config::default(), GateConfig::default());
         Ok(Self {
             receiver,
             pulse,
@@ -120,19 +120,7 @@ impl Settings {
                 opens_after: o.gate_opens_after.or(f.gate_opens_after).unwrap_or(gate.opens_after),
                 closes_after: o.gate_closes_after.or(f.gate_closes_after).unwrap_or(gate.closes_after),
             },
-            engine: engine::Config {
-                width: o.width.or(f.width),
-                edges: o.edges.or(f.edges),
-                delay: o.delay.or(f.delay),
-                offset: o.offset.or(f.offset).unwrap_or(engine.offset),
-                holdover: o.holdover.or(f.holdover).unwrap_or(engine.holdover),
-                trust_zda: o.trust_zda.or(f.trust_zda).unwrap_or(engine.trust_zda),
-                sawtooth: o.sawtooth.or(f.sawtooth).unwrap_or(engine.sawtooth),
-                rollover: o.rollover.or(f.rollover).unwrap_or(engine.rollover),
-                witness: o.witness.or(f.witness).unwrap_or(engine.witness),
-                conventions: o.conventions.or(f.conventions).unwrap_or(engine.conventions),
-                ..engine
-            },
+            engine,
         })
     }
 }

@@ -1,12 +1,12 @@
 use super::*;
-use crate::core::engine::guard;
+use crate::core::engine::{Conventions, Rollover, WitnessMode};
 use crate::core::event;
 use crate::core::time::Span;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
-use crate::source::receiver::Server;
 use crate::source::serial::{Baud, SerialConfig};
+use crate::source::stream::Server;
 use crate::sys::error::Problem;
 
 fn of_file(text: &str) -> Result<Settings, OpenError> {
@@ -53,9 +53,9 @@ fn a_full_file_is_read() {
         holdover: Span::from_secs(120),
         trust_zda: true,
         sawtooth: true,
-        rollover: guard::Rollover::Correct,
-        witness: guard::WitnessMode::Warn,
-        conventions: guard::Conventions::Confirm,
+        rollover: Rollover::Correct,
+        witness: WitnessMode::Warn,
+        conventions: Conventions::Confirm,
         ..engine::Config::default()
     };
     assert_eq!(settings.engine, engine);

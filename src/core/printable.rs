@@ -2,18 +2,14 @@
 //! escape sequences, or a line break that forges a log line.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 
 /// Escapes characters that a terminal interprets, including line breaks: `\u{1b}[31m`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    Cow::Owned(shown)
+    let shown = |c: char| if is_obeyed(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Control characters, and those that change the direction of text.
@@ -21,24 +17,12 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Makes each line [printable].
-#[derive(Debug)]
-pub(crate) struct Printable<W>(pub(crate) W);
-
-impl<W: Write> Write for Printable<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.iter().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
-            self.0.write_all(bytes)?; // nearly always, and much faster
-        } else {
-            let text = String::from_utf8_lossy(bytes);
-            self.0.write_all(text.split('\n').map(printable).collect::<Vec<_>>().join("\n").as_bytes())?;
-        }
-        Ok(bytes.len())
+/// Escapes them in each line, and leaves the line breaks.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
+        return Cow::Borrowed(text); // nearly always, and much faster
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+    Cow::Owned(text.split('\n').map(printable).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]
@@ -61,8 +45,6 @@ mod tests {
 
     #[test]
     fn our_own_lines_stay_lines() {
-        let mut written = Printable(Vec::new());
-        written.write_all(b"state Locked\n\x1b[0m\n").unwrap();
-        assert_eq!(written.0, b"state Locked\n\\u{1b}[0m\n");
+        assert_eq!(printable_lines("state Locked\n\x1b[0m\n"), "state Locked\n\\u{1b}[0m\n");
     }
 }

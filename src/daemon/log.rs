@@ -1,6 +1,7 @@
 //! What the log shows an operator: a line for each change of state, and a summary every ten minutes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use tracing::{debug, info, warn};
 
@@ -10,26 +11,39 @@ use crate::core::event::{Reason, State, Verdict};
 /// Ticks of the event loop, one per second, from one summary to the next.
 const TICKS: u32 = 600;
 
+/// Edges, pulses, and sentences that were not used, by reason.
+#[derive(Debug, Default)]
+pub struct Rejections(BTreeMap<&'static str, (u64, Reason)>);
+
+impl Rejections {
+    /// Counts a verdict if it is a rejection.
+    pub fn count(&mut self, verdict: &Verdict) {
+        if let Verdict::Rejected(reason) = verdict {
+            self.0.entry(reason.key()).or_insert((0, *reason)).0 += 1;
+        }
+    }
+}
+
+/// A line for each reason.
+impl fmt::Display for Rejections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(key, (times, reason))| writeln!(f, "rejected {times} x {key}: {reason}"))
+    }
+}
+
 /// Counts since the last summary.
 #[derive(Debug, Default)]
 pub struct Summary {
     ticks: u32,
     samples: u32,
-    rejected: BTreeMap<&'static str, u32>,
+    rejected: Rejections,
 }
 
 impl Summary {
     /// Counts a verdict.
     pub fn count(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Sample(_) => self.samples += 1,
-            Verdict::Rejected(reason) => *self.rejected.entry(reason.key()).or_default() += 1,
-            Verdict::StateChanged { .. }
-            | Verdict::Relabeled { .. }
-            | Verdict::Contradiction(_)
-            | Verdict::RolledOver { .. }
-            | Verdict::WitnessOverruled { .. } => {}
-        }
+        self.samples += u32::from(matches!(verdict, Verdict::Sample(_)));
+        self.rejected.count(verdict);
     }
 
     /// Counts a second; returns the summary if it is due.
@@ -41,7 +55,7 @@ impl Summary {
     /// `Locked: 600 samples in 600 s, rejected: 3 stray-edge, 1 phc-stepped`
     pub fn line(&self, state: State) -> String {
         let why = state.reason().map_or(String::new(), |reason| format!("{reason}; "));
-        let rejected: Vec<_> = self.rejected.iter().map(|(reason, times)| format!("{times} {reason}")).collect();
+        let rejected: Vec<_> = self.rejected.0.iter().map(|(key, (times, _))| format!("{times} {key}")).collect();
         let rejected = if rejected.is_empty() { "nothing".into() } else { rejected.join(", ") };
         format!("{state}: {why}{} samples in {} s, rejected: {rejected}", self.samples, self.ticks)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 pub use sd_notify::NotifyState;
 
-use crate::source::pulse::Heartbeat;
+use crate::source::link::Heartbeat;
 
 /// The watchdog is notified this many times within its timeout.
 const PER_TIMEOUT: u32 = 4;

@@ -7,10 +7,8 @@ use std::fmt;
 
 use super::VERSION;
 use crate::core::engine::Config;
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
-use crate::core::event::Edges;
-use crate::core::event::text::{Fields, Flaw, Value, Word, words};
-use crate::core::time::{Date, Span};
+use crate::core::event::text::{Fields, Flaw, Value};
+use crate::core::time::Date;
 
 /// The first word of a header.
 pub const MAGIC: &str = "gnss2shm-recording";
@@ -25,9 +23,6 @@ pub const LEGEND: &str = "\
 /// The range of dates that was accepted before headers contained it; must never change.
 const FLOOR_UNSAID: Date = Date::from_days(20_758); // 2026-11-01
 const CEILING_UNSAID: Date = Date::from_days(27_926); // 2046-06-17
-
-/// The value of a missing setting.
-const AUTO: &str = "auto";
 
 /// A header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,72 +67,19 @@ impl Header {
 
     /// `None` for an unknown setting or value.
     fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
-        let config = &mut self.config;
         match name {
             b"program" => self.program = String::from_utf8(value.into()).ok()?,
             b"part" => self.part = i64::read(value).filter(|part| *part >= 1)?,
-            b"width" => config.width = Value::read(value)?,
-            b"edges" => config.edges = Value::read(value)?,
-            b"delay" => config.delay = Value::read(value)?,
-            b"offset" => config.offset = Value::read(value)?,
-            b"holdover" => config.holdover = Value::read(value)?,
-            b"trust-zda" => config.trust_zda = Value::read(value)?,
-            b"sawtooth" => config.sawtooth = Value::read(value)?,
-            b"rollover" => config.rollover = Value::read(value)?,
-            b"witness" => config.witness = Value::read(value)?,
-            b"conventions" => config.conventions = Value::read(value)?,
-            b"date-floor" => config.date_floor = Value::read(value)?,
-            b"date-ceiling" => config.date_ceiling = Value::read(value)?,
-            _ => return None,
+            _ => self.config.set(name, value)?,
         }
         Some(())
     }
 }
 
-/// The line, without its end. A new setting must be written here and read in `set`.
+/// The line, without its end.
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { program, part, config } = self;
-        let auto = |span: Option<Span>| span.map_or(AUTO.into(), |span| span.nanos().to_string());
-        write!(f, "{MAGIC} {VERSION} program={program} part={part}")?;
-        write!(f, " width={} delay={} offset={}", auto(config.width), auto(config.delay), config.offset.nanos())?;
-        write!(f, " edges={} holdover={}", config.edges.map_or(AUTO, |edges| edges.word()), config.holdover.nanos())?;
-        write!(f, " trust-zda={} sawtooth={}", config.trust_zda.word(), config.sawtooth.word())?;
-        write!(f, " rollover={} witness={}", config.rollover.word(), config.witness.word())?;
-        write!(f, " conventions={}", config.conventions.word())?;
-        write!(f, " date-floor={} date-ceiling={}", config.date_floor, config.date_ceiling)
+        write!(f, "{MAGIC} {VERSION} program={program} part={part} {config}")
     }
-}
-
-impl<T: Value> Value for Option<T> {
-    fn read(text: &[u8]) -> Option<Self> {
-        if text == AUTO.as_bytes() { Some(None) } else { T::read(text).map(Some) }
-    }
-}
-
-words! { bool:
-    (true) = "yes",
-    (false) = "no",
-}
-
-words! { Rollover:
-    (Self::Refuse) = "refuse",
-    (Self::Correct) = "correct",
-}
-
-words! { WitnessMode:
-    (Self::Block) = "block",
-    (Self::Warn) = "warn",
-    (Self::Off) = "off",
-}
-
-words! { Edges:
-    (Self::RisingOnly) = "one",
-    (Self::Both) = "both",
-    (Self::Unknown) = "unknown",
-}
-
-words! { Conventions:
-    (Self::Assume) = "assume",
-    (Self::Confirm) = "confirm",
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::engine::Config;
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use crate::core::engine::{Conventions, Rollover, WitnessMode};
 use crate::core::event::Edges;
 use crate::core::time::{Date, Instant, Span};
 

@@ -14,8 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY};
-use super::receiver::Server;
 use super::stream;
+use super::stream::Server;
 use crate::core::event::{Event, Lost};
 use crate::core::time::{Instant, Raw, Span};
 use crate::sys::clock::raw_now;

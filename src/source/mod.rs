@@ -2,6 +2,7 @@
 
 pub(crate) mod feed;
 pub mod gpsd;
+pub(crate) mod link;
 pub mod phc;
 pub mod pps;
 pub mod pulse;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::pulse::{End, Link};
+use super::link::{End, Link};
 use super::serial::holder;
 use super::sysfs::{Device, Finder, PTP, refuse};
 use crate::core::event::{Edge, Edges, Event, SourceChange};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use libc::c_int;
 use tracing::{info, warn};
 
-use super::pulse::{End, Link};
+use super::link::{End, Link};
 use super::sysfs::{Device, Finder, PPS, refuse};
 use crate::core::event::{CrossTs, Edge, Edges, Event, SourceChange};
 use crate::core::time::{EdgeClock, Instant, Span, Sys};

@@ -3,21 +3,18 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io::{self, PipeReader, PipeWriter};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, PipeWriter};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant as StdInstant};
 
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
+use super::link::{End, Heartbeat, Link};
 use super::phc::{Phc, PhcConfig};
 use super::pps::{KernelPps, PpsConfig};
 use crate::core::event::{Event, SourceChange};
-use crate::sys::clock::raw_now;
 use crate::sys::error::{OpenError, Problem};
-use crate::sys::wait::{Woken, wait};
 
 #[cfg(test)]
 mod tests;
@@ -96,22 +93,6 @@ pub(crate) struct PulseThread {
     handle: JoinHandle<()>,
 }
 
-/// A thread's sign of life: a count that it increases once a round, compared by its watcher. Clones are the same count.
-#[derive(Clone, Debug, Default)]
-pub struct Heartbeat(Arc<AtomicU64>);
-
-impl Heartbeat {
-    /// Called by the thread at least once a second.
-    pub fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Differs from the last count if the thread was alive in between.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl PulseThread {
     /// Starts the thread on an open device, or lets it wait for one. It sends [`Event::Source`], [`Event::Edge`] and
     /// [`Event::CrossTs`], and ends when the receiver is dropped. A full channel blocks it, so the receiver is to be
@@ -151,23 +132,6 @@ impl Drop for PulseThread {
     }
 }
 
-/// Why a device is no longer served.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum End {
-    #[error("the bell was rung, or the channel is closed")]
-    Stop,
-    #[error("{0}; check the device and its driver")]
-    Io(#[from] io::Error),
-    #[error("{0}")]
-    Unusable(#[from] OpenError),
-}
-
-impl From<mpsc::error::SendError<Event>> for End {
-    fn from(_: mpsc::error::SendError<Event>) -> Self {
-        Self::Stop
-    }
-}
-
 /// Serves the device while it is there, and tries to open it every second otherwise. Logs a problem once; that a device
 /// is not there is not logged after its loss.
 fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, End> {
@@ -200,31 +164,5 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
             }
         };
         link.rest(pause)?;
-    }
-}
-
-/// The device's connection to the rest of the program: the channel for its events, and the bell that asks it to stop.
-#[derive(Debug)]
-pub(super) struct Link {
-    /// Blocks while the channel is full, until its receiver makes room or is dropped.
-    pub(super) events: mpsc::Sender<Event>,
-    /// Ends every wait.
-    pub(super) bell: PipeReader,
-    /// Beats once a second at least, so that the watchdog knows that the thread is alive.
-    pub(super) heart: Heartbeat,
-}
-
-impl Link {
-    /// Tells what happened to the device now.
-    pub(super) fn change(&self, change: SourceChange) -> Result<(), End> {
-        Ok(self.events.blocking_send(Event::Source { raw: raw_now(), change })?)
-    }
-
-    /// Sleeps, unless the bell is rung or the channel is closed.
-    pub(super) fn rest(&self, time: Duration) -> Result<(), End> {
-        match wait(&self.bell, &self.bell, time) {
-            Ok(Woken::Timeout) if !self.events.is_closed() => Ok(()),
-            _ => Err(End::Stop),
-        }
     }
 }

@@ -1,11 +1,13 @@
 //! The receiver's bytes from a TCP connection, a FIFO, or standard input. No serial line paces them: a sentence is
 //! dated when it is read. A stream that ends is reopened, except standard input, whose end is final.
 
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -18,7 +20,6 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
 use super::feed::{Closed, Presence, READ_MAX, RETRY, bytes_now, change, pump};
-use super::receiver::Server;
 use super::serial::holder::{readers, warn_of};
 use crate::core::event::{Event, Lost, SourceChange};
 use crate::core::time::Span;
@@ -33,6 +34,41 @@ const ANSWER: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
 /// Reads that discard what was written before the FIFO was opened: it holds 64 KiB.
 const OLD_READS: usize = 16;
+
+/// Where a program listens: `localhost:2947`, `192.0.2.1:5000`, `[2001:db8::1]:2947`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// A name or an address, an IPv6 address without its brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Server {
+    /// What an operator may write.
+    pub const ALLOWED: &'static str = "a host and port, as in \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+}
+
+impl FromStr for Server {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (host, port) = text.rsplit_once(':')?;
+            let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            let host = address.or(Some(host).filter(|host| !host.contains(':')))?;
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
+        };
+        parse().ok_or_else(|| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED))
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
 
 /// Connects, and reads to the end.
 pub(super) async fn follow_tcp(server: &Server, presence: &mut Presence<'_>) -> Result<(), Closed> {
@@ -161,4 +197,20 @@ pub(super) async fn read_stdin(events: &Sender<Event>) -> Result<(), Closed> {
     events.send(change(SourceChange::SentencesLost(Lost::Stdin))).await?;
     events.closed().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports_are_read_and_written_back() {
+        for text in ["localhost:2947", "192.0.2.1:5000", "[2001:db8::1]:2947"] {
+            assert_eq!(text.parse::<Server>().unwrap().to_string(), text);
+        }
+        for text in ["", "localhost", ":2947", "localhost:", "localhost:0", "localhost:65536", "::1:2947", "[::1:2947"]
+        {
+            assert!(text.parse::<Server>().is_err(), "{text}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::simulator::live::Live;
 use gnss2shm::source::gpsd::{self, GpsdConfig};
-use gnss2shm::source::receiver::Server;
+use gnss2shm::source::stream::Server;
 use gnss2shm::sys::clock::raw_now;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};

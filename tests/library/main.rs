@@ -25,6 +25,7 @@ mod common;
 mod doctor;
 mod fuzz;
 mod gpsd;
+mod heard;
 mod inputs;
 mod keys;
 mod manual;

@@ -15,8 +15,9 @@ use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
 use gnss2shm::core::time::Span;
 use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
-use gnss2shm::source::receiver::{Receiver as Source, ReceiverConfig, Server};
+use gnss2shm::source::receiver::{Receiver as Source, ReceiverConfig};
 use gnss2shm::source::serial::{Baud, SerialConfig};
+use gnss2shm::source::stream::Server;
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::{Receiver, channel};
 

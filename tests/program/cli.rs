@@ -55,7 +55,7 @@ fn wrong_settings_end_the_process_at_once_with_a_sysexits_code_and_a_sentence() 
         (&["run", "--stdin", "--phc", "/dev/ptp99", "--status", &"x".repeat(108)], 78, "a path of 1 to 107 bytes"),
         (&["status", "--socket", &"x".repeat(108)], 64, "a path of 1 to 107 bytes"),
         (&["simulate", "--width", "1s"], 64, "--width"),
-        (&["simulate", "--loss", "7"], 64, "not a share"),
+        (&["simulate", "--loss", "7"], 64, "it must be a percentage"),
         (&["shm", "255"], 66, "255"),
     ] {
         refuses(args, code, what);

@@ -107,12 +107,6 @@ impl<'a> Row<'a> {
         format!("{byte:>8} {message:<6} {utc:>20} {remark}{text}\n")
     }
 
-    /// The named second, without fraction and date.
-    pub(super) fn second(&self) -> Option<&str> {
-        let time = self.utc.as_deref()?.rsplit('T').next()?;
-        time.get(..8).filter(|time| time.contains(':'))
-    }
-
     /// With the message's date and time; `fraction` is the time of day if it is not a whole second.
     fn naming(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str) -> Self {
         let (validity, is_valid) = match sentence.validity {

@@ -1,19 +1,55 @@
 //! The engine's settings: what the operator knows and the wires cannot show, and the dates that this release accepts.
 
-use crate::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use std::fmt;
+
 use crate::core::event::Edges;
+use crate::core::event::text::{Value, Word, words};
 use crate::core::time::{Date, Span};
 
 /// Dates before this release are wrong: a receiver that names one has the wrong week number or no fix yet. Moved
 /// forward with every release.
-pub const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
+pub(crate) const DATE_FLOOR: Date = match Date::new(2026, 11, 1) {
     Some(date) => date,
     None => Date::from_days(0),
 };
 /// GPS counts weeks modulo 1024 (ten bits, IS-GPS-200): dates are ambiguous by this period.
 pub(super) const ROLLOVER_WEEKS: i64 = 1_024;
 /// Dates from here on are not accepted.
-pub const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
+pub(crate) const DATE_CEILING: Date = Date::from_days(DATE_FLOOR.days() + ROLLOVER_WEEKS * 7);
+
+/// The value of a setting that is not given.
+const AUTO: &str = "auto";
+
+/// What to do with a receiver whose week number rolled over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollover {
+    /// Refuse its dates.
+    Refuse,
+    /// Add whole multiples of 1024 weeks.
+    Correct,
+}
+
+/// What to do if the system clock disagrees with the first label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WitnessMode {
+    /// Nothing is published.
+    #[default]
+    Block,
+    /// The disagreement is logged.
+    Warn,
+    /// The system clock is ignored.
+    Off,
+}
+
+/// How to treat the two conventions that no wire can contradict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Conventions {
+    /// Assume them, unless the system clock disagrees.
+    #[default]
+    Assume,
+    /// They must be configured, or the system clock must agree.
+    Confirm,
+}
 
 /// Everything that the verdicts depend on, besides the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +81,41 @@ pub struct Config {
     pub date_ceiling: Date,
 }
 
+impl Config {
+    /// Sets the setting that a recording's header calls `name`. `None` for an unknown setting or value.
+    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
+        match name {
+            b"width" => self.width = Value::read(value)?,
+            b"edges" => self.edges = Value::read(value)?,
+            b"delay" => self.delay = Value::read(value)?,
+            b"offset" => self.offset = Value::read(value)?,
+            b"holdover" => self.holdover = Value::read(value)?,
+            b"trust-zda" => self.trust_zda = Value::read(value)?,
+            b"sawtooth" => self.sawtooth = Value::read(value)?,
+            b"rollover" => self.rollover = Value::read(value)?,
+            b"witness" => self.witness = Value::read(value)?,
+            b"conventions" => self.conventions = Value::read(value)?,
+            b"date-floor" => self.date_floor = Value::read(value)?,
+            b"date-ceiling" => self.date_ceiling = Value::read(value)?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Every setting, as a recording's header names it and [`Config::set`] reads it.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let auto = |span: Option<Span>| span.map_or(AUTO.into(), |span| span.nanos().to_string());
+        write!(f, "width={} delay={} offset={}", auto(self.width), auto(self.delay), self.offset.nanos())?;
+        write!(f, " edges={} holdover={}", self.edges.map_or(AUTO, |edges| edges.word()), self.holdover.nanos())?;
+        write!(f, " trust-zda={} sawtooth={}", self.trust_zda.word(), self.sawtooth.word())?;
+        write!(f, " rollover={} witness={}", self.rollover.word(), self.witness.word())?;
+        write!(f, " conventions={}", self.conventions.word())?;
+        write!(f, " date-floor={} date-ceiling={}", self.date_floor, self.date_ceiling)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -62,4 +133,37 @@ impl Default for Config {
             date_ceiling: DATE_CEILING,
         }
     }
+}
+
+impl<T: Value> Value for Option<T> {
+    fn read(text: &[u8]) -> Option<Self> {
+        if text == AUTO.as_bytes() { Some(None) } else { T::read(text).map(Some) }
+    }
+}
+
+words! { bool:
+    (true) = "yes",
+    (false) = "no",
+}
+
+words! { Edges:
+    (Self::RisingOnly) = "one",
+    (Self::Both) = "both",
+    (Self::Unknown) = "unknown",
+}
+
+words! { Rollover:
+    (Self::Refuse) = "refuse",
+    (Self::Correct) = "correct",
+}
+
+words! { WitnessMode:
+    (Self::Block) = "block",
+    (Self::Warn) = "warn",
+    (Self::Off) = "off",
+}
+
+words! { Conventions:
+    (Self::Assume) = "assume",
+    (Self::Confirm) = "confirm",
 }

@@ -3,7 +3,7 @@
 //! December).
 
 use crate::core::engine::Refusal;
-use crate::core::engine::config::{Config, ROLLOVER_WEEKS};
+use crate::core::engine::config::{Config, Conventions, ROLLOVER_WEEKS, Rollover, WitnessMode};
 use crate::core::event::{Announced, Contradiction, Leap, Reason, Witness};
 use crate::core::time::{DAY, Instant, Raw, Span, Sys, UtcSecond, WEEK};
 
@@ -17,37 +17,6 @@ const WITNESS_FLOOR: Span = Span::from_millis(1);
 
 /// How close to midnight a leap window reaches, in seconds.
 pub const REACH: i64 = 5;
-
-/// What to do with a receiver whose week number rolled over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rollover {
-    /// Refuse its dates.
-    Refuse,
-    /// Add whole multiples of 1024 weeks.
-    Correct,
-}
-
-/// What to do if the system clock disagrees with the first label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum WitnessMode {
-    /// Nothing is published.
-    #[default]
-    Block,
-    /// The disagreement is logged.
-    Warn,
-    /// The system clock is ignored.
-    Off,
-}
-
-/// How to treat the two conventions that no wire can contradict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Conventions {
-    /// Assume them, unless the system clock disagrees.
-    #[default]
-    Assume,
-    /// They must be configured, or the system clock must agree.
-    Confirm,
-}
 
 /// The gate.
 #[derive(Clone, Debug, Default)]

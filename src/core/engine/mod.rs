@@ -25,7 +25,8 @@ mod sentences;
 mod state;
 pub mod ublox;
 
-pub use config::{Config, DATE_CEILING, DATE_FLOOR};
+pub use config::{Config, Conventions, Rollover, WitnessMode};
+pub(crate) use config::{DATE_CEILING, DATE_FLOOR};
 
 use crate::core::event::{
     Contradiction, CrossTs, Edge, Edges as Grant, Event, Reason, Sample, SourceChange, State, Verdict,

@@ -2,7 +2,7 @@
 
 use nmea::SentenceType;
 
-use super::framer::Byte;
+use super::line::Byte;
 use super::{Kind, LeapSeconds, Refusal, Sentence, TimeOfDay, Validity};
 use crate::core::time::Date;
 

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 
+use super::line::Byte;
 use super::{LINE_MAX, Line, LineCounts, Refusal, Sentence, content};
 use crate::core::event::Bytes;
 use crate::core::foreign::Recognizer;
@@ -104,17 +105,6 @@ impl Burst {
         self.reads += 1;
         self.bytes += count;
     }
-}
-
-/// A byte, and the read that returned it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Byte {
-    value: u8,
-    /// When it began on the line, at the port's rate.
-    pub(super) start: Instant<Raw>,
-    /// When the read returned, and how many bytes it contained.
-    pub(super) read_at: Instant<Raw>,
-    pub(super) read: usize,
 }
 
 impl Framer {

@@ -4,6 +4,17 @@ use super::{LINE_MAX, Sentence};
 use crate::core::foreign::{self, Foreign};
 use crate::core::time::{Instant, Raw};
 
+/// A byte, and the read that returned it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Byte {
+    pub(super) value: u8,
+    /// When it began on the line, at the port's rate.
+    pub(super) start: Instant<Raw>,
+    /// When the read returned, and how many bytes it contained.
+    pub(super) read_at: Instant<Raw>,
+    pub(super) read: usize,
+}
+
 /// A complete line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {

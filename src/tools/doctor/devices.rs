@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::{Checked, Finding, Patient, READ, READ_WRITE, System};
 use crate::source::phc::{check_channel, choose_pin, is_up};
 use crate::source::pulse::PulseConfig;
-use crate::source::receiver::{ReceiverConfig, Server};
+use crate::source::receiver::ReceiverConfig;
+use crate::source::stream::Server;
 use crate::source::sysfs::{Device, Finder, PPS, PTP};
 use crate::sys::ptp::{Function, PinState};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gnss2shm::core::time::{Date, UtcSecond};
 use gnss2shm::source::gpsd::GpsdConfig;
-use gnss2shm::source::receiver::Server;
+use gnss2shm::source::stream::Server;
 
 /// Which gpsd is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

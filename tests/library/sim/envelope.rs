@@ -2,7 +2,7 @@
 
 use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::core::engine::Config;
-use gnss2shm::core::engine::guard::{Conventions, Rollover, WitnessMode};
+use gnss2shm::core::engine::{Conventions, Rollover, WitnessMode};
 use gnss2shm::core::event::{Announced, Leap, Reason, State};
 use gnss2shm::core::time::{Date, Span, UtcSecond};
 

@@ -2,7 +2,7 @@
 
 use crate::library::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 use gnss2shm::core::engine::Config;
-use gnss2shm::core::engine::guard::Conventions;
+use gnss2shm::core::engine::Conventions;
 use gnss2shm::core::event::Reason;
 use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 
