@@ -36,7 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     // Checked before the search, which takes half a minute.
     if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
-        let sentence = format!("{} exists: name another file, or use --force to overwrite it", path.display());
+        let sentence = format!("{} exists: give another file, or use --force to overwrite it", path.display());
         return Err(Failure::new(ExitCode::CannotCreate, sentence));
     }
     super::on_runtime(async move {

@@ -41,9 +41,9 @@ fn damage_is_named_with_its_line_and_ends_the_reading() {
         ("# fine\nGIF89a\n", "line 2: this is not a recording"),
         (
             "gnss2shm-recording 2 program=9.0.0 color=red\n",
-            "line 1: the recording has format 2, this program reads 1 to 1",
+            "line 1: the recording has format 2; this program reads 1 to 1",
         ),
-        ("gnss2shm-recording 0\n", "line 1: the recording has format 0, this program reads 1 to 1"),
+        ("gnss2shm-recording 0\n", "line 1: the recording has format 0; this program reads 1 to 1"),
         ("gnss2shm-recording\n", "line 1: the format version is missing"),
         ("gnss2shm-recording 1 color=red\n", "line 1: `color=red` is not a setting"),
         ("gnss2shm-recording 1 part=0\n", "line 1: `part=0` is not a setting"),

@@ -58,7 +58,7 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        let wrong = |_| format!("`{text}` is not a host and port: it must be {}", Self::ALLOWED);
+        let wrong = |_| format!("`{text}` is invalid: it must be {}", Self::ALLOWED);
         Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }

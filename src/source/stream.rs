@@ -46,7 +46,7 @@ pub struct Server {
 
 impl Server {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a host and port, as in \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+    pub const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
 }
 
 impl FromStr for Server {
@@ -59,7 +59,7 @@ impl FromStr for Server {
             let port = port.parse().ok().filter(|port| *port > 0)?;
             (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };
-        parse().ok_or_else(|| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED))
+        parse().ok_or_else(|| format!("`{text}` is invalid: it must be {}", Self::ALLOWED))
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn check_fifo(path: &Path) -> Result<(), OpenError> {
     if fs::metadata(path).map_err(|error| OpenError::io(&shown, error))?.file_type().is_fifo() {
         return Ok(());
     }
-    let cure = "name another path, or give a device as --serial";
+    let cure = "use another path, or give a device with --serial";
     Err(OpenError::new(Problem::Wrong, format!("{shown} is not a FIFO: {cure} {shown}")))
 }
 

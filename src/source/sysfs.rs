@@ -11,7 +11,7 @@ use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp;
 
 const NO_CLOCK: &str = "has no PTP hardware clock";
-const ITS_NIC: &str = "name the NIC that the pulse is wired to";
+const ITS_NIC: &str = "use the NIC that the pulse is wired to";
 
 /// A class of devices in `/sys/class`.
 #[derive(Debug)]

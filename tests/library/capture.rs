@@ -229,7 +229,7 @@ fn decode_names_each_reason() {
     }
     assert_eq!((text.lines().count(), output.status.code()), (4, Some(1)), "{text}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("holds no sentence with a valid time"), "{said}");
+    assert!(said.contains("contains no sentence with a valid time"), "{said}");
 }
 
 #[test]

@@ -315,7 +315,7 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-user",
         |machine| machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
-        &[("service user", Failure, "no user gnss2shm, without which", "systemd-sysusers")],
+        &[("service user", Failure, "no user gnss2shm, so the service cannot start", "systemd-sysusers")],
     );
     planted(
         "no-group",
@@ -323,7 +323,7 @@ fn faults_of_configuration_and_user_are_found() {
             let gid = fs::metadata(machine.dir.path()).unwrap().gid();
             machine.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\n"));
         },
-        &[("service user", Failure, "no group clock, without which", "systemd-sysusers")],
+        &[("service user", Failure, "no group clock, so the service cannot start", "systemd-sysusers")],
     );
     planted(
         "no-unit",
@@ -346,7 +346,7 @@ fn faults_of_the_receiver_are_found() {
     planted(
         "port-closed",
         |machine| machine.mode("/dev/ttyS0", 0o600),
-        &[("receiver", Failure, "gnss2shm may not read and write /dev/ttyS0", "udevadm trigger")],
+        &[("receiver", Failure, "gnss2shm cannot read and write /dev/ttyS0", "udevadm trigger")],
     );
     let free = crate::library::common::free_address();
     planted(
@@ -378,7 +378,7 @@ fn faults_of_the_pulse_are_found() {
             machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp0/dev", "0:0");
             machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp1/dev", "248:1");
         },
-        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "name one of /dev/ptp0, /dev/ptp1")],
+        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "use one of /dev/ptp0, /dev/ptp1")],
     );
     planted(
         "no-extts",
@@ -388,7 +388,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-channel",
         |machine| machine.config("pin = \"SDP0\"", "channel = 2"),
-        &[("pulse", Failure, "no channel 2, but 2", "correct channel")],
+        &[("pulse", Failure, "no channel 2; its last channel is 1", "correct channel")],
     );
     planted(
         "no-pin",
@@ -398,7 +398,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "phc-closed",
         |machine| machine.mode("/dev/ptp0", 0o600),
-        &[("pulse", Failure, "may not read and write /dev/ptp0", "SUBSYSTEM==\"ptp\", GROUP=\"clock\"")],
+        &[("pulse", Failure, "cannot read and write /dev/ptp0", "SUBSYSTEM==\"ptp\", GROUP=\"clock\"")],
     );
     planted(
         "vclock",
@@ -510,7 +510,7 @@ fn faults_of_segment_and_socket_are_found() {
     planted(
         "open-to-all",
         |machine| machine.segment(96, 0o666, 0, 4242),
-        &[("SHM segment", Failure, "other users may write to the segment", "take `perm=` out")],
+        &[("SHM segment", Failure, "other users can write to the segment", "remove `perm=` from")],
     );
     planted(
         "no-segment",
@@ -523,7 +523,7 @@ fn faults_of_segment_and_socket_are_found() {
             machine.process(700, 1, "ntpsec-refclock", "x");
             machine.write("/proc/700/maps", MAPS);
         },
-        &[("SHM segment", Failure, "has unit 0 attached, too", "stop it")],
+        &[("SHM segment", Failure, "also has unit 0 attached", "stop it")],
     );
     planted(
         "gpsd-writes",
@@ -531,7 +531,7 @@ fn faults_of_segment_and_socket_are_found() {
             machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -n /dev/ttyS7");
             machine.write("/proc/700/maps", MAPS);
         },
-        &[("SHM segment", Failure, "gpsd (pid 700) has unit 0 attached, too", "gpsd: from 12 up")],
+        &[("SHM segment", Failure, "gpsd (pid 700) also has unit 0 attached", "gpsd: from 12 up")],
     );
     planted(
         "another-reader",
@@ -567,7 +567,7 @@ fn faults_of_segment_and_socket_are_found() {
             drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/gnss.sock")).unwrap());
             machine.mode("/run/gnss.sock", 0o700);
         },
-        &[("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666")],
+        &[("SOCK socket", Failure, "cannot read and write /run/gnss.sock", "ExecStartPost=+chmod 0666")],
     );
 }
 
@@ -731,7 +731,7 @@ fn faults_of_the_service_are_found() {
     planted(
         "old-version",
         |machine| machine.system.status = |_| Ok(Snapshot { version: "0.0.1".into(), ..snapshot() }),
-        &[("service", Warning, "version 0.0.1 runs", "systemctl restart gnss2shm@default")],
+        &[("service", Warning, "version 0.0.1 is running", "systemctl restart gnss2shm@default")],
     );
 }
 
@@ -788,7 +788,7 @@ fn as_nobody() {
         |machine| [1, 500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
         &[
             ("rivals", Warning, "not checked: the processes of other users", "run as root"),
-            ("chronyd", Warning, "not checked: whether it runs", "run as root"),
+            ("chronyd", Warning, "not checked: whether it is running", "run as root"),
         ],
     );
 }

@@ -193,9 +193,13 @@ fn an_unknown_key_is_told_the_keys_of_its_table() {
         ("[holdover]", "1:1", "allowed is a time from 0s to 24h"),
         ("[seriel]", "1:2", "in tables: [serial], [gpsd]"),
         ("[seriel]\ndevice = \"x\"", "1:2", "in tables: [serial], [gpsd]"),
-        ("[serial.device]", "1:1", "allowed is a name or path in quotes"),
+        ("[serial.device]", "1:1", "this must be a name or path in quotes"),
         ("[sentences]\ntrust_zda = true", "2:1", "[sentences] delay, [sentences] trust-zda, [sentences] sawtooth"),
-        ("[serial]\n\"nothing like it\" = 1", "2:1", "there is no such key: it must be one of [serial] device, [serial] baud"),
+        (
+            "[serial]\n\"nothing like it\" = 1",
+            "2:1",
+            "there is no such key: it must be one of [serial] device, [serial] baud",
+        ),
         ("\"`\" = 1", "1:1", "there is no such key: it must be one of "),
     ] {
         let said = refusal(text);

@@ -453,7 +453,7 @@ fn decode_prints_a_line_for_each_message_about_time() {
     let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
     let want = [
         "GNRMC 2026-11-20T12:00:00Z valid",
-        "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's (18)",
+        "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's default (18)",
         "NAV-TIMEUTC 2026-11-20T23:59:50Z valid",
         "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's default",
         "NAV-TIMELS leap seconds known (18); one more after 2026-12-31",

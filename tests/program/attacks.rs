@@ -27,7 +27,7 @@ fn a_file_that_may_not_grow_pauses_the_recording_and_ends_nothing() {
     for _ in 0..64 {
         writer.write_all(&[b'x'; 1024]).unwrap();
     }
-    run.said("pauses: ");
+    run.said("paused: ");
     assert!(run.runs());
 }
 

@@ -181,7 +181,7 @@ fn a_simulation_whose_lines_cannot_be_written_says_so() {
 #[test]
 fn decode_refuses_a_recording_and_names_the_verb_for_it() {
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/one-edge.rec");
-    let replay = "this is a recording: use gnss2shm replay";
+    let replay = "is a recording: use gnss2shm replay";
     let dir = TestDir::new("decode-recording");
     let newer = dir.join("newer");
     fs::write(&newer, "gnss2shm-recording 99\n1 \"$GPRMC\"\n").unwrap();
@@ -198,7 +198,7 @@ fn decode_refuses_a_recording_and_names_the_verb_for_it() {
     let output = in_time_ended(child);
     drop(stdin);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said), (Some(65), format!("gnss2shm: standard input: {replay}\n")));
+    assert_eq!((output.status.code(), said), (Some(65), format!("gnss2shm: standard input {replay}\n")));
 }
 
 /// Of a child that ends by itself.
@@ -317,5 +317,5 @@ fn the_end_of_standard_input_ends_the_program_by_name_and_the_recording_holds_al
     assert!(recording.ends_with('\n') && recording.contains(" sentences-lost-stdin\n"), "{recording}");
     assert!(run(&["replay", "--quiet", &file]).status.success());
     let looked = run(&["shm", &unit.unit.to_string()]);
-    assert!(String::from_utf8_lossy(&looked.stdout).contains("nothing was published"), "{looked:?}");
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("nothing has been published"), "{looked:?}");
 }

@@ -89,7 +89,7 @@ fn several_files_have_a_header_each() {
     );
     assert!(said.contains(&format!("{bad}:\n18 bytes, ")), "{said}");
     assert_eq!(code, Some(1));
-    assert!(said.ends_with(&format!("{bad} holds no sentence with a valid time\n")), "{said}");
+    assert!(said.ends_with(&format!("{bad} contains no sentence with a valid time\n")), "{said}");
     // A file that cannot be read does not hide the others.
     let (out, said, code) = decode(&["/nonexistent", &bad, &good], b"");
     assert!(code == Some(66) && out.contains("12:00:00Z valid"), "{out}{said}");

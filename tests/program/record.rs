@@ -114,7 +114,7 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let file = dir.join("rec");
     let mut run = Recorded::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64");
     run.send(60, || false);
-    let said = run.said("pauses");
+    let said = run.said("paused");
     assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     // Whoever looks meanwhile finds whole lines; and nothing more is said.
     std::thread::sleep(Duration::from_millis(2_500));
@@ -123,7 +123,7 @@ fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     assert!(!run.run.says().any(|line| line.contains("record")));
     let raised = Command::new("prlimit").args(["--pid", &run.run.pid().to_string(), "--fsize=unlimited:"]).status();
     assert!(raised.expect("prlimit: install Debian's package util-linux").success());
-    run.said("again");
+    run.said("resumed");
     let marker = run.sent.len();
     run.send(5, || false);
     let sent = run.end();
@@ -174,7 +174,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     };
     let file = disk.0.join("rec");
     let mut run = Recorded::spawn(&file, "1GB", ":");
-    let said = run.said("pauses");
+    let said = run.said("paused");
     assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     run.said("reading /dev/");
     run.send(1, || false);
@@ -182,7 +182,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     assert!(!run.run.says().any(|line| line.contains("record")));
     assert!(!file.exists(), "no file without its header is left");
     disk.make_room();
-    let said = run.said("again");
+    let said = run.said("resumed");
     assert!(said.contains("events are missing"), "{said}");
     let marker = run.sent.len();
     run.send(2, || false);

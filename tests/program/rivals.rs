@@ -64,7 +64,7 @@ fn a_port_that_another_instance_has_is_said_to_be_its_own() {
     let first = Run::start(one.unit, &args);
     first.said("waiting for it");
     scraped(port.parse().unwrap(), PATIENCE);
-    let said = Run::start(other.unit, &args).said("give each its own port");
+    let said = Run::start(other.unit, &args).said("use another port");
     assert!(said.contains(&format!("another gnss2shm (pid {})", first.pid())), "{said}");
 }
 

@@ -159,7 +159,7 @@ fn worth(sentence: &Sentence) -> &'static str {
         (_, None) => "no time",
         (_, Some(TimeOfDay::Fraction)) => "not a whole second",
         (Validity::Valid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => VALID,
-        (Validity::Unsaid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => "validity not reported",
+        (Validity::Unsaid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => "no validity reported",
     }
 }
 

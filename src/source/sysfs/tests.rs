@@ -123,7 +123,7 @@ fn a_pci_device_leads_to_its_clock() {
         ("pci-0000:02:00.0", Problem::Wrong, "one of /dev/ptp10, /dev/ptp9"),
         ("0000:03:00.0", Problem::Unsupported, "0000:03:00.0 has no PTP hardware clock"),
         ("0000:04:00.0", Problem::NotThere, "or has no driver"),
-        ("0000:05:00.0", Problem::NotThere, "PCI device 0000:05:00.0 is not there"),
+        ("0000:05:00.0", Problem::NotThere, "PCI device 0000:05:00.0 does not exist"),
     ] {
         let error = tree.finder().phc(device).unwrap_err();
         assert_eq!(error.problem, problem, "{error}");

@@ -38,7 +38,7 @@ pub(super) fn daemon(patient: &Patient<'_>) -> Checked {
     match patient.chronyd {
         Some(chronyd) => Ok(format!("{chronyd} is running")),
         // With hidepid=, other users' processes are hidden.
-        None if !patient.system.at("/proc/1/comm").exists() => Err(Finding::unseen("whether it runs")),
+        None if !patient.system.at("/proc/1/comm").exists() => Err(Finding::unseen("whether it is running")),
         None => Err(Finding::failure("is not running", CURE)),
     }
 }

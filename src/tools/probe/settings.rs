@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(next("/etc/gnss2shm/roof.toml"), "systemctl enable --now gnss2shm@roof; then restart chronyd");
         assert_eq!(next("/tmp/roof.toml"), "gnss2shm run --config /tmp/roof.toml; then restart chronyd");
         let by_hand = super::next(None, None);
-        assert!(by_hand.contains("--write FILE") && by_hand.contains("line into chrony.conf"), "{by_hand}");
+        assert!(by_hand.contains("--write FILE") && by_hand.contains("line to chrony.conf"), "{by_hand}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             &["--serial", "/dev/x", "--gpsd"][..],
             "only one receiver can be used: remove all but one of --serial, --gpsd",
         ),
-        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "leave out all but one of --tcp, --fifo, --stdin"),
+        (&["--tcp", "a:1", "--fifo", "/b", "--stdin"], "remove all but one of --tcp, --fifo, --stdin"),
         (
             &["--stdin", "--phc", "lo", "--pps", "/dev/pps0"],
             "only one pulse can be used: remove all but one of --phc, --pps",
@@ -63,11 +63,7 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             "[stdin]\nenabled = true\n[fifo]\n[pps]\ndevice = \"x\"\n[phc]\npin = 0",
             "pin.toml:7:1: `pin = 0`: [phc] pin belongs to [phc], which is not used",
         ),
-        (
-            "nothing.toml",
-            "",
-            "nothing.toml: no receiver is given: use one of [serial], [gpsd], [tcp], [fifo], [stdin]",
-        ),
+        ("nothing.toml", "", "nothing.toml: no receiver is given: use one of [serial], [gpsd], [tcp], [fifo], [stdin]"),
         (
             "devices.toml",
             "[gpsd]\ndevice = \"/dev/b\"\nserver = \"h:1:/dev/a\"\n[phc]\ndevice = \"lo\"",
@@ -79,11 +75,7 @@ fn contradicting_options_are_64_contradicting_lines_78_and_an_option_against_the
             "size.toml:6:1: `size = \"1GB\"`: [record] size belongs to [record], which is not used",
         ),
         ("off.toml", "[stdin]\nenabled = false", "off.toml: no receiver is given"),
-        (
-            "no-pulse.toml",
-            "[serial]\ndevice = \"x\"",
-            "no-pulse.toml: no pulse is given: use one of [phc], [pps]",
-        ),
+        ("no-pulse.toml", "[serial]\ndevice = \"x\"", "no-pulse.toml: no pulse is given: use one of [phc], [pps]"),
     ] {
         ends(&["--config", &file(name, text)], 78, words);
     }

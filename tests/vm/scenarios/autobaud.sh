@@ -1,4 +1,4 @@
-# The receiver's rate is not told: it is found, also when the receiver is silent at first, and again when it changes.
+# The receiver's baud rate is found, even if the receiver is silent at first, and again after it changes.
 programs="gnss2shm"
 judged=checks
 lasts=130

@@ -1,10 +1,10 @@
-# The pulse on a kernel PPS device: the whole chain, the device pulled away and given back, the system clock stepped.
+# The pulse on a kernel PPS device: the whole chain, the device removed and restored, the system clock stepped.
 programs="gnss2shm"
 judged=checks
 lasts=260
 
 scenario() {
-	# What an interrupt's handler is allowed to be late.
+	# Allowed latency of the interrupt handler.
 	wrong_ns=20000 clock_limit_ns=20000
 	sim pps 1
 	start_chronyd "refclock SHM 0 poll 2 dpoll -1 filter 5 refid GNSS precision 2e-5"

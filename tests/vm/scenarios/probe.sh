@@ -1,4 +1,4 @@
-# From nothing to a working configuration: probe finds pin, rate and delay, and what it writes locks.
+# probe finds pin, baud rate, and delay, and `run` locks with the settings that it writes.
 programs="gnss2shm"
 judged=checks
 lasts=260
@@ -29,7 +29,7 @@ pins_are_different() {
 	! pins_are_as_before >/dev/null
 }
 
-# With the code of an answer that is no, within two seconds.
+# With exit code 1, within two seconds.
 ends_at_once() {
 	kill -INT $pid
 	since=$(uptime_s)

@@ -1,4 +1,5 @@
-# chrony's SOCK refclock: beside SHM, both selected and of one mind; then chronyd is killed, and another one has SOCK alone.
+# chrony's SOCK refclock: together with SHM, both selected and in agreement; then chronyd is killed, and a new one uses
+# SOCK alone.
 programs="gnss2shm"
 judged=checks
 lasts=300
@@ -21,7 +22,7 @@ scenario() {
 	killall -9 chronyd
 	check "a chronyd that is gone is named" until_true 5 says "$socket was left behind"
 	check "samples come without chronyd" publishes 5
-	step system 50000 # something to steer by
+	step system 50000 # something to correct
 	check "its clock is off by now" clock_is_wrong
 	start_chronyd "$refclock_sock"
 	check "a new chronyd follows SOCK alone" until_true 60 selected SOCK
@@ -45,8 +46,8 @@ clock_is_wrong() {
 	! clock_is_right
 }
 
-# What chronyd logged of the same sample for either: SOCK's timestamp has microseconds, so the pair is found by the
-# tenth of a second. The log gives seven digits of an offset.
+# chronyd's log of the same sample for both: SOCK's timestamp has microseconds, so pairs are matched by the tenth of a
+# second. The log has seven digits of an offset.
 same_offsets() {
 	awk '
 		NF != 9 || $4 == "-" { next }
