@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// Instance of the service [default: the only one in /etc/gnss2shm]
     #[arg(value_name = "INSTANCE")]
     instance: Option<String>,
-    /// Its settings [default: /etc/gnss2shm/INSTANCE.toml]
+    /// Its settings file [default: /etc/gnss2shm/INSTANCE.toml]
     #[arg(long, value_name = "FILE", value_parser = |path: &str| std::path::absolute(path))]
     config: Option<PathBuf>,
     /// Print one JSON object per line

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Try the pins of this PTP hardware clock; can be repeated [default: all of them]
     #[arg(long, value_name = "IFACE|/dev/ptpN")]
     phc: Vec<String>,
-    /// gpsd that may have the receiver
+    /// gpsd to query for receivers
     #[arg(long, value_name = "HOST:PORT", default_value = "localhost:2947")]
     gpsd: GpsdConfig,
     /// Write the settings for `gnss2shm run --config` to this file

@@ -33,7 +33,7 @@ const OPEN_FILES: u64 = 64;
 /// Pair sentences with pulses and write samples for chronyd
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file's
+    /// Settings file in TOML; options override it, and a receiver or pulse given as an option replaces the file's
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]

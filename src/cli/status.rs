@@ -40,7 +40,7 @@ pub(super) struct Args {
     /// nothing answers
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     check: bool,
-    /// Wait at most this long until the state is Locked (with --check: until programs may rely on the time)
+    /// Wait up to this long for the state Locked (with --check: until programs may rely on the time)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span, conflicts_with = "follow")]
     wait_locked: Option<Span>,
 }

@@ -47,7 +47,7 @@ pub struct Given {
     #[arg(long, alias = "[stdin] enabled", num_args = 0, default_missing_value = "true")]
     pub(super) stdin: Option<bool>,
 
-    /// PTP hardware clock that timestamps the pulse: its network interface, PCI address or device
+    /// PTP hardware clock that timestamps the pulse: its network interface, PCI address, or device
     #[arg(long, alias = "[phc] device", value_name = "IFACE|PCI|/dev/ptpN", value_parser = Name::new())]
     pub(super) phc: Option<String>,
     /// Pin to which the pulse is wired [default: the pin that has the channel, or the first]
@@ -69,7 +69,7 @@ pub struct Given {
     /// Pulse width, if the pulse is not the shorter part of the second
     #[arg(long, alias = "[pulse] width", value_name = "TIME", allow_hyphen_values = true, value_parser = width)]
     pub(super) width: Option<Span>,
-    /// Edges that the NIC timestamps: both, or one (only the on-time edge) [default: as the driver grants]
+    /// Edges that the NIC timestamps: both, or one (only the on-time edge) [default: determined from the driver]
     #[arg(long, alias = "[pulse] edges", value_name = "EDGES", allow_negative_numbers = true)]
     #[arg(value_parser = word_parser::<Edges>())]
     pub(super) edges: Option<Edges>,
@@ -86,7 +86,7 @@ pub struct Given {
     /// Accept ZDA alone, which does not tell whether there is a fix
     #[arg(long, alias = "[sentences] trust-zda", num_args = 0, default_missing_value = "true")]
     pub(super) trust_zda: Option<bool>,
-    /// Correct each pulse by the quantization error that u-blox's TIM-TP announces
+    /// Correct each pulse by the quantization error that u-blox's TIM-TP reports
     #[arg(long, alias = "[sentences] sawtooth", num_args = 0, default_missing_value = "true")]
     pub(super) sawtooth: Option<bool>,
 

@@ -25,14 +25,14 @@ pub struct Scenario {
     /// Pulse width
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = width)]
     pub width: Span,
-    /// Which edges the NIC timestamps
+    /// Edges that the NIC timestamps
     #[arg(long, value_enum, default_value = "both")]
     pub edges: SimEdges,
-    /// How much faster than the system's oscillator the PHC runs
+    /// Frequency offset of the PHC from the system's oscillator
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
     #[arg(value_parser = |text: &str| number(text, -1_000..=1_000_i64))]
     pub phc_ppm: i64,
-    /// How much faster than UTC the system's oscillator runs
+    /// Frequency offset of the system's oscillator from UTC
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
     #[arg(value_parser = |text: &str| number(text, -400..=400_i64))]
     pub system_ppm: i64,

@@ -41,7 +41,7 @@ pub(super) struct Protocol {
     length: fn(&[u8]) -> Option<usize>,
     /// Whether the frame's checksum and the bytes after it are correct.
     is_right: fn(&[u8]) -> bool,
-    /// How many frames in a row name it.
+    /// How many frames in a row identify it.
     row: u8,
 }
 
@@ -50,6 +50,8 @@ pub(super) struct Protocol {
 pub(super) struct Progress {
     frame: Vec<u8>,
     row: u8,
+    /// The byte before the frame; 0 after another frame.
+    before: u8,
 }
 
 pub(super) const PROTOCOLS: [Protocol; 9] = [
@@ -191,31 +193,33 @@ impl Protocol {
     /// Adds a byte to the frame so far; returns whether it completes a frame that identifies the protocol. After the header
     /// of an invalid frame, bytes are lost up to the one that shows that it is invalid.
     pub(super) fn take(&self, progress: &mut Progress, byte: u8) -> bool {
-        let Progress { frame, row } = progress;
-        if frame.is_empty() && !self.sync[0].contains(&byte) {
-            // Line ends may separate the messages of GREIS. Most bytes are not part of a frame.
-            *row = if self.foreign == Foreign::Greis && matches!(byte, b'\r' | b'\n') { *row } else { 0 };
-            return false;
+        let (Progress { frame, row, before }, [first, second]) = (progress, &self.sync);
+        match frame.len() {
+            // In a run of bytes that may each begin a frame, only the first one does.
+            0 if first.contains(&byte) && !first.contains(before) => {}
+            0 => {
+                // Line ends may separate the messages of GREIS. Most bytes are not part of a frame.
+                *row = if self.foreign == Foreign::Greis && matches!(byte, b'\r' | b'\n') { *row } else { 0 };
+                *before = byte;
+                return false;
+            }
+            1 if !second.contains(&byte) => {
+                frame.truncate(usize::from(first.contains(&byte)));
+                (*row, *before) = (0, byte);
+                return false;
+            }
+            _ => {}
         }
         frame.push(byte);
-        while frame.len() <= HEADER && !self.may_begin(frame) {
-            frame.remove(0);
-            *row = 0;
-        }
-        let length = if frame.len() <= HEADER { Some(HEADER) } else { (self.length)(frame) };
+        let length = if frame.len() < HEADER { Some(HEADER) } else { (self.length)(frame) };
         let is_whole = length == Some(frame.len()) && frame.len() > HEADER;
         if !is_whole && length.is_some() {
             return false;
         }
-        *row = if is_whole && (self.is_right)(frame) { self.row.min(*row + 1) } else { 0 };
+        let is_right = is_whole && (self.is_right)(frame);
+        (*row, *before) = if is_right { (self.row.min(*row + 1), 0) } else { (0, byte) };
         frame.clear();
         *row == self.row
-    }
-
-    /// Whether a frame may begin with these few bytes.
-    fn may_begin(&self, bytes: &[u8]) -> bool {
-        let is_sync = bytes.iter().zip(&self.sync).all(|(byte, sync)| sync.contains(byte));
-        is_sync && (bytes.len() < HEADER || (self.length)(bytes).is_some())
     }
 }
 

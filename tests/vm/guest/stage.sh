@@ -233,6 +233,11 @@ counted_since() { # count
 	[ "$(count)" != "$1" ]
 }
 
+# counted_more COUNT N: whether at least N samples were published since the count was COUNT.
+counted_more() {
+	[ $((($(count) - $1) / 2)) -ge "$2" ]
+}
+
 # publishes SECONDS: whether samples are published continuously, with a tolerance of two.
 publishes() {
 	had=$(count)
