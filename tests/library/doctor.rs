@@ -1,5 +1,5 @@
-//! `gnss2shm doctor` on a tree of files that stands for a machine: on a healthy one it says nothing but ok, and it finds
-//! each fault that is planted, alone, and names its cure.
+//! `gnss2shm doctor` on a directory tree that represents a machine: on a healthy one it reports only ok, and it finds
+//! each planted fault, and no other, and names its fix.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -21,14 +21,14 @@ pin = \"SDP0\"
 [shm]
 unit = 0
 ";
-/// As `systemctl show` prints it, in part.
+/// Part of the output of `systemctl show`.
 const UNIT: &str = "\
 User=gnss2shm
 SupplementaryGroups=dialout clock
 LoadState=loaded
 ";
 const MAPS: &str = "7f0000000000-7f0000001000 rw-s 00000000 00:01 32769  /SYSV4e545030 (deleted)\n";
-/// What the programs print.
+/// Output of the programs.
 const SOURCES: &str = "/sources.csv";
 const SHOWN: &str = "/unit.txt";
 
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     fn install(&self) {
-        // Whoever runs the test owns every node, so his group has to stand for the devices' groups.
+        // The user that runs the test owns every node, so that user's group represents the devices' groups.
         let gid = fs::metadata(self.dir.path()).unwrap().gid();
         self.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\ngnss2shm:x:4242:4243::/:/usr/sbin/nologin\n");
         self.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\nclock:x:{gid}:\n"));
@@ -111,7 +111,7 @@ impl Machine {
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
 
-    /// A device: what it is, sysfs says.
+    /// A device, as described by sysfs.
     fn node(&self, path: &str) {
         self.write(path, "");
         self.mode(path, 0o660);
@@ -164,7 +164,7 @@ impl Machine {
     }
 }
 
-/// What a service says that is well.
+/// The status of a healthy service.
 fn snapshot() -> Snapshot {
     Snapshot {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -188,10 +188,10 @@ fn refusing(reason: &str, sentence: &str) -> Snapshot {
     }
 }
 
-/// What has to be found, and nothing besides: item, level, what is said, its cure.
+/// The only expected findings: item, level, text, fix.
 type Fault<'a> = (&'a str, Level, &'a str, &'a str);
 
-/// As the program prints them.
+/// The findings as printed.
 fn lines(found: &[Finding]) -> String {
     let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
     lines.join("\n") + "\n"
@@ -215,7 +215,7 @@ fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault<'_>]) {
     assert_eq!(Some(worst(&found)), faults.iter().map(|fault| fault.1).max(), "{name}");
 }
 
-/// With this planted, nothing is wrong.
+/// With this change, nothing is wrong.
 fn is_ok(name: &str, plant: impl FnOnce(&mut Machine)) {
     let mut machine = Machine::healthy(name);
     plant(&mut machine);
@@ -460,7 +460,7 @@ fn rivals_are_found() {
         };
         planted(name, plant, &[("rivals", Failure, "/dev/ttyS0 is held by", cure)]);
     }
-    // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
+    // Only one of ldattach's line disciplines leaves the port's bytes to others.
     planted(
         "ldattach",
         |machine| {

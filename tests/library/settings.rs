@@ -1,5 +1,5 @@
-//! What an operator reads of a wrong setting: its place, the key, the value and what is allowed, in one sentence and in
-//! words of the trade; with 64 for what options say and 78 for what a file says.
+//! Errors for wrong settings: place, key, value, and what is allowed, in one sentence and in the operator's terms; exit
+//! code 64 for options and 78 for a file.
 
 mod known;
 mod refused;
@@ -10,7 +10,7 @@ use gnss2shm::cli::Cli;
 use gnss2shm::config::File;
 use known::{KEYS, Key};
 
-/// Words that a programmer knows, and nobody else has to.
+/// Programmers' words, which an error must not contain.
 const INSIDE: [&str; 14] = [
     "u8",
     "u32",
@@ -36,7 +36,7 @@ fn is_an_operators_sentence(said: &str) {
     }
 }
 
-/// Why this file is refused.
+/// The error for this file.
 fn refusal(text: &str) -> String {
     let said = File::parse("x.toml", text).map(|_| ()).expect_err(text).to_string();
     is_an_operators_sentence(&said);
@@ -54,13 +54,13 @@ fn every_key_is_listed_here_and_has_its_option() {
     }
 }
 
-/// A setting alone in its table, and the line that it is in.
+/// A setting alone in its table, and its line number.
 fn setting(key: &Key, value: &str) -> (String, usize) {
     let setting = format!("{} = {value}\n", key.name);
     key.table.map_or((setting.clone(), 1), |table| (format!("[{table}]\n{setting}"), 2))
 }
 
-/// The value is refused, in its place, and what is allowed is said.
+/// The value is refused with its place and what is allowed.
 fn is_refused(key: &Key, value: &str) {
     let (text, line) = setting(key, value);
     let said = refusal(&text);
@@ -102,7 +102,7 @@ fn every_key_refuses_values_of_every_other_type_with_place_key_value_and_what_is
             }
         }
     }
-    // Names and paths can be anything, and a switch is true.
+    // Names and paths can be any text, and a switch is true.
     assert_eq!(
         taken,
         [
@@ -297,7 +297,7 @@ fn each_option_that_takes_a_number_answers_for_itself() {
     for option in ["--serial", "--phc", "--sock"] {
         Cli::try_parse_from(["gnss2shm", "run", option, ""]).expect_err(option);
     }
-    // What clap takes apart is of the types that the verbs ask for, else it panics.
+    // clap panics if a parsed value does not have the requested type.
     for verb in
         [&["simulate", "--phc-ppm", "-9", "--system-ppm", "-9", "--seed", "7"][..], &["shm", "7", "--poll", "-6"]]
     {

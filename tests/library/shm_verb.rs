@@ -1,4 +1,4 @@
-//! The verb `shm`: what it says of a segment, and how it ends.
+//! The command `shm`: its output for a segment, and its exit codes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! `gnss2shm decode`: what it prints of each message, and what it says of the whole.
+//! `gnss2shm decode`: its line for each message, and its summary.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ fn decode(args: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
     (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.code())
 }
 
-/// NAV-PVT of 2026-11-20T12:00:00, all of it valid, so many nanoseconds later.
+/// NAV-PVT of 2026-11-20T12:00:00 plus this many nanoseconds, fully valid.
 fn pvt(nanos: i32) -> Vec<u8> {
     let mut payload = vec![0; 92];
     payload[4..12].copy_from_slice(&[0xEA, 0x07, 11, 20, 12, 0, 0, 0b111]);

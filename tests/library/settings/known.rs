@@ -1,6 +1,6 @@
 //! Every key, and what is allowed.
 
-/// A key of the file: its table, its name, the option that says the same, and what is allowed.
+/// A key of the file: its table, its name, the corresponding option, and what is allowed.
 pub(crate) struct Key {
     pub(crate) table: Option<&'static str>,
     pub(crate) name: &'static str,

@@ -1,4 +1,4 @@
-//! How `gnss2shm run` ends on contradictions, and on what is not a settings file.
+//! How `gnss2shm run` exits on contradictions and invalid files.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::library::common::{self, TestDir};
 
 use super::is_an_operators_sentence;
 
-/// `gnss2shm run` with these options ends with this status and one sentence that has these words.
+/// `gnss2shm run` with these options exits with this status and one sentence that contains these words.
 fn ends(args: &[&str], status: i32, words: &str) {
     let output = common::output(Command::new(common::program()).arg("run").args(args));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

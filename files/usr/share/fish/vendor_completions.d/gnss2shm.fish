@@ -107,7 +107,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Also print every rejected edge, pulse, and sentence'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l quiet -d 'Print only the summary'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object a line'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l for -d 'End --watch after this time, such as 30s or 2min' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l poll -d 'The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds' -r
