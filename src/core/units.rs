@@ -44,7 +44,7 @@ pub(crate) fn span_within(text: &str, range: Range<Span>, allowed: &str) -> Resu
         Ok(_) => format!("`{text}` is out of range"),
         Err(why) => why,
     };
-    Err(format!("{why}: it must be a time {allowed}"))
+    Err(format!("{why}; it must be a time {allowed}"))
 }
 
 /// A pulse width.

@@ -369,7 +369,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-phc",
         |machine| machine.config("eth0", "lo"),
-        &[("pulse", Failure, "lo has no PTP hardware clock", "name the NIC")],
+        &[("pulse", Failure, "lo has no PTP hardware clock", "use the NIC")],
     );
     planted(
         "several-phcs",

@@ -182,7 +182,7 @@ fn an_unknown_key_is_told_the_keys_of_its_table() {
         (
             "width = \"1ms\"",
             "1:1",
-            "allowed is holdover, rollover, witness, conventions, and in tables: [serial], [gpsd]",
+            "it must be one of holdover, rollover, witness, conventions, or a key in [serial], [gpsd]",
         ),
         ("[serial]\nwidth = \"1ms\"", "2:1", "there is no such key: it must be one of [serial] device, [serial] baud"),
         ("[pulse]\nholdover = \"1s\"", "2:1", "[pulse] width, [pulse] edges, [pulse] offset, [pulse] rate"),
@@ -190,9 +190,9 @@ fn an_unknown_key_is_told_the_keys_of_its_table() {
         ("shm = 300", "1:7", "this must be a line [shm] with its keys below it"),
         ("serial = [\"/dev/ttyS0\"]", "1:10", "this must be a line [serial] with its keys below it"),
         ("[[serial]]\ndevice = \"x\"", "1:1", "`[[serial]]`: this must be a line [serial]"),
-        ("[holdover]", "1:1", "allowed is a time from 0s to 24h"),
-        ("[seriel]", "1:2", "in tables: [serial], [gpsd]"),
-        ("[seriel]\ndevice = \"x\"", "1:2", "in tables: [serial], [gpsd]"),
+        ("[holdover]", "1:1", "it must be a time from 0s to 24h"),
+        ("[seriel]", "1:2", "or a key in [serial], [gpsd]"),
+        ("[seriel]\ndevice = \"x\"", "1:2", "or a key in [serial], [gpsd]"),
         ("[serial.device]", "1:1", "this must be a name or path in quotes"),
         ("[sentences]\ntrust_zda = true", "2:1", "[sentences] delay, [sentences] trust-zda, [sentences] sawtooth"),
         (

@@ -35,13 +35,13 @@ complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Show an 
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Check an installed system and suggest fixes'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file\'s' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings file in TOML; options override it, and a receiver or pulse given as an option replaces the file\'s' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Baud rate of the serial port, or auto [default: 9600]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that serves the receiver [default: localhost:2947]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l tcp -d 'TCP server that sends the receiver\'s sentences' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO to which another program writes the receiver\'s sentences' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that timestamps the pulse: its network interface, PCI address or device' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that timestamps the pulse: its network interface, PCI address, or device' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin to which the pulse is wired [default: the pin that has the channel, or the first]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'External timestamp channel [default: 0]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, for a pulse without a PTP hardware clock' -r -F
@@ -49,7 +49,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d
 assert\t''
 clear\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if the pulse is not the shorter part of the second' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Edges that the NIC timestamps: both, or one (only the on-time edge) [default: as the driver grants]' -r -f -a "one\t''
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Edges that the NIC timestamps: both, or one (only the on-time edge) [default: determined from the driver]' -r -f -a "one\t''
 both\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'Delay of the pulse in cable and antenna; negative if it arrives early [default: 0ns]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Pulse rate; only 1 Hz is supported' -r
@@ -72,13 +72,13 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d
 confirm\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'Read the receiver\'s sentences from standard input'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not tell whether there is a fix'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP reports'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Accept a segment that other users can write to, as with `perm=0666` in chrony.conf: each of them can set the clock'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Log every sample and every rejection'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; can be repeated [default: all serial ports that are not in use]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try the pins of this PTP hardware clock; can be repeated [default: all of them]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'gpsd that may have the receiver' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'gpsd to query for receivers' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l write -d 'Write the settings for `gnss2shm run --config` to this file' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l chrony -d 'Write the line for chrony.conf to this file' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite these files if they exist'
@@ -87,10 +87,10 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'Maximum jitter of that time' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Baud rate of the serial line' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l width -d 'Pulse width' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC timestamps' -r -f -a "both\t'Both, without saying which is which, like Intel\'s i210'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Edges that the NIC timestamps' -r -f -a "both\t'Both, without saying which is which, like Intel\'s i210'
 one\t'Only the rising edge, as its driver guarantees'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'How much faster than the system\'s oscillator the PHC runs' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'How much faster than UTC the system\'s oscillator runs' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'Frequency offset of the PHC from the system\'s oscillator' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'Frequency offset of the system\'s oscillator from UTC' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l loss -d 'Share of edges that are lost' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l sentence-loss -d 'Share of seconds whose sentences are lost' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with a stray edge' -r
@@ -114,12 +114,12 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l poll -d 'The `
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l watch -d 'Print a line for each new sample, until interrupted'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d 'Status socket, as given to `gnss2shm run --status`' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait at most this long until the state is Locked (with --check: until programs may rely on the time)' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait up to this long for the state Locked (with --check: until programs may rely on the time)' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line per answer'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Keep running, and print a line for each change of state'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; exit with 0 if programs may rely on the time, 1 if not, or 69 and a line on standard error if nothing answers'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings file [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
