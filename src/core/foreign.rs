@@ -86,13 +86,11 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// Takes a byte; returns the protocol of the message that it completes.
-    pub fn take(&mut self, byte: u8) -> Option<Foreign> {
-        let mut found = None;
+    /// Takes bytes; calls `found` with the protocol of each message that they complete.
+    pub fn push(&mut self, bytes: &[u8], mut found: impl FnMut(Foreign)) {
         for (protocol, progress) in PROTOCOLS.iter().zip(&mut self.progress) {
-            found = found.or(protocol.take(progress, byte).then_some(protocol.foreign));
+            protocol.push(progress, bytes, &mut found);
         }
-        found
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Protocol {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     frame: Vec<u8>,
+    /// Bytes with which more can be said about the frame.
+    needs: usize,
     row: u8,
     /// The byte before the frame; 0 after another frame.
     before: u8,
@@ -122,7 +124,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
             let (body, end) = split(frame, 2, 2);
             let is_whole = frame.len() >= ONCORE_MIN && end == b"\r\n" && xor(body) == 0;
             let is_possible = frame.iter().skip(2).take(2).all(u8::is_ascii_alphabetic);
-            let length = if is_whole { frame.len() } else { ONCORE_MAX };
+            let length = frame.len() + usize::from(!is_whole);
             (is_possible && frame.len() < ONCORE_MAX).then_some(length)
         },
         is_right: |_| true,
@@ -146,7 +148,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
             let is_escaped = body.iter().rev().take_while(|byte| **byte == DLE).count() % 2 == 1;
             match (is_escaped, last) {
                 (true, [ETX]) => Some(frame.len()),
-                (true, [DLE]) | (false, _) if frame.len() < TSIP_MAX => Some(TSIP_MAX),
+                (true, [DLE]) | (false, _) if frame.len() < TSIP_MAX => Some(frame.len() + 1),
                 _ => None,
             }
         },
@@ -190,36 +192,45 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
 ];
 
 impl Protocol {
-    /// Adds a byte to the frame so far; returns whether it completes a frame that identifies the protocol. After the header
-    /// of an invalid frame, bytes are lost up to the one that shows that it is invalid.
-    pub(super) fn take(&self, progress: &mut Progress, byte: u8) -> bool {
-        let (Progress { frame, row, before }, [first, second]) = (progress, &self.sync);
-        match frame.len() {
-            // In a run of bytes that may each begin a frame, only the first one does.
-            0 if first.contains(&byte) && !first.contains(before) => {}
-            0 => {
-                // Line ends may separate the messages of GREIS. Most bytes are not part of a frame.
-                *row = if self.foreign == Foreign::Greis && matches!(byte, b'\r' | b'\n') { *row } else { 0 };
-                *before = byte;
-                return false;
+    /// Takes bytes; calls `found` for each frame that identifies the protocol. After the header of an invalid frame, bytes are
+    /// lost up to the one that shows that it is invalid.
+    pub(super) fn push(&self, progress: &mut Progress, bytes: &[u8], found: &mut impl FnMut(Foreign)) {
+        let (Progress { frame, needs, row, before }, [first, second]) = (progress, &self.sync);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if frame.is_empty() {
+                // In a run of bytes that may each begin a frame, only the first one does.
+                let begins = |byte: &u8| !first.contains(&std::mem::replace(before, *byte)) && first.contains(byte);
+                let (skipped, after) = rest.split_at(rest.iter().position(begins).unwrap_or(rest.len()));
+                // Line ends may separate the messages of GREIS.
+                *row = if skipped.iter().all(|byte| matches!(byte, b'\r' | b'\n')) { *row } else { 0 };
+                (rest, *needs) = (after, 2);
             }
-            1 if !second.contains(&byte) => {
-                frame.truncate(usize::from(first.contains(&byte)));
-                (*row, *before) = (0, byte);
-                return false;
+            let (taken, after) = rest.split_at(rest.len().min(needs.saturating_sub(frame.len())));
+            frame.extend(taken);
+            rest = after;
+            if frame.len() < *needs {
+                return;
             }
-            _ => {}
+            let length = match frame.as_slice() {
+                [_, other] => second.contains(other).then_some(HEADER),
+                _ => (self.length)(frame),
+            };
+            match length {
+                Some(length) if length > frame.len() => {
+                    *needs = length;
+                    continue;
+                }
+                Some(_) if (self.is_right)(frame) => (*row, *before) = (self.row.min(*row + 1), 0),
+                _ => (*row, *before) = (0, frame.last().copied().unwrap_or_default()),
+            }
+            // The second byte may be the first of a frame itself.
+            let again = frame.len() == 2 && first.contains(before);
+            frame.drain(..frame.len() - usize::from(again));
+            if *row == self.row {
+                found(self.foreign);
+            }
         }
-        frame.push(byte);
-        let length = if frame.len() < HEADER { Some(HEADER) } else { (self.length)(frame) };
-        let is_whole = length == Some(frame.len()) && frame.len() > HEADER;
-        if !is_whole && length.is_some() {
-            return false;
-        }
-        let is_right = is_whole && (self.is_right)(frame);
-        (*row, *before) = if is_right { (self.row.min(*row + 1), 0) } else { (0, byte) };
-        frame.clear();
-        *row == self.row
     }
 }
 

@@ -66,7 +66,10 @@ fn samples() -> Vec<(Vec<u8>, Foreign)> {
 
 fn found(bytes: &[u8]) -> Vec<Foreign> {
     let mut recognizer = Recognizer::default();
-    bytes.iter().filter_map(|&byte| recognizer.take(byte)).collect()
+    let mut found = Vec::new();
+    // However the bytes are cut into reads.
+    bytes.chunks(7).for_each(|read| recognizer.push(read, |foreign| found.push(foreign)));
+    found
 }
 
 #[test]

@@ -128,11 +128,9 @@ impl Framer {
             self.burst.add(bytes);
             self.last_byte = Some(read_at);
         }
+        self.counts.bytes += read as u64;
+        self.recognizer.push(&bytes.data, |foreign| self.counts.add_foreign(foreign));
         for (start, &value) in (0..).map(|i| first + bytes.byte_time.times(i)).zip(&bytes.data) {
-            self.counts.bytes += 1;
-            if let Some(foreign) = self.recognizer.take(value) {
-                self.counts.add_foreign(foreign);
-            }
             let byte = Byte { value, start, read_at, read };
             if self.held.is_empty() && value != 0xB5 {
                 self.take(byte, &mut found);
