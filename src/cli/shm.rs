@@ -115,7 +115,7 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
 fn process(pid: i32) -> String {
     match u32::try_from(pid).ok().and_then(Process::read) {
         Some(process) => process.to_string(),
-        None if pid == 0 => "nobody, or a process outside this container".to_owned(),
+        None if pid == 0 => "none, or a process outside this container".to_owned(),
         None => format!("pid {pid} (gone)"),
     }
 }

@@ -169,7 +169,7 @@ mod tests {
             symlink(file, dir.join("fd/3")).unwrap();
         }
         fs::create_dir_all(root.join("proc/sys")).unwrap();
-        fs::create_dir_all(root.join("proc/14")).unwrap(); // ended meanwhile
+        fs::create_dir_all(root.join("proc/14")).unwrap(); // has ended
         let mut all: Vec<_> = Process::all(&root).collect();
         all.sort_by_key(|process| process.pid);
         let [ts2phc, ptp4l] = all.as_slice() else { panic!("{all:?}") };

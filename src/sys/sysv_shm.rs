@@ -221,7 +221,7 @@ impl<A> Attachment<A> {
 
     fn memory(&self) -> &ShmTime {
         // SAFETY: `map` checked that the segment holds a ShmTime, shmat(2) aligns to pages, the mapping lives until
-        // `drop`, and all fields are atomics, so that other processes may write to them meanwhile. On a read-only
+        // `drop`, and all fields are atomics, so that other processes may write to them concurrently. On a read-only
         // mapping only `load` with `Relaxed` is reachable, which std documents as sound there.
         unsafe { self.address.as_ref() }
     }

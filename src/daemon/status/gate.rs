@@ -67,7 +67,7 @@ mod tests {
         Instant::from_nanos(ms * 1_000_000)
     }
 
-    /// When it turned, of samples each second but for these; the state says nothing but when told so.
+    /// When it opened and closed, with a sample in each second except these.
     fn turns(config: GateConfig, has_sample: impl Fn(i64) -> bool, publishes: impl Fn(i64) -> bool) -> Vec<i64> {
         let (mut gate, mut turned) = (Gate::new(config, at(0)), vec![]);
         for ms in (0..60_000).step_by(100) {
