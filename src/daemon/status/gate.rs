@@ -67,7 +67,7 @@ mod tests {
         Instant::from_nanos(ms * 1_000_000)
     }
 
-    /// When it opened and closed, with a sample in each second except these.
+    /// When it opened and closed, given the seconds with a sample and the times at which the state publishes.
     fn turns(config: GateConfig, has_sample: impl Fn(i64) -> bool, publishes: impl Fn(i64) -> bool) -> Vec<i64> {
         let (mut gate, mut turned) = (Gate::new(config, at(0)), vec![]);
         for ms in (0..60_000).step_by(100) {
