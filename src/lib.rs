@@ -9,9 +9,10 @@
 //! PHC <-> system clock ──────────────────────────> CrossTs ─┘   (pure)
 //! ```
 //! Data flows in one direction. A [`source`] only creates [`Event`](event::Event)s, the [`Engine`] turns events into
-//! [`Verdict`](event::Verdict)s, a [`sink`] only consumes them. The rooms of `src`, from the ground up; each imports only those before it:
+//! [`Verdict`](event::Verdict)s, a [`sink`] only consumes them. The modules of `src`, from the bottom up; each imports
+//! only those before it:
 //!
-//! | room | contents |
+//! | module | contents |
 //! |---|---|
 //! | [`core`] | time, events, parsers, and the engine: pure, no I/O, no clock |
 //! | [`sys`] | kernel interfaces, and all unsafe code |
@@ -29,7 +30,7 @@
 //! current-thread tokio runtime. Each event carries the time of its capture, so verdicts depend on events, not on
 //! scheduling.
 //!
-//! # Where to change what
+//! # Where to make changes
 //! | to change | go to |
 //! |---|---|
 //! | which sentences count, how a time is parsed | [`core::nmea`], [`core::ubx`], [`core::engine::epochs`] |
@@ -49,8 +50,7 @@
 //! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |
 //!
 //! # The engine as a library
-//! Events in, verdicts out; here from a recording. [`event`] and [`time`] have what a program needs that creates events
-//! itself.
+//! Events in, verdicts out; here from a recording. A program that creates events itself uses [`event`] and [`time`].
 //! ```
 //! use gnss2shm::event::Verdict;
 //! use gnss2shm::{Engine, Item, Reader};
@@ -103,7 +103,7 @@ pub fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Printing fails only where nobody listens. --help and --version end well, a wrong flag is EX_USAGE.
+            // A failure to print is ignored. --help and --version exit with 0, a wrong option with EX_USAGE.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(cli::ExitCode::Usage as u8) } else { ExitCode::SUCCESS };
         }
@@ -112,7 +112,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                // Where standard error is closed or full, the exit code has to do.
+                // If standard error is closed or full, only the exit code remains.
                 let _ = writeln!(std::io::stderr(), "gnss2shm: {}", core::printable::printable(&failure.message));
             }
             ExitCode::from(failure.code as u8)

@@ -1,4 +1,4 @@
-/* Prints the kernel's layouts and numbers, one "name value" a line. tests/pps_layout.rs holds ours against them. */
+/* Prints the kernel's layouts and numbers, one "name value" per line. tests/library/pps_layout.rs compares src/sys with them. */
 #include <linux/pps.h>
 #include <stddef.h>
 #include <stdio.h>

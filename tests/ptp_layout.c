@@ -1,4 +1,4 @@
-/* Prints the kernel's layouts and numbers, one "name value" a line. tests/ptp_layout.rs holds ours against them. */
+/* Prints the kernel's layouts and numbers, one "name value" per line. tests/library/ptp_layout.rs compares src/sys with them. */
 #include <linux/ethtool.h>
 #include <linux/ptp_clock.h>
 #include <stddef.h>

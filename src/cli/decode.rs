@@ -1,5 +1,5 @@
-//! `gnss2shm decode`: what a receiver's raw bytes say about time, message by message: the time that each names, whether
-//! the message calls it valid, or why it is refused.
+//! `gnss2shm decode`: the time in a receiver's raw bytes, message by message: the time that each names, whether the
+//! message marks it valid, or why it is refused.
 
 mod row;
 
@@ -22,24 +22,24 @@ const REFUSED: &str = "refused";
 
 /// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
 ///
-/// Each sentence is judged by itself. `gnss2shm run` asks for more: a date that is possible, no sentence of the same
-/// second without a fix, and several seconds that agree. Dates that it refuses are marked.
+/// Each sentence is judged by itself. `gnss2shm run` requires more: a possible date, no sentence for the same second
+/// that reports no fix, and several seconds that agree. Dates that it refuses are marked.
 ///
-/// The keys of each JSON object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark and text; those
-/// that do not apply are null.
+/// The keys of each JSON object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark, and
+/// text; those that do not apply are null.
 ///
-/// A summary of each file follows on standard error: bytes, lines with a correct checksum, lines refused, and counts of what
-/// was found.
+/// A summary of each file follows on standard error: bytes, lines with a correct checksum, lines refused, and counts by
+/// kind.
 ///
 /// Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
-/// 66 at least one cannot be read; others as in sysexits(3). The other files are decoded all the same.
+/// 66 at least one cannot be read; others as in sysexits(3). The other files are still decoded.
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// Raw bytes of a receiver; - is standard input
+    /// Raw bytes from a receiver; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -68,15 +68,15 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     let (name, mut framer) = (super::name_of(path), Framer::default());
     let file = (path != Path::new("-")).then(|| name.clone());
     let mut printer = Printer { file, json, ..Printer::default() };
-    // Sentences in a recording are cut into pieces: it is refused as soon as it has a header.
+    // A recording splits sentences into pieces, so it is refused as soon as its header is read.
     let (mut recording, mut taken) = (Reader::default(), 0);
     super::read(path, |piece| {
         let _ = recording.push(piece, |_| {}); // of other input, it reads the first line only
         if recording.is_recording() {
-            return Err(Failure::new(ExitCode::Data, format!("{name}: this is a recording: use gnss2shm replay")));
+            return Err(Failure::new(ExitCode::Data, format!("{name} is a recording: use gnss2shm replay")));
         }
         for data in piece.split_inclusive(|byte| *byte == b'\n') {
-            // On this clock a byte takes a nanosecond: a line's first byte is dated by its place in the file.
+            // On this clock, a byte takes one nanosecond: the time of a line's first byte is its offset in the file.
             taken += data.len() as i64;
             let (read_at, byte_time) = (Instant::from_nanos(taken), Span::from_nanos(1));
             framer.push_all(&Bytes { read_at, byte_time, data: data.into() }, |found| printer.take(&found));
@@ -86,23 +86,23 @@ fn decode(path: &Path, json: bool) -> Result<(), Failure> {
     framer.finish(|found| printer.take(&found));
     super::print(&printer.text)?;
     note(&printer.summary(framer.counts()));
-    let none = || Failure::new(ExitCode::No, format!("{name} holds no sentence with a valid time"));
+    let none = || Failure::new(ExitCode::No, format!("{name} contains no sentence with a valid time"));
     printer.counts.get(&(ABOUT_TIME, VALID)).map(|_| ()).ok_or_else(none)
 }
 
-/// To standard error, which may be closed: it is a courtesy.
+/// To standard error; failures are ignored, because it may be closed.
 fn note(text: &str) {
     let _ = io::stderr().write_all(printable_lines(text).as_bytes());
 }
 
-/// Turns what is found into text, and counts it.
+/// Formats findings as text and counts them.
 #[derive(Default)]
 struct Printer {
     file: Option<String>,
     json: bool,
-    /// What is to be printed.
+    /// The text to print.
     text: String,
-    /// Messages about time by what they are worth, and lines by why they are refused.
+    /// Counts of messages about time by remark, and of lines by the reason why they are refused.
     counts: BTreeMap<(&'static str, &'static str), u64>,
 }
 
@@ -127,7 +127,7 @@ impl Printer {
 
     fn summary(&self, lines: LineCounts) -> String {
         let (bytes, sentences, refused) = (lines.bytes, lines.sentences, lines.damaged() + lines.malformed);
-        let mut text = format!("{bytes} bytes, {sentences} lines with a right checksum, {refused} refused\n");
+        let mut text = format!("{bytes} bytes, {sentences} lines with a correct checksum, {refused} refused\n");
         for ((kind, what), times) in &self.counts {
             text += &format!("  {kind} {times} x {what}\n");
         }

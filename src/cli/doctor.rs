@@ -1,23 +1,23 @@
-//! `gnss2shm doctor`: checks an installed system and says how to fix it.
+//! `gnss2shm doctor`: checks an installed system and suggests fixes.
 
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure, status};
 use crate::tools::doctor::{self, Instance, Level, System};
 
-/// Check an installed system, and say how to fix it
+/// Check an installed system and suggest fixes
 ///
-/// Each line is an item: ok, or warning or FAILURE with what is wrong and, after a semicolon, the cure.
-/// Nothing is changed, and no device is opened. Items that only root can check are named.
+/// Each line is one item: ok, or warning or FAILURE with the problem and, after a semicolon, the fix.
+/// Nothing is changed, and no device is opened. Items that only root can check are listed.
 ///
-/// Exit status: 0 all is ok, 1 at least one failure, 2 warnings and no failure; others as in sysexits(3).
+/// Exit status: 0 all ok, 1 at least one failure, 2 warnings but no failure; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one in /etc/gnss2shm]
     #[arg(value_name = "INSTANCE")]
     instance: Option<String>,
-    /// Its settings [default: /etc/gnss2shm/INSTANCE.toml]
+    /// Its settings file [default: /etc/gnss2shm/INSTANCE.toml]
     #[arg(long, value_name = "FILE", value_parser = |path: &str| std::path::absolute(path))]
     config: Option<PathBuf>,
     /// Print one JSON object per line
@@ -34,7 +34,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         |finding| if args.json { serde_json::to_string(finding).unwrap_or_default() } else { format!("{finding}") };
     let text: String = found.iter().map(|finding| line(finding) + "\n").collect();
     super::show(&text)?;
-    // The lines have said it all.
+    // The printed lines are enough.
     match doctor::worst(&found) {
         Level::Ok => Ok(()),
         Level::Warning => Err(Failure::new(ExitCode::Warnings, "")),

@@ -23,7 +23,7 @@ mod shm;
 mod simulate;
 mod status;
 
-/// Bytes of an input that are read at a time.
+/// Bytes read from an input at a time.
 const PIECE: usize = 64 * 1024;
 
 /// Pair a GNSS receiver's sentences with its pulse, timestamped by a NIC, and feed chrony's refclocks
@@ -60,8 +60,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Runs this to its end on one thread, whatever threads are blocked by then. As a task, because polling a future
-/// directly in `block_on` costs a look at all descriptors for each message between tasks.
+/// Runs a future to completion on one thread, and does not wait for blocked threads at the end. It runs as a task,
+/// because polling it directly in `block_on` would check all descriptors for each message between tasks.
 fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::os("cannot start the event loop", error))?;
@@ -71,7 +71,7 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>> + Send + 'static) 
     ended
 }
 
-/// Prints this at once, with control characters escaped.
+/// Prints this immediately, with control characters escaped.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     written(out.write_all(printable_lines(text).as_bytes()).and_then(|()| out.flush()))
@@ -81,21 +81,21 @@ fn print(text: &str) -> Result<(), Failure> {
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::new(ExitCode::OutputClosed, ""),
-        _ => Failure::os("standard output cannot be written", error),
+        _ => Failure::os("cannot write to standard output", error),
     })
 }
 
-/// The same for a command that goes on after a closed pipe, or answers by its exit code.
+/// The same for a command that continues after a closed pipe, or answers with its exit code.
 fn show(text: &str) -> Result<(), Failure> {
     print(text).or_else(|failure| if failure.code == ExitCode::OutputClosed { Ok(()) } else { Err(failure) })
 }
 
-/// How an input is called; `-` is standard input.
+/// Name of an input; `-` is standard input.
 fn name_of(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// Hands all of an input to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
+/// Passes all of an input to `take`, piece by piece. Ends early if standard output is closed or `take` fails.
 fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
     let cannot = |error: io::Error| {
         let is_denied = error.kind() == ErrorKind::PermissionDenied;
@@ -121,7 +121,7 @@ fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Resu
 pub struct Failure {
     /// The exit code.
     pub code: ExitCode,
-    /// One sentence: what is wrong, where, what to do. Empty if the code says it all.
+    /// One sentence: what is wrong, where, what to do. Empty if the code is enough.
     pub message: String,
 }
 
@@ -137,7 +137,7 @@ impl Failure {
     }
 }
 
-/// The exit codes: three of our own, and those of sysexits(3). gnss2shm(1) explains each.
+/// The exit codes: three specific to this program, and those of sysexits(3). gnss2shm(1) explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
     /// Standard output was closed.

@@ -1,4 +1,4 @@
-//! `gnss2shm probe`: from nothing to a working configuration.
+//! `gnss2shm probe`: finds a working configuration.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,13 +13,13 @@ use crate::tools::probe::{Findings, search, settings};
 /// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Listen on this port; may be given several times [default: every serial port that nobody uses]
+    /// Listen on this port; can be repeated [default: all serial ports that are not in use]
     #[arg(long, value_name = "DEV")]
     serial: Vec<String>,
-    /// Try the pins of this PTP hardware clock; may be given several times [default: every one]
+    /// Try the pins of this PTP hardware clock; can be repeated [default: all of them]
     #[arg(long, value_name = "IFACE|/dev/ptpN")]
     phc: Vec<String>,
-    /// The gpsd that may have the receiver
+    /// gpsd to query for receivers
     #[arg(long, value_name = "HOST:PORT", default_value = "localhost:2947")]
     gpsd: GpsdConfig,
     /// Write the settings for `gnss2shm run --config` to this file
@@ -28,24 +28,24 @@ pub(super) struct Args {
     /// Write the line for chrony.conf to this file
     #[arg(long, value_name = "FILE")]
     chrony: Option<PathBuf>,
-    /// Overwrite these files where they exist
+    /// Overwrite these files if they exist
     #[arg(long)]
     force: bool,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    // Before half a minute is spent.
+    // Checked before the search, which takes half a minute.
     if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
-        let sentence = format!("{} exists: name another file, or say --force to overwrite it", path.display());
+        let sentence = format!("{} exists: give another file, or use --force to overwrite it", path.display());
         return Err(Failure::new(ExitCode::CannotCreate, sentence));
     }
     super::on_runtime(async move {
         let stop = stop()?;
-        let _nobody_reads_it = writeln!(std::io::stderr(), "looking for receiver and pulse, for about half a minute");
+        let _closed = writeln!(std::io::stderr(), "searching for receiver and pulse: this takes half a minute");
         let found = tokio::select! {
             found = search(&args.serial, &args.phc, &args.gpsd) => found,
             _ = stop => {
-                return Err(Failure::new(ExitCode::No, "ended before the search was over; the pins are as they were"));
+                return Err(Failure::new(ExitCode::No, "interrupted; the pins have been restored"));
             }
         };
         super::show(&found.to_string())?;
@@ -76,12 +76,12 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     super::print(&format!("next\n  {next}\n"))
 }
 
-/// Writes the file aside and moves it to its place, even in place of a link, so that it is complete whenever it is read.
+/// Writes a temporary file and renames it, even over a link, so that readers never see a partial file.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let aside = path.with_extension(format!("new.{}", std::process::id()));
     let written = File::create_new(&aside).and_then(|mut file| file.write_all(text.as_bytes()));
     written.and_then(|()| fs::rename(&aside, path)).map_err(|error| {
         let _none_is_left = fs::remove_file(&aside);
-        OpenError::not_created(format_args!("{} cannot be written", path.display()), error).into()
+        OpenError::not_created(format_args!("cannot write {}", path.display()), error).into()
     })
 }

@@ -15,18 +15,18 @@ use crate::recording::{Header, Item, Reader};
 
 /// Feed a recording of `run --record` to the engine again and print the results
 ///
-/// Exit status: 0 the recording was read to its end; 65 it is damaged, has events missing, or is no recording; others as in
-/// sysexits(3). One that ends in the middle of a line, as if its writer was killed, is not damaged.
+/// Exit status: 0 the recording was read to its end; 65 it is damaged, lacks events, or is not a recording; others as
+/// in sysexits(3). A recording that ends in the middle of a line, as when its writer was killed, is not damaged.
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// A recording of `gnss2shm run --record`; - is standard input
+    /// Recording made by `gnss2shm run --record`; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Print every rejected edge, pulse and sentence too
+    /// Also print every rejected edge, pulse, and sentence
     #[arg(long)]
     verdicts: bool,
-    /// Print the summary alone
+    /// Print only the summary
     #[arg(long, conflicts_with = "verdicts")]
     quiet: bool,
 }
@@ -41,29 +41,29 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         super::print(&std::mem::take(&mut replay.text))?;
         taken.map_err(|damage| wrong(format!("{name}: {damage}")))
     });
-    // What is not a recording, or cannot be read, has no summary.
+    // Without a readable recording, there is no summary.
     let mut failed = read.err();
     if let Some(failure) = failed.take_if(|_| damaged_line.is_none() || !reader.has_header()) {
         return Err(failure);
     }
     if !reader.has_header() {
-        let why = if reader.breaks_off() { "breaks off before its header" } else { "has no header" };
-        return Err(wrong(format!("{name} {why}: no recording")));
+        let why = if reader.breaks_off() { "ends before its header" } else { "has no header" };
+        return Err(wrong(format!("{name} {why}: not a recording")));
     }
     replay.summarize();
     if let Some(line) = damaged_line {
-        let _ = writeln!(replay.text, "the recording is damaged: line {line} and all after it are not in this");
+        let _ = writeln!(replay.text, "the recording is damaged: line {line} and all later ones are not included");
     } else if reader.breaks_off() {
         replay.text += "the recording ends in the middle of a line\n";
     }
     super::print(&replay.text)?;
     if replay.lost > 0 {
-        failed.get_or_insert_with(|| wrong(format!("{name}: {} events are missing in it", replay.lost)));
+        failed.get_or_insert_with(|| wrong(format!("{name}: {} events are missing", replay.lost)));
     }
     failed.map_or(Ok(()), Err)
 }
 
-/// What was replayed so far, and the text that is to be printed.
+/// What was replayed so far, and the text still to be printed.
 #[derive(Default)]
 struct Replay {
     run: Option<Run>,
@@ -76,7 +76,7 @@ struct Replay {
     lost: i64,
 }
 
-/// An engine at work, since a header that does not continue another.
+/// The running engine, since a header that does not continue another.
 struct Run {
     header: Header,
     engine: Engine,
@@ -154,7 +154,7 @@ impl Replay {
             let _ = writeln!(self.text, "states {}", states.join(", "));
         }
         if self.lost > 0 {
-            let doubt = "events are missing in the recording: from there on this may not be what happened";
+            let doubt = "events are missing in the recording: from there on, the result may differ from what happened";
             let _ = writeln!(self.text, "{} {doubt}", self.lost);
         }
     }

@@ -1,4 +1,5 @@
-//! `gnss2shm run`: open everything, wire it, run until a signal or a failure, leave the segment without a sample.
+//! `gnss2shm run`: opens and connects everything, runs until a signal or a failure, and leaves no sample in the
+//! segment.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ const OPEN_FILES: u64 = 64;
 /// Pair sentences with pulses and write samples for chronyd
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file's
+    /// Settings file in TOML; options override it, and a receiver or pulse given as an option replaces the file's
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -61,8 +62,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = stop()?;
-    // A wrong setting ends the process here; a source that is missing is waited for. First what another instance may have,
-    // so that a refusal leaves that instance's PHC and port alone; the recording last, so that a refusal rotates no file.
+    // A wrong setting ends the process here; a missing source does not. Resources that another instance may hold come
+    // first, so that a refusal does not touch that instance's PHC and port; the recording comes last, so that a refusal
+    // does not rotate files.
     let status = settings.status.as_deref().map(StatusServer::bind).transpose()?;
     let mut sinks = Sinks::new();
     if let Some(unit) = settings.shm {
@@ -79,7 +81,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let mut recorder = record.map(|(path, claim, size)| Recorder::open(path, claim, size, header)).transpose()?;
     info!("{}", first_line(&settings));
 
-    // The sources run on their own, and end only by an error of ours.
+    // The sources run as separate tasks, and end only by a bug.
     let (sender, others) = mpsc::channel(EVENTS_QUEUED);
     let (pulse_sender, pulse_events) = mpsc::channel(EVENTS_QUEUED);
     let inbox = Inbox { pulse: pulse_events, others };
@@ -112,7 +114,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         (Watchdog::enabled(pulse.heart.clone()), Summary::default(), engine.state());
     let observe = |engine: &Engine, event: &Event, verdicts: &[Verdict]| {
         if let Event::Source { change: SourceChange::SentencesLost(Lost::Stdin), .. } = event {
-            // It cannot come back: the pipeline has to be started again.
+            // It cannot resume: the pipeline must be restarted.
             return ControlFlow::Break(Failure::new(ExitCode::Unavailable, Reason::StdinEnded.sentence()));
         }
         for verdict in verdicts {
@@ -129,7 +131,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
                 info!("{}", summary.line(state));
             }
         }
-        // Its readers are notified of a change of state only.
+        // Its readers are only notified of a change of state.
         board.send_if_modified(|board| board.update(engine, event, verdicts));
         ControlFlow::Continue(())
     };
@@ -157,7 +159,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     ended
 }
 
-/// The first line of the log: version, sources and sinks.
+/// The first line of the log: version, sources, and sinks.
 fn first_line(settings: &Settings) -> String {
     let Settings { receiver, pulse, shm, sock, record, .. } = settings;
     let sinks = [shm.map(|unit| format!("SHM unit {unit}")), sock.as_ref().map(|path| path.display().to_string())];
@@ -167,8 +169,8 @@ fn first_line(settings: &Settings) -> String {
     format!("gnss2shm {version}: sentences from {receiver}, pulse from {pulse}, samples to {sinks}{record}")
 }
 
-/// The signal that ends the process: waits for it and returns its name. SIGHUP is none if it was ignored at start, as
-/// under nohup(1).
+/// Waits for a signal that ends the process, and returns its name. SIGHUP does not if it was ignored at start, as under
+/// nohup(1).
 pub(super) fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
     let failed = |error| Failure::os("cannot handle signals", error);
     let listen = |kind| signal(kind).map_err(failed);

@@ -1,5 +1,5 @@
-//! `gnss2shm shm UNIT`: what is in a segment, who owns it, and what chronyd would make of it. It attaches read-only, so
-//! it cannot take a sample away from chronyd.
+//! `gnss2shm shm UNIT`: a segment's contents and owner, and whether chronyd would accept its sample. It attaches
+//! read-only, so it cannot take a sample away from chronyd.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::sys::processes::Process;
 use crate::sys::sysv_shm::Fields;
 use crate::sys::wait;
 
-/// Between two looks of `--watch`; writers publish once a second.
+/// Polling interval of `--watch`; writers publish once per second.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Show an SHM segment as chronyd sees it, without consuming samples
 ///
-/// Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or --watch saw it removed; 69 it is
-/// too small to be a refclock's; 77 it may not be read; others as in sysexits(3).
+/// Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or it was removed during
+/// --watch; 69 it is too small for a refclock; 77 it cannot be read; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Print a line for each new sample, until interrupted
     #[arg(long)]
     watch: bool,
-    /// End --watch after this time, as in 30s or 2min
+    /// End --watch after this time, such as 30s or 2min
     #[arg(long = "for", value_name = "TIME", requires = "watch", allow_hyphen_values = true)]
     #[arg(value_parser = positive_span)]
     limit: Option<Span>,
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.watch { watch(&reader, args) } else { super::print(&describe(&reader, args)) }
 }
 
-/// The segment, its users, its sample, and what chronyd would make of that.
+/// The segment, its users, its sample, and whether chronyd would accept that.
 fn describe(reader: &ShmReader, args: &Args) -> String {
     let (status, now) = (reader.found(), sys_now());
     let Status { size, uid, gid, cuid, cgid, nattch, .. } = *status;
@@ -59,11 +59,11 @@ fn describe(reader: &ShmReader, args: &Args) -> String {
     );
     let Some(contents) = reader.contents() else {
         return text
-            + "sample     cannot be read: a writer was changing it at every look: do two programs write to this unit?\n";
+            + "sample     cannot be read: it changed during each attempt: are two programs writing to this unit?\n";
     };
     let Contents { count, valid, fields: Fields { mode, leap, precision, nsamples, .. } } = contents;
     if contents.fields.clock_sec == 0 && contents.fields.receive_sec == 0 {
-        return text + "sample     none: nothing was published yet\n";
+        return text + "sample     none: nothing has been published yet\n";
     }
     let split = |nanos: i64| (UtcSecond::from_posix(nanos.div_euclid(NANOS)), nanos.rem_euclid(NANOS));
     let ((utc, utc_nsec), (sys, sys_nsec)) = (split(contents.clock_nanos()), split(contents.receive().nanos()));
@@ -115,16 +115,16 @@ fn watch(reader: &ShmReader, args: &Args) -> Result<(), Failure> {
 fn process(pid: i32) -> String {
     match u32::try_from(pid).ok().and_then(Process::read) {
         Some(process) => process.to_string(),
-        None if pid == 0 => "nobody, or a process outside this container".to_owned(),
+        None if pid == 0 => "none, or a process outside this container".to_owned(),
         None => format!("pid {pid} (gone)"),
     }
 }
 
-/// The processes that have the segment mapped, as far as this user may see it: `: chronyd (pid 812), gnss2shm (pid
+/// The processes that have the segment mapped and that this user may see: `: chronyd (pid 812), gnss2shm (pid
 /// 900)`.
 fn attached(status: &Status) -> String {
     if status.nattch == 0 {
-        return ": neither chronyd nor a writer is there".to_owned();
+        return ": neither chronyd nor a writer is attached".to_owned();
     }
     let users = Process::others().filter(|process| process.has_attached(status.id) == Some(true));
     let users: Vec<_> = users.map(|process| process.to_string()).collect();

@@ -1,5 +1,5 @@
-//! `gnss2shm simulate`: the main job without hardware. Receiver and NIC are simulated, everything after them is the real
-//! code; every sample is checked against the simulated truth.
+//! `gnss2shm simulate`: `run` without hardware. Receiver and NIC are simulated; the rest is the real code, and every
+//! sample is checked against the simulated truth.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -25,26 +25,26 @@ use crate::source::serial::{self, Baud, SerialConfig};
 use crate::source::witness;
 use crate::sys::wait;
 
-/// A sample further off than this is wrong.
+/// A sample with a larger error is wrong.
 const WRONG: Span = Span::from_micros(10);
 /// Simulate receiver and NIC, and check every sample against true time
 ///
-/// Standard output has a line for each sample, and at the end a summary; the log, on standard error, has a line for each
-/// change of state and says why no sample comes. The first sample comes about five seconds after the start.
+/// Standard output has a line for each sample and a summary at the end; the log, on standard error, has a line for each
+/// change of state and the reason if there is no sample. The first sample appears about five seconds after the start.
 ///
-/// Exit status: 0 samples came and every one was right, 1 none came or one was wrong; others as in sysexits(3).
+/// Exit status: 0 there were samples and all were right, 1 there were none or one was wrong; others as in sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
     #[command(flatten)]
     scenario: Scenario,
-    /// Unit of chrony's SHM refclock to write to: one that neither gpsd nor `run` takes by itself
+    /// Unit of chrony's SHM refclock to write to; the default is used by neither gpsd nor `run`
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13", value_parser = unit)]
     shm: u8,
-    /// What to do when the real system clock is synchronized and disagrees with the first label
+    /// If the synchronized real system clock disagrees with the first label: block samples, warn, or do not check (off)
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = word_parser::<WitnessMode>())]
     witness: WitnessMode,
-    /// Assume the two conventions that no wire can contradict, or have them confirmed
+    /// Assume the two conventions that cannot be measured, or confirm them before publishing
     #[arg(long, value_name = "HOW", default_value = "assume", value_parser = word_parser::<Conventions>())]
     conventions: Conventions,
     /// End after this time, with a summary [default: at Ctrl-C]
@@ -63,7 +63,7 @@ async fn simulate(Args { scenario, shm: unit, witness, conventions, time }: Args
     let Scenario { baud, delay, width, edges, .. } = scenario;
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let live = Live::start(scenario, sender.clone());
-    let live = live.map_err(|error| Failure::os("the simulation cannot start", error))?;
+    let live = live.map_err(|error| Failure::os("cannot start the simulation", error))?;
     info!(
         "simulating a receiver on {} ({baud} baud, sentences {delay} after a pulse of {width}) and a NIC that \
          timestamps {} of its edges; samples go to SHM unit {unit}",
@@ -86,14 +86,14 @@ async fn simulate(Args { scenario, shm: unit, witness, conventions, time }: Args
     sinks.clear();
     serial.abort();
     witnessing.abort();
-    // If standard output was closed, the exit code still tells.
+    // If standard output was closed, the exit code still shows the result.
     let said = ended.and_then(|()| super::show(&tally.summary(live.pulses())));
     match (tally.samples, tally.wrong) {
         (_, 1..) => Err(Failure::new(
             ExitCode::No,
-            format!("wrong samples: {}, outside the known envelope (see Limits in README.md)", tally.wrong),
+            format!("wrong samples: {}; is this scenario outside the envelope (docs/envelope.md)?", tally.wrong),
         )),
-        (0, 0) => said.and(Err(Failure::new(ExitCode::No, "no sample came"))),
+        (0, 0) => said.and(Err(Failure::new(ExitCode::No, "there were no samples"))),
         _ => said,
     }
 }
@@ -109,7 +109,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Counts, prints and logs verdicts; an error if standard output cannot be written.
+    /// Counts, prints, and logs verdicts; an error if writing to standard output fails.
     fn observe(&mut self, live: &Live, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> Result<(), Failure> {
         if let Event::Tick { .. } = event {
             super::written(wait::rest(Duration::ZERO))?;

@@ -14,9 +14,9 @@ use crate::daemon::status::snapshot::Snapshot;
 use crate::source::sysfs::names;
 use crate::sys::wait::await_input;
 
-/// `run` answers at once or not at all.
+/// `run` answers immediately or not at all.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// Longest answer that is read; answers have some 2,000 bytes.
+/// Maximum length of an answer; actual answers have about 2,000 bytes.
 const ANSWER_MAX: u64 = 64 * 1024;
 /// Pause between two attempts of --wait-locked.
 const RETRY: Duration = Duration::from_millis(200);
@@ -30,17 +30,17 @@ pub(super) struct Args {
     /// Status socket, as given to `gnss2shm run --status`
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Print JSON, one line an answer
+    /// Print JSON, one line per answer
     #[arg(long)]
     json: bool,
     /// Keep running, and print a line for each change of state
     #[arg(long)]
     follow: bool,
-    /// Print nothing; end with 0 if programs may rely on the time, with 1 if not, and with 69 and a line on standard
-    /// error if nothing answers
+    /// Print nothing; exit with 0 if programs may rely on the time, 1 if not, or 69 and a line on standard error if
+    /// nothing answers
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     check: bool,
-    /// Wait until it is locked (with --check: until programs may rely on the time), at most for this long
+    /// Wait up to this long for the state Locked (with --check: until programs may rely on the time)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span, conflicts_with = "follow")]
     wait_locked: Option<Span>,
 }
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let is_over = deadline.is_none_or(|deadline| Instant::now() >= deadline);
         match connect() {
             Ok((now, changes)) if is_over || wanted(&now) => break (now, changes),
-            // Waiting cannot cure these.
+            // Waiting does not fix these.
             Err(failure) if is_over || matches!(failure.code, ExitCode::Usage | ExitCode::NoPermission) => {
                 return Err(failure);
             }
@@ -74,8 +74,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         let why = match connect() {
             Ok(_) => format!(
-                "gnss2shm run answers, but ended this connection: {FOLLOWERS} follow already, the output was not read in \
-                 time, or run was restarted"
+                "gnss2shm run answers but closed this connection: {FOLLOWERS} clients already follow, the output was \
+                 not read in time, or run was restarted"
             ),
             Err(_) => "gnss2shm run has ended".into(),
         };
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if wanted(&now) || !(args.check || args.wait_locked.is_some()) {
         return Ok(());
     }
-    // With --check the exit code alone answers.
+    // With --check, the exit code is the answer.
     Err(Failure::new(ExitCode::No, if args.check { String::new() } else { state(&now) }))
 }
 
@@ -109,20 +109,20 @@ impl Args {
             [] => Err(Failure::new(
                 ExitCode::Unavailable,
                 format!(
-                    "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or give `run` a --status, \
-                     and name that with --socket"
+                    "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or start `run` with \
+                     --status and give the same path with --socket"
                 ),
             )),
             [only] => Ok(Path::new(SOCKETS).join(format!("{only}.sock"))),
             several => {
-                let why = format!("there are several instances, name one of them: {}", several.join(", "));
+                let why = format!("there are several instances; name one of them: {}", several.join(", "));
                 Err(Failure::new(ExitCode::Usage, why))
             }
         }
     }
 }
 
-/// The answers of a status socket.
+/// Answers from a status socket.
 pub(super) struct Answers {
     from: BufReader<UnixStream>,
     path: PathBuf,
@@ -145,7 +145,7 @@ impl Answers {
         answer.map_err(|error| {
             let (path, limit) = (self.path.display(), ANSWERS_WITHIN.as_secs());
             let why = format!(
-                "the status socket {path} gives no answer within {limit} s that can be read ({error}): gnss2shm hangs or is \
+                "the status socket {path} gives no valid answer within {limit} s ({error}): gnss2shm is hung or \
                  stopped, or another program or version answers"
             );
             Failure::new(ExitCode::Unavailable, why)
@@ -163,24 +163,24 @@ pub(super) fn ask(path: &Path) -> Result<(Snapshot, Answers), Failure> {
     Ok((first, answers))
 }
 
-/// Why connecting failed, and the cure.
+/// Why connecting failed, and the fix.
 fn unanswered(path: &Path, error: &std::io::Error) -> Failure {
     let (code, cure) = match (error.kind(), path.file_stem().filter(|_| path.parent() == Some(Path::new(SOCKETS)))) {
         (ErrorKind::InvalidInput, _) => (ExitCode::Usage, "give a path of 1 to 107 bytes".to_owned()),
         (ErrorKind::PermissionDenied, _) => (
             ExitCode::NoPermission,
-            "gnss2shm opens its socket to everybody, so look at the directories on the way (`namei -l` shows them), or ask \
-             as root"
+            "gnss2shm opens its socket to all users, so check the directories in its path (`namei -l`), or run this as \
+             root"
                 .to_owned(),
         ),
         (_, Some(name)) => {
             let unit = format!("gnss2shm@{}", name.display());
-            let cure = format!("start it with `systemctl start {unit}`, and `journalctl -u {unit}` says why it ended");
+            let cure = format!("start it with `systemctl start {unit}`; `journalctl -u {unit}` shows why it ended");
             (ExitCode::Unavailable, cure)
         }
         (_, None) => (
             ExitCode::Unavailable,
-            "start `gnss2shm run` with --status and this path, or give the path that it was given".to_owned(),
+            "start `gnss2shm run` with --status and this path, or give the path that it was started with".to_owned(),
         ),
     };
     Failure::new(code, format!("the status socket {} does not answer ({error}): {cure}", path.display()))

@@ -1,5 +1,5 @@
-//! The settings file: each value is read as the command line reads that of the option, whose alias the key is. What is
-//! wrong is refused with one sentence, its line and column.
+//! The settings file. A key is an alias of an option, and its value is parsed like that option's. An error is one
+//! sentence with its line and column.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -20,24 +20,24 @@ use crate::sys::error::{OpenError, Problem};
 
 /// Maximum size of a file.
 const SIZE_MAX: u64 = 256 * 1024;
-/// Characters of a line that an error repeats.
+/// Maximum number of characters of a line that an error quotes.
 const QUOTED_MAX: usize = 80;
-/// No value but a name or path is longer; a longer one is not repeated in an error.
+/// Only names and paths may be longer; a longer value is not quoted in an error.
 const TEXT_MAX: usize = 300;
 
-/// The only key that is no option: on the command line it is a part of --gpsd.
+/// The only key that is not an option: on the command line, it is part of --gpsd.
 const GPSD_DEVICE: &str = "[gpsd] device";
 /// The tables, which may also be empty.
 const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [pulse], [sentences], [shm], [sock], [record], [status], \
      [metrics], [gate]";
 
-/// A settings file that can be understood.
+/// A settings file without errors.
 #[derive(Clone, Debug)]
 pub struct File {
     pub(super) name: String,
     text: String,
     pub(super) given: Given,
-    /// Each key, as in `[serial] baud`, and where it is: a byte of the text.
+    /// The position of each key, such as `[serial] baud`, as a byte offset in the text.
     places: BTreeMap<String, usize>,
 }
 
@@ -87,7 +87,7 @@ impl File {
                     keys.iter().try_for_each(|(name, value)| file.set(&format!("{table} "), name, value))?;
                 }
                 _ if is_table || name.get_ref().starts_with('[') => {
-                    let why = format!("allowed is a line {table} and its keys below it");
+                    let why = format!("this must be a line {table} with its keys below it");
                     return Err(file.wrong(value.span().start, &why));
                 }
                 _ => file.set("", name, value)?,
@@ -96,7 +96,7 @@ impl File {
         Ok(file)
     }
 
-    /// Sets the option of which this key of a table, or of none, is an alias.
+    /// Sets the option of which this key, in a table or at top level, is an alias.
     fn set(&mut self, table: &str, name: &Spanned<DeString<'_>>, to: &Spanned<DeValue<'_>>) -> Result<(), OpenError> {
         let (at, name) = (name.span().start, format!("{table}{}", name.get_ref()));
         let gpsd_device = Arg::new(GPSD_DEVICE).long(GPSD_DEVICE).value_parser(NonEmptyStringValueParser::new());
@@ -105,8 +105,8 @@ impl File {
             let keys = options.get_arguments().map(key);
             let keys: Vec<_> =
                 keys.filter(|key| key.starts_with(table) && key.starts_with('[') != table.is_empty()).collect();
-            let tables = if table.is_empty() { format!(", and in tables: {TABLES}") } else { String::new() };
-            return Err(self.wrong(at, &format!("there is no such key: allowed is {}{tables}", keys.join(", "))));
+            let tables = if table.is_empty() { format!(", or a key in {TABLES}") } else { String::new() };
+            return Err(self.wrong(at, &format!("there is no such key: it must be one of {}{tables}", keys.join(", "))));
         };
         let is = |id: TypeId| option.get_value_parser().type_id() == id;
         let is_switch = is(TypeId::of::<bool>());
@@ -119,7 +119,7 @@ impl File {
                 let number = i64::from_str_radix(digits.as_str(), digits.radix());
                 format!("--{name}={}", number.map_or_else(|_| String::new(), |number| number.to_string()))
             }
-            // No option takes an empty text.
+            // No option accepts an empty value.
             _ => format!("--{name}="),
         };
         let mut set = |matches: ArgMatches| {
@@ -130,10 +130,10 @@ impl File {
             let why = match (error.source(), error.get(ContextKind::ValidValue)) {
                 (Some(why), _) => why.to_string().replace("`` ", "this "),
                 (None, Some(ContextValue::Strings(words))) if !words.is_empty() => {
-                    format!("allowed is \"{}\"", words.join("\" or \""))
+                    format!("this must be \"{}\"", words.join("\" or \""))
                 }
-                (None, _) if is_switch => "allowed is true or false, without quotes".to_owned(),
-                (None, _) => "allowed is a name or path in quotes, as in \"/dev/ttyS0\" or \"eth0\"".to_owned(),
+                (None, _) if is_switch => "this must be true or false, without quotes".to_owned(),
+                (None, _) => "this must be a name or path in quotes, such as \"/dev/ttyS0\" or \"eth0\"".to_owned(),
             };
             self.wrong(to.span().start, &why)
         })?;
@@ -141,12 +141,12 @@ impl File {
         Ok(())
     }
 
-    /// Where the first key is that begins with this.
+    /// Position of the first key with this prefix.
     pub(super) fn place(&self, key: &str) -> Option<usize> {
         self.places.iter().filter(|(name, _)| name.starts_with(key)).map(|(_, at)| *at).min()
     }
 
-    /// Refuses what is at this byte of the text.
+    /// An error at this byte offset of the text.
     pub(super) fn wrong(&self, at: usize, why: &str) -> OpenError {
         let (line, column) = line_and_column(self.text.get(..at).unwrap_or(&self.text));
         let quoted = self.text.lines().nth(line - 1).unwrap_or_default().trim();
@@ -155,12 +155,12 @@ impl File {
         OpenError::new(Problem::Wrong, printable(&sentence))
     }
 
-    /// Refuses what is not TOML, in an operator's words.
+    /// A TOML syntax error, in the operator's terms.
     fn refuse_toml(&self, error: &toml::de::Error) -> OpenError {
         let why = match error.message().split_once(", expected ") {
             Some(("string values must be quoted", _)) => "text must be in quotes".to_owned(),
-            Some((what, expected)) => format!("{what}: allowed here is {expected}"),
-            None if error.message().starts_with("duplicate key") => "this is given twice: leave one out".to_owned(),
+            Some((what, expected)) => format!("{what}: this must be {expected}"),
+            None if error.message().starts_with("duplicate key") => "this is given twice: remove one".to_owned(),
             None => error.message().to_owned(),
         };
         self.wrong(error.span().unwrap_or_default().start, &why)
@@ -173,7 +173,7 @@ fn key(option: &Arg) -> &str {
     alias.or(option.get_long()).unwrap_or_default()
 }
 
-/// Line and column, both from 1, of what follows this text.
+/// Line and column, both from 1, of the position after this text.
 fn line_and_column(before: &str) -> (usize, usize) {
     let line = before.rsplit('\n').next().unwrap_or_default();
     (before.matches('\n').count() + 1, line.chars().count() + 1)

@@ -1,5 +1,5 @@
-//! Every setting, once: an option of `gnss2shm run`, and a key of the file, which is an alias of the option. The comment
-//! is the option's help. Nothing has to be given. Below the settings is how their values are read.
+//! All settings. Each is an option of `gnss2shm run` and a key of the file, which is the option's alias. The comment is
+//! the option's help. All are optional. The parsers of their values follow.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,13 +47,13 @@ pub struct Given {
     #[arg(long, alias = "[stdin] enabled", num_args = 0, default_missing_value = "true")]
     pub(super) stdin: Option<bool>,
 
-    /// PTP hardware clock that timestamps the pulse: its network interface, PCI address or device
+    /// PTP hardware clock that timestamps the pulse: its network interface, PCI address, or device
     #[arg(long, alias = "[phc] device", value_name = "IFACE|PCI|/dev/ptpN", value_parser = Name::new())]
     pub(super) phc: Option<String>,
     /// Pin to which the pulse is wired [default: the pin that has the channel, or the first]
     #[arg(long, alias = "[phc] pin", value_name = "NAME|INDEX", allow_negative_numbers = true)]
     pub(super) pin: Option<Pin>,
-    /// Channel of external timestamps to use [default: 0]
+    /// External timestamp channel [default: 0]
     #[arg(long, alias = "[phc] channel", value_name = "N", allow_hyphen_values = true)]
     #[arg(value_parser = |text: &str| number(text, 0..=u32::MAX))]
     pub(super) channel: Option<u32>,
@@ -69,7 +69,7 @@ pub struct Given {
     /// Pulse width, if the pulse is not the shorter part of the second
     #[arg(long, alias = "[pulse] width", value_name = "TIME", allow_hyphen_values = true, value_parser = width)]
     pub(super) width: Option<Span>,
-    /// Edges that the NIC timestamps: both, or one, the on-time edge [default: as the driver grants]
+    /// Edges that the NIC timestamps: both, or one (only the on-time edge) [default: determined from the driver]
     #[arg(long, alias = "[pulse] edges", value_name = "EDGES", allow_negative_numbers = true)]
     #[arg(value_parser = word_parser::<Edges>())]
     pub(super) edges: Option<Edges>,
@@ -86,7 +86,7 @@ pub struct Given {
     /// Accept ZDA alone, which does not tell whether there is a fix
     #[arg(long, alias = "[sentences] trust-zda", num_args = 0, default_missing_value = "true")]
     pub(super) trust_zda: Option<bool>,
-    /// Correct each pulse by the quantization error that u-blox's TIM-TP announces
+    /// Correct each pulse by the quantization error that u-blox's TIM-TP reports
     #[arg(long, alias = "[sentences] sawtooth", num_args = 0, default_missing_value = "true")]
     pub(super) sawtooth: Option<bool>,
 
@@ -116,7 +116,7 @@ pub struct Given {
     #[arg(long, alias = "[metrics] listen", value_name = "127.0.0.1:PORT", allow_negative_numbers = true, value_parser = loopback)]
     pub(super) metrics: Option<SocketAddr>,
 
-    /// Open the gate of `gnss2shm status --check` after samples without a pause for this long [default: 10s]
+    /// Open the gate of `gnss2shm status --check` after this long with uninterrupted samples [default: 10s]
     #[arg(long, alias = "[gate] opens-after", value_name = "TIME", allow_hyphen_values = true, value_parser = duration)]
     pub(super) gate_opens_after: Option<Span>,
     /// Close the gate after this long without a sample [default: 10s]
@@ -160,15 +160,15 @@ impl Given {
 
 /// Negative if sentences name the next pulse.
 fn delay(text: &str) -> Result<Span, String> {
-    span_within(text, Span::from_secs(-1)..Span::from_secs(5), "from -1s to less than 5s, as in \"300ms\"")
+    span_within(text, Span::from_secs(-1)..Span::from_secs(5), "from -1s to less than 5s, such as \"300ms\"")
 }
 
 fn duration(text: &str) -> Result<Span, String> {
-    span_within(text, Span::ZERO..Span::from_secs(86_401), "from 0s to 24h, as in \"60s\"")
+    span_within(text, Span::ZERO..Span::from_secs(86_401), "from 0s to 24h, such as \"60s\"")
 }
 
 fn offset(text: &str) -> Result<Span, String> {
-    span_within(text, Span::from_millis(-1)..Span::from_nanos(1_000_001), "from -1ms to 1ms, as in \"25ns\"")
+    span_within(text, Span::from_millis(-1)..Span::from_nanos(1_000_001), "from -1ms to 1ms, such as \"25ns\"")
 }
 
 /// A unit of the SHM refclock.
@@ -176,23 +176,23 @@ pub(crate) fn unit(text: &str) -> Result<u8, String> {
     number(text, 0..=u8::MAX)
 }
 
-/// The pulse rate can only be 1 Hz: a sentence names one pulse a second.
+/// The pulse rate can only be 1 Hz: sentences name one pulse per second.
 fn rate(text: &str) -> Result<u8, String> {
     let hertz = text.trim_end_matches("Hz").trim_end().parse().ok().filter(|hertz| *hertz == 1);
-    hertz.ok_or_else(|| format!("`{text}` is not 1 Hz; allowed is 1; set the receiver to one pulse a second"))
+    hertz.ok_or_else(|| format!("`{text}` is not 1 Hz: it must be 1; set the receiver to one pulse per second"))
 }
 
 /// An address that only this machine can reach.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     text.parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback()).ok_or_else(|| {
         format!(
-            "`{text}` is not on loopback; use a proxy to carry metrics further; allowed is an address on loopback with \
-             its port, as in \"127.0.0.1:9456\" or \"[::1]:9456\""
+            "`{text}` is not on loopback: it must be a loopback address and port, such as \"127.0.0.1:9456\" or \
+             \"[::1]:9456\"; use a proxy to serve metrics elsewhere"
         )
     })
 }
 
-/// One of the words of this type. Edges are never known to be unknown.
+/// One of the words of this type, except `unknown`, which is not a setting.
 pub(crate) fn word_parser<T: Word + Clone + Send + Sync>() -> impl TypedValueParser<Value = T> {
     let words = T::ALL.iter().map(Word::word).filter(|word| *word != "unknown");
     PossibleValuesParser::new(words).try_map(|word| T::from_word(word.as_bytes()).ok_or("no such choice"))

@@ -1,11 +1,10 @@
-//! Settings, from the command line and from a file. A wrong one is refused at start, with its place in the file; those in
-//! [`Settings`] can be used as they are.
+//! Settings, from the command line and from a file. An invalid one is refused at start, with its place in the file;
+//! those in [`Settings`] are valid.
 //!
 //! [`Given`] lists all settings. A [`File`] is read into one, the command line into another, and [`Settings::new`]
 //! merges the two: an option overrides the file, and a receiver or pulse named by an option replaces the file's.
 //!
-//! A new setting is a field of [`Given`], one of [`Settings`] and a line in [`Settings::new`]; one of the engine is a field
-//! of [`Given`] and a line below it, and a field of [`engine::Config`].
+//! A new setting is a field of [`Given`], a field of [`Settings`], and a line in [`Settings::new`]; an engine setting is a field of [`Given`], a line below it, and a field of [`engine::Config`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,7 +30,7 @@ pub(crate) use given::{unit, word_parser};
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
 pub(crate) const GPSD_UNITS: u8 = 12;
-/// Size at which a recording starts its next file.
+/// Size at which a recording starts a new file.
 const RECORD_SIZE: Size = Size(64_000_000);
 
 /// Everything that `gnss2shm run` needs to know.
@@ -43,7 +42,7 @@ pub struct Settings {
     pub pulse: PulseConfig,
     /// Unit of the SHM refclock, if used.
     pub shm: Option<u8>,
-    /// Whether its segment may be writable for other users.
+    /// Whether its segment may be writable by other users.
     pub world_writable: bool,
     /// Path of the SOCK refclock, if used.
     pub sock: Option<PathBuf>,
@@ -63,14 +62,15 @@ impl Settings {
     /// Merges options, file and defaults.
     ///
     /// # Errors
-    /// One sentence on what contradicts what or is missing: [`Problem::Options`](crate::sys::error::Problem::Options),
-    /// or [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
+    /// One sentence about a contradiction or a missing setting:
+    /// [`Problem::Options`](crate::sys::error::Problem::Options), or
+    /// [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
     pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
         let (o, f) = (options, file.map(|file| file.given.clone()).unwrap_or_default());
         if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)
             && other != device
         {
-            let why = "server names another device: leave one of the two out";
+            let why = "server names another device: remove one of the two";
             return Err(refuse(file, Some("[gpsd] device"), why));
         }
         let (engine, gate) = (o.engine(&f), GateConfig::default());
@@ -87,14 +87,15 @@ impl Settings {
         let shm = o.shm.or(f.shm).or(sock.is_none().then_some(if is_gpsd { GPSD_UNITS } else { 0 }));
 
         let (is_serial, is_phc) = (matches!(receiver, ReceiverConfig::Serial(_)), matches!(pulse, PulseConfig::Phc(_)));
-        // An option and whether it is given, its key, whether its table is used, and whether the file's may be left over.
+        // An option and whether it is given, its key, whether its table is used, and whether the file may contain it
+        // unused.
         for (option, is_given, key, is_used, may_be_left) in [
             ("--baud", o.baud.is_some(), "[serial] baud", is_serial, other_receiver),
             ("--pin", o.pin.is_some(), "[phc] pin", is_phc, other_pulse),
             ("--channel", o.channel.is_some(), "[phc] channel", is_phc, other_pulse),
             ("--pps-capture", o.pps_capture.is_some(), "[pps] capture", !is_phc, other_pulse),
             ("--record-size", o.record_size.is_some(), "[record] size", record.is_some(), false),
-            // Files with this key and [sock] alone were always accepted.
+            // Files with this key and only [sock] have always been accepted.
             ("--shm-world-writable", o.shm_world_writable.is_some(), "[shm] world-writable", shm.is_some(), true),
         ] {
             let is_left = !may_be_left && file.is_some_and(|file| file.place(key).is_some());
@@ -102,7 +103,7 @@ impl Settings {
                 let table = key.split(' ').next().unwrap_or_default();
                 let home = if is_given { format!("--{}", table.trim_matches(['[', ']'])) } else { table.to_owned() };
                 let what = if is_given { option } else { key };
-                let why = format!("{what} goes with {home}, which is not used: leave it out");
+                let why = format!("{what} belongs to {home}, which is not used: remove it");
                 return Err(refuse(file.filter(|_| !is_given), Some(key), &why));
             }
         }
@@ -124,7 +125,7 @@ impl Settings {
     }
 }
 
-/// A table that can name a receiver or a pulse, which is also the option's name, and what it names.
+/// A table that can select a receiver or a pulse (its name is also the option's), and which one it selects.
 type Source<T> = (&'static str, Option<T>);
 
 fn receivers(given: &Given, baud: Baud) -> [Source<ReceiverConfig>; 5] {
@@ -140,7 +141,7 @@ fn receivers(given: &Given, baud: Baud) -> [Source<ReceiverConfig>; 5] {
     ]
 }
 
-/// The one that the options name, or else the file, and whether it is the options'. Refuses none and several.
+/// The one selected by the options, or else by the file, and whether by the options. Refuses none and several.
 fn exactly_one<T, const N: usize>(
     kind: &str,
     options: [Source<T>; N],
@@ -156,14 +157,14 @@ fn exactly_one<T, const N: usize>(
         shown.into_iter().zip(all).filter_map(|(table, (_, named))| Some((table, named?))).unzip();
     let why = match (named.pop(), tables.as_slice()) {
         (Some(only), [_]) => return Ok((only, is_option)),
-        (_, []) => format!("no {kind} is given: name it with one of {every}"),
-        (_, several) => format!("only one {kind} can be used: leave out all but one of {}", several.join(", ")),
+        (_, []) => format!("no {kind} is given: use one of {every}"),
+        (_, several) => format!("only one {kind} can be used: remove all but one of {}", several.join(", ")),
     };
     let last = tables.iter().max_by_key(|table| file.and_then(|file| file.place(table)));
     Err(refuse(file, last.map(String::as_str), &why))
 }
 
-/// Refuses this key of the file, or the file, or else the options.
+/// An error at this key of the file, in the file, or in the options.
 fn refuse(file: Option<&File>, key: Option<&str>, why: &str) -> OpenError {
     match (file, file.and_then(|file| file.place(key?))) {
         (Some(file), Some(at)) => file.wrong(at, why),

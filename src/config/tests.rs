@@ -67,26 +67,26 @@ fn wrong_files_are_refused_with_line_and_column() {
         (
             "[serial]\ndevise = \"x\"",
             "2:1",
-            "`devise = \"x\"`: there is no such key: allowed is [serial] device, [serial] baud",
+            "`devise = \"x\"`: there is no such key: it must be one of [serial] device, [serial] baud",
         ),
         (
             "[seriel]",
             "1:2",
-            "no such key: allowed is holdover, rollover, witness, conventions, and in tables: [serial], ",
+            "no such key: it must be one of holdover, rollover, witness, conventions, or a key in [serial], ",
         ),
         ("[serial]\nbaud = 12", "2:8", "`12` is not a baud rate"),
         ("[serial]\nbaud = \"fast\"", "2:8", "`fast` is not a baud rate"),
-        ("[phc]\nchannel = -1", "2:11", "`-1` is refused: allowed is a whole number from 0 to"),
+        ("[phc]\nchannel = -1", "2:11", "`-1` is invalid: it must be a whole number from 0 to"),
         ("[phc]\npin = -1", "2:7", "a pin's name"),
         ("[phc]\npin = 1.5", "2:7", "a pin's name"),
-        ("[shm]\nunit = 256", "2:8", "`unit = 256`: `256` is refused: allowed is a whole number from 0 to 255"),
+        ("[shm]\nunit = 256", "2:8", "`unit = 256`: `256` is invalid: it must be a whole number from 0 to 255"),
         ("[pulse]\nwidth = \"100\"", "2:9", "has no unit"),
         ("[pulse]\nwidth = 100", "2:9", "has no unit"),
         ("[pulse]\nwidth = \"1s\"", "2:9", "out of range"),
         ("[pulse]\nwidth = \"0ms\"", "2:9", "out of range"),
         ("[sentences]\ndelay = \"6s\"", "2:9", "out of range"),
         ("holdover = \"2d\"", "1:12", "no unit of time"),
-        ("witness = \"maybe\"", "1:11", r#"`witness = "maybe"`: allowed is "block" or "warn" or "off""#),
+        ("witness = \"maybe\"", "1:11", r#"`witness = "maybe"`: this must be "block" or "warn" or "off""#),
         ("[serial\n", "1:8", "unclosed table"),
     ] {
         let message = File::parse("x.toml", text).unwrap_err().to_string();
@@ -95,7 +95,7 @@ fn wrong_files_are_refused_with_line_and_column() {
     }
 }
 
-/// What the command line and a file come to.
+/// The settings that result from the command line and a file.
 fn settled(args: &[&str], file: &str) -> Result<Settings, OpenError> {
     #[derive(clap::Parser)]
     struct Args {
@@ -131,10 +131,10 @@ fn a_source_on_the_command_line_replaces_the_one_in_the_file() {
     ] {
         assert_eq!(settled(args, FILE).unwrap().receiver, receiver, "{args:?}");
     }
-    // What the file says of its own goes with it, what goes with the new one stays.
+    // The file's keys for the replaced one are dropped; those that fit the new one stay.
     let serial = SerialConfig { device: "/dev/ttyS2".into(), baud: Baud::Rate(4_800) };
     assert_eq!(settled(&["--serial", "/dev/ttyS2"], FILE).unwrap().receiver, ReceiverConfig::Serial(serial));
-    // One device said twice is one, and an option replaces both.
+    // A device given twice is one device, and an option replaces both.
     let twice = "[gpsd]\nserver = \"localhost:2947:/dev/a\"\ndevice = \"/dev/a\"\n[phc]\ndevice = \"eth0\"";
     let gpsd = |device: &str| ReceiverConfig::Gpsd(GpsdConfig { server: local.clone(), device: Some(device.into()) });
     assert_eq!(settled(&[], twice).unwrap().receiver, gpsd("/dev/a"));
@@ -163,7 +163,7 @@ fn world_writable_without_shm_is_refused_as_an_option_and_accepted_in_a_file_as_
     let sock = "/run/chrony.g.sock";
     let refused = settled(&["--sock", sock, "--shm-world-writable"], FILE).unwrap_err();
     assert_eq!(refused.problem, Problem::Options);
-    assert!(refused.to_string().contains("--shm-world-writable goes with --shm, which is not used"), "{refused}");
+    assert!(refused.to_string().contains("--shm-world-writable belongs to --shm, which is not used"), "{refused}");
     assert!(settled(&["--shm-world-writable"], FILE).unwrap().world_writable);
     assert!(settled(&["--sock", sock, "--shm", "5", "--shm-world-writable"], FILE).unwrap().world_writable);
     let file = format!("{FILE}\n[shm]\nworld-writable = true\n[sock]\npath = \"{sock}\"");

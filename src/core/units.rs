@@ -22,7 +22,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     let (number, unit) = split_unit(unsigned, |c| c.is_ascii_digit() || c == '.');
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
-        return Err(format!("`{text}` is not a time: write a number and its unit, as in 100ms"));
+        return Err(format!("`{text}` is not a time: write a number and its unit, such as 100ms"));
     }
     let Some((_, scale)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(format!("`{text}` has no unit of time: write ns, us, ms, s, min, or h after the number"));
@@ -37,19 +37,19 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     exact().ok_or_else(|| format!("`{text}` is finer than a nanosecond or longer than 292 years"))
 }
 
-/// Parses a time within this range, which `allowed` names.
+/// Parses a time within this range, which `allowed` describes.
 pub(crate) fn span_within(text: &str, range: Range<Span>, allowed: &str) -> Result<Span, String> {
     let why = match parse_span(text) {
         Ok(span) if range.contains(&span) => return Ok(span),
         Ok(_) => format!("`{text}` is out of range"),
         Err(why) => why,
     };
-    Err(format!("{why}; allowed is a time {allowed}"))
+    Err(format!("{why}; it must be a time {allowed}"))
 }
 
 /// A pulse width.
 pub(crate) fn width(text: &str) -> Result<Span, String> {
-    span_within(text, Span::from_nanos(1)..Span::SECOND, "from 1ns to less than 1s, as in \"100ms\"")
+    span_within(text, Span::from_nanos(1)..Span::SECOND, "from 1ns to less than 1s, such as \"100ms\"")
 }
 
 /// Parses a time greater than zero.

@@ -77,7 +77,7 @@ fn sample() -> [Verdict; 1] {
     [Verdict::Sample(sample)]
 }
 
-/// Runs the work with a pulse and its sender.
+/// Runs the function with a pulse and its sender.
 fn on_runtime(work: impl FnOnce(&Runtime, Pulse, Sender<Event>)) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (sender, events) = channel(8);

@@ -20,7 +20,7 @@ pub const LEGEND: &str = "\
 #   report SECOND NAMED-AT BEGAN-AT | witness MAX-ERROR | leap-table DAY KIND
 ";
 
-/// The range of dates that was believed before headers named it; must never change.
+/// The range of dates that was accepted before headers contained it; must never change.
 const FLOOR_UNSAID: Date = Date::from_days(20_758); // 2026-11-01
 const CEILING_UNSAID: Date = Date::from_days(27_926); // 2046-06-17
 
@@ -50,7 +50,7 @@ impl Header {
     pub(super) fn after_magic(mut fields: Fields<'_>) -> Result<Self, Flaw> {
         let version: i64 = fields.take("format version")?;
         if !(1..=VERSION).contains(&version) {
-            return Err(Flaw(format!("the recording has format {version}, this program reads 1 to {VERSION}")));
+            return Err(Flaw(format!("the recording has format {version}; this program reads 1 to {VERSION}")));
         }
         let config = Config { date_floor: FLOOR_UNSAID, date_ceiling: CEILING_UNSAID, ..Config::default() };
         let mut header = Self { program: String::new(), part: 1, config };

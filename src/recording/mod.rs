@@ -1,4 +1,4 @@
-//! Recordings: every event that the engine was given, as text that a person can read and `gnss2shm replay` can repeat.
+//! Recordings: every event passed to the engine, as readable text that `gnss2shm replay` can repeat.
 //!
 //! A recording is a header line and then one event per line, in the order in which the engine got them; the same header
 //! and events give the same verdicts. Blank lines and lines that begin with `#` are ignored, wherever they are.
@@ -14,7 +14,7 @@ pub use header::{Header, LEGEND, MAGIC};
 
 /// The format that is written, and the newest that is read.
 pub const VERSION: i64 = 1;
-/// The first word of a line that says how many events are missing there.
+/// The first word of a line with the number of events missing there.
 pub const LOST: &str = "lost";
 
 /// The content of a line.
@@ -22,9 +22,9 @@ pub const LOST: &str = "lost";
 pub enum Item {
     /// A recording begins, or its next file.
     Header(Header),
-    /// The engine was given this event.
+    /// The engine received this event.
     Event(Event),
-    /// The engine was given this many events that could not be recorded.
+    /// The engine received this many events that could not be recorded.
     Lost(i64),
 }
 
@@ -49,7 +49,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Passes on the content of the lines that this piece completes, up to the first damaged one, which stays the answer.
+    /// Passes on the content of the lines that this piece completes, up to the first damaged one; after that, every
+    /// call returns that error.
     pub fn push(&mut self, piece: &[u8], mut found: impl FnMut(Item)) -> Result<(), Damage> {
         if self.damage.is_none() {
             let taken = self.take(piece, &mut found);
@@ -58,7 +59,7 @@ impl Reader {
         self.damage.clone().map_or(Ok(()), Err)
     }
 
-    /// Whether the text ends within a line, as the recording of a killed process does: that is no damage.
+    /// Whether the text ends within a line, as when the recording process was killed: that is not damage.
     pub fn breaks_off(&self) -> bool {
         !self.partial.is_empty()
     }

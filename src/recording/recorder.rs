@@ -1,8 +1,8 @@
-//! Records every event in files that `gnss2shm replay` reads, and that a person can follow.
+//! Records every event in text files for `gnss2shm replay`.
 //!
 //! [`Recorder`] turns events into lines on the engine's thread and passes them on once a second; `Files` writes and
-//! rotates on its own thread, so that no disk, however slow or full, costs a sample or delays an event. Events that could
-//! not be written are counted, and the recording says at that place how many are missing.
+//! rotates on its own thread, so that a slow or full disk neither costs a sample nor delays an event. Events that could
+//! not be written are counted, and the recording notes at that place how many are missing.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -23,25 +23,25 @@ use crate::core::event::Event;
 use crate::sys::claim::Claim;
 use crate::sys::error::{OpenError, Problem};
 
-/// Text is passed on when there is this much, or at a tick.
+/// Text is passed on at this size, or at a tick.
 const CHUNK: usize = 32 * 1024;
-/// Chunks that may wait for the disk: a minute of a busy line.
+/// Maximum number of chunks queued for the disk: a minute of a busy line.
 const WAITING: usize = 64;
-/// The smallest size at which a file is rotated.
+/// Minimum size at which a file is rotated.
 const SIZE_MIN: u64 = 2 * CHUNK as u64;
-/// A disk that does not respond delays the end of the process by at most this.
+/// Maximum delay of the process's exit by a disk that does not respond.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Older files that are kept: `FILE.1` (the youngest) to `FILE.4`.
 const KEPT: u32 = 4;
-/// The header, and any comment that a person wrote before it, is within so many bytes.
+/// The header, and any comment written before it, is within this many bytes.
 const HEAD: u64 = 64 * 1024;
-/// After so many chunks, one a second or more, a disk is trusted again.
+/// After this many chunks, at least one per second, a disk is trusted again.
 const STEADY: u32 = 5;
 /// A recording shows where the receiver is: readable to its owner and group only.
 const MODE: u32 = 0o640;
 
-/// Lines on their way to the disk.
+/// Lines queued for the disk.
 #[derive(Debug, Default)]
 struct Chunk {
     /// Events that are missing before the text.
@@ -50,7 +50,7 @@ struct Chunk {
     events: i64,
 }
 
-/// Takes every event before the engine does.
+/// Receives every event before the engine does.
 #[derive(Debug)]
 pub struct Recorder {
     chunk: Chunk,
@@ -59,8 +59,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording at this path, [claimed](claim) before. An existing file becomes `FILE.1`, and so on; a file that
-    /// would grow beyond `size` bytes is rotated. If the disk is full, the recording begins when there is room.
+    /// Starts a recording at this path, which must be [claimed](claim). An existing file becomes `FILE.1`, and so on; a
+    /// file that would grow beyond `size` bytes is rotated. If the disk is full, the recording starts when there is
+    /// space.
     pub fn open(path: PathBuf, claim: Claim, size: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Files::open(path, claim, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
@@ -78,7 +79,7 @@ impl Recorder {
         Ok(Self { chunk: Chunk::default(), disk, ended })
     }
 
-    /// Records an event that the engine is about to be given.
+    /// Records an event that is about to be passed to the engine.
     pub fn record(&mut self, event: &Event) {
         self.chunk.events += 1;
         // Writing to a String cannot fail.
@@ -88,12 +89,12 @@ impl Recorder {
         }
     }
 
-    /// Ends the recording: everything recorded is in the file, unless the disk takes too long.
+    /// Ends the recording. Writes all lines, unless the disk is too slow.
     pub fn finish(mut self) {
         self.pass_on();
         drop(self.disk);
         if self.ended.recv_timeout(FAREWELL).is_err() {
-            warn!("the end of the recording is not written: the disk does not respond");
+            warn!("the end of the recording was not written: the disk does not respond");
         }
     }
 
@@ -101,43 +102,43 @@ impl Recorder {
         let sent = self.disk.try_send(std::mem::take(&mut self.chunk));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = sent {
             if chunk.missing == 0 {
-                warn!("the disk takes too long: events are missing in the recording, but nowhere else");
+                warn!("the disk is too slow: events are missing in the recording; samples are not affected");
             }
             self.chunk.missing = chunk.missing + chunk.events;
         }
     }
 }
 
-/// The file that grows, and the older ones.
+/// The current file and the older ones.
 #[derive(Debug)]
 struct Files {
     path: PathBuf,
     limit: u64,
     /// Of the next file.
     header: Header,
-    /// `None` while there is no file that is certain to end with a whole line.
+    /// `None` while no file is certain to end with a complete line.
     file: Option<File>,
-    /// Length up to the last whole line.
+    /// Length up to the last complete line.
     len: u64,
     /// Events that could not be written since the last one that could.
     missing: i64,
-    /// In a pause that was logged: chunks written since the last one that was refused. A nearly full disk accepts a short
-    /// chunk and refuses the next: that is not logged each time.
+    /// During a logged pause: chunks written since the last failure. A nearly full disk accepts a short chunk and
+    /// rejects the next; this is not logged each time.
     pause: Option<u32>,
-    /// Held while the name is ours, whichever file has it.
+    /// The claim on the name, held across rotations.
     _claim: Claim,
 }
 
 impl Files {
-    /// Begins a file unless the disk is full.
+    /// Starts a file unless the disk is full.
     fn open(path: PathBuf, claim: Claim, limit: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Self { path, limit, header, file: None, len: 0, missing: 0, pause: None, _claim: claim };
         match files.next_file() {
             Ok(()) => {}
-            // There may be room later.
+            // There may be space later.
             Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) => files.pause(&error),
             Err(error) => {
-                let what = format_args!("{} cannot be recorded to", files.path.display());
+                let what = format_args!("cannot record to {}", files.path.display());
                 return Err(OpenError::not_created(what, error));
             }
         }
@@ -152,7 +153,7 @@ impl Files {
         match (result, self.pause) {
             (Ok(()), None) => {}
             (Ok(()), Some(STEADY..)) => {
-                info!("recording to {} again; some events are missing in it", self.path.display());
+                info!("recording to {} resumed; some events are missing in it", self.path.display());
                 self.pause = None;
             }
             (Ok(()), Some(written)) => self.pause = Some(written + 1),
@@ -162,7 +163,7 @@ impl Files {
 
     fn pause(&mut self, error: &io::Error) {
         if self.pause.replace(0).is_none() {
-            warn!("recording to {} pauses: {error}; samples are not affected", self.path.display());
+            warn!("recording to {} paused: {error}; samples are not affected", self.path.display());
         }
     }
 
@@ -177,21 +178,21 @@ impl Files {
         let written = file.write_all(lines.as_bytes());
         match &written {
             Ok(()) => self.len += len,
-            // Half a line must not stay. If it cannot be removed, the next attempt begins a new file.
+            // Remove a partial line. If that fails, the next attempt starts a new file.
             Err(_) if file.set_len(self.len).is_err() => self.file = None,
             Err(_) => {}
         }
         written
     }
 
-    /// Rotates, and begins a file with a header.
+    /// Rotates, and starts a file with a header.
     fn next_file(&mut self) -> io::Result<()> {
         self.file = None;
         make_way(&self.path)?;
         let mut file = OpenOptions::new().append(true).create_new(true).mode(MODE).open(&self.path)?;
         let head = format!("{}\n{LEGEND}", self.header);
         if let Err(error) = file.write_all(head.as_bytes()) {
-            // Left in place, it would push out an older recording at the next attempt.
+            // If it stayed, the next attempt would rotate it and push out an older recording.
             fs::remove_file(&self.path)?;
             return Err(error);
         }
@@ -204,11 +205,11 @@ impl Files {
 /// Claims a path against other processes, without touching a file.
 ///
 /// # Errors
-/// The path is not a file's, a file that would be rotated is not a recording, or another process has claimed the path.
+/// The path is not a regular file, a file to be rotated is not a recording, or another process has claimed the path.
 pub fn claim(path: &Path) -> Result<Claim, OpenError> {
     let (shown, wrong) = (path.display(), |sentence| Err(OpenError::new(Problem::Wrong, sentence)));
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return wrong(format!("{shown} is not a regular file: recordings need one"));
+        return wrong(format!("{shown} is not a regular file: give --record a regular file"));
     }
     if let Some(other) = names(path).iter().find(|path| !may_rotate(path)) {
         let other = other.display();
@@ -216,12 +217,13 @@ pub fn claim(path: &Path) -> Result<Claim, OpenError> {
     }
     Claim::take_path("record", path, |rival| {
         format!(
-            "{shown}: {rival} records to it, and each would rotate the other's files away: give --record another file"
+            "{shown}: {rival} is recording to it, and each would rotate the other's files away: give \
+             --record another file"
         )
     })
 }
 
-/// Whether this is a recording, or the beginning of one, or cannot be read.
+/// Whether this is a recording or the beginning of one, or is unreadable.
 fn may_rotate(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));

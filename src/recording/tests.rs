@@ -41,9 +41,9 @@ fn damage_is_named_with_its_line_and_ends_the_reading() {
         ("# fine\nGIF89a\n", "line 2: this is not a recording"),
         (
             "gnss2shm-recording 2 program=9.0.0 color=red\n",
-            "line 1: the recording has format 2, this program reads 1 to 1",
+            "line 1: the recording has format 2; this program reads 1 to 1",
         ),
-        ("gnss2shm-recording 0\n", "line 1: the recording has format 0, this program reads 1 to 1"),
+        ("gnss2shm-recording 0\n", "line 1: the recording has format 0; this program reads 1 to 1"),
         ("gnss2shm-recording\n", "line 1: the format version is missing"),
         ("gnss2shm-recording 1 color=red\n", "line 1: `color=red` is not a setting"),
         ("gnss2shm-recording 1 part=0\n", "line 1: `part=0` is not a setting"),
@@ -95,7 +95,7 @@ fn every_setting_comes_back_and_one_that_is_not_named_stands_as_it_did_before_it
     };
     let given = Header { part: 3, ..Header::new(config) };
     assert_eq!(header(&format!("{given}\n")), given);
-    // The days that were believed before headers named them, whatever this release believes.
+    // The range of dates accepted before headers contained it, independent of this release's.
     let days = [(2026, 11, 1), (2046, 6, 17)].map(|(year, month, day)| Date::new(year, month, day).unwrap());
     let unsaid = Config { date_floor: days[0], date_ceiling: days[1], ..Config::default() };
     assert_eq!(header("gnss2shm-recording 1\n").config, unsaid);
@@ -127,7 +127,7 @@ proptest! {
         let mut reader = Reader::default();
         let mut items = Vec::new();
         let _ = reader.push(first, |item| items.push(item)).and_then(|()| reader.push(second, |item| items.push(item)));
-        // However it is cut into pieces, the same comes of it.
+        // The result does not depend on how the text is cut into pieces.
         prop_assert_eq!(items, read(text.as_bytes()).0);
     }
 }

@@ -1,5 +1,5 @@
 //! The simulated world in real time: sentences go into a pseudo terminal at the line's rate, edges and cross timestamps
-//! into the channel that a PHC's would go into. The clocks are the machine's own; only the pulse is simulated.
+//! into the channel used for a real PHC. The clocks are those of this machine; only the pulse is simulated.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -20,13 +20,13 @@ use crate::core::event::{CrossTs, Edge, Event, Sample, SourceChange};
 use crate::core::time::{EdgeClock, Instant, NANOS, Raw, Span, Sys, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
 
-/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+/// PHC time at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
 /// Cross timestamps before and after each pulse; another one follows each edge.
 const CROSS_MS: [i64; 5] = [-100, 100, 300, 500, 700];
-/// Bytes that a UART hands over at once.
+/// Bytes that a UART delivers at once.
 const FIFO: usize = 16;
 /// Sentences that would begin this much late, because the line still carries earlier ones, are left out.
 const BACKLOG: Span = Span::from_secs(3);
@@ -35,22 +35,22 @@ const TRUTH_KEPT: usize = 64;
 /// How far ahead seconds are generated.
 const AHEAD: Span = Span::from_secs(2);
 
-/// A receiver and a NIC at work, until dropped.
+/// A running receiver and NIC, until dropped.
 #[derive(Debug)]
 pub struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
     first: UtcSecond,
     truth: Truth,
-    /// The thread ends with it.
+    /// Dropping it ends the thread.
     _running: mpsc::Sender<()>,
 }
 
-/// When the last pulses really came, on the system clock.
+/// System clock times of the last simulated pulses.
 type Truth = Arc<Mutex<BTreeMap<UtcSecond, Instant<Sys>>>>;
 
 impl Live {
-    /// Starts the world: its first pulse comes in a second or two, at the next full second of the system clock.
+    /// Starts the world: its first pulse is one or two seconds later, at a full second of the system clock.
     pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
         let (line, device, port) = pseudo_terminal()?;
         let Reading { raw, sys, .. } = Reading::now();
@@ -69,7 +69,7 @@ impl Live {
         truth.last_key_value().map_or(0, |(last, _)| (last.posix() - self.first.posix()).unsigned_abs() + 1)
     }
 
-    /// The error of a sample; `None` if there was no such pulse: then its second is wrong.
+    /// The error of a sample; `None` if there was no such pulse, so its second is wrong.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
         truth.get(&sample.label).map(|at| sample.at - *at)
@@ -91,7 +91,7 @@ fn pseudo_terminal() -> io::Result<(File, String, OwnedFd)> {
     Ok((receiver.into(), device, machine))
 }
 
-/// The simulated truth, and where it is shown.
+/// The simulated truth and its outputs.
 struct World {
     scenario: Scenario,
     random: Random,
@@ -100,13 +100,13 @@ struct World {
     line: File,
     /// Keeps the line open.
     _port: OwnedFd,
-    /// When the line has carried all that was sent so far.
+    /// When the line has transmitted everything sent so far.
     line_free: Instant<Raw>,
     events: Sender<Event>,
     truth: Truth,
 }
 
-/// Something that happens in a simulated second.
+/// An event in a simulated second.
 enum Act {
     /// The second with this number begins.
     Pulse(i64),
@@ -119,7 +119,7 @@ enum Act {
 }
 
 impl World {
-    /// Plays second after second until it is stopped or no engine takes events: both are `None`.
+    /// Runs second by second until it is stopped or the engine is gone: both are `None`.
     fn play(mut self, stopped: &mpsc::Receiver<()>) -> Option<()> {
         let (mut queue, mut seconds) = (VecDeque::new(), 0);
         let change = SourceChange::PulseOpen(self.scenario.edges.promise());
@@ -177,7 +177,7 @@ impl World {
         PHC_START + elapsed + elapsed.ppm(self.scenario.phc_ppm)
     }
 
-    /// Everything that belongs to second number `n`, with its time, in no order.
+    /// All events of second number `n` with their times, unordered.
     fn acts(&mut self, n: i64) -> Vec<(Instant<Raw>, Act)> {
         let Scenario { delay, jitter, baud, width, edges, edge_loss, sentence_loss, glitches, noise, .. } =
             self.scenario;
@@ -208,7 +208,7 @@ impl World {
     }
 }
 
-/// What the receiver sends of a second: RMC, ZDA, GGA and GSA.
+/// The receiver's sentences for a second: RMC, ZDA, GGA, and GSA.
 fn sentences(utc: UtcSecond) -> String {
     let (sod, (year, month, day)) = (utc.second_of_day(), utc.date().ymd());
     let time = format!("{:02}{:02}{:02}.00", sod / 3_600, sod / 60 % 60, sod % 60);

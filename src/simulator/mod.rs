@@ -1,5 +1,5 @@
-//! A simulated receiver and NIC for `gnss2shm simulate`. Tests have a richer world, in which everything can go wrong and
-//! time is virtual: tests/common/simulated.
+//! A simulated receiver and NIC for `gnss2shm simulate`. The tests use a more complete world with faults and virtual
+//! time: tests/common/simulated.
 
 pub mod live;
 
@@ -14,25 +14,25 @@ pub struct Scenario {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms")]
     #[arg(value_parser = |text: &str| span_within(text, Span::ZERO..Span::from_millis(5_001), "from 0s to 5s"))]
     pub delay: Span,
-    /// How far that time wanders
+    /// Maximum jitter of that time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ms")]
     #[arg(value_parser = |text: &str| span_within(text, Span::ZERO..Span::from_millis(1_001), "from 0s to 1s"))]
     pub jitter: Span,
-    /// Rate of the serial line in bits a second
+    /// Baud rate of the serial line
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "9600")]
     #[arg(value_parser = |text: &str| number(text, 300..=4_000_000_u32))]
     pub baud: u32,
     /// Pulse width
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "100ms", value_parser = width)]
     pub width: Span,
-    /// Which edges the NIC timestamps
+    /// Edges that the NIC timestamps
     #[arg(long, value_enum, default_value = "both")]
     pub edges: SimEdges,
-    /// How much faster than the system's oscillator the PHC runs
+    /// Frequency offset of the PHC from the system's oscillator
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "12")]
     #[arg(value_parser = |text: &str| number(text, -1_000..=1_000_i64))]
     pub phc_ppm: i64,
-    /// How much faster than UTC the system's oscillator runs
+    /// Frequency offset of the system's oscillator from UTC
     #[arg(long, value_name = "PPM", allow_hyphen_values = true, default_value = "-7")]
     #[arg(value_parser = |text: &str| number(text, -400..=400_i64))]
     pub system_ppm: i64,
@@ -43,13 +43,13 @@ pub struct Scenario {
     /// Share of seconds whose sentences are lost
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     pub sentence_loss: u32,
-    /// Share of seconds with an edge that belongs to no pulse
+    /// Share of seconds with a stray edge
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, default_value = "0%", value_parser = permille)]
     pub glitches: u32,
-    /// Greatest error of an edge's timestamp
+    /// Maximum error of an edge's timestamp
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "20ns", value_parser = parse_span)]
     pub noise: Span,
-    /// Seed of everything random
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", allow_hyphen_values = true, default_value = "1")]
     #[arg(value_parser = |text: &str| number(text, 0..=u64::MAX))]
     pub seed: u64,
@@ -61,20 +61,20 @@ fn permille(text: &str) -> Result<u32, String> {
     let share = percent.filter(|percent: &f64| (0.0..=100.0).contains(percent));
     share
         .map(|percent| (percent * 10.0).round() as u32)
-        .ok_or_else(|| format!("`{text}` is not a share: allowed is a percentage from 0% to 100%, as in 5% or 0.5%"))
+        .ok_or_else(|| format!("`{text}` is invalid: it must be a percentage from 0% to 100%, such as 5% or 0.5%"))
 }
 
 /// Which edges the simulated NIC timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SimEdges {
-    /// Both, like Intel's i210, and it does not say which is which
+    /// Both, without saying which is which, like Intel's i210
     Both,
-    /// Only the rising one, as its driver promises
+    /// Only the rising edge, as its driver guarantees
     One,
 }
 
 impl SimEdges {
-    /// What such a NIC's driver promises.
+    /// What such a NIC's driver guarantees.
     pub fn promise(self) -> Edges {
         match self {
             Self::Both => Edges::Both,

@@ -1,4 +1,4 @@
-//! Where samples go. A sink takes finished samples and knows nothing about their origin.
+//! Sinks of samples. A sink takes finished samples and does not depend on their origin.
 //!
 //! To add one: a file here with an `impl Sink`, and the line in `cli/run.rs` that opens it.
 
@@ -9,28 +9,28 @@ use std::fmt::Debug;
 
 use crate::core::event::{Reason, Sample};
 
-/// Takes samples, never blocks, and reports trouble in the log, once per change. Each type has an `open` of its own,
-/// which fails where no retry would help.
+/// Takes samples, never blocks, and logs problems, once per change. Each type has its own `open`, which fails if no
+/// retry would help.
 pub trait Sink: Debug + Send {
     /// Publishes a sample.
     fn publish(&mut self, sample: &Sample);
 
-    /// Checks what other programs may have removed; called once a second.
+    /// Checks for objects that other programs have removed; called once per second.
     fn tick(&mut self) {}
 
-    /// Takes back a sample that nobody has read yet, where the protocol has a way to do so.
+    /// Withdraws a sample that has not been read yet, if the protocol supports it.
     fn withdraw(&mut self) {}
 
-    /// Why samples reach nobody until an operator acts; `None` in a sink that only waits for its reader.
+    /// Why samples are lost until an operator acts; `None` in a sink that only waits for its reader.
     fn lost(&self) -> Option<Reason> {
         None
     }
 }
 
-/// Every sink of a run. Each fails on its own; all of them are lost together.
+/// All sinks of a run. Each may fail separately.
 pub type Sinks = Vec<Box<dyn Sink>>;
 
-/// Why samples reach no reader, if that is so of every sink.
+/// Why samples do not reach any reader, if this applies to every sink.
 pub fn lost(sinks: &Sinks) -> Option<Reason> {
     sinks.iter().map(|sink| sink.lost()).reduce(Option::and).flatten()
 }

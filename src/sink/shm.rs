@@ -1,7 +1,7 @@
 //! chrony's SHM refclock: one sample at a time in a System V segment that chronyd reads.
 //!
 //! [`ShmSink`] writes (the daemon), [`ShmReader`] reads without consuming (the verb `shm`, tests). Neither ever removes
-//! a segment: a chronyd that is attached would keep reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
+//! a segment: an attached chronyd would keep reading the orphan. Sources: chrony's `refclock_shm.c`, shmget(2).
 
 mod reader;
 
@@ -28,18 +28,18 @@ pub struct ShmSink {
     world_writable: bool,
     segment: Segment,
     memory: Attachment<ReadWrite>,
-    /// Why there is no segment to write to, if another program removed ours; as last logged.
+    /// Why the segment is lost after another program removed it; as last logged.
     orphaned: Option<String>,
     /// Two writers would alternate, and chronyd cannot tell them apart.
     _claim: Claim,
 }
 
 impl ShmSink {
-    /// Attaches the unit's segment, creating it if there is none, and withdraws what an earlier writer left in it.
+    /// Attaches the unit's segment, creating it if there is none, and withdraws an earlier writer's sample.
     ///
     /// A new segment has mode 0600 and is given to root: chronyd attaches it as root and may lack `CAP_IPC_OWNER`,
-    /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable to us,
-    /// created and owned by [trusted](Trusted) users, and writable to nobody else.
+    /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable by
+    /// this process, created and owned by [trusted](Trusted) users, and not writable by others.
     pub fn open(unit: u8) -> Result<Self, OpenError> {
         Self::open_with(unit, false)
     }
@@ -53,7 +53,7 @@ impl ShmSink {
         Ok(sink)
     }
 
-    /// Owner, mode, size and users of the segment now. After [`Status::is_removed`], chronyd will find another one at its
+    /// Owner, mode, size, and users of the segment. After [`Status::is_removed`], chronyd will find another one at its
     /// next start.
     pub fn status(&self) -> io::Result<Status> {
         self.segment.status()
@@ -72,14 +72,14 @@ impl ShmSink {
 }
 
 impl Sink for ShmSink {
-    /// Writes the sample into the segment, over one that nobody has taken yet.
+    /// Writes the sample into the segment, overwriting one that has not been taken yet.
     ///
     /// The clock timestamp is the label (a whole second), the receive timestamp `sample.at`. The order is that of mode 1:
-    /// a reader that finds the same `count` before and after its copy, and `valid` in the copy, has a whole sample.
+    /// a reader that finds the same `count` before and after its copy, and `valid` in the copy, has a complete sample.
     fn publish(&mut self, sample: &Sample) {
         let memory = self.memory.writable();
         memory.valid.store(0, Relaxed);
-        // A reader that sees the raised count must not see the old valid after it.
+        // A reader that sees the incremented count must not see the old valid after it.
         fence(Release);
         memory.count.store(memory.count.load(Relaxed).wrapping_add(1), Relaxed);
         fence(Release);
@@ -95,7 +95,7 @@ impl Sink for ShmSink {
         if orphaned != self.orphaned
             && let Some(why) = &orphaned
         {
-            warn!("the segment was removed, and the one in its place cannot be used: {why}");
+            warn!("the segment was removed, and its replacement cannot be used: {why}");
         }
         self.orphaned = orphaned;
     }
@@ -115,7 +115,7 @@ impl Drop for ShmSink {
     }
 }
 
-/// The unit's segment, attached if every guard accepts it.
+/// Attaches the unit's segment if all checks pass.
 fn attach(unit: u8, world_writable: bool) -> Result<(Segment, Attachment<ReadWrite>), OpenError> {
     let failed = |error| failed(unit, &error);
     let segment = match Segment::find(unit) {
@@ -159,18 +159,18 @@ pub(crate) fn judge(unit: u8, status: &Status, trusted: Trusted, world_writable:
     if let Some(stranger) = stranger(status, trusted) {
         let says = format!("{segment} was created by or belongs to uid {stranger}, who could feed chronyd at any time");
         let cure = format!(
-            "stop chronyd and the process that created it (pid {}), then remove it with `ipcrm -M {key:#x}`, or give another \
-             unit with --shm",
+            "stop chronyd and the process that created it (pid {}), then remove it with `ipcrm -M {key:#x}`, or use \
+             another unit with --shm",
             status.cpid
         );
         return Err(refused(unit, Problem::Unsupported, &says, cure));
     }
-    // As with chrony's `perm=0666` and gpsd's units from 2 on.
+    // As with chrony's `perm=0666` and gpsd's units from 2 upward.
     if status.mode & 0o022 != 0 && !world_writable {
-        let says = format!("other users may write to {segment}, and so set the clock");
+        let says = format!("other users can write to {segment} and thereby set the clock");
         let cure = format!(
-            "take `perm=` out of chrony.conf, stop chronyd, and remove the segment with `ipcrm -M {key:#x}`; gpsd creates \
-             such segments at units 2 to 11; or allow it with --shm-world-writable"
+            "remove `perm=` from chrony.conf, stop chronyd, and remove the segment with `ipcrm -M {key:#x}` (gpsd \
+             creates such segments at units 2 to 11); or allow it with --shm-world-writable"
         );
         return Err(refused(unit, Problem::Unsupported, &says, cure));
     }
@@ -192,7 +192,7 @@ fn stranger(status: &Status, trusted: Trusted) -> Option<u32> {
 /// A system call on the unit's segment failed.
 fn failed(unit: u8, error: &io::Error) -> OpenError {
     let (key, uid) = (key(unit), rustix::process::geteuid());
-    // The kernel shows it to everybody.
+    // Every user may see this.
     let segment = Segment::find(unit).and_then(Segment::public_status);
     let segment = segment.map_or("the segment".into(), |status| format!("the segment ({status})"));
     match error.kind() {
@@ -202,9 +202,9 @@ fn failed(unit: u8, error: &io::Error) -> OpenError {
         }
         ErrorKind::PermissionDenied => {
             let cure = format!(
-                "look at it as root; to write to it, start gnss2shm before chronyd, so that the segment is ours; or, because \
-                 an existing segment outlives chronyd, stop chronyd, remove the segment with `ipcrm -M {key:#x}`, and start \
-                 gnss2shm, then chronyd; or give another unit with --shm, here and in chrony.conf"
+                "view it as root; to write to it, start gnss2shm before chronyd, so that gnss2shm creates it; if it \
+                 already exists, stop chronyd, remove the segment with `ipcrm -M {key:#x}`, and start gnss2shm, then \
+                 chronyd; or use another unit with --shm, here and in chrony.conf"
             );
             refused(unit, Problem::Denied, &format!("uid {uid} may not read or write {segment}"), cure)
         }
@@ -219,8 +219,8 @@ fn failed(unit: u8, error: &io::Error) -> OpenError {
 /// Another process has claimed the unit.
 fn taken(unit: u8, rival: &str) -> String {
     format!(
-        "{}: {rival} writes to it, and chronyd would take the samples of both: stop that one, or give another unit with \
-         --shm",
+        "{}: {rival} writes to it, and chronyd would take the samples of both: stop that program, or use another \
+         unit with --shm",
         named(unit)
     )
 }

@@ -1,7 +1,7 @@
 //! chrony's SOCK refclock: one datagram per sample to a Unix socket that chronyd creates.
 //!
-//! [`SockSink`] never blocks. Each sample is sent to the path, not to a connection, so that a restarted chronyd gets the
-//! next one; a sample that cannot be sent is dropped, because the next one is better. Source: chrony's
+//! [`SockSink`] never blocks. Each sample is sent to the path, not to a connection, so that a restarted chronyd gets
+//! the next one; a sample that cannot be sent is dropped, because the next one supersedes it. Source: chrony's
 //! `refclock_sock.c`.
 
 use std::fs;
@@ -20,16 +20,16 @@ use crate::sys::error::{OpenError, Problem};
 /// `SOCK_MAGIC`: "SOCK".
 const MAGIC: i32 = 0x534f_434b;
 
-/// Bytes of a datagram. chronyd drops one of another length.
+/// Length of a datagram. chronyd drops datagrams of any other length.
 pub const SIZE: usize = 40;
 
-// chronyd reads another timeval than this as something else: such a target must not compile.
+// chronyd would misread any other layout of timeval: such a target must not compile.
 const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t>() == 8);
 
-/// The name of chronyd's command socket: it accepts datagrams from everybody and answers none of ours.
+/// The name of chronyd's command socket: it accepts any datagram, so samples sent to it would be lost silently.
 const COMMANDS: &str = "chronyd.sock";
 
-/// The writing end.
+/// The sending end.
 #[derive(Debug)]
 pub struct SockSink {
     path: PathBuf,
@@ -43,26 +43,26 @@ impl SockSink {
     /// A sink for the socket that chronyd creates at this path. Logs whether it exists yet: the sink waits for it.
     ///
     /// # Errors
-    /// The path can never be such a socket's, or another process sends to it.
+    /// The path can never be such a socket, or another process sends to it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         check(path)?;
         let shown = path.display();
         let claim = Claim::take_path("sock", path, |rival| {
             format!(
-                "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that one, or give each \
-                 its own socket and `refclock SOCK` line"
+                "{shown}: {rival} sends to it, and chronyd would take the samples of both: stop that program, or give \
+                 each its own socket and `refclock SOCK` line"
             )
         })?;
         let failed = |error| OpenError::io(format_args!("cannot create a socket to write to {shown}"), error);
         let socket = UnixDatagram::unbound().map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let mut sink = Self { path: path.to_owned(), socket, report: String::new(), _claim: claim };
-        // Not the socket of the sink: that one stays unconnected.
+        // Not the sink's socket, which stays unconnected.
         sink.report(&UnixDatagram::unbound().and_then(|probe| probe.connect(path)));
         Ok(sink)
     }
 
-    /// The line that the log has about the last attempt to send.
+    /// The last logged line about sending.
     pub fn last_report(&self) -> &str {
         &self.report
     }
@@ -71,7 +71,7 @@ impl SockSink {
     fn report(&mut self, sent: &io::Result<()>) {
         let path = self.path.display();
         let report = match sent {
-            Ok(()) => format!("{path} is there: chronyd's SOCK refclock gets the samples"),
+            Ok(()) => format!("{path} exists: sending samples to chronyd's SOCK refclock"),
             Err(error) => format!("{path} {}", trouble(error)),
         };
         if report == self.report {
@@ -92,48 +92,51 @@ impl Sink for SockSink {
     }
 }
 
-/// What no retry cures.
+/// Problems that retrying does not fix.
 fn check(path: &Path) -> Result<(), OpenError> {
     let shown = path.display();
     let what = if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
-        "cannot be a socket's name: it must have 1 to 107 bytes"
+        "cannot be the name of a socket: it must have 1 to 107 bytes"
     } else if path.file_name().is_some_and(|name| name == COMMANDS) {
-        "is the socket for chronyc's commands"
+        "is chronyd's command socket"
     } else if fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
         "exists and is not a socket"
     } else {
         return Ok(());
     };
-    let cure = "give the one of the `refclock SOCK` line in chrony.conf, as in /run/chrony.gnss.sock";
+    let cure = "use the path from the `refclock SOCK` line in chrony.conf, such as /run/chrony.gnss.sock";
     Err(OpenError::cured(Problem::Wrong, format!("\"{shown}\" {what}"), cure))
 }
 
-/// What keeps samples from chronyd, by the errors of unix(7), and what to do; continues after the path.
+/// Why samples do not reach chronyd, from the errors in unix(7), and what to do; follows the path in the sentence.
 fn trouble(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) => {
-            "is not there: start chronyd with a `refclock SOCK` line that names it (where AppArmor confines chronyd, as on \
-             Debian, it must be /run/chrony.NAME.sock); waiting for it"
+            "does not exist: start chronyd with a `refclock SOCK` line that names it (where AppArmor confines chronyd, \
+             as on Debian, it must be /run/chrony.NAME.sock); waiting for it"
         }
         Some(libc::ECONNREFUSED) => "was left behind by a chronyd that has ended: start chronyd; waiting for it",
-        Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd hangs; samples are dropped meanwhile",
+        Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd is hung; samples are dropped until then",
         Some(libc::EACCES | libc::EPERM) => {
-            "may not be written to: run as root, or name it /run/chrony.NAME.sock and have `ExecStartPost=+chmod 0666` in \
-             chrony.service open it, because chronyd creates it for root; trying again"
+            "cannot be written to (permission denied), because chronyd creates it for root: run as root, or name it \
+             /run/chrony.NAME.sock and open it to all users with `ExecStartPost=+chmod 0666` in chrony.service; \
+                 retrying"
         }
-        Some(libc::EPROTOTYPE) => "is a socket of another kind: give the one of the `refclock SOCK` line in chrony.conf",
-        _ => return format!("cannot be written to ({error}); trying again"),
+        Some(libc::EPROTOTYPE) => {
+            "is a socket of the wrong type: use the path from the `refclock SOCK` line in chrony.conf"
+        }
+        _ => return format!("cannot be written to ({error}); retrying"),
     }
     .into()
 }
 
 /// The sample as chronyd reads it: at `tv` of the system clock, UTC was ahead by `offset` seconds.
 ///
-/// The nanoseconds that `tv` has no room for must not go into the offset, and nothing is lost with them: an offset
-/// measured now holds for the microsecond around it. chronyd truncates the offset to whole nanoseconds, sometimes to the
-/// one below. The offset is the only floating-point number in a sample, because chrony's protocol has it. Its resolution is
-/// a picosecond at an offset of an hour; a quarter of a microsecond at one of decades, which chronyd steps away before it
-/// measures on.
+/// Nanoseconds that do not fit into `tv` must not be added to the offset, and dropping them loses nothing: an offset
+/// measured now holds for the surrounding microsecond. chronyd truncates the offset to whole nanoseconds, sometimes to
+/// the one below. The offset is the only floating-point number in a sample, because chrony's protocol has it. Its
+/// resolution is a picosecond at an offset of an hour; a quarter of a microsecond at one of decades, which chronyd
+/// steps away before it continues.
 #[allow(clippy::cast_precision_loss)] // as said
 fn datagram(sample: &Sample) -> [u8; SIZE] {
     let (sec, nsec) = sample.at.parts();

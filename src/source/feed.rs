@@ -1,5 +1,5 @@
-//! What all sources of bytes have in common: they timestamp bytes and pass them on in few reads, and tell the engine and
-//! the log when they come and go.
+//! Common code of all byte sources: timestamps bytes, batches reads, and reports to the engine and the log when a
+//! source appears or disappears.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -15,46 +15,46 @@ use crate::sys::clock::raw_now;
 use crate::sys::tty::ByteFile;
 use crate::sys::wait::Alarm;
 
-/// How often something that is missing is looked for.
+/// How often a missing source is retried.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// Start bit, eight data bits, stop bit.
 pub(crate) const BITS_PER_BYTE: i64 = 10;
 /// A read returns at most what a terminal's buffer holds.
 pub(super) const READ_MAX: usize = 4096;
-/// This many changes an hour are logged of a source that comes and goes.
+/// Changes of an intermittent source that are logged per hour.
 const LINES: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The pause if no line paces the bytes: well below the silence between bursts that the framer looks for.
+/// The pause if no serial line paces the bytes: well below the gap by which the framer separates bursts.
 const UNPACED: Span = Span::from_millis(20);
-/// The longest pause on a line: the end of a burst is read at most this late.
+/// Maximum pause on a serial line: the end of a burst is read at most this late.
 const GATHER: Span = Span::from_millis(105);
-/// A first read of at least a packet is followed by another one this soon: what native USB delivers at once is there by
-/// then, and the engine sees that the line has no pace.
+/// After a first read of at least a packet, the next one follows this soon: native USB has delivered the rest by then,
+/// and the engine sees that no line paces the bytes.
 const PACKET: usize = 32;
 const AT_ONCE: Span = Span::from_millis(4);
-/// A line without silence for this long is read in pieces this short: only their reads say when a second was named.
+/// A line without a gap for this long is read in pieces this short: only the read times show when a second was named.
 const BUSY_AFTER: Span = Span::from_millis(1_500);
 const BUSY: Span = Span::from_millis(20);
-/// At most this many bytes gather: half of the kernel's buffer (`n_tty`: 4095 bytes in raw mode).
+/// At most this many bytes are left to accumulate: half of the kernel's buffer (`n_tty`: 4095 bytes in raw mode).
 const GATHER_BYTES: usize = 2_048;
 
-/// The engine is gone: nothing is left to do.
+/// The engine is gone: end.
 pub(super) type Closed = SendError<Event>;
 
-/// What has happened to a source just now.
+/// A change of a source.
 pub(super) fn change(change: SourceChange) -> Event {
     Event::Source { raw: raw_now(), change }
 }
 
-/// Tells the engine and the log of each change of a source that comes and goes, once.
+/// Reports each change of a source to the engine and the log, once.
 #[derive(Debug)]
 pub(super) struct Presence<'a> {
     pub(super) events: &'a Sender<Event>,
-    /// Why the source is not there, as the engine knows.
+    /// Why the source is missing, as last reported to the engine.
     lost: Option<Lost>,
     /// The last sentence in the log.
     last: String,
-    /// How many there were in the hour that began then.
+    /// Number of log lines in the hour that began at this time.
     lines: u32,
     hour: Instant,
 }
@@ -89,7 +89,7 @@ impl<'a> Presence<'a> {
         Ok(())
     }
 
-    /// The line for the log: nothing if it is the last one again, or there were too many within the hour.
+    /// The line for the log: none if it repeats the last one, or if there were too many within the hour.
     fn news(&mut self, mut sentence: String) -> Option<String> {
         if sentence == self.last {
             return None;
@@ -100,7 +100,7 @@ impl<'a> Presence<'a> {
         }
         self.lines += 1;
         if self.lines == LINES {
-            sentence += "; this changes often: no more of it is logged for an hour";
+            sentence += "; this changes often and is not logged again for an hour";
         }
         (self.lines <= LINES).then_some(sentence)
     }
@@ -111,8 +111,7 @@ pub(super) fn bytes_now(buffer: &[u8], length: usize, byte_time: Span) -> Bytes 
     Bytes { read_at: raw_now(), byte_time, data: buffer.get(..length).unwrap_or_default().into() }
 }
 
-/// Passes on what is read until the source ends, or the bytes of a read are the last that are wanted. An error if the
-/// other side did not end it.
+/// Passes on bytes until the source ends or no more are wanted. An error if the other side did not end it.
 pub(super) async fn pump(
     events: &Sender<Event>,
     file: &ByteFile,
@@ -137,11 +136,11 @@ pub(super) async fn pump(
     }
 }
 
-/// How long bytes are left to gather in the kernel after a read. The first bytes of a burst are read when they arrive,
-/// which is what its time depends on; each read that is saved after that is a wake-up saved.
+/// How long bytes may accumulate in the kernel after a read. The first bytes of a burst are read on arrival, because
+/// its time depends on them; each later read that is saved is one wake-up less.
 #[derive(Default)]
 struct Pauses {
-    /// When bytes began to arrive without silence, and when they last arrived.
+    /// When the current bytes without a gap began, and when bytes last arrived.
     busy: Option<(clock::Instant<Raw>, clock::Instant<Raw>)>,
     /// Whether there was a pause before this read.
     gathered: bool,
@@ -158,10 +157,10 @@ impl Pauses {
         let busy = self.busy.filter(|(_, last)| now - *last <= GATHER.times(2));
         let since = busy.map_or(now, |(since, _)| since);
         self.busy = Some((since, now));
-        // Little gathered, or up to a line's end: that seems to be the end of the burst.
+        // Few bytes, or a complete line: probably the end of the burst.
         let is_little = busy.is_some_and(|(_, last)| byte_time.times(length as i64) < (now - last).per(4).times(3));
         let is_over = self.gathered && (is_little || read.data.ends_with(b"\n"));
-        // Faster than the rate allows, as from a USB receiver, whose rate means nothing: catch up.
+        // Faster than the rate allows, as from a USB receiver, whose rate has no meaning: catch up.
         let is_flood = length >= GATHER_BYTES;
         let pause = if is_over || is_flood {
             Span::ZERO
@@ -196,7 +195,7 @@ mod tests {
         assert!(presence.news("closed".into()).is_some(), "an hour later");
     }
 
-    /// A read of so many bytes within a line, or of a line's end with them.
+    /// A read of this many bytes, with or without a line's end.
     fn read(ms: i64, length: usize, baud: u32, ends_with: &[u8]) -> Bytes {
         let data = [&vec![b'.'; length - ends_with.len()], ends_with].concat().into();
         Bytes { read_at: clock::Instant::from_nanos(ms * 1_000_000), byte_time: byte_time(baud), data }

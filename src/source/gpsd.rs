@@ -1,5 +1,5 @@
-//! The receiver behind gpsd: requests the reports of one device and passes its time on. A gpsd that is not there, ends,
-//! or does not have the device is waited for.
+//! The receiver behind gpsd: requests the reports of one device and passes its time on. If gpsd is missing, ends, or
+//! does not have the device, it retries.
 
 mod protocol;
 mod timing;
@@ -26,7 +26,7 @@ use timing::Timing;
 const TICK: Duration = Duration::from_secs(1);
 /// gpsd lists its devices within this time; asked once more, within as long again.
 const ANSWERS_WITHIN: Span = Span::from_secs(5);
-/// A requested device is open within this time, or it is not there.
+/// Time limit for gpsd to open a requested device.
 const OPENS_WITHIN: Span = Span::from_millis(1_500);
 
 /// Which gpsd, and which of its devices.
@@ -47,7 +47,7 @@ impl Default for GpsdConfig {
 impl GpsdConfig {
     /// What is allowed, for messages.
     pub const ALLOWED: &'static str =
-        "a host and port, as in \"localhost:2947\", and a device, if need be: \"localhost:2947:/dev/ttyS0\"";
+        "a host and port, such as \"localhost:2947\", and optionally a device: \"localhost:2947:/dev/ttyS0\"";
 }
 
 impl FromStr for GpsdConfig {
@@ -58,18 +58,18 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        let wrong = |_| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED);
+        let wrong = |_| format!("`{text}` is invalid: it must be {}", Self::ALLOWED);
         Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }
 
-/// Follows gpsd until the events have nowhere to go.
+/// Follows gpsd until the event channel is closed.
 pub async fn run(config: GpsdConfig, events: Sender<Event>) {
     let mut presence = Presence::new(&events);
     while follow(&config, &mut presence).await.is_ok() {}
 }
 
-/// The receivers of this gpsd, as it names them; `None` where no gpsd answers. Once it is connected, this may take
+/// The receivers of this gpsd, as it names them; `None` if no gpsd answers. Once it is connected, this may take
 /// seconds: gpsd opens its devices for its first client, and answers after that.
 pub(crate) async fn receivers(server: &Server) -> Option<Vec<String>> {
     let mut stream = stream::connect(server).await.ok()?;
@@ -89,10 +89,10 @@ async fn follow(config: &GpsdConfig, presence: &mut Presence<'_>) -> Result<(), 
         Ok(stream) => converse(stream, config, presence).await?,
         Err(why) => why,
     };
-    presence.gone(Lost::Gpsd, format!("gpsd at {} {why}; it is tried again", config.server), RETRY).await
+    presence.gone(Lost::Gpsd, format!("gpsd at {} {why}; retrying", config.server), RETRY).await
 }
 
-/// Talks to gpsd until the connection ends; why it did.
+/// Talks to gpsd until the connection ends; returns why.
 async fn converse(
     mut stream: TcpStream,
     GpsdConfig { server, device }: &GpsdConfig,
@@ -130,7 +130,7 @@ async fn converse(
     }
 }
 
-/// What the connection's owner has to do.
+/// An action for the connection's owner.
 #[derive(Debug)]
 enum Act {
     /// Send this to gpsd.
@@ -139,16 +139,16 @@ enum Act {
     Tell(Event),
     /// This device is followed from now on.
     Opened(String),
-    /// The device is not there, and what gpsd says of it; if gpsd itself is not, close the connection.
+    /// The device is missing, and why; if gpsd itself is, close the connection.
     Lost(Lost, String),
 }
 
-/// One conversation with gpsd: what to ask, which device to follow, what to make of the answers. Pure: lines in, actions
+/// One conversation with gpsd: its requests, the device to follow, and the handling of answers. Pure: lines in, actions
 /// out.
 #[derive(Debug)]
 struct Session<'a> {
     wanted: Option<&'a str>,
-    /// What is to be done now, in this order.
+    /// The actions to take now, in this order.
     acts: Vec<Act>,
     followed: Option<Followed>,
     /// When gpsd last sent a line, or, while no device is followed, its list of devices.
@@ -159,7 +159,7 @@ struct Session<'a> {
 #[derive(Debug)]
 struct Followed {
     path: String,
-    /// When it was requested, until it is heard of.
+    /// When it was requested, until gpsd reports it.
     requested: Option<Instant<Raw>>,
     timing: Timing,
 }
@@ -170,7 +170,7 @@ impl<'a> Session<'a> {
         Self { wanted, acts: Vec::new(), followed: None, heard: now }
     }
 
-    /// A line that was read at this time.
+    /// Handles a line that was read at this time.
     fn line(&mut self, line: &[u8], at: Instant<Raw>) {
         if self.followed.is_some() {
             self.heard = at;
@@ -189,19 +189,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Asks for what should be there and is not. To be called every second or so.
+    /// Requests what is missing. Call this about once per second.
     fn tick(&mut self, now: Instant<Raw>) {
         let silent = now - self.heard;
         let patience = ANSWERS_WITHIN.times(if self.followed.is_some() { 2 } else { 1 });
         match &self.followed {
-            _ if silent > patience => self.acts.push(Act::Lost(Lost::Gpsd, "does not answer as gpsd does".into())),
+            _ if silent > patience => self.acts.push(Act::Lost(Lost::Gpsd, "does not answer like gpsd".into())),
             Some(Followed { requested: Some(at), .. }) if now - *at > OPENS_WITHIN => self.lost(),
             Some(_) if silent <= ANSWERS_WITHIN => {}
             _ => self.acts.push(Act::Ask(ASK_DEVICES.into())),
         }
     }
 
-    /// Chooses the device, or looks for the one that is followed.
+    /// Chooses the device, or checks for the one that is followed.
     fn devices(&mut self, devices: &[Device], at: Instant<Raw>) {
         self.heard = at;
         if let Some(followed) = &self.followed {
@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
             }
             [] => {
                 let wanted = self.wanted.unwrap_or("a receiver");
-                let why = format!("does not have {wanted} but [{has}]: add it, as with `gpsdctl add /dev/ttyS0`");
+                let why = format!("does not have {wanted}, only [{has}]: add it, as with `gpsdctl add /dev/ttyS0`");
                 Act::Lost(Lost::GpsdDevice, why)
             }
             _ => Act::Lost(Lost::GpsdDevices, format!("has several devices: {has}; name one of them")),
@@ -242,7 +242,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Something is said of a device; without a name, of the one that is followed.
+    /// A report about a device; without a name, about the followed one.
     fn hear(&mut self, device: Option<&str>, hear: impl FnOnce(&mut Timing) -> Option<Event>) {
         let Some(followed) = &mut self.followed else { return };
         if let Some(other) = device.filter(|device| *device != followed.path) {
@@ -255,7 +255,7 @@ impl<'a> Session<'a> {
         self.acts.extend(heard.map(Act::Tell));
     }
 
-    /// The followed device is not there.
+    /// The followed device is missing.
     fn lost(&mut self) {
         let path = self.followed.take().map(|followed| followed.path).unwrap_or_default();
         self.acts.push(Act::Lost(Lost::GpsdDevice, format!("cannot open {path}")));

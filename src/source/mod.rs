@@ -1,4 +1,4 @@
-//! Where events come from. A source makes events and knows nothing of what becomes of them.
+//! Sources of events. A source only creates events and does not depend on their use.
 
 pub(crate) mod feed;
 pub mod gpsd;

@@ -31,7 +31,7 @@ pub mod schedule;
 pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
 
-/// Reads that empty a queue: the kernel keeps 128 events, and a read returns 30.
+/// Number of reads that empty a queue: the kernel keeps 128 events, and a read returns 30.
 const EMPTIED_BY: usize = 5;
 /// After this time without an edge, one is missing.
 const GAP: Span = Span::from_millis(1_500);
@@ -42,7 +42,7 @@ pub struct PhcConfig {
     /// A network interface, the address of a PCI device (anything with a colon), or a path to a node (anything with a
     /// slash: `/dev/ptpN` or a link to it).
     pub device: String,
-    /// The pin; by default the pin that has the channel already, else the first one, if it is free.
+    /// The pin; by default the one that already has the channel, else the first one, if it is free.
     pub pin: Option<Pin>,
     /// The channel of external timestamps, from 0.
     pub channel: u32,
@@ -52,22 +52,22 @@ pub struct PhcConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin(pub(crate) String);
 
-/// An open PHC that timestamps edges. Dropped, it switches timestamping off and restores the pins.
+/// An open PHC that timestamps edges. Drop disables timestamping and restores the pins.
 #[derive(Debug)]
 pub(crate) struct Phc {
     ptp: Ptp,
     clock: Device,
     channel: u32,
-    /// The pin as it was found; none if the wiring is fixed.
+    /// The pin in its original state; none if the wiring is fixed.
     pin: Option<PinState>,
-    /// The pin that had the channel before, as it was found.
+    /// The pin that had the channel before, in its original state.
     displaced: Option<PinState>,
-    /// Which edges are timestamped, as far as that is certain.
+    /// Which edges are timestamped, if that is certain.
     edges: Edges,
     cross: CrossReader,
     /// When the last edge was read.
     last_edge: Instant<Raw>,
-    /// Whether another program can take edges away, and none has been named yet.
+    /// Whether another program can take edges, and none has been named yet.
     names_suspects: bool,
     /// Not armed now, see [`deaf`].
     deaf: bool,
@@ -76,10 +76,10 @@ pub(crate) struct Phc {
 }
 
 impl Phc {
-    /// Opens the PHC, has it timestamp edges, and logs what was found.
+    /// Opens the PHC, enables timestamps, and logs what was found.
     ///
     /// # Errors
-    /// [`Problem::NotThere`] and [`Problem::Failed`] may pass; anything else is a wrong setting.
+    /// [`Problem::NotThere`] and [`Problem::Failed`] may be temporary; anything else is a wrong setting.
     pub(crate) fn open(config: &PhcConfig) -> Result<Self, OpenError> {
         let clock = Finder::live().phc(&config.device)?;
         let (node, channel) = (clock.node.as_path(), config.channel);
@@ -93,10 +93,10 @@ impl Phc {
             pins.into_iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == channel && is_other(pin));
         let cross = CrossReader::detect(&ptp).map_err(cannot)?;
         let queue = ptp.only_channel(channel).map_err(cannot)?;
-        // Nothing that another process uses has been touched so far.
+        // Up to here, nothing that another process uses was changed.
         let claims = claim(node, channel, pin.as_ref(), queue)?;
 
-        // From here on pin and channel are restored in any case.
+        // From here on, Drop restores pin and channel.
         let mut phc = Self {
             edges: drivers::granted(&clock, Request::Loose),
             ptp,
@@ -125,7 +125,7 @@ impl Phc {
 
     /// Passes on edges and cross timestamps: the edges of a read before the cross timestamp that is taken right after it.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
-        // Edges that were queued before: nobody knows when they were due.
+        // Discard edges queued earlier, whose age is unknown.
         for _ in 0..EMPTIED_BY {
             if self.ptp.wait(&link.bell, Duration::ZERO)? == Woken::Input {
                 self.ptp.read(self.channel)?;
@@ -174,7 +174,7 @@ impl Phc {
         }
     }
 
-    /// Reads the queued edges of our channel: none if all were another channel's or taken by another program.
+    /// Reads the channel's queued edges: none if all belonged to another channel or were taken by another program.
     fn read_edges(&mut self, schedule: &mut Schedule, batch: &mut Vec<(Event, Delivery)>) -> io::Result<()> {
         let edges = self.ptp.read(self.channel)?;
         let read_at = raw_now();
@@ -188,17 +188,17 @@ impl Phc {
         Ok(())
     }
 
-    /// Edges are missing: names, once, the programs that may have them. Before Linux 6.7 all readers of a PHC share one
-    /// queue, and a program that reads an edge takes it away from the others.
+    /// Edges are missing: names the programs that may have them, once. Before Linux 6.7, all readers of a PHC share one
+    /// queue, and a program that reads an edge takes it from the others.
     fn name_suspects(&mut self) {
         let node = self.clock.node.display();
         let holders = if self.names_suspects { holder::holders(&node.to_string()) } else { Vec::new() };
         if !holders.is_empty() {
             self.names_suspects = false;
             warn!(
-                "edges of the pulse are missing, and before Linux 6.7 a program that reads a clock's timestamps takes them \
-                 away from the others; {node} is also open in {}: stop it if it reads timestamps (as ts2phc, testptp and \
-                 chronyd's extpps do, and ptp4l and phc2sys do not)",
+                "pulse edges are missing, and before Linux 6.7, a program that reads a clock's timestamps takes them \
+                 from the other readers; {node} is also open in {}: stop it if it reads timestamps (ts2phc, testptp, \
+                 and chronyd's extpps do; ptp4l and phc2sys do not)",
                 holder::list(&holders)
             );
         }
@@ -206,7 +206,7 @@ impl Phc {
 
     /// Sets pin and channel, unless the clock is [`deaf`] now.
     fn arm(&mut self) -> Result<(), OpenError> {
-        let _ignored = self.ptp.disable_extts(self.channel); // it may be off, and some drivers reject that
+        let _ignored = self.ptp.disable_extts(self.channel); // it may already be disabled, which some drivers reject
         if let Some(pin) = &self.pin {
             self.ptp.set_pin(pin.index, Function::EXT_TS, self.channel).map_err(|error| self.refused(&error))?;
         }
@@ -218,7 +218,8 @@ impl Phc {
         if self.deaf {
             return Ok(());
         }
-        // After any error the next request: drivers refuse in many ways, and if the device is gone, the last one fails.
+        // After any error, try the next request: drivers refuse in many ways, and if the device is gone, the last one
+        // fails.
         let ask = |request| self.ptp.enable_extts(self.channel, request).map(|()| request);
         let grant = ask(Request::StrictRising).or_else(|_| ask(Request::StrictBoth)).or_else(|_| ask(Request::Loose));
         self.edges = drivers::granted(&self.clock, grant.map_err(|error| self.refused(&error))?);
@@ -257,14 +258,14 @@ fn due(batch: &mut Vec<(Event, Delivery)>) -> Vec<Event> {
 /// Checks that the clock has the channel.
 pub(crate) fn check_channel(clock: &impl fmt::Display, channel: u32, channels: u32) -> Result<(), OpenError> {
     if channels == 0 {
-        let cure = "name the NIC that the pulse is wired to, or wire it to a serial port ([pps])";
+        let cure = "use the NIC that the pulse is wired to, or wire it to a serial port ([pps])";
         return refuse(Problem::Unsupported, format!("{clock} has no external timestamps"), cure);
     }
     if channel < channels {
         return Ok(());
     }
-    let says = format!("{clock} has no channel {channel}, but {channels}, counted from 0");
-    refuse(Problem::Wrong, says, "correct channel, or leave it out")
+    let says = format!("{clock} has no channel {channel}; its last channel is {}", channels - 1);
+    refuse(Problem::Wrong, says, "correct channel, or remove it")
 }
 
 /// The pin to set: the one that was named, else the one that has the channel, else the first, if it is free; none if the
@@ -279,7 +280,7 @@ pub(crate) fn choose_pin(
         let set = pins.iter().find(|pin| pin.function == Function::EXT_TS && pin.channel == config.channel);
         return match set.or(pins.first()) {
             Some(PinState { name, function, .. }) if set.is_none() && *function != Function::NONE => {
-                let cure = format!("name the pin that the pulse is wired to, one of {names}");
+                let cure = format!("set pin to the one that the pulse is wired to, one of {names}");
                 let says = format!("no pin is named, and the first one of {clock}, {name}, is in use");
                 refuse(Problem::Wrong, says, cure)
             }
@@ -288,7 +289,7 @@ pub(crate) fn choose_pin(
     };
     let is_wanted = |pin: &&PinState| pin.name == *wanted || wanted.parse() == Ok(pin.index);
     let found = pins.iter().find(is_wanted).cloned();
-    let cure = if pins.is_empty() { "leave pin out".into() } else { format!("it has {names}, counted from 0") };
+    let cure = if pins.is_empty() { "remove pin".into() } else { format!("it has {names}, counted from 0") };
     let error = || OpenError::cured(Problem::Wrong, format!("{clock} has no pin {wanted}"), cure);
     found.ok_or_else(error).map(Some)
 }
@@ -299,12 +300,12 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
     let node = path.display();
     let channel = match queue {
         Queue::Own => (format!("phc-channel-{channel}"), format!("channel {channel}")),
-        Queue::Shared => ("phc".to_owned(), "each channel (before Linux 6.7)".to_owned()),
+        Queue::Shared => ("phc".to_owned(), "every channel (before Linux 6.7)".to_owned()),
     };
     let pin = pin.map(|pin| (format!("phc-pin-{}", pin.index), format!("pin {}", pin.name)));
     let claim = |(purpose, what): (String, String)| {
         Claim::take_path(&purpose, path, |rival| {
-            format!("{what} of {node} is used by {rival}: stop that one, or give each its own")
+            format!("{what} of {node} is used by {rival}: stop that program, or give each its own")
         })
     };
     iter::once(channel).chain(pin).map(claim).collect()
@@ -312,7 +313,7 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
 
 impl Pin {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a pin's name, as in \"SDP0\", or its number from 0 on";
+    pub const ALLOWED: &'static str = "a pin's name, such as \"SDP0\", or its number, counted from 0";
 }
 
 impl FromStr for Pin {
@@ -320,7 +321,7 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, String> {
         // No driver uses a number, or an empty text, as a name.
         if text.parse::<u32>().is_err() && text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) {
-            return Err(format!("`{text}` is not a pin: allowed is {}", Self::ALLOWED));
+            return Err(format!("`{text}` is invalid: it must be {}", Self::ALLOWED));
         }
         Ok(Self(text.to_owned()))
     }

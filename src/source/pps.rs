@@ -21,14 +21,15 @@ use crate::sys::pps::{CAPTURE_ASSERT, CAPTURE_CLEAR, KInfo, KParams, KTime, Pps}
 #[cfg(test)]
 mod tests;
 
-/// How long one wait for an edge lasts: the kernel's wait does not hear the bell. A cross timestamp follows each wait.
+/// How long one wait for an edge lasts: the bell does not interrupt the kernel's wait. A cross timestamp follows each
+/// wait.
 const SLICE: Duration = Duration::from_millis(100);
-/// The shortest time between two cross timestamps: noise on the line gives thousands of edges a second.
+/// Minimum time between two cross timestamps: noise on the line causes thousands of edges per second.
 const CROSS_GAP: Span = Span::from_millis(10);
-/// After this time without an edge the device is opened anew: it may have been replaced at the same path.
+/// After this time without an edge, the device is reopened: it may have been replaced at the same path.
 const WATCHDOG: Span = Span::from_secs(3);
 
-/// Which device, and which of its edges.
+/// The device and its edges to capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PpsConfig {
     /// The node, `/dev/ppsN`.
@@ -62,17 +63,18 @@ pub(crate) struct KernelPps {
 }
 
 impl KernelPps {
-    /// Opens the device, has it capture edges, and logs what was found.
+    /// Opens the device, enables capture, and logs what was found.
     ///
     /// # Errors
     /// [`Problem::NotThere`] and [`Problem::Failed`] may pass.
     pub(crate) fn open(config: &PpsConfig) -> Result<Self, OpenError> {
         let pps = Self::find(config)?;
         let Self { device, captures, .. } = &pps;
-        info!(%device, ?captures, "the kernel timestamps the pulse by the system clock");
+        info!(%device, ?captures, "the kernel timestamps the pulse with the system clock");
         if *captures != config.capture {
             warn!(
-                "{device} captures only {captures:?} edges: they have to be the pulse's on-time edge, or set capture"
+                "{device} captures only {captures:?} edges: this must be the pulse's on-time edge; \
+                 otherwise, set capture"
             );
         }
         Ok(pps)
@@ -89,7 +91,8 @@ impl KernelPps {
         Ok(Self { config: config.clone(), device, pps, captures, seen: seen.map_err(cannot)? })
     }
 
-    /// Waits for edges ten times a second, and reads the clocks after each wait. That is cheap, so there is no schedule.
+    /// Waits for edges ten times per second, and reads the clocks after each wait. That is cheap, so it needs no
+    /// schedule.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
         let edges = if self.captures == Capture::Both { Edges::Both } else { Edges::RisingOnly };
         link.change(SourceChange::PpsOpen(edges))?;
@@ -99,7 +102,7 @@ impl KernelPps {
             link.heart.beat();
             link.rest(Duration::ZERO)?;
             let edges = self.fetch()?;
-            // The kernel does not tell programs that have a device open that it is gone: they would wait forever.
+            // The kernel does not report the loss of an open device: the wait would never end.
             if !self.config.device.exists() {
                 return Err(io::Error::from_raw_os_error(libc::ENODEV).into());
             }
@@ -122,7 +125,7 @@ impl KernelPps {
         }
     }
 
-    /// The edges since the last call; if there are none, those that come within [`SLICE`].
+    /// The edges since the last call; if there are none, those that arrive within [`SLICE`].
     fn fetch(&mut self) -> io::Result<Vec<Edge>> {
         for timeout in [Duration::ZERO, SLICE] {
             let Some(fetched) = self.pps.fetch(timeout)? else { continue };
@@ -137,27 +140,27 @@ impl KernelPps {
     }
 }
 
-/// The system clock as the clock that timestamps the edges: the kernel reads it in the interrupt. The only way from one
-/// clock to another.
+/// The system clock as the clock that timestamps the edges: the kernel reads it in the interrupt. The only conversion
+/// from one clock to another.
 fn edge_clock(sys: Instant<Sys>) -> Instant<EdgeClock> {
     Instant::from_nanos(sys.nanos())
 }
 
-/// The edges to capture: those asked for; of both, those that the driver has.
+/// The edges to capture: the requested ones; for both, those that the driver supports.
 fn choose(device: &Device, capture: Capture, caps: c_int) -> Result<Capture, OpenError> {
     match (capture, caps & Capture::Both as c_int) {
         (Capture::Both, CAPTURE_ASSERT) => Ok(Capture::Assert),
         (Capture::Both, CAPTURE_CLEAR) => Ok(Capture::Clear),
         (_, able) if able & capture as c_int != 0 => Ok(capture),
         _ => {
-            let cure = "leave capture out, or choose another PPS device";
+            let cure = "remove capture, or choose another PPS device";
             refuse(Problem::Wrong, format!("{device} does not capture that edge"), cure)
         }
     }
 }
 
-/// Has the device capture these edges, if it does not; only that requires a privilege. Refuses timestamps that another
-/// program has the kernel shift: they are not the times of the edges.
+/// Enables capture of these edges if necessary; only that requires a privilege. Refuses a device whose timestamps
+/// another program has shifted: they are not the times of the edges.
 fn arm(device: &Device, pps: &Pps, captures: Capture) -> Result<(), OpenError> {
     let mut params = pps.params().map_err(|error| PPS.unusable(&device.node, &error))?;
     if params.mode & captures as c_int != captures as c_int {
@@ -168,14 +171,14 @@ fn arm(device: &Device, pps: &Pps, captures: Capture) -> Result<(), OpenError> {
 }
 
 fn cannot_set(device: &Device, error: io::Error) -> OpenError {
-    let cure = "which requires CAP_SYS_TIME; set capture to what is left, or run as root";
+    let cure = "which requires CAP_SYS_TIME; set capture to an edge that it already captures, or run as root";
     OpenError::io(format!("{device} cannot be set to capture another edge, {cure}"), error)
 }
 
 fn check_offsets(device: &Device, params: &KParams) -> Result<(), OpenError> {
     let Some(offset) = params.offsets().into_iter().find(|offset| *offset != Span::ZERO) else { return Ok(()) };
-    let cure = "stop it, set its offset to 0 and have it run once more, or load the port's driver anew";
-    refuse(Problem::Taken, format!("{device} has its timestamps shifted by {offset} for another program"), cure)
+    let cure = "stop it, run it once with its offset set to 0, or reload the port's driver";
+    refuse(Problem::Taken, format!("the timestamps of {device} are shifted by {offset} for another program"), cure)
 }
 
 /// The system clock as its own PHC.
@@ -184,7 +187,7 @@ fn cross_ts() -> CrossTs {
     CrossTs { phc: edge_clock(sys), sys, raw, window }
 }
 
-/// The wanted edges since a fetch, in the order of their timestamps. The kernel keeps the last edge of each kind only.
+/// The wanted edges since a fetch, in the order of their timestamps. The kernel keeps only the last edge of each kind.
 fn news(seen: &KInfo, now: &KInfo, wanted: Capture) -> Vec<Instant<Sys>> {
     let assert = (CAPTURE_ASSERT, now.assert_sequence != seen.assert_sequence, now.assert_tu);
     let clear = (CAPTURE_CLEAR, now.clear_sequence != seen.clear_sequence, now.clear_tu);

@@ -1,5 +1,5 @@
-//! The pulse's half of the input: the device that timestamps its edges, a PHC or a kernel PPS, and the one thread that owns
-//! it, because reading either blocks. It waits for a missing device, and sends all events into a channel.
+//! The pulse's half of the input: the device that timestamps its edges, a PHC or a kernel PPS, and the thread that owns
+//! it, because reading either blocks. It retries a missing device, and sends all events into a channel.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -19,15 +19,15 @@ use crate::sys::error::{OpenError, Problem};
 #[cfg(test)]
 mod tests;
 
-/// A missing device is tried again this often.
+/// Retry interval for a missing device.
 const RETRY: Duration = Duration::from_secs(1);
-/// How soon a lost device is looked for first: a NIC that was reset is mostly there again.
+/// Delay before the first retry of a lost device: a NIC that was reset is usually back by then.
 const SOON: Duration = Duration::from_millis(100);
-/// How long the end of the thread is waited for. It takes milliseconds, more on a busy machine, unless the thread is in
-/// a call that does not return.
+/// Maximum wait for the thread's end. It takes milliseconds, more on a busy machine, unless the thread is in a call
+/// that does not return.
 const STUCK: Duration = Duration::from_secs(3);
 
-/// Where the edges come from.
+/// The source of the edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PulseConfig {
     /// A PTP hardware clock.
@@ -36,7 +36,7 @@ pub enum PulseConfig {
     Pps(PpsConfig),
 }
 
-/// As it is shown to the operator.
+/// The operator's name for it.
 impl fmt::Display for PulseConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,7 +65,8 @@ impl Pulse {
         }
     }
 
-    /// Opens the device at the start: a wrong setting is an error, but a device that may come or recover is waited for.
+    /// Opens the device at start: a wrong setting is an error; `None` if the device is missing or failing and may
+    /// recover.
     pub(crate) fn open_or_wait(config: &PulseConfig) -> Result<Option<Self>, OpenError> {
         match Self::open(config) {
             Err(error) if matches!(error.problem, Problem::NotThere | Problem::Failed) => Ok(None),
@@ -73,7 +74,7 @@ impl Pulse {
         }
     }
 
-    /// Tells that it is open, then passes on edges and cross timestamps until the device is lost.
+    /// Reports that it is open, then passes on edges and cross timestamps until the device is lost.
     pub(super) fn serve(&mut self, link: &Link) -> Result<Infallible, End> {
         match self {
             Self::Phc(phc) => phc.serve(link),
@@ -82,12 +83,12 @@ impl Pulse {
     }
 }
 
-/// The thread that owns the device. Dropped, it is stopped, and the device is left as it was found.
+/// The thread that owns the device. Drop stops it and restores the device.
 #[derive(Debug)]
 pub(crate) struct PulseThread {
-    /// Dropped, it rings.
+    /// Rings when dropped.
     bell: Option<PipeWriter>,
-    /// Beats at least once a second; stands still while the thread is stuck in a call.
+    /// Beats at least once per second; stops while the thread is stuck in a call.
     pub(crate) heart: Heartbeat,
     alive: watch::Receiver<()>,
     handle: JoinHandle<()>,
@@ -95,8 +96,8 @@ pub(crate) struct PulseThread {
 
 impl PulseThread {
     /// Starts the thread on an open device, or lets it wait for one. It sends [`Event::Source`], [`Event::Edge`] and
-    /// [`Event::CrossTs`], and ends when the receiver is dropped. A full channel blocks it, so the receiver is to be
-    /// dropped before the thread.
+    /// [`Event::CrossTs`], and ends when the receiver is dropped. A full channel blocks it, so drop the receiver before
+    /// the thread.
     ///
     /// # Errors
     /// The system is out of threads or descriptors.
@@ -115,7 +116,7 @@ impl PulseThread {
         Ok(Self { bell: Some(bell), heart, alive, handle })
     }
 
-    /// Waits until the thread has ended, for whatever reason.
+    /// Waits until the thread has ended, for any reason.
     pub(crate) fn death(&self) -> impl Future<Output = ()> + use<> {
         let mut alive = self.alive.clone();
         async move { while alive.changed().await.is_ok() {} }
@@ -132,8 +133,8 @@ impl Drop for PulseThread {
     }
 }
 
-/// Serves the device while it is there, and tries to open it every second otherwise. Logs a problem once; that a device
-/// is not there is not logged after its loss.
+/// Serves the device, and retries every second while it is missing. Logs a problem once; after a loss, a missing device
+/// is not logged again.
 fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<Infallible, End> {
     let lost = match config {
         PulseConfig::Phc(_) => SourceChange::PulseLost,
@@ -151,14 +152,14 @@ fn own(config: &PulseConfig, mut opened: Option<Pulse>, link: &Link) -> Result<I
                 if matches!(end, End::Stop) {
                     return Err(end);
                 }
-                warn!("the pulse from {config} is lost: {end}; it is waited for");
+                warn!("the pulse from {config} is lost: {end}; waiting for it");
                 logged = Some(Problem::NotThere);
                 link.change(lost)?;
                 SOON
             }
             Err(error) => {
                 if logged.replace(error.problem) != Some(error.problem) {
-                    warn!("{error}; it is tried again every second");
+                    warn!("{error}; retrying every second");
                 }
                 RETRY
             }

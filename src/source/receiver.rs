@@ -1,4 +1,4 @@
-//! The receiver's half of the input: a serial port, gpsd, a TCP server, a FIFO or standard input.
+//! The receiver's half of the input: a serial port, gpsd, a TCP server, a FIFO, or standard input.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Tries once: what waiting cannot cure is an error, what is not there yet is waited for by [`Self::run`].
+    /// Tries once: a permanent problem is an error; for a missing source, [`Self::run`] retries.
     pub fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
         let opened = match &config {
             ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
@@ -65,7 +65,7 @@ impl Receiver {
         }
     }
 
-    /// Runs until the events have nowhere to go.
+    /// Runs until the event channel is closed.
     pub async fn run(self, events: Sender<Event>) {
         let (mut presence, mut before) = (Presence::new(&events), None);
         match self.config {

@@ -1,5 +1,5 @@
-//! The receiver on a serial port: reads its bytes and timestamps them. A device that is not there, or goes away, is waited
-//! for; what waiting cannot cure is an error at start.
+//! The receiver on a serial port: reads its bytes and timestamps them. A missing device is retried; a problem that
+//! waiting cannot fix is an error at start.
 
 mod autobaud;
 pub(crate) mod holder;
@@ -26,15 +26,15 @@ use crate::sys::tty::Tty;
 use autobaud::pump_at_its_rate;
 use holder::{console, held, holders, name_of, warn_of};
 
-/// How often a port that is missing is looked for.
+/// How often a missing port is retried.
 const REOPEN: Duration = Duration::from_millis(250);
 
-/// Which port, and how fast.
+/// The port and its baud rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SerialConfig {
-    /// Path of the device: best a name that stays, as in /dev/serial/by-id.
+    /// Path of the device, preferably a stable one in /dev/serial/by-id.
     pub device: String,
-    /// The rate; meaningless for a device that has none.
+    /// The baud rate; ignored for a device without one.
     pub baud: Baud,
 }
 
@@ -55,9 +55,9 @@ impl Default for Baud {
 
 impl Baud {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a whole number from 300 to 4000000, or \"auto\"";
+    pub const ALLOWED: &'static str = "a whole number from 300 to 4000000 or \"auto\"";
 
-    /// The rate to begin with.
+    /// The initial rate.
     fn rate(self) -> u32 {
         if let Self::Rate(rate) = self { rate } else { 9_600 }
     }
@@ -69,7 +69,7 @@ impl FromStr for Baud {
         match text.parse() {
             _ if text == "auto" => Ok(Self::Auto),
             Ok(rate @ 300..=4_000_000) => Ok(Self::Rate(rate)),
-            Ok(_) | Err(_) => Err(format!("`{text}` is not a baud rate: allowed is {}", Self::ALLOWED)),
+            Ok(_) | Err(_) => Err(format!("`{text}` is not a baud rate: it must be {}", Self::ALLOWED)),
         }
     }
 }
@@ -77,12 +77,13 @@ impl FromStr for Baud {
 /// Opens the port once.
 pub fn open(config: &SerialConfig) -> Result<Tty, OpenError> {
     if let Some(stable) = stable_name(Path::new(&config.device)) {
-        info!("{} may have another number tomorrow; {} is the same device", config.device, stable.display());
+        let (given, stable) = (&config.device, stable.display());
+        info!("{given} may be renumbered at the next boot; {stable} is a stable name of the same device");
     }
     open_at(&config.device, config.baud.rate())
 }
 
-/// Reads the port until the events have nowhere to go. Reopens it when it is gone.
+/// Reads the port until the event channel is closed. Reopens it after a loss.
 pub async fn run(config: SerialConfig, mut port: Option<Tty>, events: Sender<Event>) {
     let (mut presence, mut baud) = (Presence::new(&events), config.baud.rate());
     while follow(&config, port.take(), &mut baud, &mut presence).await.is_ok() {}
@@ -99,7 +100,7 @@ async fn follow(
     let error = match port.map_or_else(|| open_at(device, *baud), Ok) {
         Ok(tty) => {
             presence.opened(format!("reading {device}")).await?;
-            // Zero bytes, EIO and EPIPE are how the kernel says that the device is gone; other errors are no better.
+            // Zero bytes, EIO, and EPIPE mean that the device is gone; other errors are handled alike.
             match (tty.baud(), configured) {
                 // It has no rate.
                 (Err(_), _) => drop(pump(events, &tty.bytes, Span::ZERO, |_| false).await?),
@@ -110,13 +111,13 @@ async fn follow(
         }
         Err(error) => error,
     };
-    // The holder of a port is looked for in all of /proc: not four times a second.
+    // Finding the holder of a port reads all of /proc: not four times per second.
     let is_held = error.problem == Problem::Taken;
     let (lost, pause) = if is_held { (Lost::Held, RETRY) } else { (Lost::Device, REOPEN) };
     presence.gone(lost, format!("{error}; waiting for it"), pause).await
 }
 
-/// How long a byte takes on the line.
+/// Transmission time of a byte.
 pub(crate) fn byte_time(baud: u32) -> Span {
     Span::from_nanos(BITS_PER_BYTE * 1_000_000_000 / i64::from(baud.max(1)))
 }
@@ -145,10 +146,11 @@ fn open_at(device: &str, baud: u32) -> Result<Tty, OpenError> {
 fn refusal(device: &str, error: &io::Error) -> OpenError {
     let (problem, why) = match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENXIO | libc::ENODEV | libc::EIO) => {
-            (Problem::NotThere, "is not there: check the receiver's cable and the name")
+            (Problem::NotThere, "does not exist: check the receiver's cable and the name")
         }
         Some(libc::EACCES | libc::EPERM) => {
-            (Problem::Denied, "may not be opened: run as root or join the group that owns it (often dialout)")
+            let denied = "cannot be opened (permission denied): run as root, or join its group (often dialout)";
+            (Problem::Denied, denied)
         }
         Some(libc::ENOTTY) => (Problem::Wrong, "is not a serial port: give the name of a tty device"),
         Some(libc::EBUSY) => return held(device, &holders(device)),
@@ -157,14 +159,14 @@ fn refusal(device: &str, error: &io::Error) -> OpenError {
     OpenError::new(problem, format!("{device} {why}"))
 }
 
-/// A name that stays with the adapter, if `device` is one that depends on the order of plugging.
+/// A stable name of the adapter, if `device` depends on the order of plugging.
 pub(crate) fn stable_name(device: &Path) -> Option<PathBuf> {
     let name = device.to_str()?;
     let is_numbered = name.starts_with("/dev/ttyUSB") || name.starts_with("/dev/ttyACM");
     is_numbered.then(|| link_to(Path::new("/dev/serial/by-id"), device)).flatten()
 }
 
-/// The link in this directory that leads to this device.
+/// The link in this directory to this device.
 fn link_to(directory: &Path, device: &Path) -> Option<PathBuf> {
     let target = fs::canonicalize(device).ok()?;
     let mut links = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());

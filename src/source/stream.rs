@@ -1,5 +1,5 @@
-//! The receiver's bytes from a TCP connection, a FIFO or standard input. No line paces them: a sentence is dated when it
-//! is read. A stream that ends is waited for, except standard input, whose end is final.
+//! The receiver's bytes from a TCP connection, a FIFO, or standard input. No serial line paces them: a sentence is
+//! dated when it is read. A stream that ends is reopened, except standard input, whose end is final.
 
 use std::fmt;
 use std::fs;
@@ -26,13 +26,13 @@ use crate::core::time::Span;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::tty::ByteFile;
 
-/// The pause after a read of standard input: each read that is saved is a wake-up saved.
+/// The pause after a read of standard input: fewer reads mean fewer wake-ups.
 const GATHER: Duration = Duration::from_millis(20);
-/// A server that does not answer within this is tried again.
+/// Time limit for a server to answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// After this silence the kernel asks a server whether it is still there, three times, this far apart, tcp(7).
+/// After this silence, the kernel sends three keepalive probes at this interval, tcp(7).
 const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
-/// Reads of what was written before the FIFO was opened: it holds 64 KiB.
+/// Reads that discard what was written before the FIFO was opened: it holds 64 KiB.
 const OLD_READS: usize = 16;
 
 /// Where a program listens: `localhost:2947`, `192.0.2.1:5000`, `[2001:db8::1]:2947`.
@@ -46,7 +46,7 @@ pub struct Server {
 
 impl Server {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a host and port, as in \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+    pub const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
 }
 
 impl FromStr for Server {
@@ -59,7 +59,7 @@ impl FromStr for Server {
             let port = port.parse().ok().filter(|port| *port > 0)?;
             (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };
-        parse().ok_or_else(|| format!("`{text}` is not a host and port: allowed is {}", Self::ALLOWED))
+        parse().ok_or_else(|| format!("`{text}` is invalid: it must be {}", Self::ALLOWED))
     }
 }
 
@@ -83,14 +83,14 @@ pub(super) async fn follow_tcp(server: &Server, presence: &mut Presence<'_>) -> 
         }
         Err(why) => why,
     };
-    presence.gone(Lost::Server, format!("{server} {why}; it is tried again"), RETRY).await
+    presence.gone(Lost::Server, format!("{server} {why}; retrying"), RETRY).await
 }
 
-/// A connection, or what is wrong with the server.
+/// A connection, or why there is none.
 pub(super) async fn connect(server: &Server) -> Result<TcpStream, String> {
     let connecting = TcpStream::connect((server.host.as_str(), server.port));
     let connected = timeout(ANSWER, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-    let cure = "check that the server runs, host and port, the network, and for the service IPAddressAllow=";
+    let cure = "check that the server is running, its host and port, the network and, for the service, IPAddressAllow=";
     let stream = connected.map_err(|error| format!("cannot be reached ({error}): {cure}"))?;
     let watch = |[idle, interval]: [Duration; 2]| {
         sockopt::set_tcp_keepidle(&stream, idle)?;
@@ -102,26 +102,26 @@ pub(super) async fn connect(server: &Server) -> Result<TcpStream, String> {
     Ok(stream)
 }
 
-/// Whether this is a FIFO. It is not opened: a writer that finds a reader and loses it again is ended by SIGPIPE.
+/// Whether this is a FIFO. It is not opened: a writer whose reader disappears is killed by SIGPIPE.
 pub(super) fn check_fifo(path: &Path) -> Result<(), OpenError> {
     let shown = path.display();
     if fs::metadata(path).map_err(|error| OpenError::io(&shown, error))?.file_type().is_fifo() {
         return Ok(());
     }
-    let cure = "name another path, or give a device as --serial";
+    let cure = "use another path, or give a device with --serial";
     Err(OpenError::new(Problem::Wrong, format!("{shown} is not a FIFO: {cure} {shown}")))
 }
 
-/// Opens a FIFO, fifo(7), and locks it, because of two readers each gets what the other misses. `before` is what we have
-/// open of it, for the writer's sake until the new one is open. Without it, what was written is discarded: it would be
-/// dated by now.
+/// Opens a FIFO, fifo(7), and locks it, because two readers would share its bytes. `before` is the previous descriptor:
+/// it stays open until the new one is, so that the writer always has a reader. Without it, earlier input is discarded,
+/// because its time is unknown.
 fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result<ByteFile, OpenError> {
     check_fifo(path)?;
     let opened = ByteFile::open(path).map_err(|error| OpenError::io(path.display(), error))?;
     if before.is_none() {
         let _old = (0..OLD_READS).take_while(|_| matches!(opened.try_read(buffer), Ok(1..))).count();
     }
-    // Its lock would keep us out, too. A file system without locks is no reason to refuse.
+    // Its lock would conflict with the new one. A file system without locks is accepted.
     drop(before);
     if flock(&opened.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
         return Ok(opened);
@@ -129,14 +129,14 @@ fn open_fifo(path: &Path, before: Option<ByteFile>, buffer: &mut [u8]) -> Result
     let shown = path.display();
     let reader = readers(path).first().map_or("a program that only root can see".into(), ToString::to_string);
     let sentence = format!(
-        "{shown} is read by {reader}, and each would miss what the other reads: stop it (fuser -v {shown} names it), or \
-         give each a FIFO of its own"
+        "{shown} is read by {reader}, and each would miss the bytes that the other reads: stop it (`fuser -v {shown}` \
+         shows it), or give each its own FIFO"
     );
     Err(OpenError::new(Problem::Taken, sentence))
 }
 
-/// Waits for a writer, and reads until the last one has closed. What is open then keeps the FIFO until it is opened again:
-/// only that one can wait for a new writer.
+/// Waits for a writer, and reads until the last one has closed. The descriptor is kept until the FIFO is reopened: only
+/// a new descriptor can wait for a new writer.
 pub(super) async fn follow_fifo(
     path: &Path,
     before: &mut Option<ByteFile>,
@@ -147,10 +147,10 @@ pub(super) async fn follow_fifo(
         Ok(file) => file,
         Err(error) => {
             let lost = if error.problem == Problem::Taken { Lost::Held } else { Lost::Writer };
-            return presence.gone(lost, format!("{error}; it is waited for"), RETRY).await;
+            return presence.gone(lost, format!("{error}; waiting for it"), RETRY).await;
         }
     };
-    // The first bytes wake us. A writer that is silent does not: it is looked for each time.
+    // The first bytes end the wait. A silent writer does not: check for one each time.
     let _silent = timeout(RETRY, file.readable()).await;
     let read = file.try_read(&mut buffer);
     if matches!(&read, Ok(1..)) || read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
@@ -162,23 +162,23 @@ pub(super) async fn follow_fifo(
         let _ended = pump(presence.events, &file, Span::ZERO, |_| false).await?;
     }
     *before = Some(file);
-    presence.lost(Lost::Writer, format!("no program writes to {shown}; it is waited for")).await
+    presence.lost(Lost::Writer, format!("no program writes to {shown}; waiting for one")).await
 }
 
-/// Refuses what can never bring sentences as they are spoken.
+/// Refuses input that can never be a live stream of sentences.
 pub(super) fn check_stdin() -> Result<(), OpenError> {
     let what = match fs::metadata("/proc/self/fd/0") {
         Ok(input) if input.is_file() => "a file",
-        // Closed, it is this as well: Rust's runtime opens it.
+        // Also if it was closed: Rust's runtime then opens /dev/null.
         Ok(input) if input.rdev() == libc::makedev(1, 3) => "/dev/null",
         _ => return Ok(()),
     };
-    let cure = "use a pipeline, --serial or --fifo, and for a file gnss2shm decode";
-    Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, where no receiver speaks: {cure}")))
+    let cure = "use a pipeline, --serial, or --fifo; for a file, use gnss2shm decode";
+    Err(OpenError::new(Problem::Wrong, format!("standard input is {what}, not a stream from a receiver: {cure}")))
 }
 
-/// Reads standard input to its end, and stays. tokio reads it on a thread of its own: it may be anything, and to make it
-/// non-blocking would do so for every process that shares it, such as the shell.
+/// Reads standard input to its end, and then waits forever. tokio reads it on a separate thread: it may be any file,
+/// and making it non-blocking would affect every process that shares it, such as the shell.
 pub(super) async fn read_stdin(events: &Sender<Event>) -> Result<(), Closed> {
     events.send(change(SourceChange::SentencesOpen)).await?;
     info!("reading standard input");

@@ -1,4 +1,4 @@
-//! What else this machine knows about time: whether the system clock is synchronized, and which leap second is
+//! Other knowledge of this machine about time: whether the system clock is synchronized, and which leap second is
 //! announced.
 
 use std::time::Duration;
@@ -12,16 +12,16 @@ use crate::sys::clock::max_error;
 use crate::sys::clock::{raw_now, sys_now};
 use crate::sys::wait::Alarm;
 
-/// The interval between questions to the kernel; the engine forgets an answer after 30 s.
+/// The interval between queries to the kernel; the engine discards a result after 30 s.
 const ASK: Duration = Duration::from_secs(8);
-/// The table is read again after this many questions: six hours.
+/// The table is read again after this many queries: six hours.
 const READ_TABLE_EVERY: u64 = 2_700;
 /// The table as Debian and Fedora (tzdata) ship it: the list of the IERS, in NTP seconds since 1900.
 pub(crate) const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
 /// Days from 1900-01-01 to 1970-01-01.
 const NTP_EPOCH_DAYS: i64 = 25_567;
 
-/// Sends what it finds to the engine, until the channel is closed.
+/// Sends its findings to the engine until the channel is closed.
 pub async fn run(events: Sender<Event>) {
     let mut alarm = Alarm::default();
     for asked in 0_u64.. {

@@ -1,6 +1,6 @@
-//! Resources that only one process may use: a unit, a recording, a socket's path, a channel of a PHC. A second process
-//! would interfere with the first, and neither would notice. Sinks, recorder, status socket and [PHC](crate::source::phc)
-//! claim theirs before they touch it; for a metrics port the claim only tells who has it.
+//! Resources that only one process may use: an SHM unit, a recording, a socket path, a PHC channel. A second process
+//! would interfere with the first, and neither would notice. Sinks, recorder, status socket, and
+//! [PHC](crate::source::phc) claim theirs before they use it; for a metrics port, the claim only identifies its holder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,9 +18,9 @@ use rustix::process::geteuid;
 use super::error::{OpenError, Problem};
 use super::processes::Process;
 
-/// Where root and the service account claim: systemd creates it for the service, and no other user may write to it.
+/// Claims of root and the service account: systemd creates it for the service, and no other user can write to it.
 const RUNTIME: &str = "/run/gnss2shm";
-/// Maximum length of a chain of links: as many as the kernel follows, `path_resolution(7)`.
+/// Maximum length of a chain of links: the kernel's limit, `path_resolution(7)`.
 const LINKS: usize = 40;
 
 /// A claim, until it is dropped: a lock on a file that only we, or root and the service account, can open. The kernel
@@ -43,7 +43,7 @@ impl Claim {
     /// Claims this name.
     ///
     /// # Errors
-    /// [`Problem::Taken`]: another process has it; `taken` makes the sentence, of that process as its subject.
+    /// [`Problem::Taken`]: another process has it; `taken` creates the sentence from that process's description.
     pub fn take(name: &str, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
         Self::lock([name.to_owned()], taken)
     }
@@ -53,7 +53,7 @@ impl Claim {
     /// # Errors
     /// As [`Self::take`].
     pub fn take_path(purpose: &str, path: &Path, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
-        // A path may be longer than a file name.
+        // A path may be too long for a file name.
         let name = |place: PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
         Self::lock(places(path).into_iter().map(name), taken)
     }
@@ -83,7 +83,7 @@ impl Claim {
     }
 }
 
-/// Opens the file of a lock.
+/// Opens a lock file.
 fn open(path: &Path, trusted: Trusted) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
@@ -95,7 +95,7 @@ fn open(path: &Path, trusted: Trusted) -> io::Result<File> {
     Ok(file)
 }
 
-/// Where this user claims. Two users who do not trust each other have no access to each other's resources anyway.
+/// Directory of this user's claims. Two users who do not trust each other cannot access each other's resources anyway.
 fn directory(trusted: Trusted) -> io::Result<PathBuf> {
     if trusted.me == 0 || Some(trusted.me) == trusted.service {
         let directory = PathBuf::from(RUNTIME);
@@ -119,15 +119,16 @@ fn directory(trusted: Trusted) -> io::Result<PathBuf> {
     Ok(directory)
 }
 
-/// The path, and the target of each link on the way: all of them, because a recording renames the link itself, and a
-/// socket is reached through either.
+/// The path and the target of each link in the chain. All are claimed, because a recording renames the link itself, and
+/// a socket can be reached by any of them.
 fn places(path: &Path) -> BTreeSet<PathBuf> {
     let next = |last: &PathBuf| Some(place(&last.parent()?.join(fs::read_link(last).ok()?)));
-    // Links that lead round in a circle lead to the same places.
+    // A loop of links only repeats paths.
     iter::successors(Some(place(path)), next).take(1 + LINKS).collect()
 }
 
-/// The name itself in its real directory: a recording is renamed and a socket removed, so the inode does not count.
+/// The name in its canonical directory: the inode does not identify it, because recordings are renamed and sockets
+/// removed.
 fn place(path: &Path) -> PathBuf {
     let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (absolute.parent(), absolute.file_name()) {
@@ -141,8 +142,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The other process, as the subject of a sentence: `another gnss2shm (pid 812, gnss2shm@default.service)`. Its number
-/// may be unknown, and the program of another user's process may be hidden, proc(5).
+/// The other process, as the subject of a sentence: `another gnss2shm (pid 812, gnss2shm@default.service)`. Its PID may
+/// be unknown, and the program of another user's process may be hidden, proc(5).
 pub fn rival(pid: Option<u32>) -> String {
     let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
     subject(pid, pid.and_then(Process::read).map(|process| process.name).as_deref(), &cgroup.unwrap_or_default())
@@ -163,17 +164,17 @@ fn subject(pid: Option<u32>, program: Option<&str>, cgroup: &str) -> String {
     }
 }
 
-/// The process that listens on a Unix socket, `SO_PEERCRED` of unix(7); none if it is in a PID namespace that we do not
-/// see. The listener sees a connection that ends at once. Must be called within a tokio runtime.
+/// The process that listens on a Unix socket, `SO_PEERCRED` of unix(7); none if it is in a PID namespace that is not
+/// visible here. The listener sees a connection that is closed immediately. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// Those of connect(2): `NotFound`; `ConnectionRefused` if there is no listener, or it is not a socket; `WouldBlock` if
-/// the listener's queue is full. `InvalidInput`: the path is too long for a socket's.
+/// the listener's queue is full. `InvalidInput`: the path is too long for a socket.
 pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    // Zero for a process that we do not see.
+    // Zero for a process that is not visible here.
     let pid = tokio::net::UnixStream::from_std(socket.into())?.peer_cred()?.pid();
     Ok(pid.and_then(|pid| pid.try_into().ok()).filter(|pid| *pid != 0))
 }
@@ -182,7 +183,7 @@ pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
 pub const SERVICE: &str = "gnss2shm";
 
 /// Root, ourselves, and the service account, whose segments root may use. Any other user with write access to a segment
-/// or a claim could set the clock or stop us.
+/// or a claim could set the clock or block this process.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted {
     /// Ourselves.
@@ -192,7 +193,8 @@ pub struct Trusted {
 }
 
 impl Trusted {
-    /// Those of this process, on this machine. The package creates the service account in `/etc/passwd`, sysusers.d(5).
+    /// The trusted users for this process, on this machine. The package creates the service account in `/etc/passwd`,
+    /// sysusers.d(5).
     pub fn now() -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         Self { me: geteuid().as_raw(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
@@ -204,7 +206,7 @@ impl Trusted {
     }
 }
 
-/// Numbers of a user and their group in the text of `/etc/passwd`, passwd(5).
+/// UID and GID of a user in the text of `/etc/passwd`, passwd(5).
 pub fn user(passwd: &str, wanted: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let mut field = line.split(':');
@@ -236,7 +238,7 @@ mod tests {
         let _others = (claim("real/other").unwrap(), take("tested", "real/it").unwrap());
         drop(held);
         claim("link/it").unwrap();
-        // A link at the end, whether it leads anywhere or not, and a circle of them.
+        // A link as the last component, dangling or not, and a loop of links.
         let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, dir.join(at)).unwrap();
         link("link/it", "short");
         link("short", "shorter");
@@ -248,7 +250,7 @@ mod tests {
                 let _held = claim(first).unwrap();
                 assert!(is_taken(second), "{first} {second}");
             }
-            // What a recording does with a link that it was given: the name stays its own.
+            // A recording rotates a link that it was given: the claim on the name remains.
             let _held = claim("shorter").unwrap();
             fs::rename(dir.join("shorter"), dir.join("shorter.1")).unwrap();
             assert!(is_taken("shorter"));

@@ -1,5 +1,5 @@
 //! The system's clocks: their time, `clock_gettime(2)`, whether the kernel claims that the system clock is synchronized,
-//! adjtimex(2), and when it is set. The sources timestamp with them what they capture; the engine never reads a clock.
+//! adjtimex(2), and when it is set. The sources use them for timestamps; the engine never reads a clock.
 
 use std::future::pending;
 use std::io;
@@ -12,8 +12,8 @@ use tokio::io::unix::AsyncFd;
 use super::{check, wait};
 use crate::core::time::{Instant, Raw, Span, Sys};
 
-/// Microseconds that `NTPsec`'s ntpd claims as its estimated error at its start, before it has any time: it passes 16 s
-/// to the kernel as 16 us (1.2.2, tests/vm/scenarios/ntpsec.sh).
+/// Estimated error in microseconds that `NTPsec`'s ntpd reports at start, before it has any time: it passes 16 s to the
+/// kernel as 16 us (1.2.2, tests/vm/scenarios/ntpsec.sh).
 const NTPSEC_STARTS: libc::c_long = 16;
 
 /// `CLOCK_MONOTONIC_RAW` now.
@@ -33,7 +33,7 @@ pub(crate) fn sys_now() -> Instant<Sys> {
 pub(crate) struct Reading {
     pub(crate) raw: Instant<Raw>,
     pub(crate) sys: Instant<Sys>,
-    /// Length of the bracket that contains the two: they agree to half of it.
+    /// Length of the bracket that contains both: they agree within half of it.
     pub(crate) window: Span,
 }
 
@@ -54,24 +54,24 @@ impl Reading {
 /// The system clock's maximum error, or `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
 /// `TIME_ERROR`), or an ntpd has only just started.
 pub(crate) fn max_error() -> io::Result<Option<Span>> {
-    // SAFETY: a timex is plain integers, for which zero is a value; modes = 0 asks and sets nothing.
+    // SAFETY: a timex is plain integers, for which zero is valid; modes = 0 only reads.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
     // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
     // a PHC, without any capability.
-    // SAFETY: adjtimex(2) takes a pointer, and this is to a timex of our own.
+    // SAFETY: the pointer is to a local timex.
     let state = check(unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) })?;
     let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
     let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
     Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
 }
 
-/// Tells when the system clock is set: a timer on `CLOCK_REALTIME` that expires at the end of time, and is canceled then
-/// (`timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). A clock that is slewed cancels nothing.
+/// Detects that the system clock is set: a timer on `CLOCK_REALTIME` that never expires, but is canceled by the setting
+/// (`timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). Slewing does not cancel it.
 #[derive(Debug)]
 pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
 
 impl ClockSet {
-    /// Listens from now on; where no descriptor is left, in vain. Must be called within a tokio runtime.
+    /// Starts listening; detects nothing if no descriptor is left. Must be called within a tokio runtime.
     pub(crate) fn new() -> Self {
         let (flags, end) =
             (TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
@@ -84,7 +84,7 @@ impl ClockSet {
     pub(crate) async fn heard(&self) {
         if let Some(timer) = &self.0 {
             while let Ok(mut ready) = timer.readable().await {
-                // An error, ECANCELED, is what is waited for.
+                // It ends with an error: ECANCELED.
                 if ready.try_io(|timer| rustix::io::read(timer, &mut [0; 8]).map_err(io::Error::from)).is_ok() {
                     return;
                 }
@@ -109,7 +109,7 @@ mod tests {
         let (raw_before, sys_before) = (raw_now(), sys_now());
         let Reading { raw, sys, window } = Reading::now();
         assert!(raw_before <= raw && raw <= raw_now());
-        // The system clock may be stepped under the test; by minutes it is not.
+        // The system clock may be stepped during the test, but not by minutes.
         assert!((sys - sys_before).abs() < Span::from_secs(60));
         assert!(window >= Span::ZERO && window < Span::SECOND);
     }

@@ -1,15 +1,15 @@
-//! Why a device, a socket, a segment or a file cannot be used: one error for every room that opens something. The
-//! command line's table gives each [`Problem`] its exit code.
+//! Why a device, a socket, a segment or a file cannot be used: one error type for every module that opens something.
+//! The command line's table gives each [`Problem`] its exit code.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 
-/// What is wrong with what should be opened.
+/// Why it cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Problem {
-    /// The options contradict each other, or the settings file.
+    /// The options contradict each other or the settings file.
     Options,
-    /// The operator named something else than what is needed: no retry helps.
+    /// The operator gave something of the wrong kind: no retry helps.
     Wrong,
     /// The device or the kernel lacks what is needed.
     Unsupported,
@@ -29,11 +29,11 @@ pub enum Problem {
 #[derive(Debug, thiserror::Error)]
 #[error("{says}{}", cure.as_ref().map_or(String::new(), |cure| format!(": {cure}")))]
 pub struct OpenError {
-    /// What kind of trouble it is.
+    /// The kind of problem.
     pub problem: Problem,
     /// What is wrong, and where.
     pub says: String,
-    /// What to do; none if the sentence says it, or the system's word is all that is known.
+    /// What to do; none if the sentence contains it, or if only the system's error is known.
     pub cure: Option<String>,
     source: Option<io::Error>,
 }
@@ -49,7 +49,7 @@ impl OpenError {
         Self { cure: Some(cure.into()), ..Self::new(problem, says) }
     }
 
-    /// What the system said of it: `{what}: {error}`.
+    /// From a system error: `{what}: {error}`.
     pub fn io(what: impl Display, error: io::Error) -> Self {
         let problem = match error.kind() {
             ErrorKind::NotFound => Problem::NotThere,
@@ -61,7 +61,7 @@ impl OpenError {
         Self { problem, says, cure: None, source: Some(error) }
     }
 
-    /// The same of something that was to be created.
+    /// The same for something that could not be created.
     pub(crate) fn not_created(what: impl Display, error: io::Error) -> Self {
         match Self::io(what, error) {
             denied @ Self { problem: Problem::Denied, .. } => denied,

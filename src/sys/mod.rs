@@ -1,5 +1,5 @@
-//! The only unsafe code: kernel interfaces as owned structs with safe methods, one operation and one argument why it is
-//! sound per `unsafe` block. Nothing in here decides anything.
+//! The only unsafe code: kernel interfaces as owned structs with safe methods. Each `unsafe` block has one operation
+//! and the reason why it is sound. No decisions are made here.
 #![allow(unsafe_code)] // the one place where it is lifted
 
 use std::fs::{File, OpenOptions};
@@ -18,7 +18,7 @@ pub mod sysv_shm;
 pub mod tty;
 pub mod wait;
 
-/// Opens a device for reading, with these options: not waiting for it, nor making it our terminal.
+/// Opens a device for reading with these options, without blocking, and not as the controlling terminal.
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
@@ -33,7 +33,7 @@ unsafe fn ioctl<T>(fd: impl AsFd, request: libc::Ioctl, mut argument: T) -> io::
     Ok(argument)
 }
 
-/// What a system call answered; its error if that is negative.
+/// The result of a system call; its error if negative.
 fn check<T: Default + PartialOrd>(answer: T) -> io::Result<T> {
     if answer < T::default() { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }

@@ -67,9 +67,9 @@ pub struct KParams {
     pub api_version: c_int,
     /// What is captured, shifted and echoed.
     pub mode: c_int,
-    /// By how much assert edges are shifted.
+    /// Offset of assert timestamps.
     pub assert_off_tu: KTime,
-    /// By how much clear edges are shifted.
+    /// Offset of clear timestamps.
     pub clear_off_tu: KTime,
 }
 
@@ -83,7 +83,7 @@ pub struct FData {
     pub timeout: KTime,
 }
 
-/// An open kernel PPS device. `PPS_FETCH` blocks, and polling is of no use before Linux 6.16: one thread owns it.
+/// An open kernel PPS device. `PPS_FETCH` blocks, and polling does not work before Linux 6.16, so one thread owns it.
 #[derive(Debug)]
 pub(crate) struct Pps(File);
 
@@ -94,7 +94,7 @@ impl Pps {
         open(path, &mut File::options()).map(Self)
     }
 
-    /// What the driver can do, as bits of `mode`. `ENOTTY` if this is not a PPS device.
+    /// The driver's capabilities, as bits of `mode`. `ENOTTY` if this is not a PPS device.
     pub(crate) fn caps(&self) -> io::Result<c_int> {
         // SAFETY: PPS_GETCAP writes an int.
         unsafe { ioctl(&self.0, GETCAP, 0) }
@@ -112,9 +112,9 @@ impl Pps {
         unsafe { ioctl(&self.0, SETPARAMS, params) }.map(drop)
     }
 
-    /// Waits for the next edge, then returns the last edges; `None` if no edge came within `timeout`, or a signal did. An edge since the
-    /// last call does not end the wait: ask with a timeout of zero first, which returns at once. So does any timeout
-    /// below a tick of the kernel, at most 10 ms.
+    /// Waits for the next edge, then returns the last edges; `None` if no edge arrived within `timeout`, or after a
+    /// signal. An edge since the last call does not end the wait: call it with a timeout of zero first, which returns
+    /// immediately, as does any timeout below a kernel tick (at most 10 ms).
     pub(crate) fn fetch(&self, timeout: Duration) -> io::Result<Option<KInfo>> {
         let sec = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let nsec = i32::try_from(timeout.subsec_nanos()).unwrap_or(0);
@@ -136,7 +136,7 @@ impl KTime {
 }
 
 impl KParams {
-    /// By how much the timestamps of assert and clear edges are shifted.
+    /// Offsets of the timestamps of assert and clear edges.
     pub(crate) fn offsets(&self) -> [Span; 2] {
         let offset = |bit, time: KTime| if self.mode & bit == 0 { Span::ZERO } else { time.sys() - Instant::default() };
         [offset(OFFSET_ASSERT, self.assert_off_tu), offset(OFFSET_CLEAR, self.clear_off_tu)]

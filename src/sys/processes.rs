@@ -1,6 +1,6 @@
 //! Running processes, from `/proc/PID` (proc(5)): the only scanner of /proc. The open files and mappings of processes of
-//! other users are visible to root only; `hidepid=` hides the processes themselves. A process may end at any moment. Also
-//! limits and signals of this one.
+//! other users are visible to root only; `hidepid=` hides the processes themselves. A process may end at any moment.
+//! Also limits and signals of this process.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -37,17 +37,18 @@ impl Process {
         entries.filter_map(move |entry| Self::read_in(&proc, pid(&entry.file_name())?))
     }
 
-    /// All visible processes of this machine but this one.
+    /// All visible processes of this machine except this one.
     pub(crate) fn others() -> impl Iterator<Item = Self> {
         Self::all(Path::new("/")).filter(|process| process.pid != std::process::id())
     }
 
-    /// The process with this PID on this machine; none where it has ended or is hidden.
+    /// The process with this PID on this machine; none if it has ended or is hidden.
     pub(crate) fn read(pid: u32) -> Option<Self> {
         Self::read_in(Path::new("/proc"), pid)
     }
 
-    /// Reads no command line: that waits while the process holds the lock of its memory map, which may be for ever.
+    /// Does not read the command line: that blocks while the process holds the lock of its memory map, possibly
+    /// forever.
     fn read_in(proc: &Path, pid: u32) -> Option<Self> {
         let dir = proc.join(pid.to_string());
         let comm = fs::read(dir.join("comm")).ok()?;
@@ -60,7 +61,7 @@ impl Process {
         Some(Self { pid, name, parent, is_contained, dir })
     }
 
-    /// The command line, program first; empty where it cannot be read.
+    /// The command line, program first; empty if it cannot be read.
     pub(crate) fn args(&self) -> Vec<String> {
         let line = fs::read(self.dir.join("cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).split_terminator('\0').map(str::to_owned).collect()
@@ -69,18 +70,18 @@ impl Process {
     /// Its descriptors, as links to what is open: `/proc/PID/fd/N`.
     ///
     /// # Errors
-    /// `PermissionDenied` where only root may see them.
+    /// `PermissionDenied` if only root may see them.
     pub(crate) fn fds(&self) -> io::Result<impl Iterator<Item = PathBuf> + use<>> {
         Ok(fs::read_dir(self.dir.join("fd"))?.flatten().map(|fd| fd.path()))
     }
 
-    /// Whether it has the file with this canonical path open; none where only root may see that.
+    /// Whether it has the file with this canonical path open; none if only root may see that.
     pub(crate) fn has_open(&self, file: &Path) -> Option<bool> {
         let is_it = |fd: PathBuf| fs::read_link(fd).is_ok_and(|link| link == file);
         or_unseen(self.fds().map(|mut fds| fds.any(is_it)))
     }
 
-    /// Whether it has the device with this number (`st_rdev`) open; none where only root may see that.
+    /// Whether it has the device with this number (`st_rdev`) open; none if only root may see that.
     pub(crate) fn has_open_device(&self, rdev: u64) -> Option<bool> {
         // Files elsewhere may be on a server that does not answer: following their links would block.
         let is_device = |fd: &Path| fs::read_link(fd).is_ok_and(|name| name.starts_with("/dev/"));
@@ -88,7 +89,7 @@ impl Process {
         or_unseen(self.fds().map(|mut fds| fds.any(is_it)))
     }
 
-    /// Whether it has this System V segment attached; none where only root may see that. In `proc_pid_maps(5)` the inode
+    /// Whether it has this System V segment attached; none if only root may see that. In `proc_pid_maps(5)` the inode
     /// of such a mapping is the segment's ID, and its name starts with /SYSV.
     pub(crate) fn has_attached(&self, segment: i32) -> Option<bool> {
         let id = segment.to_string();
@@ -114,7 +115,7 @@ pub(crate) fn only_reads(fd: &Path, file: &Path) -> bool {
         && fs::read_link(fd).is_ok_and(|name| name == file)
 }
 
-/// False where the process has ended, none where only root may see it.
+/// False if the process has ended, none if only root may see it.
 fn or_unseen(seen: io::Result<bool>) -> Option<bool> {
     match seen {
         Ok(seen) => Some(seen),
@@ -131,13 +132,13 @@ pub(crate) fn open_files(wanted: u64) -> io::Result<u64> {
     Ok(raised)
 }
 
-/// From now on a write beyond the file size limit fails with `EFBIG` and does not end the process: signal(7), SIGXFSZ.
+/// Makes a write beyond the file size limit fail with `EFBIG` instead of ending the process: signal(7), SIGXFSZ.
 pub(crate) fn survive_file_size_limit() {
-    // SAFETY: ignoring a signal installs no handler and touches no memory of ours.
+    // SAFETY: ignoring a signal installs no handler and accesses no memory.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-/// Whether this process ignores a signal, as after nohup(1). Without /proc it is taken not to.
+/// Whether this process ignores a signal, as after nohup(1). Assumed false without /proc.
 pub(crate) fn is_ignored(signal: SignalKind) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
@@ -168,7 +169,7 @@ mod tests {
             symlink(file, dir.join("fd/3")).unwrap();
         }
         fs::create_dir_all(root.join("proc/sys")).unwrap();
-        fs::create_dir_all(root.join("proc/14")).unwrap(); // ended meanwhile
+        fs::create_dir_all(root.join("proc/14")).unwrap(); // has ended
         let mut all: Vec<_> = Process::all(&root).collect();
         all.sort_by_key(|process| process.pid);
         let [ts2phc, ptp4l] = all.as_slice() else { panic!("{all:?}") };

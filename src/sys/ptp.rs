@@ -1,6 +1,6 @@
 //! A PTP hardware clock: `/dev/ptpN` and the ioctls of `<linux/ptp_clock.h>`, and which one belongs to a network
-//! interface (`<linux/ethtool.h>`). Called by `source::phc`, `source::sysfs` and `probe`, which decide what an error means
-//! and which reading is best. `tests/ptp_layout.rs` checks every number and struct against the kernel's headers.
+//! interface (`<linux/ethtool.h>`). Called by `source::phc`, `source::sysfs` and `probe`, which interpret errors and
+//! choose the best reading. `tests/ptp_layout.rs` checks every number and struct against the kernel's headers.
 
 use std::fs::File;
 use std::io::{self, PipeReader};
@@ -17,7 +17,7 @@ use super::{check, ioctl, open};
 use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
-/// `PTP_ENABLE_FEATURE`: the request switches on.
+/// `PTP_ENABLE_FEATURE`: the request enables timestamps.
 pub const ENABLE: c_uint = 1 << 0;
 /// `PTP_RISING_EDGE`.
 pub const RISING: c_uint = 1 << 1;
@@ -30,9 +30,9 @@ pub const MASK_CLEAR_ALL: Ioctl = libc::_IO(b'=' as u32, 19);
 /// `PTP_MASK_EN_SINGLE` (Linux 6.7): this descriptor's queue takes this channel's events too.
 pub const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
 
-/// Events returned by one `read(2)` at most (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
+/// Maximum number of events returned by one `read(2)` (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
 const EVENTS_PER_READ: usize = 30;
-/// How long a read waits for events that another program has taken since [`Ptp::wait`] saw them.
+/// How long a read waits if another program has taken the events since [`Ptp::wait`] saw them.
 const TAKEN: Duration = Duration::from_millis(500);
 
 /// `struct ptp_extts_event`.
@@ -64,7 +64,7 @@ pub struct PinState {
     pub channel: u32,
 }
 
-/// What a pin does (`enum ptp_pin_function`): one of these, or another, by its number: a periodic output, mostly.
+/// A pin's function (`enum ptp_pin_function`): one of these, or another number, usually a periodic output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function(pub(crate) c_uint);
 
@@ -82,11 +82,11 @@ pub(crate) enum Request {
     StrictRising,
     /// `PTP_EXTTS_REQUEST2`: both edges, or an error. The only strict request that igb and igc grant.
     StrictBoth,
-    /// `PTP_EXTTS_REQUEST`: rising edges, and the driver may do as it likes. The only request before Linux 5.4.
+    /// `PTP_EXTTS_REQUEST`: rising edges; the driver may ignore this. The only request before Linux 5.4.
     Loose,
 }
 
-/// Whose queue a descriptor's events come from.
+/// The queue that a descriptor's events come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
     /// Its own: it gets every event.
@@ -117,12 +117,12 @@ impl Ptp {
         open(path, File::options().write(true)).map(Self)
     }
 
-    /// How many channels of external timestamps it has.
+    /// Number of external timestamp channels.
     pub(crate) fn channels(&self) -> io::Result<u32> {
         Ok(self.caps()?.n_ext_ts.unsigned_abs())
     }
 
-    /// The pins with a selectable function; none where the wiring is fixed.
+    /// The pins with a selectable function; none if the wiring is fixed.
     pub(crate) fn pins(&self) -> io::Result<Vec<PinState>> {
         (0..self.caps()?.n_pins.unsigned_abs()).map(|index| self.pin(index)).collect()
     }
@@ -140,15 +140,15 @@ impl Ptp {
         Ok(PinState { name, index: pin.index, function: Function(pin.func), channel: pin.chan })
     }
 
-    /// Gives a pin a function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot do
-    /// it.
+    /// Sets a pin's function. Another pin with this function on this channel loses it. `EOPNOTSUPP` if the pin cannot
+    /// do it.
     pub(crate) fn set_pin(&self, index: u32, function: Function, channel: u32) -> io::Result<()> {
         // SAFETY: PTP_PIN_SETFUNC reads a ptp_pin_desc.
         unsafe { ioctl(&self.0, libc::PTP_PIN_SETFUNC, pin_desc(index, function, channel)) }.map(drop)
     }
 
-    /// Requests external timestamps on a channel. A driver that cannot do it answers `EOPNOTSUPP` or `EINVAL`, a kernel
-    /// without the strict request `ENOTTY`.
+    /// Requests external timestamps on a channel. `EOPNOTSUPP` or `EINVAL` if the driver does not support it, `ENOTTY`
+    /// if the kernel lacks the strict request.
     pub(crate) fn enable_extts(&self, channel: u32, request: Request) -> io::Result<()> {
         match request {
             Request::StrictRising => self.extts(libc::PTP_EXTTS_REQUEST2, channel, ENABLE | RISING),
@@ -157,7 +157,7 @@ impl Ptp {
         }
     }
 
-    /// Switches external timestamps of a channel off, by the request that every kernel knows and no driver rejects.
+    /// Disables external timestamps of a channel, with the request that every kernel has and no driver rejects.
     pub(crate) fn disable_extts(&self, channel: u32) -> io::Result<()> {
         self.extts(libc::PTP_EXTTS_REQUEST, channel, 0)
     }
@@ -168,7 +168,8 @@ impl Ptp {
         unsafe { ioctl(&self.0, number, request) }.map(drop)
     }
 
-    /// Has this descriptor queue the events of one channel only. Before Linux 6.7 (`ENOTTY`) it has no queue of its own.
+    /// Makes this descriptor queue only one channel's events. Before Linux 6.7 (`ENOTTY`), it does not have its own
+    /// queue.
     pub(crate) fn only_channel(&self, channel: u32) -> io::Result<Queue> {
         // SAFETY: PTP_MASK_CLEAR_ALL ignores its argument.
         match unsafe { ioctl(&self.0, MASK_CLEAR_ALL, channel) } {
@@ -184,14 +185,14 @@ impl Ptp {
         wait(&self.0, bell, time)
     }
 
-    /// Reads the hardware's timestamps of edges, 30 at most, and keeps those of one channel; none half a second later if
-    /// another program took them. Call [`Self::wait`] first: with an empty queue it blocks.
+    /// Reads the hardware's timestamps of edges, 30 at most, and keeps those of one channel; none, after half a second,
+    /// if another program took them. Call [`Self::wait`] first: with an empty queue it blocks.
     pub(crate) fn read(&self, channel: u32) -> io::Result<Vec<Instant<EdgeClock>>> {
         let _interrupt = Interrupt::every(TAKEN)?;
         // SAFETY: an ExttsEvent is integers, so zeros are valid.
         let mut events: [ExttsEvent; EVENTS_PER_READ] = unsafe { zeroed() };
         let room = size_of_val(&events);
-        // SAFETY: the array is ours and `room` bytes long, and any bytes are a valid ExttsEvent.
+        // SAFETY: the array is local and `room` bytes long, and any bytes are a valid ExttsEvent.
         let got = match check(unsafe { libc::read(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room) }) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             got => got?.unsigned_abs(),
@@ -202,7 +203,7 @@ impl Ptp {
     }
 
     /// All three clocks at one moment, latched by hardware (`PTP_SYS_OFFSET_PRECISE`). `EOPNOTSUPP` if the driver lacks
-    /// it, `ENODEV` also while the kernel's clock source is not the counter that the hardware latches.
+    /// it, also `ENODEV` while the kernel's clock source is not the counter that the hardware latches.
     pub(crate) fn sys_offset_precise(&self) -> io::Result<(Instant<EdgeClock>, Instant<Sys>, Instant<Raw>)> {
         // SAFETY: the struct is integers, so zeros are valid; PTP_SYS_OFFSET_PRECISE reads and writes one.
         let at = unsafe { ioctl(&self.0, libc::PTP_SYS_OFFSET_PRECISE, zeroed::<libc::ptp_sys_offset_precise>())? };

@@ -1,6 +1,6 @@
 //! The System V shared memory segment of chrony's and ntpd's SHM refclock, as an owned attachment.
 //!
-//! Finds, creates, describes and attaches segments, and loads and stores their fields. It never removes a segment and
+//! Finds, creates, describes, and attaches segments, and loads and stores their fields. It never removes a segment and
 //! does not implement the protocol: all loads and stores are relaxed, the caller's fences order them. Called by
 //! `sink::shm` only. Sources: shmget(2), shmop(2), shmctl(2); chrony's `refclock_shm.c` for key and layout.
 
@@ -19,8 +19,8 @@ pub const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
 }
 
-/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics. What they hold
-/// is in [`Fields`]. Public for a test that compares the offsets with a C compiler's.
+/// `struct shmTime` on a 64-bit machine. Another process may change any field at any time: all are atomics. [`Fields`]
+/// has their values. Public for a test that compares the offsets with a C compiler's.
 #[allow(missing_docs)]
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -43,13 +43,13 @@ pub struct ShmTime {
 /// Bytes of the segment.
 pub const SIZE: usize = 96;
 
-// A target with another layout or a 32-bit time_t must not compile: its chronyd would read something else.
+// A target with another layout or a 32-bit time_t must not compile: chronyd would misread the fields.
 const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
 
 /// A sample: all fields but `count` and `valid`, which guard them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Fields {
-    /// Protocol: 1 means that `count` tells whether a reading is whole.
+    /// Protocol: 1 means that `count` shows whether a reading is consistent.
     pub mode: i32,
     /// True time, POSIX seconds.
     pub clock_sec: i64,
@@ -63,7 +63,7 @@ pub struct Fields {
     pub leap: i32,
     /// Precision, as a power of two in seconds.
     pub precision: i32,
-    /// Samples that a reader's filter should hold.
+    /// Number of samples for a reader's filter.
     pub nsamples: i32,
     /// True time, nanoseconds after the second.
     pub clock_nsec: i32,
@@ -80,7 +80,7 @@ pub struct Segment {
 /// The kernel's description of a segment (`struct shmid_ds`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The kernel's number of the segment; another one each time it is created.
+    /// The kernel's ID of the segment; a new one each time it is created.
     pub id: i32,
     /// Owning user.
     pub uid: u32,
@@ -96,14 +96,14 @@ pub struct Status {
     pub size: usize,
     /// Process that created it, 0 if in another PID namespace.
     pub cpid: i32,
-    /// Process that attached or detached it last.
+    /// Process that last attached or detached it.
     pub lpid: i32,
-    /// Attachments now.
+    /// Number of attachments.
     pub nattch: u64,
 }
 
 impl Status {
-    /// Whether a process removed the segment: those that are attached keep it, no other process can find it.
+    /// Whether a process removed the segment: attached processes keep it, but no other process can find it.
     pub const fn is_removed(&self) -> bool {
         self.mode & 0o1000 != 0 // SHM_DEST of <linux/shm.h>
     }
@@ -118,7 +118,7 @@ impl fmt::Display for Status {
 }
 
 impl Segment {
-    /// The unit's segment. `NotFound` where there is none; needs no permission on it.
+    /// The unit's segment. `NotFound` if there is none; needs no permission on it.
     pub fn find(unit: u8) -> io::Result<Self> {
         Self::get(unit, 0, 0)
     }
@@ -129,17 +129,17 @@ impl Segment {
     }
 
     fn get(unit: u8, size: usize, flags: i32) -> io::Result<Self> {
-        // SAFETY: shmget(2) takes three numbers and touches no memory of ours.
+        // SAFETY: shmget(2) takes three numbers and accesses no memory.
         let id = check(unsafe { libc::shmget(key(unit), size, flags) })?;
         Ok(Self { id })
     }
 
-    /// Owner, mode, size and users. `PermissionDenied` without the right to read it.
+    /// Owner, mode, size, and users. `PermissionDenied` without permission to read it.
     pub fn status(self) -> io::Result<Status> {
         self.stat(libc::IPC_STAT).map(|ds| self.described(&ds))
     }
 
-    /// The same for everybody, without any right on it: since Linux 4.17, shmctl(2).
+    /// The same without any permission on it: since Linux 4.17, shmctl(2).
     pub fn public_status(self) -> io::Result<Status> {
         const SHM_STAT_ANY: i32 = 15; // of <linux/shm.h>; takes an index, which the kernel cuts out of an ID
         self.stat(SHM_STAT_ANY).map(|ds| self.described(&ds))
@@ -160,8 +160,8 @@ impl Segment {
         }
     }
 
-    /// Makes that user the owner; group and mode stay. The creator keeps the owner's rights. Only owner, creator and
-    /// `CAP_SYS_ADMIN` may do this, others get `PermissionDenied`.
+    /// Makes this user the owner; group and mode do not change. The creator keeps the owner's rights. Only owner,
+    /// creator and `CAP_SYS_ADMIN` may do this, others get `PermissionDenied`.
     pub fn give_to(self, uid: u32) -> io::Result<()> {
         let mut ds = self.stat(libc::IPC_STAT)?;
         ds.shm_perm.uid = uid;
@@ -170,7 +170,7 @@ impl Segment {
     }
 
     fn stat(self, how: i32) -> io::Result<libc::shmid_ds> {
-        // SAFETY: a shmid_ds is integers, for which zero is a value.
+        // SAFETY: a shmid_ds is integers, for which zero is valid.
         let mut ds: libc::shmid_ds = unsafe { zeroed() };
         // SAFETY: the pointer is to a whole shmid_ds, which the kernel fills during the call.
         check(unsafe { libc::shmctl(self.id, how, &raw mut ds) })?;
@@ -182,16 +182,16 @@ impl Segment {
         Attachment::map(self, 0)
     }
 
-    /// Attaches for reading only: nothing that this process does can change the segment.
+    /// Attaches for reading only: this process cannot change the segment.
     pub fn attach_read_only(self) -> io::Result<Attachment<ReadOnly>> {
         Attachment::map(self, libc::SHM_RDONLY)
     }
 }
 
-/// The right to read.
+/// Permission to read.
 #[derive(Debug)]
 pub struct ReadOnly;
-/// The right to read and write.
+/// Permission to read and write.
 #[derive(Debug)]
 pub struct ReadWrite;
 
@@ -208,11 +208,11 @@ unsafe impl<A> Send for Attachment<A> {}
 impl<A> Attachment<A> {
     /// Maps a segment; `flags` are those of shmat(2).
     fn map(segment: Segment, flags: i32) -> io::Result<Self> {
-        // A segment's size never changes, and its number is not used again while we go on, so checking once is enough.
+        // A segment's size never changes, and its ID is not reused during this call, so checking once is enough.
         if segment.stat(libc::IPC_STAT)?.shm_segsz < SIZE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the segment is too small"));
         }
-        // SAFETY: with a null address the kernel chooses a free place, so no memory of ours is mapped over.
+        // SAFETY: with a null address, the kernel chooses a free range, so no existing mapping is replaced.
         let address = unsafe { libc::shmat(segment.id, ptr::null(), flags) };
         check(address.addr().cast_signed())?; // (void *) -1, if it fails
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
@@ -221,12 +221,12 @@ impl<A> Attachment<A> {
 
     fn memory(&self) -> &ShmTime {
         // SAFETY: `map` checked that the segment holds a ShmTime, shmat(2) aligns to pages, the mapping lives until
-        // `drop`, and all fields are atomics, so that other processes may write to them meanwhile. On a read-only
+        // `drop`, and all fields are atomics, so that other processes may write to them concurrently. On a read-only
         // mapping only `load` with `Relaxed` is reachable, which std documents as sound there.
         unsafe { self.address.as_ref() }
     }
 
-    /// The counter that a writer raises before and after it changes the fields.
+    /// The counter that a writer increments before and after it changes the fields.
     pub fn count(&self) -> i32 {
         self.memory().count.load(Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Asynchronous sources of bytes: a serial port (raw, 8 data bits, no parity, 1 stop bit, exclusive, at any rate), and any
-//! other file that is not a regular one.
+//! Asynchronous sources of bytes: a serial port (raw, 8 data bits, no parity, 1 stop bit, exclusive, any rate), and any
+//! other file except regular ones.
 
 use std::ffi::c_int;
 use std::fs::File;
@@ -18,8 +18,8 @@ use tokio::io::unix::AsyncFd;
 
 use super::{ioctl, open};
 
-/// An open serial port, or a device that has no rate. Drop clears the exclusive flag, which on a pseudo terminal outlives
-/// the last close.
+/// An open serial port, or a device without a baud rate. Drop clears the exclusive flag, which on a pseudo terminal
+/// survives the last close.
 #[derive(Debug)]
 pub struct Tty {
     /// What is received.
@@ -27,21 +27,21 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// Opens `path` at `baud` bits per second and discards what was received before.
+    /// Opens `path` at `baud` bits per second and discards earlier input.
     ///
-    /// `is_held` is asked if the port has the exclusive flag already and can be opened all the same, as root can: a
-    /// pseudo terminal keeps the flag of a process that was killed. A port that is held is left as it is.
+    /// `is_held` is called if the port already has the exclusive flag but can be opened, as by root: a pseudo terminal
+    /// keeps the flag of a process that was killed. A port that is held is not changed.
     ///
     /// # Errors
-    /// `ResourceBusy`: another process has it locked. `ENOTTY`: not a terminal. `EIO`: a name without hardware, which
-    /// root can open. Else those of open(2).
+    /// `ResourceBusy`: another process has it locked. `ENOTTY`: not a terminal. `EIO`: a node without hardware, which
+    /// root can open. Otherwise those of open(2).
     pub(crate) fn open(path: &str, baud: u32, is_held: impl FnOnce() -> bool) -> io::Result<Self> {
         let file = open(Path::new(path), File::options().write(true))?;
         tcgetattr(&file)?;
         if has_exclusive_flag(&file) && is_held() {
             return Err(Errno::BUSY.into());
         }
-        // The lock that programs agree on, and the flag that keeps all others out.
+        // The advisory lock, and the flag that excludes all other programs.
         let is_locked = |error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error };
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(is_locked)?;
         ioctl_tiocexcl(&file)?;
@@ -50,13 +50,13 @@ impl Tty {
         Ok(tty)
     }
 
-    /// Sets the rate and everything else, and discards what was received before. Returns the rate that the driver chose:
-    /// the nearest that it can do, or the one before.
+    /// Sets the rate and all other modes, and discards earlier input. Returns the rate that the driver chose: the
+    /// nearest one that it supports, or the previous one.
     pub(crate) fn set_baud(&self, baud: u32) -> io::Result<u32> {
         let mut termios = tcgetattr(&self.bytes.0)?;
         termios.make_raw();
         termios.input_modes = InputModes::empty();
-        // HUPCL, which lowers DTR at the last close, is left as it was set up.
+        // HUPCL, which lowers DTR at the last close, is not changed.
         termios.control_modes &= ControlModes::HUPCL;
         termios.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
         termios.set_speed(baud)?;
@@ -70,7 +70,7 @@ impl Tty {
         Ok(tcgetattr(&self.bytes.0)?.output_speed())
     }
 
-    /// Discards what was received and not read yet.
+    /// Discards unread input.
     pub(crate) fn discard_received(&self) -> io::Result<()> {
         Ok(tcflush(&self.bytes.0, QueueSelector::IFlush)?)
     }
@@ -99,8 +99,8 @@ impl ByteFile {
         open(path, &mut File::options()).map(Self)
     }
 
-    /// Reads what is there, or waits for it. Zero is the end: the device is gone, the last writer has closed. Must be
-    /// called within a tokio runtime.
+    /// Reads available bytes, or waits for some. Zero is the end: the device is gone, or the last writer has closed.
+    /// Must be called within a tokio runtime.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.try_read(buffer) {
@@ -110,14 +110,14 @@ impl ByteFile {
         }
     }
 
-    /// Waits until there is something to read, or the end. Must be called within a tokio runtime.
+    /// Waits for input or its end. Must be called within a tokio runtime.
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        // SAFETY: the descriptor is borrowed for as long as `watched` lives, so it stays open and the same.
+        // SAFETY: the descriptor is borrowed while `watched` lives, so it stays open and the same.
         let watched = unsafe { AsyncFd::register_with_interest(self.0.as_fd(), Interest::READABLE) };
         watched.map_err(io::Error::from)?.readable().await.map(drop)
     }
 
-    /// Reads what is there now. `WouldBlock` if there is nothing; zero from a FIFO if it has no writer.
+    /// Reads available bytes. `WouldBlock` if there are none; zero from a FIFO if it has no writer.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.0).read(buffer)
     }
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Why the real port is not opened by the serialport crate.
+    /// Why the serialport crate does not open the real port.
     #[test]
     fn a_port_that_is_held_is_left_as_it_is_which_serialport_does_not_do() {
         let (_receiver, machine) = TTYPort::pair().unwrap();

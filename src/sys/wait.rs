@@ -1,5 +1,5 @@
-//! Waiting: a task for one time ([`Alarm`]), a thread for input or another thread's bell ([`wait`]), a command for its
-//! input or the end of its output.
+//! Waiting: a task for a time ([`Alarm`]), a thread for input or another thread's signal ([`wait`]), a command for its
+//! input or the closing of its output.
 
 use std::io::{self, PipeReader};
 use std::mem::zeroed;
@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep_until};
 use super::check;
 
 /// Wakes a task once at one time: a timerfd. tokio's timers sort what is more than 64 ms ahead into slots and wake the
-/// thread at the beginning of each slot only to sort again: two or three wake-ups instead of one. Must be made within a
-/// tokio runtime.
+/// thread at the beginning of each slot only to sort again: two or three wake-ups instead of one. Must be created
+/// within a tokio runtime.
 #[derive(Debug)]
 pub struct Alarm {
     /// Expires at `due`. None if no descriptor is left: then tokio's own timers are used.
@@ -30,7 +30,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Rings in `time`, and not at the time that it was set to before.
+    /// Rings after `time`, instead of at the time that was set before.
     pub(crate) fn set(&mut self, time: Duration) {
         self.due = Instant::now() + time;
         // All zero would disarm it.
@@ -45,7 +45,8 @@ impl Alarm {
     pub(crate) async fn rung(&self) {
         while Instant::now() < self.due {
             match &self.timer {
-                // The count of expiries is not read, which saves a system call. One of an earlier time may ring here.
+                // The count of expiries is not read, which saves a system call. An expiry of an earlier time may ring
+                // here.
                 Some(timer) if timer.readable().await.map(|mut ready| ready.clear_ready()).is_ok() => {}
                 _ => sleep_until(self.due).await,
             }
@@ -60,7 +61,7 @@ impl Alarm {
 }
 
 impl Default for Alarm {
-    /// An alarm that is due at once.
+    /// An alarm that is due immediately.
     fn default() -> Self {
         Self { timer: timer(TimerfdClockId::Monotonic).ok(), due: Instant::now() }
     }
@@ -73,16 +74,16 @@ pub(super) fn timer(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
-/// Has it expire once.
+/// Arms it to expire once.
 pub(super) fn arm(timer: &OwnedFd, flags: TimerfdTimerFlags, at: Timespec) -> rustix::io::Result<()> {
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };
     timerfd_settime(timer, flags, &Itimerspec { it_interval: never, it_value: at }).map(drop)
 }
 
-/// How a wait of a thread ended.
+/// Why a thread's wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// The time is over; perhaps a little early, after a signal.
+    /// The time is over, or a signal interrupted the wait.
     Timeout,
     /// There is input.
     Input,
@@ -90,8 +91,8 @@ pub(crate) enum Woken {
     Rung,
 }
 
-/// Sleeps until `device` has input, the bell rings, or for `time`. The bell is an end of a pipe: it rings, and does not stop,
-/// when the other end is dropped, and it wins. `ENODEV` if the device is gone.
+/// Sleeps until `device` has input, the bell rings, or for `time`. The bell is one end of a pipe: it rings permanently
+/// once the other end is dropped, and takes precedence. `ENODEV` if the device is gone.
 pub(crate) fn wait(device: &impl AsFd, bell: &PipeReader, time: Duration) -> io::Result<Woken> {
     let [input, rung] = poll([readable(device), readable(bell)], time)?;
     match input {
@@ -102,8 +103,8 @@ pub(crate) fn wait(device: &impl AsFd, bell: &PipeReader, time: Duration) -> io:
     }
 }
 
-/// Ends this thread's system calls that block (`EINTR`) at every expiry of a timer, until it is dropped: `timer_create(2)`
-/// with a signal to the calling thread.
+/// Interrupts this thread's blocking system calls (`EINTR`) at every expiry of a timer, until it is dropped:
+/// `timer_create(2)` with a signal to the calling thread.
 #[derive(Debug)]
 pub(super) struct Interrupt(libc::timer_t);
 
@@ -111,18 +112,18 @@ impl Interrupt {
     /// Starts the timer.
     pub(super) fn every(time: Duration) -> io::Result<Self> {
         let signal = libc::SIGRTMIN();
-        // SAFETY: a sigaction is an address, flags and a set of bits, for which zero is a value.
+        // SAFETY: a sigaction is an address, flags, and a bit set, for which zero is valid.
         let mut action: libc::sigaction = unsafe { zeroed() };
         action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize; // no SA_RESTART
-        // SAFETY: the handler does nothing, so it may run anywhere; the old action is not asked for.
+        // SAFETY: the handler does nothing, so it may run at any time; the old action is not requested.
         check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })?;
-        // SAFETY: a sigevent is numbers and addresses, for which zero is a value.
+        // SAFETY: a sigevent is numbers and addresses, for which zero is valid.
         let mut event: libc::sigevent = unsafe { zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
         event.sigev_signo = signal;
         event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
         let mut timer: libc::timer_t = ptr::null_mut();
-        // SAFETY: both pointers are to values of our own.
+        // SAFETY: both pointers are to local values.
         check(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) })?;
         let this = Self(timer);
         let span = libc::timespec {
@@ -130,7 +131,7 @@ impl Interrupt {
             tv_nsec: time.subsec_nanos().into(),
         };
         let each = libc::itimerspec { it_interval: span, it_value: span };
-        // SAFETY: the timer is ours; the old setting is not asked for.
+        // SAFETY: the timer belongs to this value; the old setting is not requested.
         check(unsafe { libc::timer_settime(timer, 0, &raw const each, ptr::null_mut()) })?;
         Ok(this)
     }
@@ -138,21 +139,22 @@ impl Interrupt {
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        // SAFETY: the timer is ours, and nothing uses it after this.
+        // SAFETY: the timer belongs to this value, and nothing uses it after this.
         let _it_is_ours = unsafe { libc::timer_delete(self.0) };
     }
 }
 
 extern "C" fn on_signal(_signal: libc::c_int) {}
 
-/// Sleeps for `time`. `BrokenPipe` as soon as standard output has no reader: that of a pipe may leave long before the next
-/// line is due, and poll(2) says so at once, a write only then. A file, a terminal and /dev/null always have one.
+/// Sleeps for `time`. `BrokenPipe` as soon as standard output has no reader: a pipe may be closed long before the next
+/// line is due, and poll(2) reports it immediately, a write only then. A file, a terminal, and /dev/null always have a
+/// reader.
 pub(crate) fn rest(time: Duration) -> io::Result<()> {
     let [stdout] = poll([PollFd::from_borrowed_fd(stdout(), PollFlags::empty())], time)?;
     has_reader(stdout)
 }
 
-/// Waits until `input` has something to read, or its end, or for a signal. `BrokenPipe` as soon as standard output has no
+/// Waits for `input` to have data or end, or for a signal. `BrokenPipe` as soon as standard output has no
 /// reader.
 pub(crate) fn await_input(input: &impl AsFd) -> io::Result<()> {
     let stdout = PollFd::from_borrowed_fd(stdout(), PollFlags::empty());
@@ -161,7 +163,7 @@ pub(crate) fn await_input(input: &impl AsFd) -> io::Result<()> {
 }
 
 fn has_reader(stdout: PollFlags) -> io::Result<()> {
-    // Reported without being asked for.
+    // Reported even if not requested.
     if stdout.intersects(PollFlags::ERR | PollFlags::HUP) { Err(Errno::PIPE.into()) } else { Ok(()) }
 }
 
@@ -169,7 +171,7 @@ fn readable(fd: &impl AsFd) -> PollFd<'_> {
     PollFd::new(fd, PollFlags::IN)
 }
 
-/// poll(2): what was seen of each descriptor within `time`. A signal ends it with nothing seen, as if the time were over.
+/// poll(2): the events of each descriptor within `time`. A signal ends it without events, like a timeout.
 fn poll<const N: usize>(mut fds: [PollFd<'_>; N], time: Duration) -> io::Result<[PollFlags; N]> {
     let time = Timespec::try_from(time).ok(); // longer than an i64 has seconds is forever
     match rustix::event::poll(&mut fds, time.as_ref()) {

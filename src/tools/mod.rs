@@ -1,4 +1,4 @@
-//! Tools around the daemon, made from the daemon's own parts.
+//! Tools for the daemon, built from its parts.
 
 pub mod doctor;
 pub mod probe;

@@ -1,4 +1,4 @@
-//! How fast the core is: `cargo bench`. The events are those of the recordings in tests/replay.
+//! Benchmarks of the core: `cargo bench`. The events are from the recordings in tests/replay.
 #![allow(missing_docs, clippy::expect_used)]
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use gnss2shm::event::Event;
 use gnss2shm::{Engine, Item, Reader};
 
-/// Of each recording an engine with its settings, and the events.
+/// For each recording, an engine with its settings, and the events.
 fn recordings() -> Vec<(Engine, Vec<Event>)> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay").read_dir().expect("tests/replay");
     let mut paths: Vec<_> = files.map(|entry| entry.expect("an entry").path()).collect();

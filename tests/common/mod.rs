@@ -1,4 +1,5 @@
-//! Helpers of `tests/library` and `tests/program`: a unit of one's own, a C compiler, another user, the program with something to read.
+//! Helpers of `tests/library` and `tests/program`: an unused SHM unit, a C compiler, another user, the program with
+//! input.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
 pub mod run;
@@ -19,16 +20,16 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-/// A program that is started has for a moment all that this process has open, locks and listening sockets, too. Taken for
-/// writing by [`start`].
+/// A child briefly has all open files of this process, including locks and listening sockets. Taken for writing by
+/// [`start`].
 static STARTS: RwLock<()> = RwLock::new(());
 
-/// While this is held no other test starts a program: for a moment's work that needs what it lets go of to be free.
+/// While this is held, no other test starts a program: for short work that needs a released resource to be free.
 pub fn nobody_starts() -> RwLockReadGuard<'static, ()> {
     STARTS.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts it. No test starts a program otherwise.
+/// Starts it. Tests start programs only with this.
 pub fn start(command: &mut Command) -> Child {
     let _starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
     command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: is its Debian package installed?"))
@@ -39,7 +40,7 @@ pub fn output(command: &mut Command) -> Output {
     start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
 }
 
-/// How often a test pulls a source away: three times, or as often as `GNSS2SHM_PULLS` says.
+/// How often a test removes a source: three times, or `GNSS2SHM_PULLS`.
 pub fn pulls() -> usize {
     std::env::var("GNSS2SHM_PULLS").map_or(3, |pulls| pulls.parse().expect("GNSS2SHM_PULLS"))
 }
@@ -47,10 +48,10 @@ pub fn pulls() -> usize {
 /// An unprivileged user for tests: nobody.
 pub const NOBODY: u32 = 65_534;
 
-/// A SHM unit from 100 up that no other test on this machine uses now. Its segment is removed before and after use.
+/// An SHM unit from 100 up that no other test on this machine uses. Its segment is removed before and after use.
 pub struct TestUnit {
     pub unit: u8,
-    /// Held while the unit is ours; the kernel lets go of it even if the test is killed.
+    /// Held while the unit is in use; the kernel releases it even if the test is killed.
     _claim: UnixListener,
 }
 
@@ -65,7 +66,7 @@ impl TestUnit {
         claimed
     }
 
-    /// What production code must never do.
+    /// Removing a segment, which production code must never do.
     pub fn remove_segment(&self) {
         let key = 0x4e54_5030 + u32::from(self.unit);
         let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
@@ -82,7 +83,7 @@ impl Drop for TestUnit {
     }
 }
 
-/// A directory of this test's own, readable by everybody and on a path that everybody may walk. Gone when dropped.
+/// A temporary directory that every user can read and reach. Drop removes it.
 pub struct TestDir(PathBuf);
 
 impl TestDir {
@@ -119,7 +120,7 @@ impl Drop for TestDir {
     }
 }
 
-/// What a C program of tests/ says with these arguments, as `name number` lines.
+/// The output of a C program of tests/ with these arguments, as `name number` lines.
 pub fn told_by_c<N: FromStr<Err: Debug>>(source: &str, args: &[&str]) -> BTreeMap<String, N> {
     let dir = TestDir::new(&source.replace('/', "-"));
     let output = output(Command::new(dir.compile_c(source)).args(args));
@@ -133,8 +134,8 @@ pub fn numbers<N: FromStr<Err: Debug>>(text: &str) -> BTreeMap<String, N> {
     text.lines().map(|line| pair(line).expect(line)).collect()
 }
 
-/// An address that nobody listens at: each process has a loopback address of its own, and each call a port. It is not
-/// tried here, since a process that another thread starts meanwhile would hold it for a moment.
+/// An address without a listener: each process has its own loopback address, and each call its own port. It is not
+/// tried by binding, because a child of another thread could briefly inherit it.
 pub fn free_address() -> std::net::SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(10_000);
     let [_, a, b, c] = std::process::id().to_be_bytes();
@@ -145,8 +146,8 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
-/// Copies a program by another process. What we had open for writing ourselves, another thread's child may still have open
-/// when the copy is to be started: `ETXTBSY`.
+/// Copies a program in another process. If this process wrote the copy, another thread's child could still have it open
+/// when it is started: `ETXTBSY`.
 pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
     assert!(output(Command::new("cp").arg(from).arg(to)).status.success(), "cp fails");
 }
@@ -161,7 +162,7 @@ pub fn run_as_nobody_at(test: &str, socket: &Path, name: &str) -> Output {
     run_as_nobody_with(test, "SOCKET", socket.as_os_str(), name)
 }
 
-/// Copies the binary first, for it may lie where nobody cannot go.
+/// Copies the binary first, because the user nobody may not be able to reach it.
 fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> Output {
     let dir = TestDir::new(name);
     let program = dir.join("tests");
@@ -177,7 +178,7 @@ fn run_as_nobody_with(test: &str, variable: &str, value: &OsStr, name: &str) -> 
     output(&mut setpriv)
 }
 
-/// The exit code of a process that ends by itself, not after `limit`.
+/// The exit code of a process that exits by itself within `limit`.
 pub fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
     let started = std::time::Instant::now();
     while started.elapsed() < limit {
@@ -190,8 +191,8 @@ pub fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
     panic!("still running after {limit:?}");
 }
 
-/// What `work` finds, which reads what this program prints. A program that does not print it within a minute is killed:
-/// then its output ends, and the test fails and does not hang.
+/// The result of `work`, which reads this program's output. After a minute, the program is killed, which ends its
+/// output, so the test fails instead of hanging.
 pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
     let (working, is_over) = mpsc::channel::<()>();
     let pid = child.id().to_string();
@@ -206,7 +207,7 @@ pub fn in_time<T>(child: &Child, work: impl FnOnce() -> T) -> T {
     found
 }
 
-/// The program. Cargo builds it for `tests/program` and tells no other test where it is.
+/// The program. Cargo builds it for `tests/program` and gives its path to no other test.
 pub fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         if let Some(program) = option_env!("CARGO_BIN_EXE_gnss2shm") {
@@ -223,7 +224,7 @@ pub fn program() -> &'static Path {
     &PROGRAM
 }
 
-/// The program with all three of its streams in our hands.
+/// The program with all three streams piped.
 pub fn piped(args: &[&str]) -> Child {
     let mut program = Command::new(program());
     start(program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))

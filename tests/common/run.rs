@@ -1,4 +1,4 @@
-//! `gnss2shm run` as a process, and what it says.
+//! `gnss2shm run` as a process, and its log.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// A receiver that is waited for: said when everything else is open.
+/// A missing receiver: it is logged when everything else is open.
 pub const ABSENT: [&str; 2] = ["--serial", "/dev/nonexistent"];
 
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `gnss2shm run` with a PHC that is waited for.
+/// `gnss2shm run` with a missing PHC.
 pub struct Run {
     child: Child,
     log: Receiver<String>,
@@ -29,7 +29,7 @@ impl Run {
         Self::limited(":", phc, unit, args)
     }
 
-    /// After this command of the shell, as `ulimit -n 20`.
+    /// After this shell command, such as `ulimit -n 20`.
     pub fn limited(limit: &str, phc: &str, unit: u8, args: &[&str]) -> Self {
         let mut program = Command::new("sh");
         program
@@ -49,7 +49,7 @@ impl Run {
         self.child.id()
     }
 
-    /// Waits until the log says this.
+    /// Waits until the log contains this.
     pub fn said(&self, what: &str) -> String {
         self.said_within(what, PATIENCE)
     }
@@ -69,7 +69,7 @@ impl Run {
         }
     }
 
-    /// Whether it has not ended.
+    /// Whether it is still running.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -80,19 +80,19 @@ impl Run {
         self.child.wait().unwrap().code()
     }
 
-    /// What the log has said since, so far.
+    /// The log since then, so far.
     pub fn says(&self) -> impl Iterator<Item = String> {
         self.log.try_iter()
     }
 
-    /// Everything that the log has said, once it is ended by kill -9.
+    /// The whole log, after kill -9.
     pub fn everything(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         let log = std::mem::replace(&mut self.log, channel().1);
         self.heard.take().into_iter().chain(log).collect()
     }
 
-    /// Its exit code, and what it said last.
+    /// Its exit code and its last log line.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let limit = Instant::now() + PATIENCE;
         let left = || limit.saturating_duration_since(Instant::now());
@@ -103,7 +103,7 @@ impl Run {
 }
 
 impl Drop for Run {
-    /// As kill -9 does.
+    /// Like kill -9.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

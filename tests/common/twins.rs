@@ -1,5 +1,5 @@
-//! The fresh twin: a second engine that starts in the middle of a stream. It needs no truth: what the first one
-//! remembers from before is right only if both come to the same samples within twenty seconds.
+//! The fresh twin: a second engine that starts in the middle of a stream. It needs no truth: the first one's memory is
+//! right only if both reach the same samples within twenty seconds.
 #![allow(dead_code, unreachable_pub)] // each of those who look at twins uses its part
 
 use std::collections::BTreeMap;
@@ -10,31 +10,31 @@ use gnss2shm::{Config, Engine};
 
 /// How long the twin may take.
 pub const AGREE: Span = Span::from_secs(20);
-/// Two samples of the same edge are no further apart than this.
+/// Maximum difference between two samples of the same edge.
 const SAME_EDGE: Span = Span::from_micros(20);
 
-/// By the second in which they came.
+/// By the second in which they were published.
 pub type Samples = BTreeMap<i64, Said>;
 /// The second, and when it began by the system clock.
 pub type Said = (UtcSecond, i64);
 
-/// What came of a twin.
+/// The result of a twin.
 #[derive(Clone, Debug, Default)]
 pub struct Compared {
     /// Seconds for which both had a sample.
     pub both: usize,
-    /// Those in which they were not the same: the second, what the twin said, what the first said.
+    /// Seconds in which they differed: the second, the twin's sample, the first one's sample.
     pub differ: Vec<(i64, Said, Said)>,
-    /// Seconds for which the first alone had a sample: its memory was of use.
+    /// Seconds for which only the first had a sample: its memory helped.
     pub first_alone: usize,
-    /// Seconds for which the twin alone had one: the first's memory was in the way.
+    /// Seconds for which only the twin had one: the first one's memory hindered.
     pub twin_alone: usize,
 }
 
-/// The samples of an engine that hears these events from then on.
+/// The samples of an engine that receives these events from then on.
 pub fn samples(config: Config, events: &[Event], from: Instant<Raw>) -> Samples {
     let (mut engine, mut samples) = (Engine::new(config), Samples::new());
-    // What the daemon says once it says to the twin, too.
+    // Events that the daemon sends once are also sent to the twin.
     let once = |event: &&Event| matches!(event, Event::Source { .. } | Event::LeapTable { .. } | Event::Witness(_));
     let mut hear = |event: &Event| {
         for verdict in engine.handle(event) {
@@ -48,7 +48,7 @@ pub fn samples(config: Config, events: &[Event], from: Instant<Raw>) -> Samples 
     samples
 }
 
-/// The twin that starts at `from`, against the first engine's samples; what it says within `patience` does not count.
+/// The twin that starts at `from`, against the first engine's samples; its samples within `patience` do not count.
 pub fn compare(config: Config, events: &[Event], first: &Samples, from: Instant<Raw>, patience: Span) -> Compared {
     let twin = samples(config, events, from);
     let since = second(from + patience);

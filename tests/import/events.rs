@@ -1,6 +1,6 @@
 //! satpulse's event log: edges of a pulse with the PHC's time of the edge and of a reading after it, and what the
-//! receiver said, all with the host's clock. All times are real but for the raw clock, which the log does not have: its
-//! monotonic one is slewed as the host's is, and is set right by the seconds that the receiver names.
+//! receiver said, all with the host's clock. All times are real except the raw clock's, which the log does not have:
+//! its monotonic clock is slewed like the host's, and is corrected by the seconds that the receiver names.
 
 use crate::sentence::{Shown, SimSentence};
 use gnss2shm::event::{Bytes, CrossTs, Edge, Edges, Event, SourceChange};
@@ -13,7 +13,7 @@ use crate::packets::host_time;
 
 /// The log does not say how long a reading took.
 const WINDOW: Span = Span::from_micros(20);
-/// One reading an edge, taken by a program: the truth is known so well.
+/// One reading per edge, taken by a program: accuracy of the truth.
 const KNOWN_TO: Span = Span::from_millis(1);
 /// A byte at 115200 baud.
 const BYTE_TIME: Span = Span::from_nanos(86_805);
@@ -57,7 +57,7 @@ pub(crate) fn import(text: &str) -> Result<Imported, String> {
                 read: Instant::default() + decimal(&read).ok_or_else(wrong)?,
                 sys: Instant::default() + host_time(&line.t).ok_or_else(wrong)?,
             }),
-            // Without the offset to UTC it is about the pulse to come, and names no second of its own.
+            // Without the offset to UTC, it describes the next pulse and does not name a second.
             Data { tai_time: Some(tai), utc_offset: Some(offset), .. } => {
                 let (tai, _) = decimal(&tai).ok_or_else(wrong)?.nearest(Span::SECOND);
                 named.push((mono, UtcSecond::from_posix(tai - offset)));
@@ -88,7 +88,7 @@ pub(crate) fn import(text: &str) -> Result<Imported, String> {
     Ok(Imported { header: header(), notes, truth, events })
 }
 
-/// How far the monotonic clock went while the receiver's seconds went by.
+/// How far the monotonic clock advanced during the receiver's seconds.
 struct RawClock {
     mono: Span,
     true_time: Span,
@@ -106,7 +106,7 @@ impl RawClock {
     }
 }
 
-/// The edge before the shorter gap begins the pulse, and what was named in the half second after it is its second.
+/// The edge before the shorter gap begins the pulse, and its second is the one named in the half second after it.
 fn truth(edges: &[Stamped], named: &[(Span, UtcSecond)], raw: &RawClock) -> Result<Truth, String> {
     let half = Span::from_millis(500);
     let mut truth = Truth { known_to: KNOWN_TO, ..Truth::default() };
@@ -124,7 +124,7 @@ fn truth(edges: &[Stamped], named: &[(Span, UtcSecond)], raw: &RawClock) -> Resu
             return Err(format!("{label}: the receiver's seconds and the pulses do not go together"));
         }
         counted = Some((at, label));
-        // The host's clock at the edge, reckoned back from the reading after it at the rates of both clocks.
+        // The host's clock at the edge, extrapolated from the reading after it with the rates of both clocks.
         let since = (edge.read - edge.phc).scaled(next.sys - edge.sys, next.read - edge.read);
         truth.seconds.insert(label, edge.sys - since);
     }

@@ -1,5 +1,5 @@
-//! gpsd's regression logs: what receivers sent, without any times. The log is divided into bursts where the second that
-//! it names changes; each is put on the line a delay after the pulse that it names. All times are invented.
+//! gpsd's regression logs: receivers' output, without times. The log is split into bursts at each change of the named
+//! second; each burst follows the pulse that it names by a delay. All times are invented.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::imported::Imported;
 use crate::invented::{Invention, Piece};
 use crate::named::{Named, named};
 
-/// Before the first burst there are some pulses.
+/// Number of pulses before the first burst.
 const BEFORE: i64 = 2;
-/// A receiver may correct its leap seconds so far.
+/// Maximum correction of a receiver's leap seconds.
 const BACK: i64 = -20_000;
-/// Where more than this is missing, it is another log. In ms, as all here.
+/// A longer gap starts another log. In ms, like all times here.
 const GAP: i64 = 3_600_000;
 
 /// A burst: its bytes and the time that it names.
@@ -22,11 +22,11 @@ struct Burst<'a> {
     bytes: &'a [u8],
     time: Option<i64>,
     is_valid: bool,
-    /// When it comes, less the delay; counted from the first second.
+    /// Its time without the delay, counted from the first second.
     place: i64,
 }
 
-/// `starts` is the sentence (its last three letters) that begins each burst, where the log does not show it.
+/// `starts` is the sentence (its last three letters) that begins each burst, if the log does not show it.
 pub(crate) fn import(log: &[u8], invention: &Invention, starts: Option<&str>) -> Result<Imported, String> {
     let log = without_comments(log);
     let sentences = named(&log);
@@ -34,7 +34,7 @@ pub(crate) fn import(log: &[u8], invention: &Invention, starts: Option<&str>) ->
     let mut bursts = divided(&log, &sentences, &leader, starts);
     let (seconds, usual) = place(&mut bursts);
     let (true_first, votes) = seconds.iter().max_by_key(|(_, votes)| **votes).ok_or("no second is named as valid")?;
-    // Nine of ten bursts take no more than half of the line's time.
+    // Nine of ten bursts take at most half of the line's time.
     let mut sizes: Vec<usize> = bursts.iter().map(|burst| burst.bytes.len()).collect();
     sizes.sort_unstable();
     let most = sizes.get(sizes.len() * 9 / 10).copied().unwrap_or_default();
@@ -58,7 +58,7 @@ pub(crate) fn import(log: &[u8], invention: &Invention, starts: Option<&str>) ->
     Ok(invention.record(UtcSecond::from_posix(true_first - BEFORE), pieces, notes))
 }
 
-/// gpsd passes comments over, too: at the beginning, and in logs of text anywhere.
+/// gpsd skips comments, too: at the beginning, and anywhere in text logs.
 fn without_comments(log: &[u8]) -> Vec<u8> {
     let is_text = log.is_ascii();
     let mut is_head = true;
@@ -69,18 +69,18 @@ fn without_comments(log: &[u8]) -> Vec<u8> {
     log.split_inclusive(|&byte| byte == b'\n').filter(&mut kept).flatten().copied().collect()
 }
 
-/// The sentence that decides which second a burst names: the one with a date that gnss2shm itself believes first.
+/// The sentence that decides which second a burst names: the one with a date that gnss2shm prefers.
 fn leader(sentences: &[Named]) -> Option<String> {
     let of = |key: &str| sentences.iter().filter(|s| s.key == key && s.date.is_some() && s.time.is_some()).count();
     let leader = ["RMC", "TIMEUTC", "PVT", "ZDA"].into_iter().find(|key| of(key) >= 4);
     leader.map(str::to_owned)
 }
 
-/// A burst ends where a sentence names the time that the next leader names. Sentences that are mostly of neither leader's
-/// time, as ZDA where it runs ahead, have no say.
+/// A burst ends where a sentence names the time that the next leader names. Sentences that usually have neither
+/// leader's time, such as a ZDA that is ahead, do not count.
 fn divided<'a>(log: &'a [u8], sentences: &[Named], leader: &str, starts: Option<&str>) -> Vec<Burst<'a>> {
     let mut leaders: Vec<&Named> = sentences.iter().filter(|s| s.key == leader).collect();
-    // Several talkers name the same second one after the other.
+    // Several talkers name the same second in turn.
     leaders.dedup_by(|next, before| next.time.is_some() && next.time == before.time);
     let mut agree: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for pair in leaders.windows(2) {
@@ -102,7 +102,7 @@ fn divided<'a>(log: &'a [u8], sentences: &[Named], leader: &str, starts: Option<
         };
         cuts.push((cut.map_or(next.at, |s| s.at), *next));
     }
-    // After the last leader, the log breaks off in the middle of a burst that nobody leads.
+    // After the last leader, the log ends within a burst without a leader.
     let tail = leaders.last().and_then(|last| {
         sentences.iter().find(|s| s.at > last.at && s.time.is_some() && s.time != last.time && has_say(s))
     });
@@ -118,8 +118,8 @@ fn divided<'a>(log: &'a [u8], sentences: &[Named], leader: &str, starts: Option<
         .collect()
 }
 
-/// Keeps the longest part that may be one log and says when each burst comes. Gives the first second as each valid burst
-/// would have it, with their number, and how long it usually is from burst to burst.
+/// Keeps the longest part that may be one log, and sets each burst's time. Returns the first second according to each
+/// valid burst, with their number, and the usual interval of bursts.
 fn place(bursts: &mut Vec<Burst<'_>>) -> (BTreeMap<i64, usize>, i64) {
     let is_step = |step: i64| (1..=GAP).contains(&step);
     let step = |a: &Burst<'_>, b: &Burst<'_>| Some(b.time? - a.time?);

@@ -1,5 +1,5 @@
-//! What an import gives: a recording, and the truth that it is to be judged by. Both are one text: the truth stands in
-//! comments, which whoever replays a recording passes over.
+//! The result of an import: a recording and its truth. Both are one text: the truth is in comments, which replay
+//! ignores.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ const TRUTH: &str = "# truth ";
 /// A recording and its truth.
 pub(crate) struct Imported {
     pub(crate) header: Header,
-    /// What is real in it and what is invented, a line each.
+    /// What is real and what is invented, one line each.
     pub(crate) notes: Vec<String>,
     pub(crate) truth: Truth,
     pub(crate) events: Vec<Event>,
@@ -24,12 +24,12 @@ pub(crate) struct Imported {
 #[derive(Default)]
 pub(crate) struct Truth {
     pub(crate) seconds: BTreeMap<UtcSecond, Instant<Sys>>,
-    /// How well these moments are known themselves.
+    /// Accuracy of these times.
     pub(crate) known_to: Span,
 }
 
 impl Truth {
-    /// How far a sample is off; `None` where there is no such second.
+    /// Error of a sample; `None` if there is no such second.
     pub(crate) fn error(&self, label: UtcSecond, at: Instant<Sys>) -> Option<Span> {
         self.seconds.get(&label).map(|true_at| at - *true_at)
     }

@@ -1,5 +1,5 @@
-//! What no log of sentences has, invented: the pulse, the clocks, the cross timestamps that the source takes, and, where
-//! the log has no times either, the line.
+//! Invented data that logs of sentences lack: the pulse, the clocks, the cross timestamps, and, if the log has no
+//! times, the line.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,31 @@ use gnss2shm::{Config, Header};
 use crate::Random;
 use crate::imported::{Imported, Truth};
 
-/// A UART hands over so many bytes at once.
+/// Bytes that a UART delivers at once.
 const FIFO: usize = 16;
 /// Rates of lines.
 const RATES: [u32; 5] = [9_600, 19_200, 38_400, 115_200, 921_600];
-/// A read of the daemon returns no more.
+/// Maximum size of one of the daemon's reads.
 const READ: usize = 4_096;
 
-/// When the raw clock shows this, the first second begins.
+/// Raw time of the first second.
 const FIRST_PULSE: Instant<Raw> = Instant::from_nanos(1_000 * NANOS);
-/// How much faster than UTC the machine's oscillator runs.
+/// Frequency offset of the machine's oscillator from UTC.
 const SYSTEM_PPM: i64 = -7;
-/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+/// PHC time at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// How far the system clock is behind UTC.
 const SYS_BEHIND: Span = Span::from_nanos(1_234);
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
-/// From there to the cross timestamp that is taken at once. Another one is taken before each edge.
+/// From there to the immediate cross timestamp. Another one is taken before each edge.
 const READ_TO_CROSS: Span = Span::from_micros(15);
 const CROSS_BEFORE_EDGE: Span = Span::from_millis(10);
 /// Between the three that are taken at the start.
 const START_GAP: Span = Span::from_millis(135);
 /// Bracket of a cross timestamp; its readings err by up to half of it, in nanoseconds.
 const WINDOW: i64 = 400;
-/// Greatest error of an edge's timestamp, in nanoseconds.
+/// Maximum error of an edge's timestamp, in nanoseconds.
 const NOISE: i64 = 20;
 /// The kernel is asked about the system clock this often, in seconds, and claims this.
 const WITNESS_EVERY: i64 = 8;
@@ -49,7 +49,7 @@ pub(crate) enum Nic {
     One,
 }
 
-/// How bytes come off the line.
+/// How bytes are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Pace {
     /// At the line's pace
@@ -127,7 +127,7 @@ impl Invention {
         chunks.into_iter().map(piece).collect()
     }
 
-    /// The recording of a receiver that says this, its first second being `first`, with a pulse at every second.
+    /// The recording of a receiver with this output, whose first second is `first`, with a pulse every second.
     pub(crate) fn record(&self, first: UtcSecond, pieces: Vec<Piece>, notes: Vec<String>) -> Imported {
         let end = pieces.iter().map(|piece| piece.at).max().unwrap_or_default() + Span::from_secs(3);
         let (seconds, _) = end.div_rem(Span::SECOND);
@@ -140,7 +140,7 @@ impl Invention {
         Imported { header: header(), notes, truth: Truth { seconds, known_to: Span::ZERO }, events }
     }
 
-    /// Edges, cross timestamps and all else that does not come from the receiver, for so many seconds.
+    /// Edges, cross timestamps, and all other events not from the receiver, for this many seconds.
     fn pulses(&self, first: UtcSecond, seconds: i64) -> Vec<Event> {
         let mut random = Random(2);
         let phc = |raw: Instant<Raw>| PHC_START + (raw - FIRST_PULSE) + (raw - FIRST_PULSE).ppm(self.phc_ppm);
@@ -189,7 +189,7 @@ fn byte_time(baud: u32) -> Span {
     Span::from_nanos(10 * Span::SECOND.nanos() / i64::from(baud.max(1)))
 }
 
-/// Logs are old: every date is believed.
+/// Logs are old, so every date is accepted.
 pub(crate) fn header() -> Header {
     let floor = Date::new(1990, 1, 1).unwrap_or_else(|| Date::from_days(0));
     Header::new(Config { date_floor: floor, ..Config::default() })

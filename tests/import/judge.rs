@@ -1,4 +1,4 @@
-//! Plays a recording to the engine and holds every sample against the truth, and against twins that start later.
+//! Feeds a recording to the engine and compares every sample with the truth, and with twins that start later.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::twins::{self, Compared};
 /// Twins start at these shares of the recording, in per cent.
 const STARTS: [i64; 4] = [10, 25, 45, 70];
 
-/// A sample further off than this is wrong, whatever its bound says.
+/// A sample with a larger error is wrong, regardless of its bound.
 const WRONG: Span = Span::from_micros(10);
 
-/// What came of a recording.
+/// The result of a recording.
 pub(crate) struct Judgement {
     length: Span,
     pub(crate) right: usize,
-    /// With when it came, and how far it is off where there is such a second.
+    /// With its arrival time, and its error if there is such a second.
     wrong: Vec<(Span, Sample, Option<Span>)>,
     /// From the first valid second named to the first sample.
     to_lock: Option<Span>,
@@ -111,13 +111,13 @@ impl Judgement {
         }
     }
 
-    /// Whether nothing speaks against the engine.
+    /// Whether there is no failure.
     pub(crate) fn is_good(&self) -> bool {
         self.wrong.is_empty() && self.twins.differ.is_empty()
     }
 }
 
-/// One line that a script can take apart.
+/// One line for scripts.
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { length, right, wrong, to_lock, names_seconds, last, silent, rejected, twins } = self;

@@ -1,11 +1,11 @@
-//! Which sentences and frames of a log name a time, and where they stand in it. Read here anew and simply, so that a
-//! truth found this way is not the engine's own.
+//! Which sentences and frames of a log name a time, and their offsets. A separate, simple parser, so that the truth
+//! does not depend on the engine's.
 
 use gnss2shm::time::{DAY, Date, NANOS};
 
 /// A sentence or frame that names a time, or has the field for it.
 pub(crate) struct Named {
-    /// Where its first byte stands.
+    /// Offset of its first byte.
     pub(crate) at: usize,
     /// The last three letters of a sentence's name; TIMEUTC and PVT of u-blox's frames.
     pub(crate) key: String,
@@ -36,7 +36,7 @@ pub(crate) fn named(log: &[u8]) -> Vec<Named> {
     all
 }
 
-/// A sentence with a right checksum that stands here.
+/// A sentence with a correct checksum at this offset.
 fn line(log: &[u8]) -> Option<&str> {
     let line = log.strip_prefix(b"$")?.split(|byte| !(b' '..=b'~').contains(byte)).next()?;
     let text = str::from_utf8(log.get(..=line.len())?).ok()?;
@@ -45,7 +45,7 @@ fn line(log: &[u8]) -> Option<&str> {
     (u8::from_str_radix(sum, 16) == Ok(right)).then_some(text)
 }
 
-/// A frame of u-blox's with a right checksum that stands here.
+/// A u-blox frame with a correct checksum at this offset.
 fn frame(log: &[u8]) -> Option<&[u8]> {
     let [low, high] = *log.strip_prefix(&[0xB5, 0x62])?.get(2..)?.first_chunk()?;
     let frame = log.get(..usize::from(u16::from_le_bytes([low, high])) + 8)?;
@@ -75,7 +75,7 @@ fn solution(frame: &[u8], at: usize) -> Option<Named> {
     Some(Named { at, key: key.into(), time: Some(time), date, is_valid })
 }
 
-/// Where each sentence has its time, its status, and what it shows for none.
+/// The fields of each sentence's time and status, and its values for an invalid one.
 fn sentence(text: &str, at: usize) -> Option<Named> {
     let fields: Vec<&str> = text.split('*').next()?.split(',').collect();
     let field = |n: usize| fields.get(n).copied().unwrap_or_default();

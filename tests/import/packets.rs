@@ -1,5 +1,5 @@
-//! satpulse's packet logs: a packet a line, with the host's time at which its first bytes were read. Sentences and times
-//! are real; the pulse is invented where the host's clock, which somebody synchronized, began a second.
+//! satpulse's packet logs: one packet per line, with the host's time at which its first bytes were read. Sentences and
+//! times are real; the pulse is invented at the seconds of the host's synchronized clock.
 
 use gnss2shm::time::{Date, Span, UtcSecond};
 use serde::Deserialize;
@@ -7,11 +7,11 @@ use serde::Deserialize;
 use crate::imported::Imported;
 use crate::invented::{Invention, Pace, Piece};
 
-/// Before the first packet there are some pulses.
+/// Number of pulses before the first packet.
 const BEFORE: i64 = 2;
-/// A rate for the end of a packet where nobody names one.
+/// Default rate for the end of a packet.
 const USUAL_RATE: u32 = 38_400;
-/// What the read returns that brings a packet's first bytes.
+/// Size of the read with a packet's first bytes.
 const FIRST_READ: usize = 8;
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ pub(crate) fn import(text: &str, invention: &Invention) -> Result<Imported, Stri
     Ok(invention.record(first, pieces, notes))
 }
 
-/// The log knows when the first bytes of a packet were read; the rest came at the line's pace, and before the next.
+/// The log has the time of a packet's first bytes; the rest arrived at the line's rate, before the next packet.
 fn reads(at: Span, data: &[u8], next: Option<Span>, invention: &Invention) -> Vec<Piece> {
     let (head, rest) = data.split_at(FIRST_READ.min(data.len()));
     let byte_time = if invention.pace == Pace::Relay { Span::ZERO } else { invention.byte_time() };

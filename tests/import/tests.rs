@@ -1,4 +1,4 @@
-//! Each importer on a log that is made up, in the format of the real ones.
+//! Each importer on an invented log in the real format.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
@@ -29,7 +29,7 @@ fn sentences(n: i64) -> impl Iterator<Item = String> {
 }
 
 fn assert_right(imported: &Imported, at_least: usize) {
-    // What is written is read as it was.
+    // Written files are read back unchanged.
     let again = Imported::read(&imported.to_string()).unwrap();
     assert_eq!((&again.header, &again.events), (&imported.header, &imported.events));
     assert_eq!(again.truth.seconds, imported.truth.seconds);
@@ -67,7 +67,7 @@ fn a_packet_log_of_satpulse_has_its_times() {
     assert_right(&packets::import(&log, &invention(&[])).unwrap(), 30);
 }
 
-/// A PHC 6 % fast, a host's clock that is slewed by 10 %.
+/// A PHC that is 6 % fast, and a host clock that is slewed by 10 %.
 #[test]
 fn an_event_log_of_satpulse_has_its_clocks() {
     let mut log = String::new();

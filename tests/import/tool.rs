@@ -1,6 +1,6 @@
 //! Makes recordings of real data: satpulse's event and packet logs, and gpsd's regression logs. Judges them.
 //!
-//! `cargo run --release --example import -- --help`. What is read belongs to others and is committed nowhere.
+//! `cargo run --release --example import -- --help`. The input belongs to others and is not committed.
 #![allow(clippy::print_stdout)]
 
 mod events;

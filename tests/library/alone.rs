@@ -1,18 +1,18 @@
-//! Tests in a process of their own: because what the process has is counted, or because a program that another test starts
-//! would hold their ports for a moment. They take longest, and start first.
+//! Tests in a separate process: because its resources are counted, or because another test's child would briefly hold
+//! their ports. They take longest, so they start first.
 
 use std::process::{Child, Command, Stdio};
 
 use crate::library::common::start;
 
-/// Starts one ignored test of this test binary in a process of its own, whose belongings are its own.
+/// Starts one ignored test of this test binary in a separate process.
 pub fn alone(test: &str, stdin: Stdio) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([&format!("library::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
     start(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
-/// Waits for a test in a process of its own, and passes on what it says.
+/// Waits for a test in a separate process, and passes on its output.
 pub fn passes(test: Child) {
     let output = test.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -30,7 +30,7 @@ fn every_source_may_be_pulled_away_and_given_back() {
     all_pass(["stream::pull_serial", "stream::pull_tcp", "stream::pull_fifo"]);
 }
 
-/// In a network of its own, where packets can be made to disappear.
+/// In a separate network namespace, where packets can be dropped.
 #[test]
 fn a_server_that_vanishes_is_named_and_connected_to_again() {
     if !crate::library::common::is_root() {

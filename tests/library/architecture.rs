@@ -1,4 +1,4 @@
-//! The border of the pure core, and of unsafe code, held by reading the source.
+//! The boundaries of the pure core and of unsafe code, checked by reading the source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn offenders(sources: Vec<(PathBuf, String)>, words: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// The rooms of `src`, from the ground up: each may import those before it.
+/// The modules of `src`, from the bottom up: each may import those before it.
 const ROOMS: [&str; 10] =
     ["core", "sys", "recording", "sink", "source", "simulator", "daemon", "config", "tools", "cli"];
 

@@ -1,5 +1,5 @@
-//! `--baud auto` on pseudo terminals. Those carry bytes whatever rate is set, so each has a model of the line before it:
-//! a sender's bits as a UART at the reader's rate samples them.
+//! `--baud auto` on pseudo terminals. These ignore the baud rate, so each is preceded by a model of the line: a
+//! sender's bits as sampled by a UART at the reader's rate.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::library::chain::{PATIENCE, on_runtime};
 
-/// What a receiver says each second.
+/// A receiver's output in each second.
 const BURST: &[u8] = b"$GPRMC,120000.00,A,5231.2040,N,01324.6150,E,0.01,,201126,,,A*41\r\n$GPGSV,1,1,00*79\r\n";
 
 /// A line with a sender at one end and the reader's UART at the other.
@@ -27,7 +27,7 @@ struct Line {
 }
 
 impl Line {
-    /// The sender's first burst comes after `silence`, then one each second.
+    /// The sender's first burst follows `silence`, then one each second.
     fn new(rate: u32, silence: Duration) -> Self {
         let (receiver, machine) = TTYPort::pair().unwrap();
         let device = machine.name().unwrap();
@@ -56,7 +56,7 @@ fn carry(mut line: TTYPort, _keeps_it_open: &TTYPort, rate: &AtomicU32, silence:
         let level = |at: f64| level(at - silence.as_secs_f64(), sender);
         let bit = 1.0 / f64::from(line.baud_rate().unwrap());
         let mut heard = Vec::new();
-        // Ends a whole byte before now, whose bits have all been on the line by then.
+        // Ends one byte before now, so that all its bits have been transmitted.
         while uart + 10.0 * bit < now {
             if level(uart) {
                 uart = if is_idle(uart - silence.as_secs_f64(), sender) { uart + 0.5e-3 } else { uart + bit / 16.0 };
@@ -72,7 +72,7 @@ fn carry(mut line: TTYPort, _keeps_it_open: &TTYPort, rate: &AtomicU32, silence:
     }
 }
 
-/// Whether the line is high so long after the first burst began.
+/// Whether the line is high this long after the start of the first burst.
 fn level(at: f64, rate: f64) -> bool {
     let bits = at.rem_euclid(1.0) * rate;
     let (byte, bit) = ((bits / 10.0) as usize, bits as usize % 10);
@@ -90,7 +90,7 @@ fn is_idle(at: f64, rate: f64) -> bool {
     at < -1e-3 || (sent..1.0 - 1e-3).contains(&at.rem_euclid(1.0))
 }
 
-/// The byte time with which the next valid sentence is handed on, as a rate.
+/// The byte time of the next valid sentence, as a rate.
 async fn rate_of_next_sentence(events: &mut Receiver<Event>) -> u32 {
     let mut framer = Framer::default();
     let search = async {

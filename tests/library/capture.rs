@@ -1,7 +1,8 @@
-//! What receivers of different makers send, byte for byte: through `decode`, and through a real pseudo terminal at the
-//! pace of their line and in pieces of any size. The same is found everywhere.
+//! The output of receivers from different manufacturers, byte for byte: through `decode`, and through a real pseudo
+//! terminal at the line's rate and in pieces of any size. The findings are always the same.
 //!
-//! Each capture in tests/replay/*.nmea begins with comment lines, which no receiver sent: which one it is, its baud rate, what is wrong in it, and what a person counted in it.
+//! Each capture in tests/replay/*.nmea begins with comment lines: the receiver, its baud rate, its faults, and counts
+//! made by hand.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -18,7 +19,7 @@ use gnss2shm::source::serial::{self, Baud, SerialConfig};
 use serialport::{SerialPort, TTYPort};
 use tokio::sync::mpsc::channel;
 
-/// What a line says, whenever it came.
+/// A line's content without its time.
 type Content = Result<String, Refusal>;
 
 struct Capture {
@@ -46,7 +47,7 @@ impl Capture {
         self.header.get(key).unwrap_or_else(|| panic!("no {key}")).parse().unwrap()
     }
 
-    /// What a framer finds in it at once.
+    /// A framer's findings in all of it at once.
     fn contents(&self) -> (Vec<Content>, LineCounts) {
         let data = self.bytes.clone().into();
         let bytes = Bytes { read_at: Instant::from_nanos(0), byte_time: Span::from_nanos(1), data };
@@ -66,7 +67,7 @@ impl Capture {
     }
 }
 
-/// The lines that these bytes complete.
+/// The lines completed by these bytes.
 fn lines(framer: &mut Framer, bytes: &Bytes) -> Vec<Result<Sentence, Refusal>> {
     let mut lines = Vec::new();
     framer.push_all(bytes, |found| {
@@ -81,7 +82,7 @@ fn content(read: Result<Sentence, Refusal>) -> Content {
     read.map(|Sentence { kind, time, date, validity, .. }| format!("{kind:?} {time:?} {date:?} {validity:?}"))
 }
 
-/// Has the bytes sent as `send` does, and gives what the real serial source and a framer make of them.
+/// Sends the bytes with `send`, and returns the findings of the real serial source and a framer.
 fn through_a_pty(
     capture: &Capture,
     send: impl FnOnce(TTYPort, Vec<u8>) -> TTYPort + Send + 'static,
@@ -100,7 +101,7 @@ fn through_a_pty(
             while framer.counts().bytes < total {
                 match events.recv().await.unwrap() {
                     Event::Bytes(bytes) => contents.extend(lines(&mut framer, &bytes).into_iter().map(content)),
-                    // The port is open: nothing that is sent now is lost.
+                    // The port is open, so nothing is lost from now on.
                     Event::Source { .. } => {
                         let ((port, send), bytes) = (to_send.take().unwrap(), capture.bytes.clone());
                         sending = Some(spawn(move || send(port, bytes)));
@@ -116,7 +117,7 @@ fn through_a_pty(
     })
 }
 
-/// One byte after the other as the line carries them.
+/// One byte at a time, at the line's rate.
 fn at_the_pace_of_the_line(name: &str) {
     let capture = Capture::read(name);
     let byte_time = Duration::from_secs(10) / capture.number("baud") as u32;
@@ -152,7 +153,7 @@ fn begins_with_a_sentence(burst: &[u8]) -> bool {
     lines(&mut Framer::default(), &bytes).iter().any(Result::is_ok)
 }
 
-/// In their own time, which no machine makes later: a burst a second, read in what a UART's FIFO passes on.
+/// In virtual time, independent of the machine's load: one burst per second, read in the pieces of a UART's FIFO.
 #[test]
 fn every_second_has_a_burst_of_its_own() {
     for name in ["ublox-m8.nmea", "atgm336h.nmea", "sirf2.nmea"] {
@@ -169,7 +170,7 @@ fn every_second_has_a_burst_of_its_own() {
                 begun += lines.into_iter().flatten().filter(|sentence| sentence.read_at == started).count();
             }
         }
-        // A burst that begins within a sentence, or with a refused one, has none at its start.
+        // A burst that begins within a sentence, or with a refused one, has no sentence at its start.
         let whole = capture.bursts().into_iter().filter(|burst| begins_with_a_sentence(burst)).count();
         assert!(whole + 1 >= capture.bursts().len(), "{name}: {whole}");
         assert_eq!(begun, whole, "{name}");
@@ -229,7 +230,7 @@ fn decode_names_each_reason() {
     }
     assert_eq!((text.lines().count(), output.status.code()), (4, Some(1)), "{text}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("holds no sentence with a valid time"), "{said}");
+    assert!(said.contains("contains no sentence with a valid time"), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Events into an engine until it says what a test waits for.
+//! Feeds events to an engine until a test's condition is met.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use gnss2shm::simulator::Scenario;
 use gnss2shm::simulator::live::Live;
 use tokio::sync::mpsc::Receiver;
 
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The scenario of `gnss2shm simulate` without options.
@@ -18,7 +18,7 @@ pub fn scenario() -> Scenario {
     Scenario::from_arg_matches(&given).unwrap()
 }
 
-/// Runs events through an engine until `enough` says so of a verdict, or of none at a tick.
+/// Feeds events to an engine until `enough` accepts a verdict, or none at a tick.
 pub async fn until(
     engine: &mut Engine,
     events: &mut Receiver<Event>,
@@ -48,7 +48,7 @@ pub fn on_runtime(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
 }
 
-/// Runs until a sample comes; each must be right.
+/// Runs until there is a sample; each must be right.
 pub async fn until_sample(engine: &mut Engine, events: &mut Receiver<Event>, live: &Live, what: &str) {
     until(
         engine,

@@ -1,4 +1,4 @@
-//! A real chronyd reads what the SHM and the SOCK sink publish. It runs with -x, so it never touches the clock.
+//! A real chronyd reads the samples of the SHM and the SOCK sink. It runs with -x, so it never touches the clock.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ struct Chronyd {
 }
 
 impl Chronyd {
-    /// Starts chronyd on that unit and waits until it has attached. `setpriv` is what it is started through.
+    /// Starts chronyd on that unit and waits until it has attached. It is started through `setpriv`.
     fn start(unit: &TestUnit, name: &str, setpriv: &[&str]) -> Self {
         let dir = TestDir::new(name);
-        // A copy, because Debian's AppArmor profile goes by the path and allows no configuration in /tmp.
+        // A copy, because Debian's AppArmor profile applies to the path and does not allow a configuration in /tmp.
         let program = dir.join("chronyd-copy");
         let installed = ["/usr/sbin/chronyd", "/usr/bin/chronyd"].into_iter().find(|p| Path::new(p).exists());
         copy_program(installed.expect("chronyd is not installed: install Debian's package chrony"), &program);
@@ -57,12 +57,12 @@ impl Chronyd {
         child
     }
 
-    /// The socket that it makes.
+    /// The socket that it creates.
     fn socket(&self) -> PathBuf {
         self.dir.join("chrony.test.sock")
     }
 
-    /// Ends it the hard way: its socket and its files stay behind.
+    /// Kills it: its socket and files remain.
     fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -134,7 +134,7 @@ fn every_sample_arrives(sink: &mut ShmSink, chronyd: &Chronyd, reader: &ShmReade
     for offset in [123_456, 123_457, 999, -1, 654_321] {
         let second = next_second();
         sink.publish(&sample(second, Span::from_nanos(offset)));
-        // Our own judgement by chrony's rules must agree, except that chronyd may have taken it meanwhile.
+        // The reader's findings by chrony's rules must agree, except that chronyd may have taken it already.
         let findings = reader.contents().unwrap().findings(Instant::from_nanos(system_nanos()), POLL);
         assert!(findings.iter().all(|f| *f == Finding::NotValid), "{findings:?}");
         expected.push(offset);
@@ -158,7 +158,7 @@ fn chronyd_first_then_us() {
     assert_eq!((reader.found().uid, reader.found().mode & 0o777), (0, 0o600));
     every_sample_arrives(&mut sink, &chronyd, &reader);
 
-    // What our rules call dropped, chronyd drops: it takes it out of the segment and logs nothing.
+    // chronyd drops what the reader reports as dropped: it takes it from the segment and logs nothing.
     let before = chronyd.raw_offsets();
     for (offset, rule) in [(Span::from_secs(3), "old"), (Span::from_secs(-2), "future")] {
         let second = next_second();
@@ -175,10 +175,10 @@ fn chronyd_first_then_us() {
     assert_eq!(chronyd.raw_offsets().split_off(before.len()), [77], "only the good one");
 }
 
-/// What this thread does as another user: setresuid(2) itself is about one thread, the C library's about all.
+/// Runs this thread as another user: the system call setresuid(2) affects one thread, the C library's function all.
 #[allow(unsafe_code)]
 fn as_nobody<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: the call takes three numbers and touches no memory of ours.
+    // SAFETY: the call takes three numbers and accesses no memory.
     let become_uid = |uid: u32| unsafe { libc::syscall(libc::SYS_setresuid, -1, uid, -1) };
     assert_eq!(become_uid(NOBODY), 0);
     let done = work();
@@ -186,8 +186,8 @@ fn as_nobody<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The segment is made without privilege, and chronyd lacks the capability to override its owner: only
-/// `IPC_SET` to root lets it in.
+/// The segment is created without privilege, and chronyd lacks the capability to override its owner: it needs `IPC_SET`
+/// to root.
 #[test]
 fn us_first_without_privilege_then_chronyd() {
     if !is_root() {
@@ -201,7 +201,7 @@ fn us_first_without_privilege_then_chronyd() {
     every_sample_arrives(&mut sink, &chronyd, &reader);
 }
 
-/// The same samples through SHM and SOCK: chronyd reads the same offsets from both, also after it was restarted.
+/// The same samples through SHM and SOCK: chronyd reads the same offsets from both, also after a restart.
 #[test]
 fn both_refclocks_get_the_same_and_a_restarted_chronyd_too() {
     if !is_root() {
@@ -230,7 +230,7 @@ fn both_refclocks_get_the_same_and_a_restarted_chronyd_too() {
         chronyd.child = Chronyd::spawn(&chronyd.dir, &unit, &[]);
     }
     assert_eq!(chronyd.raw_offsets_of("TEST"), expected);
-    // chronyd cuts the sum of our timestamp and our offset to whole nanoseconds.
+    // chronyd truncates the sum of timestamp and offset to whole nanoseconds.
     let heard = chronyd.raw_offsets_of("SOCK");
     assert!(heard.iter().zip(&expected).all(|(heard, sent)| (heard - sent).abs() <= 1), "{heard:?}, not {expected:?}");
 }

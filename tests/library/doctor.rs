@@ -1,5 +1,5 @@
-//! `gnss2shm doctor` on a tree of files that stands for a machine: on a healthy one it says nothing but ok, and it finds
-//! each fault that is planted, alone, and names its cure.
+//! `gnss2shm doctor` on a directory tree that represents a machine: on a healthy one it reports only ok, and it finds
+//! each planted fault, and no other, and names its fix.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -21,14 +21,14 @@ pin = \"SDP0\"
 [shm]
 unit = 0
 ";
-/// As `systemctl show` prints it, in part.
+/// Part of the output of `systemctl show`.
 const UNIT: &str = "\
 User=gnss2shm
 SupplementaryGroups=dialout clock
 LoadState=loaded
 ";
 const MAPS: &str = "7f0000000000-7f0000001000 rw-s 00000000 00:01 32769  /SYSV4e545030 (deleted)\n";
-/// What the programs print.
+/// Output of the programs.
 const SOURCES: &str = "/sources.csv";
 const SHOWN: &str = "/unit.txt";
 
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     fn install(&self) {
-        // Whoever runs the test owns every node, so his group has to stand for the devices' groups.
+        // The user that runs the test owns every node, so that user's group represents the devices' groups.
         let gid = fs::metadata(self.dir.path()).unwrap().gid();
         self.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\ngnss2shm:x:4242:4243::/:/usr/sbin/nologin\n");
         self.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\nclock:x:{gid}:\n"));
@@ -111,7 +111,7 @@ impl Machine {
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
 
-    /// A device: what it is, sysfs says.
+    /// A device, as described by sysfs.
     fn node(&self, path: &str) {
         self.write(path, "");
         self.mode(path, 0o660);
@@ -164,7 +164,7 @@ impl Machine {
     }
 }
 
-/// What a service says that is well.
+/// The status of a healthy service.
 fn snapshot() -> Snapshot {
     Snapshot {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -188,10 +188,10 @@ fn refusing(reason: &str, sentence: &str) -> Snapshot {
     }
 }
 
-/// What has to be found, and nothing besides: item, level, what is said, its cure.
+/// The only expected findings: item, level, text, fix.
 type Fault<'a> = (&'a str, Level, &'a str, &'a str);
 
-/// As the program prints them.
+/// The findings as printed.
 fn lines(found: &[Finding]) -> String {
     let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
     lines.join("\n") + "\n"
@@ -215,7 +215,7 @@ fn planted(name: &str, plant: impl FnOnce(&mut Machine), faults: &[Fault<'_>]) {
     assert_eq!(Some(worst(&found)), faults.iter().map(|fault| fault.1).max(), "{name}");
 }
 
-/// With this planted, nothing is wrong.
+/// With this change, nothing is wrong.
 fn is_ok(name: &str, plant: impl FnOnce(&mut Machine)) {
     let mut machine = Machine::healthy(name);
     plant(&mut machine);
@@ -310,12 +310,12 @@ fn faults_of_configuration_and_user_are_found() {
     planted(
         "no-clock",
         |machine| machine.write("/etc/gnss2shm/default.toml", "[serial]\ndevice = \"/dev/ttyS0\"\n"),
-        &[("configuration", Failure, "default.toml: no pulse is given: name it with one of [phc], [pps]", "ask again")],
+        &[("configuration", Failure, "default.toml: no pulse is given: use one of [phc], [pps]", "check again")],
     );
     planted(
         "no-user",
         |machine| machine.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
-        &[("service user", Failure, "no user gnss2shm, without which", "systemd-sysusers")],
+        &[("service user", Failure, "no user gnss2shm, so the service cannot start", "systemd-sysusers")],
     );
     planted(
         "no-group",
@@ -323,7 +323,7 @@ fn faults_of_configuration_and_user_are_found() {
             let gid = fs::metadata(machine.dir.path()).unwrap().gid();
             machine.write("/etc/group", &format!("gnss2shm:x:4243:\ndialout:x:{gid}:\n"));
         },
-        &[("service user", Failure, "no group clock, without which", "systemd-sysusers")],
+        &[("service user", Failure, "no group clock, so the service cannot start", "systemd-sysusers")],
     );
     planted(
         "no-unit",
@@ -346,7 +346,7 @@ fn faults_of_the_receiver_are_found() {
     planted(
         "port-closed",
         |machine| machine.mode("/dev/ttyS0", 0o600),
-        &[("receiver", Failure, "gnss2shm may not read and write /dev/ttyS0", "udevadm trigger")],
+        &[("receiver", Failure, "gnss2shm cannot read and write /dev/ttyS0", "udevadm trigger")],
     );
     let free = crate::library::common::free_address();
     planted(
@@ -364,12 +364,12 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-interface",
         |machine| machine.config("eth0", "eth7"),
-        &[("pulse", Failure, "eth7 is not there", "ip -br link")],
+        &[("pulse", Failure, "eth7 does not exist", "ip -br link")],
     );
     planted(
         "no-phc",
         |machine| machine.config("eth0", "lo"),
-        &[("pulse", Failure, "lo has no PTP hardware clock", "name the NIC")],
+        &[("pulse", Failure, "lo has no PTP hardware clock", "use the NIC")],
     );
     planted(
         "several-phcs",
@@ -378,7 +378,7 @@ fn faults_of_the_pulse_are_found() {
             machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp0/dev", "0:0");
             machine.write("/sys/bus/pci/devices/0000:03:00.0/ptp/ptp1/dev", "248:1");
         },
-        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "name one of /dev/ptp0, /dev/ptp1")],
+        &[("pulse", Failure, "0000:03:00.0 has several PTP hardware clocks", "use one of /dev/ptp0, /dev/ptp1")],
     );
     planted(
         "no-extts",
@@ -388,7 +388,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "no-channel",
         |machine| machine.config("pin = \"SDP0\"", "channel = 2"),
-        &[("pulse", Failure, "no channel 2, but 2", "correct channel")],
+        &[("pulse", Failure, "no channel 2; its last channel is 1", "correct channel")],
     );
     planted(
         "no-pin",
@@ -398,7 +398,7 @@ fn faults_of_the_pulse_are_found() {
     planted(
         "phc-closed",
         |machine| machine.mode("/dev/ptp0", 0o600),
-        &[("pulse", Failure, "may not read and write /dev/ptp0", "SUBSYSTEM==\"ptp\", GROUP=\"clock\"")],
+        &[("pulse", Failure, "cannot read and write /dev/ptp0", "SUBSYSTEM==\"ptp\", GROUP=\"clock\"")],
     );
     planted(
         "vclock",
@@ -410,12 +410,12 @@ fn faults_of_the_pulse_are_found() {
             machine.write("/sys/class/ptp/ptp1/n_external_timestamps", "0\n");
             symlink("../ptp0", machine.system.at("/sys/class/ptp/ptp1/device")).unwrap();
         },
-        &[("pulse", Failure, "ptp1 is a virtual clock", "name /dev/ptp0")],
+        &[("pulse", Failure, "ptp1 is a virtual clock", "use /dev/ptp0")],
     );
     planted(
         "pps-missing",
         |machine| machine.config("[phc]\ndevice = \"eth0\"\npin = \"SDP0\"", "[pps]\ndevice = \"/dev/pps0\""),
-        &[("pulse", Failure, "/dev/pps0 is not there", "ldattach pps")],
+        &[("pulse", Failure, "/dev/pps0 does not exist", "ldattach pps")],
     );
     planted(
         "sleepy",
@@ -460,7 +460,7 @@ fn rivals_are_found() {
         };
         planted(name, plant, &[("rivals", Failure, "/dev/ttyS0 is held by", cure)]);
     }
-    // Of ldattach's line disciplines, one alone leaves the port's bytes to others.
+    // Only one of ldattach's line disciplines leaves the port's bytes to others.
     planted(
         "ldattach",
         |machine| {
@@ -493,7 +493,7 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "may not be written to by gnss2shm (owner uid 0, creator uid 0, mode 0600",
+            "is not writable by gnss2shm (owner uid 0, creator uid 0, mode 0600",
             "ipcrm -M 0x4e545030",
         )],
     );
@@ -510,7 +510,7 @@ fn faults_of_segment_and_socket_are_found() {
     planted(
         "open-to-all",
         |machine| machine.segment(96, 0o666, 0, 4242),
-        &[("SHM segment", Failure, "other users may write to the segment", "take `perm=` out")],
+        &[("SHM segment", Failure, "other users can write to the segment", "remove `perm=` from")],
     );
     planted(
         "no-segment",
@@ -523,7 +523,7 @@ fn faults_of_segment_and_socket_are_found() {
             machine.process(700, 1, "ntpsec-refclock", "x");
             machine.write("/proc/700/maps", MAPS);
         },
-        &[("SHM segment", Failure, "has unit 0 attached, too", "stop it")],
+        &[("SHM segment", Failure, "also has unit 0 attached", "stop it")],
     );
     planted(
         "gpsd-writes",
@@ -531,7 +531,7 @@ fn faults_of_segment_and_socket_are_found() {
             machine.process(700, 1, "gpsd", "/usr/sbin/gpsd -n /dev/ttyS7");
             machine.write("/proc/700/maps", MAPS);
         },
-        &[("SHM segment", Failure, "gpsd (pid 700) has unit 0 attached, too", "gpsd: from 12 up")],
+        &[("SHM segment", Failure, "gpsd (pid 700) also has unit 0 attached", "gpsd: from 12 up")],
     );
     planted(
         "another-reader",
@@ -542,7 +542,7 @@ fn faults_of_segment_and_socket_are_found() {
         &[(
             "SHM segment",
             Failure,
-            "chronyd (pid 700) has unit 0 attached, too: it takes samples from chronyd",
+            "chronyd (pid 700) also has unit 0 attached: it takes samples from chronyd",
             "stop it",
         )],
     );
@@ -567,7 +567,7 @@ fn faults_of_segment_and_socket_are_found() {
             drop(std::os::unix::net::UnixDatagram::bind(machine.system.at("/run/gnss.sock")).unwrap());
             machine.mode("/run/gnss.sock", 0o700);
         },
-        &[("SOCK socket", Failure, "may not read and write /run/gnss.sock", "ExecStartPost=+chmod 0666")],
+        &[("SOCK socket", Failure, "cannot read and write /run/gnss.sock", "ExecStartPost=+chmod 0666")],
     );
 }
 
@@ -607,7 +607,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "no-chronyd",
         |machine| [500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
-        &[("chronyd", Failure, "does not run", "systemctl enable --now chrony")],
+        &[("chronyd", Failure, "is not running", "systemctl enable --now chrony")],
     );
     let at = "/etc/chrony/conf.d/gnss2shm.conf:1";
     planted(
@@ -640,7 +640,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "slow-poll",
         |machine| machine.refclock("refclock SHM 0 dpoll 2 refid GNSS"),
-        &[("chrony.conf", Warning, "`dpoll` has chronyd read the segment too rarely", "remove `dpoll`")],
+        &[("chrony.conf", Warning, "`dpoll` makes chronyd read the segment too rarely", "remove `dpoll`")],
     );
     planted(
         "extpps",
@@ -673,7 +673,7 @@ fn faults_of_chrony_are_found() {
     planted(
         "chronyc-refused",
         |machine| machine.remove(SOURCES),
-        &[("chrony source", Warning, "not looked at: chronyc: 506 Cannot talk to daemon", "run as root")],
+        &[("chrony source", Warning, "not checked: chronyc: 506 Cannot talk to daemon", "run as root")],
     );
 }
 
@@ -683,7 +683,7 @@ fn faults_of_the_service_are_found() {
     planted(
         "run-by-hand",
         |machine| machine.remove("/run/gnss2shm"),
-        &[("service", Failure, "it does not run", "systemctl enable --now gnss2shm@default")],
+        &[("service", Failure, "it is not running", "systemctl enable --now gnss2shm@default")],
     );
     planted(
         "not-running",
@@ -691,7 +691,7 @@ fn faults_of_the_service_are_found() {
             machine.remove("/run/gnss2shm");
             machine.remove("/proc/600");
         },
-        &[("service", Failure, "it does not run", "systemctl enable --now gnss2shm@default")],
+        &[("service", Failure, "it is not running", "systemctl enable --now gnss2shm@default")],
     );
     planted(
         "not-running-and-no-unit",
@@ -702,7 +702,7 @@ fn faults_of_the_service_are_found() {
         },
         &[
             ("service user", Warning, "not installed", "install the package"),
-            ("service", Failure, "it does not run", "`gnss2shm run --config /etc/gnss2shm/default.toml --status"),
+            ("service", Failure, "it is not running", "`gnss2shm run --config /etc/gnss2shm/default.toml --status"),
         ],
     );
     planted(
@@ -726,12 +726,12 @@ fn faults_of_the_service_are_found() {
             machine.system.status =
                 |_| Ok(Snapshot { for_ms: 3_000, samples: 0, ..refusing("starting", "just started") });
         },
-        &[("service", Warning, "just started", "ask again in a minute")],
+        &[("service", Warning, "just started", "check again in a minute")],
     );
     planted(
         "old-version",
         |machine| machine.system.status = |_| Ok(Snapshot { version: "0.0.1".into(), ..snapshot() }),
-        &[("service", Warning, "version 0.0.1 runs", "systemctl restart gnss2shm@default")],
+        &[("service", Warning, "version 0.0.1 is running", "systemctl restart gnss2shm@default")],
     );
 }
 
@@ -748,7 +748,7 @@ fn instances_are_found_by_name_by_file_or_alone() {
     assert_eq!(find(Some("b"), Some("/x/c.toml")), is("b", "/x/c.toml"));
     machine.write("/etc/gnss2shm/b.toml", "");
     machine.write("/etc/gnss2shm/b.toml.dpkg-old", "");
-    assert_eq!(find(None, None), Err("there are several instances, name one of them: b, default".to_owned()));
+    assert_eq!(find(None, None), Err("there are several instances; name one of them: b, default".to_owned()));
 }
 
 #[test]
@@ -773,7 +773,7 @@ fn as_nobody() {
                 machine.mode(&format!("/proc/{name}/{file}"), 0o000);
             }
         },
-        &[("rivals", Warning, "not looked at: the processes of other users", "run as root")],
+        &[("rivals", Warning, "not checked: the processes of other users", "run as root")],
     );
     planted(
         "closed-conf",
@@ -781,14 +781,14 @@ fn as_nobody() {
             machine.remove(SOURCES);
             machine.mode("/etc/chrony/conf.d/gnss2shm.conf", 0o000);
         },
-        &[("chrony.conf", Warning, "not looked at: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
+        &[("chrony.conf", Warning, "not checked: /etc/chrony/conf.d/gnss2shm.conf", "run as root")],
     );
     planted(
         "hidden",
         |machine| [1, 500, 501].iter().for_each(|pid| machine.remove(&format!("/proc/{pid}"))),
         &[
-            ("rivals", Warning, "not looked at: the processes of other users", "run as root"),
-            ("chronyd", Warning, "not looked at: whether it runs", "run as root"),
+            ("rivals", Warning, "not checked: the processes of other users", "run as root"),
+            ("chronyd", Warning, "not checked: whether it is running", "run as root"),
         ],
     );
 }
@@ -814,5 +814,5 @@ fn the_exit_status_and_the_lines_are_for_scripts() {
         assert_eq!(line["cure"].is_string(), line["level"] != "ok", "{line}");
     }
     let help = crate::library::common::output(Command::new(program()).args(["doctor", "--help"]));
-    assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings and no failure"));
+    assert!(String::from_utf8(help.stdout).unwrap().contains("2 warnings but no failure"));
 }

@@ -1,5 +1,5 @@
-//! gpsd as a source: one of the test's own that speaks as old and new ones do, comes, goes and talks nonsense; and the
-//! real one, on a pseudo terminal. There it ships no time of day, so its `TOFF` is played in tests/vm.
+//! gpsd as a source: a fake one that imitates old and new versions, appears, disappears, and sends garbage; and the
+//! real one on a pseudo terminal. There it sends no `TOFF`, so tests/vm covers that.
 
 mod fake;
 
@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An engine with a simulated pulse, whose receiver is on a pseudo terminal for gpsd to read.
@@ -43,8 +43,7 @@ impl World {
         tokio::spawn(gpsd::run(config, self.sender.clone()))
     }
 
-    /// Runs until `enough` says so of an event and what the engine made of it; how long that took. Every sample on the
-    /// way must be right.
+    /// Runs until `enough` accepts an event and its verdicts; returns how long that took. Every sample must be right.
     async fn until(&mut self, what: &str, mut enough: impl FnMut(&Event, &[Verdict]) -> bool) -> Duration {
         let began = Instant::now();
         let mut tick = tokio::time::interval(Duration::from_millis(500));
@@ -140,13 +139,13 @@ fn go_and_come_back() {
         println!("{} samples; named within {named:?}, seconds come again within {back:?}", world.samples);
         assert_eq!(Handle::current().metrics().num_alive_tasks(), tasks, "tasks");
         assert!(more < 4_096, "{more} kB more than before");
-        // The server's end of the last connection that was closed may take a moment.
+        // The server may take a moment to close its end of the last connection.
         let closed = world.until("descriptors", |_, _| open_files() <= files).await;
         println!("every descriptor is closed after {closed:?}");
     });
 }
 
-/// What is not there when the label is gone, too.
+/// What is missing when the label is also gone.
 #[test]
 fn what_is_missing_is_named_and_samples_come_back() {
     on_runtime(async {
@@ -165,7 +164,7 @@ fn what_is_missing_is_named_and_samples_come_back() {
     });
 }
 
-/// The number says 3, 0 or 16 of one and the same protocol.
+/// The version is 3, 0, or 16 for the same protocol.
 fn locks_whatever_number_its_protocol_has(release: Release) {
     on_runtime(async {
         let mut world = World::new();
@@ -202,7 +201,7 @@ fn a_gpsd_that_says_no_number_locks() {
     locks_whatever_number_its_protocol_has(Release::Unnumbered);
 }
 
-/// A server of which nothing good can be said.
+/// A faulty server.
 async fn is_named(what: &str, says: &'static [u8], reason: Reason) {
     let mut world = World::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -1,5 +1,5 @@
-//! Mutated inputs over every entrance of the program, while it runs: none ends it, its memory does not grow, and samples
-//! go on. `GNSS2SHM_INPUTS=300000 cargo test --release --lib inputs -- --nocapture` is the full size.
+//! Mutated inputs through every entry point of the running program: none ends it, its memory does not grow, and samples
+//! continue. `GNSS2SHM_INPUTS=300000 cargo test --release --lib inputs -- --nocapture` is the full size.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 
-/// Resident memory of the daemon stays below this, KiB. What is not optimized is twice as large.
+/// Resident memory of the daemon stays below this, KiB. An unoptimized build takes twice as much.
 const RESIDENT: u64 = if cfg!(debug_assertions) { 16 } else { 8 } * 1_024;
 
 const LINES: &[&[u8]] = &[
@@ -52,13 +52,13 @@ const SETTINGS: &[&[u8]] = &[
     b"[shm]\nunit = 0\n[pulse]\nwidth = \"700ms\"\nedges = \"one\"\n[sentences]\ndelay = \"1300ms\"\ntrust-zda = true\n",
 ];
 
-/// How many of a thousand parts of all inputs go there.
+/// Share of all inputs for this entry point, per thousand.
 fn share(permille: usize) -> usize {
     let all = std::env::var("GNSS2SHM_INPUTS").map_or(6_000, |count| count.parse().unwrap());
     all * permille / 1_000
 }
 
-/// One of these, or two together, with some bytes changed, cut out, doubled or put in.
+/// One of these, or two combined, with some bytes changed, removed, repeated, or inserted.
 fn mutated(random: &mut Random, of: &[&[u8]]) -> Vec<u8> {
     let pick = |random: &mut Random| of[random.below(of.len() as u64) as usize].to_vec();
     let mut input = pick(random);
@@ -88,7 +88,7 @@ fn resident(pid: u32) -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// A server that sends so many inputs to those who connect, and says when that is done.
+/// A server that sends this many inputs to its clients, and reports when it is done.
 fn server(seed: u64, of: &'static [&'static [u8]], count: usize) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -102,7 +102,7 @@ fn server(seed: u64, of: &'static [&'static [u8]], count: usize) -> (String, mps
             while left > 0 && stream.write_all(&mutated(&mut random, of)).is_ok() {
                 left -= 1;
             }
-            // It ends as soon as all of it is read.
+            // It ends once everything is read.
             let _ = stream.shutdown(std::net::Shutdown::Write);
             let _ = stream.read_to_end(&mut Vec::new());
             if left == 0 {
@@ -113,7 +113,7 @@ fn server(seed: u64, of: &'static [&'static [u8]], count: usize) -> (String, mps
     (address, is_done)
 }
 
-/// What a child says of this on its standard input; it may refuse it, not end by a signal or a panic.
+/// A child's output for this standard input; it may refuse it, but must not end by a signal or a panic.
 fn verb(arguments: &[&str], input: &[u8]) {
     let mut child = start(
         Command::new(program()).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()),
@@ -171,7 +171,7 @@ fn the_daemon_lives_through_mutated_inputs_and_does_not_grow() {
 fn verbs_refuse_mutated_files_settings_and_answers() {
     let dir = TestDir::new("verbs");
     let mut random = Random::new(4);
-    // A thousand at a time: most of what a process costs is its start.
+    // A thousand at a time: most of a process's cost is its start.
     for _ in 0..share(100) / 100 {
         let many: Vec<u8> = (0..100).flat_map(|_| mutated(&mut random, LINES)).collect();
         verb(&["decode", "-"], &many);

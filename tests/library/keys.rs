@@ -1,4 +1,4 @@
-//! The keys of a settings file, as the program lists them where one is unknown.
+//! The keys of a settings file, as listed in the error for an unknown key.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use gnss2shm::config::File;
 pub fn keys() -> BTreeSet<(Option<String>, String)> {
     let listed = |text: &str| -> String {
         let said = File::parse("x.toml", text).map(|_| ()).expect_err(text).to_string();
-        said.split("allowed is ").nth(1).unwrap_or_else(|| panic!("{said}")).to_owned()
+        said.split("it must be one of ").nth(1).unwrap_or_else(|| panic!("{said}")).to_owned()
     };
     let root = listed("x = 1");
-    let (before, tables) = root.split_once(", and in tables: ").unwrap();
+    let (before, tables) = root.split_once(", or a key in ").unwrap();
     let mut keys: BTreeSet<_> = before.split(", ").map(|key| (None, key.to_owned())).collect();
     for table in tables.split(", ") {
         let name = table.trim_matches(['[', ']']);

@@ -1,7 +1,7 @@
-//! The library from inside, as unit tests of the crate: engine, parsers, simulated worlds, sources on real pseudo terminals
-//! and sockets, sinks with a real chronyd, a real gpsd, and every file that is installed beside the program.
+//! Unit tests of the crate: engine, parsers, simulated worlds, sources on real pseudo terminals and sockets, sinks with
+//! a real chronyd, a real gpsd, and every installed file.
 //!
-//! A program is started by [`common::start`] and nothing else: for a moment it has all that this process has open.
+//! Programs must be started with [`common::start`]: a child briefly has all open files of this process.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,

@@ -1,8 +1,8 @@
-//! What is installed for those who watch: the alert rules, the dashboard and the troubleshooting table name what the
-//! program says, and nothing that it does not.
+//! The installed monitoring files: the alert rules, the dashboard, and the troubleshooting table name only what the
+//! program outputs, and all of it.
 //!
-//! `GNSS2SHM_BLESS=1 cargo test --lib metrics_files` writes the table anew from the reasons, and fails in doing so.
-//! Where promtool (Debian: prometheus) is found, it reads the rules and the dashboard's queries, and plays
+//! `GNSS2SHM_BLESS=1 cargo test --lib metrics_files` rewrites the table from the reasons, and fails once.
+//! If promtool (Debian: prometheus) is installed, it checks the rules and the dashboard's queries, and runs
 //! `tests/metrics_files/alerts.yml`.
 
 mod openmetrics;
@@ -44,7 +44,7 @@ fn dashboard() -> Value {
 
 // ---- what is served ---------------------------------------------------------------------------------------------
 
-/// What `/metrics` says of a run that has just begun, and of one that was given this recording.
+/// `/metrics` of a run that has just started, and of one that was fed this recording.
 fn pages() -> [String; 2] {
     let engine = Engine::new(Config::default());
     let begun = Board::new(&engine, "/dev/ttyS0".into(), "eth0".into(), GateConfig::default());
@@ -83,12 +83,12 @@ fn get(at: SocketAddr) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-/// Every name of a series that either page has.
+/// All series names on either page.
 fn names() -> BTreeSet<String> {
     pages().iter().flat_map(|page| openmetrics::strictly(page).unwrap()).map(|series| series.name).collect()
 }
 
-/// Every name of a metric in this text.
+/// All metric names in this text.
 fn mentioned(text: &str) -> BTreeSet<String> {
     let metric = |at: usize| {
         let end = text[at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - at);
@@ -189,7 +189,7 @@ fn every_panel_asks_the_chosen_source_and_has_a_place_of_its_own() {
 
 // ---- promtool ---------------------------------------------------------------------------------------------------
 
-/// Runs promtool, where it is found.
+/// Runs promtool if it is installed.
 fn promtool(args: &[&str]) {
     let search = "command -v promtool >/dev/null || { echo promtool is not on PATH: not run >&2; exit 0; }";
     let output = output(Command::new("sh").args(["-c", &format!("{search}; exec promtool \"$@\""), "sh"]).args(args));
@@ -240,7 +240,7 @@ name, here:
 |---|---|---|
 ";
 
-/// Of the sentences that only say what happened to one pulse.
+/// The reasons that only concern a single pulse.
 const PASSES: &str = "nothing, if it is rare: the next pulse is judged anew; else `gnss2shm doctor`";
 
 fn table() -> String {

@@ -1,5 +1,5 @@
-//! The engine fed by a kernel PPS device: edges stamped by a system clock that is stepped and slewed meanwhile, some
-//! microseconds late. Every sample must be the edge's own stamp, on the scale that the system clock had at the edge.
+//! The engine fed by a kernel PPS device: edges timestamped some microseconds late by a system clock that is stepped
+//! and slewed. Every sample must have the edge's own timestamp, on the system clock's scale at the edge.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Edges, Event, Reason, Sample, SourceChange, State, Verdict};
 use gnss2shm::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 
-/// What the interrupt's handler may be late, as README states it.
+/// Maximum latency of the interrupt handler, as in README.md.
 const LATENCY: i64 = 20_000;
 const MS: i64 = 1_000_000;
 const WIDTH: i64 = 100 * MS;
 /// Sentence after pulse.
 const DELAY: i64 = 300 * MS;
 
-/// The system clock over the raw one: straight pieces, each from a moment of the raw clock on.
+/// The system clock as a function of the raw clock: linear pieces, each starting at a raw time.
 #[derive(Default)]
 struct SysClock(BTreeMap<i64, (i64, i64)>);
 
@@ -32,7 +32,7 @@ impl SysClock {
     }
 }
 
-/// What happens to the system clock around one pulse.
+/// An event of the system clock around one pulse.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     /// After which pulse, and how long after it; negative: before it.
@@ -151,7 +151,7 @@ fn run(seconds: i64, changes: &[Change], late: i64, away: &[std::ops::Range<i64>
 }
 
 impl Outcome {
-    /// Each sample has the stamp of the pulse that it names, and its bound holds what the stamp is off.
+    /// Each sample has the timestamp of its pulse, and its bound covers the timestamp's error.
     fn assert_right(&self, context: &str) {
         for (second, sample) in &self.samples {
             let [pulse, stamp, _] = self.pulses[usize::try_from(*second).unwrap()];

@@ -1,5 +1,5 @@
-//! Structs, flags and ioctl numbers for kernel PPS devices against the kernel's own header: `pps_layout.c` is compiled
-//! with `cc` and asked. Needs a C compiler and the kernel's user space headers (linux-libc-dev).
+//! Structs, flags and ioctl numbers for kernel PPS devices against the kernel's own header: `pps_layout.c`, compiled
+//! with `cc`, prints them. Needs a C compiler and the kernel's user space headers (linux-libc-dev).
 
 use std::collections::BTreeMap;
 use std::mem::offset_of;

@@ -1,5 +1,5 @@
-//! `gnss2shm probe` on a machine without hardware: pseudo terminals for ports, a gpsd of its own, and the engine's word on
-//! a simulated receiver and NIC. What needs a real `/dev/ptpN` is tests/vm/scenarios/probe.sh.
+//! `gnss2shm probe` on a machine without hardware: pseudo terminals as ports, a fake gpsd, and a simulated receiver and
+//! NIC. tests/vm/scenarios/probe.sh covers a real `/dev/ptpN`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -30,7 +30,7 @@ const NO_FIX: &[u8] = b"$GPRMC,,V,,,,,,,,,,N*53\r\n";
 const GARBAGE: &[u8] =
     &[0x80, 0xF8, 0x00, 0xE6, 0x9F, 0x1E, 0xFE, 0x80, 0xF8, 0x00, 0xE6, 0x9F, 0x1E, 0xFE, 0x80, 0xF8, 0x00];
 
-/// A port, and a receiver that says something each half second; at another rate than its own, garbage is heard.
+/// A port and a receiver that sends every half second; at any other rate, it yields garbage.
 struct Line {
     machine: TTYPort,
     stop: Arc<AtomicBool>,
@@ -64,7 +64,7 @@ impl Drop for Line {
     }
 }
 
-/// Looks at these ports, at no clock that could be there, and asks this gpsd.
+/// Searches these ports, a nonexistent clock, and this gpsd.
 async fn search_ports(serial: &[String], gpsd: &str) -> Findings {
     search(serial, &["/dev/ptp4095".into()], &gpsd.parse().unwrap()).await
 }
@@ -98,12 +98,12 @@ fn every_port_is_heard_at_its_rate_and_what_cannot_be_used_is_named() {
             assert!(report.contains(&format!("{}: ", line.device())) && report.contains(said), "{report}");
         }
 
-        // The one that names the time is taken, whichever port comes first.
+        // The one that names the time is chosen, regardless of the order of ports.
         let config = SerialConfig { device: speaks.device(), baud: Baud::Rate(38_400) };
         assert_eq!(found.receiver, Some(ReceiverConfig::Serial(config)));
         let missing = found.missing().unwrap();
-        assert!(missing.starts_with("no pulse could be looked for") && !missing.contains("; and "), "{missing}");
-        assert!(report.contains("/dev/ptp4095 is not there"), "{report}");
+        assert!(missing.starts_with("no pin could be tried") && !missing.contains("; and "), "{missing}");
+        assert!(report.contains("/dev/ptp4095 does not exist"), "{report}");
     });
 }
 
@@ -129,9 +129,9 @@ fn a_gpsd_that_has_the_receiver_is_offered_and_samples_go_to_a_unit_beside_its_o
         let device = Some("/dev/ttyACM7".to_owned());
         assert_eq!(found.receiver, Some(ReceiverConfig::Gpsd(GpsdConfig { device, ..gpsd })));
         let report = found.to_string();
-        assert!(report.contains("/dev/nosuchport is not there"), "{report}");
+        assert!(report.contains("/dev/nosuchport does not exist"), "{report}");
         assert!(report.contains("gpsd\n  127.0.0.1:") && report.contains(": /dev/ttyACM7\n"), "{report}");
-        // As on a machine whose NICs have no clock.
+        // As on a machine without PTP hardware clocks.
         let missing = Findings { clocks: vec![], ..found }.missing().unwrap();
         assert!(missing.contains("use a NIC with external timestamps") && missing.contains("--pps"), "{missing}");
     });
@@ -179,11 +179,11 @@ fn without_hardware_the_answer_is_no_and_everything_is_said_once() {
     let nothing = ["--serial", "/dev/nosuchport", "--phc", "nosuchif0", "--gpsd", "127.0.0.1:1", "--write", made];
     let (code, report, said) = probe(&nothing);
     assert_eq!((code, said.lines().count()), (Some(1), 2), "what it does, and what is missing: {said}");
-    for fact in ["nosuchif0 is not there", "/dev/nosuchport is not there", "127.0.0.1:1: no gpsd has answered"] {
+    for fact in ["nosuchif0 does not exist", "/dev/nosuchport does not exist", "127.0.0.1:1: no gpsd answered"] {
         assert_eq!((report.matches(fact).count(), said.matches(fact).count()), (1, 0), "{report}{said}");
     }
     let last = said.lines().last().unwrap();
-    for missing in ["no pulse could be looked for", "no receiver was understood"] {
+    for missing in ["no pin could be tried", "no receiver was recognized"] {
         assert!(last.contains(missing), "{said}");
     }
     assert!(fs::metadata(made).is_err(), "nothing was found, so nothing is written");

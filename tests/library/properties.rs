@@ -1,4 +1,4 @@
-//! Whatever happens, the engine neither panics nor breaks its promises to its sinks.
+//! For any events, the engine neither panics nor breaks its guarantees to its sinks.
 
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{

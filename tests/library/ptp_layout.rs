@@ -1,5 +1,5 @@
-//! Structs, flags and ioctl numbers for PTP hardware clocks, ours and the libc crate's, against the kernel's own headers:
-//! `ptp_layout.c` is compiled with `cc` and asked. Needs a C compiler and the kernel's user space headers
+//! Structs, flags, and ioctl numbers for PTP hardware clocks, from src/sys and the libc crate, against the kernel's own
+//! headers: `ptp_layout.c`, compiled with `cc`, prints them. Needs a C compiler and the kernel's user space headers
 //! (linux-libc-dev).
 
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ fn structs_flags_and_ioctl_numbers_are_the_kernels() {
     assert_eq!(ours, headers);
 }
 
-/// The numbers that old headers lack, spelled out as `_IO` and `_IOW` of `<asm-generic/ioctl.h>` make them.
+/// The numbers that old headers lack, as computed by `_IO` and `_IOW` of `<asm-generic/ioctl.h>`.
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm", target_arch = "riscv64"))]
 fn the_masks_are_what_the_ioctl_macros_make_of_19_and_20() {

@@ -1,5 +1,5 @@
-//! The serial source on real pseudo terminals, with the engine behind it and a simulated NIC beside it: what arrives on
-//! the line is named, never published, and a receiver may come and go.
+//! The serial source on real pseudo terminals, with the engine and a simulated NIC: bad input is named, never
+//! published, and a receiver may disappear and return.
 
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Lost, Reason, SourceChange, State, Verdict};
@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::library::chain::{PATIENCE, on_runtime, until, until_sample};
 
-/// A receiver's end of a line; the machine's end is found under a name that stays.
+/// A receiver's end of a line; the machine's end has a stable name.
 struct Line {
     name: PathBuf,
     ends: Option<(TTYPort, TTYPort)>,
@@ -60,12 +60,12 @@ impl Drop for Line {
     }
 }
 
-/// A NIC with a pulse, whose receiver says nothing on a line of its own.
+/// A NIC with a pulse, whose simulated receiver is silent.
 fn silent() -> Scenario {
     Scenario { sentence_loss: 1_000, ..crate::library::chain::scenario() }
 }
 
-/// What is sent each half second, and the reason that must be named; nothing of it may become a sample.
+/// What is sent every half second, and the expected reason; it must not lead to a sample.
 fn is_named(test: &str, sent: &[u8], reason: Reason) {
     on_runtime(async {
         let (sender, mut events) = channel(1_024);
@@ -134,7 +134,7 @@ fn who_holds_the_port_is_named() {
         let mut holder = crate::library::common::start(std::process::Command::new("flock").args(flock));
         let begin = std::time::Instant::now();
         let name = format!("is held by sleep (pid {})", holder.id());
-        // It locks the port and becomes sleep in its own time.
+        // It locks the port and then execs sleep.
         loop {
             let said = serial::open(&line.config()).map_or_else(|error| error.to_string(), |_| "free".into());
             if said.contains(&name) {
@@ -188,7 +188,7 @@ fn a_burst_is_read_when_it_begins_and_then_in_few_reads_that_block_nobody() {
         let (at_once, late) = (reads[0] - began, *reads.last().unwrap() - ended);
         assert!(at_once < Span::from_millis(50), "the first byte was read {at_once} after it was sent");
         assert!(late < Span::from_millis(150), "the last byte was read {late} after it was sent");
-        // After a pause of 100 ms that brought little, as here, the next byte is waited for.
+        // After a pause of 100 ms with few bytes, as here, the source waits for the next byte.
         let most = 2 + 2 * ((ended - began).nanos() / 100_000_000);
         assert!(reads.len() as i64 <= most, "{} reads, {most} at most", reads.len());
         assert!(ticked >= 20, "others on the runtime got {ticked} turns of 10 ms");

@@ -1,4 +1,4 @@
-//! What is recorded while it happens is what the engine was given: replayed, it gives the same verdicts.
+//! A live recording contains the engine's input: its replay gives the same verdicts.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -42,7 +42,7 @@ fn a_live_run_replayed_gives_the_same_verdicts() {
             verdicts.extend(new);
             ControlFlow::<()>::Continue(())
         });
-        // Half a second after a tick: what came since then is written by `finish` alone.
+        // Half a second after a tick: later events are only written by `finish`.
         let _ = tokio::time::timeout(Duration::from_millis(8_500), serve).await;
         source.abort();
         recorder.finish();

@@ -1,9 +1,9 @@
-//! Recordings replayed: what the engine makes of each is known line by line.
+//! Replayed recordings: the verdicts of each are known line by line.
 //!
-//! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. Where
-//! the engine is meant to judge otherwise, `GNSS2SHM_BLESS=1 cargo test --lib replay` writes every NAME.chk anew; it
-//! fails in doing so, and what changed is to be read before it is committed.
-//! through-a-pty.rec keeps the header that it was made with, from before headers named dates and offset.
+//! tests/replay/NAME.rec is a recording, tests/replay/NAME.chk what `gnss2shm replay --verdicts` prints of it. If
+//! verdicts change on purpose, `GNSS2SHM_BLESS=1 cargo test --lib replay` rewrites every NAME.chk and fails once;
+//! review the changes before committing. through-a-pty.rec keeps its original header, from before headers contained
+//! dates and offset.
 
 mod make;
 
@@ -122,8 +122,8 @@ fn bursts_across_the_pulse_and_third_edges_beside_lost_ones_give_no_wrong_sample
     }
 }
 
-/// A twin that starts anywhere in a recording: what it says is what was said. Recordings are short, so no twin is given
-/// the twenty seconds that it may take.
+/// A twin that starts anywhere in a recording has the same samples. Recordings are short, so twins do not get the usual
+/// twenty seconds.
 #[test]
 fn a_twin_that_starts_late_agrees_on_every_recording() {
     for recording in recordings() {
@@ -186,13 +186,13 @@ fn parts_of_one_run_replayed_together_give_what_the_whole_gives() {
     let want = replay(&["--quiet", "-"], whole.as_bytes()).stdout;
     let together = file(1, before) + &file(2, after);
     assert_eq!(replay(&["--quiet", "-"], together.as_bytes()).stdout, want);
-    // By itself, and after a part that is not the one before it, a part is given to an engine that knows nothing yet.
+    // Alone, or after a part other than the previous one, a part is fed to a new engine.
     let apart = replay(&["--quiet", "-"], (file(1, before) + &file(3, after)).as_bytes()).stdout;
     assert_ne!(apart, want);
     assert!(replay(&["--quiet", "-"], file(2, after).as_bytes()).status.success());
 }
 
-/// Which dates are believed is the recording's business: another release has another floor.
+/// The recording determines the accepted dates: another release has another floor.
 #[test]
 fn the_dates_that_the_header_names_decide_and_not_those_of_this_release() {
     let recording = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
@@ -218,10 +218,10 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
     let good = fs::read_to_string(path("clean-both-edges.rec")).unwrap();
     let count = good.lines().count();
     for (input, code, says) in [
-        (String::new(), 65, "standard input has no header: no recording"),
-        ("# receiver: none\n".into(), 65, "standard input has no header: no recording"),
-        ("# receiver: no".into(), 65, "standard input breaks off before its header"),
-        ("gnss2shm-rec".into(), 65, "standard input breaks off before its header"),
+        (String::new(), 65, "standard input has no header: not a recording"),
+        ("# receiver: none\n".into(), 65, "standard input has no header: not a recording"),
+        ("# receiver: no".into(), 65, "standard input ends before its header"),
+        ("gnss2shm-rec".into(), 65, "standard input ends before its header"),
         ("hello\n".into(), 65, "standard input: line 1: this is not a recording"),
         ("gnss2shm-recording 7\n".into(), 65, "line 1: the recording has format 7"),
         ("\0".repeat(300_000), 65, "line 1: this is not a recording"),
@@ -231,26 +231,26 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sysexits_code() {
         assert_eq!((output.status.code(), said.contains(says)), (Some(code), true), "{says}: {said}");
         assert!(output.stdout.is_empty(), "{says}: what is not a recording has no summary");
     }
-    // Damaged in the middle: what came before it counts, and both streams say where that is.
+    // Damaged in the middle: earlier events count, and both streams name the line.
     for (rest, says) in [("12 jump\n12 tick\n", "`jump` is not a keyword"), (&"1".repeat(300_000), "longer than")] {
         let output = replay(&["--quiet", "-"], format!("{good}{rest}").as_bytes());
         let [summary, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         let line = count + 1;
         assert_eq!(output.status.code(), Some(65));
         assert!(said.contains(&format!("line {line}: ")) && said.contains(says), "{said}");
-        let ends = format!("the recording is damaged: line {line} and all after it are not in this\n");
+        let ends = format!("the recording is damaged: line {line} and all later ones are not included\n");
         assert!(summary.contains("samples ") && summary.ends_with(&ends), "{summary}");
     }
     // Nothing but a header: a run that ended before its first event.
     let output = replay(&["--quiet", "-"], b"gnss2shm-recording 1\n");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"events 0\nsamples 0\n"[..]));
     assert_eq!(replay(&["/nonexistent.rec"], b"").status.code(), Some(66));
-    // What is missing makes the rest doubtful.
+    // Missing events make the rest doubtful.
     let gap = replay(&["--quiet", "-"], format!("{good}lost 12\n").as_bytes());
     let [summary, said] = [gap.stdout, gap.stderr].map(|text| String::from_utf8(text).unwrap());
     assert!(summary.contains("12 events are missing in the recording"), "{summary}");
-    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing in it\n"));
-    // Cut off within a line: what came before it counts.
+    assert_eq!((gap.status.code(), &*said), (Some(65), "gnss2shm: standard input: 12 events are missing\n"));
+    // Cut off within a line: earlier events count.
     let cut = replay(&["--quiet", "-"], &good.as_bytes()[..good.len() - 5]);
     assert!(cut.status.success() && String::from_utf8(cut.stdout).unwrap().contains("in the middle of a line"));
 }
@@ -260,7 +260,7 @@ fn the_manual_page_names_every_word_that_a_recording_can_have() {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("files/usr/share/man/man5/gnss2shm-recording.5"));
     let page = page.unwrap().replace("\\-", "-");
-    // Macros that set a word in bold: it is defined there, and not merely mentioned.
+    // Macros for bold words: a word is defined there, not merely mentioned.
     let defining =
         page.lines().filter(|line| [".B ", ".BR ", ".BI ", ".IB "].iter().any(|bold| line.starts_with(bold)));
     let defined: Vec<&str> = defining.flat_map(|line| line.split([' ', '"'])).collect();
@@ -306,12 +306,12 @@ fn replay_is_fast_and_takes_no_more_memory_for_more_events() {
         peaks.push(peak);
         rates.push(rate);
     }
-    // An hour is over so soon that the start of the process counts.
+    // An hour replays so fast that the process's start matters.
     assert!(cfg!(debug_assertions) || rates[1] > 1_000_000, "{rates:?} events/s");
     assert!(peaks[1] < peaks[0] + 1_000, "{peaks:?} kB");
 }
 
-/// Events as a hostile recording could hold them: any times, in any order.
+/// Events of a hostile recording: any times, in any order.
 fn any_line() -> impl Strategy<Value = String> {
     let time = || prop_oneof![any::<i64>(), (0..20_000_000_000_i64), Just(i64::MIN), Just(i64::MAX)];
     let sentence = "(\\$G[PN](RMC|GGA|ZDA),[0-9.,AVNSE]{0,50}\\*[0-9A-F]{2}|[ -!#-\\[\\]-~]{0,40})";

@@ -1,5 +1,5 @@
-//! What an operator reads of a wrong setting: its place, the key, the value and what is allowed, in one sentence and in
-//! words of the trade; with 64 for what options say and 78 for what a file says.
+//! Errors for wrong settings: place, key, value, and what is allowed, in one sentence and in the operator's terms; exit
+//! code 64 for options and 78 for a file.
 
 mod known;
 mod refused;
@@ -10,7 +10,7 @@ use gnss2shm::cli::Cli;
 use gnss2shm::config::File;
 use known::{KEYS, Key};
 
-/// Words that a programmer knows, and nobody else has to.
+/// Programmers' words, which an error must not contain.
 const INSIDE: [&str; 14] = [
     "u8",
     "u32",
@@ -36,7 +36,7 @@ fn is_an_operators_sentence(said: &str) {
     }
 }
 
-/// Why this file is refused.
+/// The error for this file.
 fn refusal(text: &str) -> String {
     let said = File::parse("x.toml", text).map(|_| ()).expect_err(text).to_string();
     is_an_operators_sentence(&said);
@@ -54,13 +54,13 @@ fn every_key_is_listed_here_and_has_its_option() {
     }
 }
 
-/// A setting alone in its table, and the line that it is in.
+/// A setting alone in its table, and its line number.
 fn setting(key: &Key, value: &str) -> (String, usize) {
     let setting = format!("{} = {value}\n", key.name);
     key.table.map_or((setting.clone(), 1), |table| (format!("[{table}]\n{setting}"), 2))
 }
 
-/// The value is refused, in its place, and what is allowed is said.
+/// The value is refused with its place and what is allowed.
 fn is_refused(key: &Key, value: &str) {
     let (text, line) = setting(key, value);
     let said = refusal(&text);
@@ -102,7 +102,7 @@ fn every_key_refuses_values_of_every_other_type_with_place_key_value_and_what_is
             }
         }
     }
-    // Names and paths can be anything, and a switch is true.
+    // Names and paths can be any text, and a switch is true.
     assert_eq!(
         taken,
         [
@@ -182,21 +182,25 @@ fn an_unknown_key_is_told_the_keys_of_its_table() {
         (
             "width = \"1ms\"",
             "1:1",
-            "allowed is holdover, rollover, witness, conventions, and in tables: [serial], [gpsd]",
+            "it must be one of holdover, rollover, witness, conventions, or a key in [serial], [gpsd]",
         ),
-        ("[serial]\nwidth = \"1ms\"", "2:1", "there is no such key: allowed is [serial] device, [serial] baud"),
+        ("[serial]\nwidth = \"1ms\"", "2:1", "there is no such key: it must be one of [serial] device, [serial] baud"),
         ("[pulse]\nholdover = \"1s\"", "2:1", "[pulse] width, [pulse] edges, [pulse] offset, [pulse] rate"),
-        ("[status]\npath = \"/run/x\"", "2:1", "there is no such key: allowed is [status] socket"),
-        ("shm = 300", "1:7", "allowed is a line [shm] and its keys below it"),
-        ("serial = [\"/dev/ttyS0\"]", "1:10", "allowed is a line [serial] and its keys below it"),
-        ("[[serial]]\ndevice = \"x\"", "1:1", "`[[serial]]`: allowed is a line [serial]"),
-        ("[holdover]", "1:1", "allowed is a time from 0s to 24h"),
-        ("[seriel]", "1:2", "in tables: [serial], [gpsd]"),
-        ("[seriel]\ndevice = \"x\"", "1:2", "in tables: [serial], [gpsd]"),
-        ("[serial.device]", "1:1", "allowed is a name or path in quotes"),
+        ("[status]\npath = \"/run/x\"", "2:1", "there is no such key: it must be one of [status] socket"),
+        ("shm = 300", "1:7", "this must be a line [shm] with its keys below it"),
+        ("serial = [\"/dev/ttyS0\"]", "1:10", "this must be a line [serial] with its keys below it"),
+        ("[[serial]]\ndevice = \"x\"", "1:1", "`[[serial]]`: this must be a line [serial]"),
+        ("[holdover]", "1:1", "it must be a time from 0s to 24h"),
+        ("[seriel]", "1:2", "or a key in [serial], [gpsd]"),
+        ("[seriel]\ndevice = \"x\"", "1:2", "or a key in [serial], [gpsd]"),
+        ("[serial.device]", "1:1", "this must be a name or path in quotes"),
         ("[sentences]\ntrust_zda = true", "2:1", "[sentences] delay, [sentences] trust-zda, [sentences] sawtooth"),
-        ("[serial]\n\"nothing like it\" = 1", "2:1", "there is no such key: allowed is [serial] device, [serial] baud"),
-        ("\"`\" = 1", "1:1", "there is no such key: allowed is "),
+        (
+            "[serial]\n\"nothing like it\" = 1",
+            "2:1",
+            "there is no such key: it must be one of [serial] device, [serial] baud",
+        ),
+        ("\"`\" = 1", "1:1", "there is no such key: it must be one of "),
     ] {
         let said = refusal(text);
         assert!(said.starts_with(&format!("x.toml:{at}: `")) && said.contains(what), "{text}: {said}");
@@ -216,7 +220,7 @@ fn what_is_not_toml_is_refused_in_one_sentence() {
         ("[serial]\r\nbaud = 1\r\n", "2:8", "`baud = 1`"),
         ("[serial]\nbaud = \"a\\nb\\u001b[1m\"", "2:8", "not a baud rate"),
         ("[serial]\nbaud = [1,\n2]", "2:8", "`baud = [1,`"),
-        ("[serial\n", "1:8", "unclosed table: allowed here is `]`"),
+        ("[serial\n", "1:8", "unclosed table: this must be `]`"),
     ] {
         let said = File::parse("x.toml", text).map(|_| ()).expect_err(text).to_string();
         assert!(said.starts_with(&format!("x.toml:{at}: `")) && said.contains(what), "{text}: {said}");
@@ -277,7 +281,7 @@ fn each_option_that_takes_a_number_answers_for_itself() {
         let said = said.lines().next().unwrap();
         is_an_operators_sentence(said);
         assert!(said.contains(&format!("invalid value '{value}' for '{option}")), "{said}");
-        assert!(["allowed is ", "it must be "].iter().any(|words| said.contains(words)), "{said}");
+        assert!(said.contains("it must be "), "{said}");
     }
     for (option, allowed) in [
         ("--pps-capture", "both, assert, clear"),
@@ -293,7 +297,7 @@ fn each_option_that_takes_a_number_answers_for_itself() {
     for option in ["--serial", "--phc", "--sock"] {
         Cli::try_parse_from(["gnss2shm", "run", option, ""]).expect_err(option);
     }
-    // What clap takes apart is of the types that the verbs ask for, else it panics.
+    // clap panics if a parsed value does not have the requested type.
     for verb in
         [&["simulate", "--phc-ppm", "-9", "--system-ppm", "-9", "--seed", "7"][..], &["shm", "7", "--poll", "-6"]]
     {

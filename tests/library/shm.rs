@@ -25,7 +25,7 @@ pub(super) fn sample(label: i64, sec: i64, nsec: i64, leap: Leap) -> Sample {
     }
 }
 
-/// What is in the unit while nobody writes.
+/// The unit's content while there is no writer.
 pub(super) fn whole(unit: u8) -> Contents {
     ShmReader::open(unit).unwrap().contents().expect("nobody writes")
 }
@@ -108,7 +108,7 @@ fn a_sample_is_withdrawn_on_demand_on_drop_and_on_attach() {
     sink.publish(&sample(2, 2, 0, Leap::None));
     drop(sink);
     assert_eq!(valid(), 0);
-    // A crash withdraws nothing; the next start does.
+    // A crash does not withdraw the sample; the next start does.
     Segment::find(unit.unit).unwrap().attach().unwrap().writable().valid.store(1, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(valid(), 1);
     let mut next = ShmSink::open(unit.unit).unwrap();

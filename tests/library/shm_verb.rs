@@ -1,4 +1,4 @@
-//! The verb `shm`: what it says of a segment, and how it ends.
+//! The command `shm`: its output for a segment, and its exit codes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ fn the_verb_shows_what_chronyd_would_make_of_it() {
 
     let mut sink = ShmSink::open(unit.unit).unwrap();
     let shown = || String::from_utf8(verb(&[&name]).stdout).unwrap();
-    assert!(shown().contains("nothing was published yet"), "{}", shown());
+    assert!(shown().contains("nothing has been published yet"), "{}", shown());
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
     sink.publish(&sample(now, now - 1, 999_876_544, Leap::None));
     for part in

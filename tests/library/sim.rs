@@ -1,7 +1,8 @@
-//! The engine against simulated worlds in virtual time: every sample is held against the truth.
+//! The engine against simulated worlds in virtual time: every sample is compared with the truth.
 //!
 //! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --lib random -- --nocapture` is the full size;
-//! `GNSS2SHM_SIM_SEED=n` plays the world of one seed again, and a single fault's; `GNSS2SHM_SIM_FIRST=n` begins there.
+//! `GNSS2SHM_SIM_SEED=n` runs the world of one seed again, also for single faults; `GNSS2SHM_SIM_FIRST=n` starts at
+//! that seed.
 
 mod adversary;
 mod bursts;

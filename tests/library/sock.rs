@@ -1,4 +1,4 @@
-//! The SOCK sink against a C program, and against sockets that come, go, fill up and are closed to us.
+//! The SOCK sink against a C program, and against sockets that appear, disappear, fill up, and deny access.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use gnss2shm::sys::error::Problem;
 #[test]
 fn layout_is_that_of_a_c_compiler() {
     let c = told_by_c("sock/layout.c", &["layout"]);
-    // The fields that the datagram consists of, in its order: each begins where the one before it ends.
+    // The datagram's fields in order: each begins at the end of the previous one.
     let fields = [("tv_sec", 8), ("tv_usec", 8), ("offset", 8), ("pulse", 4), ("leap", 4), ("pad", 4), ("magic", 4)];
     let mut end = 0_usize;
     let mut begins = |size| {
@@ -53,11 +53,11 @@ fn a_c_reader_finds_every_field_where_it_belongs() {
     assert!(reader.wait().unwrap().success());
 }
 
-const REACHED: &str = "gets the samples";
-const MISSING: &str = "is not there";
+const REACHED: &str = "sending samples";
+const MISSING: &str = "does not exist";
 const LEFT_BEHIND: &str = "was left behind";
 
-/// Publishes once and gives back the report about it.
+/// Publishes once and returns the log line about it.
 fn published(sink: &mut SockSink) -> String {
     sink.publish(&sample(1_800_000_000, 1_800_000_000, 0, Leap::None));
     sink.last_report().to_owned()
@@ -88,7 +88,7 @@ fn chronyd_may_come_late_go_and_come_back() {
     fs::remove_file(&path).unwrap(); // as chronyd does before it binds
     let second = UnixDatagram::bind(&path).unwrap();
     assert_published(&mut sink, REACHED);
-    // Replaced while the old one is still open: the name counts.
+    // Replaced while the old one is still open: the path counts.
     fs::rename(&path, dir.join("old")).unwrap();
     let third = UnixDatagram::bind(&path).unwrap();
     assert_published(&mut sink, REACHED);
@@ -102,7 +102,7 @@ fn a_chronyd_that_does_not_read_never_blocks_us() {
     let chronyd = UnixDatagram::bind(&path).unwrap();
     let mut sink = SockSink::open(&path).unwrap();
     assert!(sink.last_report().contains(REACHED));
-    // It would hang here if it blocked; a queue holds 11 datagrams by default, 512 under systemd.
+    // It would hang here if `publish` blocked; a queue holds 11 datagrams by default, 512 under systemd.
     let sent = (0..100_000).take_while(|_| published(&mut sink).contains(REACHED)).count();
     assert!(sink.last_report().contains("is full"));
     assert_eq!(datagrams(&chronyd), sent);
@@ -114,7 +114,7 @@ fn a_socket_of_another_kind_is_named() {
     let dir = TestDir::new("sock-kind");
     let path = dir.join("stream.sock");
     let _listener = UnixListener::bind(&path).unwrap();
-    assert_published(&mut SockSink::open(&path).unwrap(), "of another kind");
+    assert_published(&mut SockSink::open(&path).unwrap(), "of the wrong type");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_can_never_be_a_refclocks_socket_is_refused() {
         (long.as_path(), "1 to 107 bytes"),
         (&dir.join("file"), "not a socket"),
         (dir.path(), "not a socket"),
-        (Path::new("/run/chrony/chronyd.sock"), "chronyc's commands"),
+        (Path::new("/run/chrony/chronyd.sock"), "chronyd's command socket"),
     ] {
         let error = SockSink::open(path).unwrap_err();
         assert!(error.problem == Problem::Wrong && error.to_string().contains(says), "{error}");
@@ -142,7 +142,7 @@ fn a_socket_that_is_closed_to_us_is_said_and_tried_again() {
     let dir = TestDir::new("sock-denied");
     let path = dir.join("chrony.g.sock");
     let _chronyd = UnixDatagram::bind(&path).unwrap();
-    for (mode, report) in [(0o755, "may not be written to"), (0o666, REACHED)] {
+    for (mode, report) in [(0o755, "cannot be written to (permission denied)"), (0o666, REACHED)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let child = run_as_nobody_at("library::sock::child_publishes", &path, "sock-nobody");
         let said = String::from_utf8_lossy(&child.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! The status socket, the verb that asks it, and the metrics, with clients that behave and clients that do not.
+//! The status socket, the command `status`, and the metrics, with well-behaved and misbehaving clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ use gnss2shm::sys::clock::raw_now;
 use gnss2shm::sys::error::Problem;
 use tokio::sync::watch;
 
-/// Both servers on a thread of their own, and a hand on the state.
+/// Both servers on a separate thread, and control of the state.
 struct Daemon {
     dir: TestDir,
     engine: Engine,
@@ -163,7 +163,7 @@ fn a_follower_too_many_is_told_so_and_not_that_it_has_ended() {
         })
         .collect();
     let (code, text) = said(&output(verb(&daemon.socket()).arg("--follow")));
-    assert!(code == Some(1) && text.contains("32 follow already") && !text.contains("has ended"), "{text}");
+    assert!(code == Some(1) && text.contains("32 clients already follow") && !text.contains("has ended"), "{text}");
 }
 
 #[test]
@@ -172,13 +172,13 @@ fn one_who_does_not_answer_hangs_and_a_stranger_is_named_by_path() {
     let socket = dir.path().join("s");
     let listener = UnixListener::bind(&socket).unwrap();
     let (code, text) = said(&output(&mut verb(&socket)));
-    let says = format!("the status socket {} gives no answer within 5 s that can be read (Resource", socket.display());
+    let says = format!("the status socket {} gives no valid answer within 5 s (Resource", socket.display());
     assert!(code == Some(69) && text.contains(&says) && text.lines().count() == 1, "{text}");
     drop(listener.accept().unwrap());
     let child = start(&mut verb(&socket));
     listener.accept().unwrap().0.write_all(b"220 mail\n").unwrap();
     let (code, text) = said(&child.wait_with_output().unwrap());
-    assert!(code == Some(69) && text.contains("that can be read (invalid type"), "{text}");
+    assert!(code == Some(69) && text.contains("within 5 s (invalid type"), "{text}");
 }
 
 fn ended(child: &mut Child) -> Option<i32> {
@@ -189,7 +189,7 @@ fn ended(child: &mut Child) -> Option<i32> {
 fn a_thousand_clients_a_deaf_one_and_a_talkative_one_stop_nobody() {
     let mut daemon = Daemon::start("status-clients");
     let socket = daemon.socket();
-    // Never reads; after some hundred changes his buffer is full and he is let go.
+    // Never reads; after some hundred changes, its buffer is full and it is dropped.
     let deaf = UnixStream::connect(&socket).unwrap();
     let mut talkative = UnixStream::connect(&socket).unwrap();
     talkative.write_all(&[b'x'; 4096]).unwrap();
@@ -230,7 +230,7 @@ fn a_socket_left_behind_is_replaced_and_one_in_use_or_a_file_is_not() {
     let server = StatusServer::bind(&path).unwrap();
     let error = StatusServer::bind(&path).unwrap_err();
     assert!(error.to_string().contains(&format!("(pid {})", std::process::id())), "{error}");
-    // Nor is its path free while it makes a socket anew that somebody removed.
+    // Nor is its path free while it recreates a removed socket.
     std::fs::remove_file(&path).unwrap();
     assert!(StatusServer::bind(&path).unwrap_err().problem == Problem::Taken && !path.exists());
     drop(server);
@@ -258,7 +258,7 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     assert!(code == Some(0) && text.contains("Locked"), "{text}");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o666);
     assert_eq!(snapshot(&mut follower).state, "Locked");
-    // Another's by now: it stays, also when we end.
+    // It belongs to another process by now, so it stays, even at the end.
     let other = UnixListener::bind(daemon.dir.join("other")).unwrap();
     std::fs::rename(daemon.dir.join("other"), &socket).unwrap();
     other.set_nonblocking(true).unwrap();
@@ -268,7 +268,7 @@ fn a_socket_that_is_removed_is_made_anew_and_followers_stay() {
     assert!(UnixStream::connect(&socket).is_ok());
 }
 
-/// Waits for what happens by itself.
+/// Waits for a condition.
 fn until(is_so: impl Fn() -> bool, or_else: &str) {
     let limit = Instant::now() + Duration::from_secs(60);
     while !is_so() {
@@ -288,10 +288,10 @@ fn why_nothing_answers_is_said_with_its_cure() {
         (join("none"), "does not answer (No such file or directory (os error 2)): start `gnss2shm run`"),
         (join("file/s"), "does not answer (Not a directory (os error 20)): start `gnss2shm run`"),
         ("/run/gnss2shm/no-such.sock".into(), "start it with `systemctl start gnss2shm@no-such`"),
-        (join("file"), "or give the path that it was given"),
-        (dir.path().into(), "or give the path that it was given"),
+        (join("file"), "or give the path that it was started with"),
+        (dir.path().into(), "or give the path that it was started with"),
         (join("stale"), "does not answer (Connection refused (os error 111)): start"),
-        (join("chronyd"), "or give the path that it was given"),
+        (join("chronyd"), "or give the path that it was started with"),
     ] {
         let (code, text) = said(&output(&mut verb(&path)));
         let names = text.contains(&format!("the status socket {} ", path.display()));
@@ -339,7 +339,7 @@ fn a_port_for_metrics_that_only_root_may_have_is_said_with_a_cure_and_stops_noth
     let mut child = start(command.args(["--shm", &unit.unit.to_string()]).stderr(Stdio::piped()));
     let log = BufReader::new(child.stderr.take().unwrap());
     let said = in_time(&child, || {
-        log.lines().map_while(Result::ok).find(|line| line.contains("127.0.0.1:80") && line.contains("from 1024 on"))
+        log.lines().map_while(Result::ok).find(|line| line.contains("127.0.0.1:80") && line.contains("1024 or higher"))
     });
     assert!(said.is_some() && child.try_wait().unwrap().is_none());
     child.kill().unwrap();
@@ -355,7 +355,7 @@ fn get(at: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// As `printf ... | nc` does: whoever has said all shuts down his side.
+/// Like `printf ... | nc`: the client shuts down its sending side.
 #[test]
 fn a_scraper_that_closes_its_side_at_once_gets_its_page() {
     let daemon = Daemon::start("half-closed");

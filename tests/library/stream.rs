@@ -1,5 +1,5 @@
-//! Streams with the engine behind them and a simulated NIC beside them: whatever the sentences come through may go away
-//! and come back, say nothing, or dribble. What is missing is named, nothing is left behind, and no sample is wrong.
+//! Streams with the engine and a simulated NIC: the stream may disappear and return, be silent, or deliver slowly. The
+//! problem is named, no resources leak, and no sample is wrong.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -25,7 +25,7 @@ use crate::library::alone::alone;
 use crate::library::chain::{PATIENCE, on_runtime, until, until_sample};
 use crate::library::common::{TestDir, output};
 
-/// What the sentences come through.
+/// The kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Pty,
@@ -33,7 +33,7 @@ enum Kind {
     Fifo,
 }
 
-/// The sender's end: what it writes to, while it is there.
+/// The sender's end, while it exists.
 struct Outlet {
     kind: Kind,
     name: PathBuf,
@@ -74,7 +74,7 @@ impl Outlet {
         }
     }
 
-    /// Brings about what is wanted, as far as it goes now.
+    /// Sets the wanted state, as far as possible now.
     fn tend(&mut self) {
         if !self.is_there {
             (self.writer, self.machine, self.listener) = (None, None, None);
@@ -130,7 +130,7 @@ fn relay(live: &Live, outlet: &Arc<Mutex<Outlet>>, chunk: usize) {
     });
 }
 
-/// Until this is the reason why nothing is published; nothing may be until then.
+/// Waits until this is the reason why nothing is published; there must be no sample until then.
 async fn until_named(engine: &mut Engine, events: &mut Receiver<Event>, what: &str, reason: Reason) {
     until(
         engine,
@@ -159,13 +159,12 @@ fn belongings() -> [usize; 4] {
 /// Processor time that this process has used.
 fn cpu() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    // User and system time are the 14th and 15th field, in hundredths of a second; the second may have blanks.
+    // User and system time are fields 14 and 15, in hundredths of a second; field 2 may contain spaces.
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     Duration::from_millis(fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
 }
 
-/// Pulls a source away and gives it back, again and again. Without holdover, so that each time the label must be found
-/// anew.
+/// Removes and restores a source repeatedly. Without holdover, so that the label must be found again each time.
 fn pull(kind: Kind) {
     on_runtime(async {
         let dir = TestDir::new(&format!("pull-{kind:?}"));
@@ -257,7 +256,7 @@ fn single_bytes_lock_through_tcp() {
     });
 }
 
-/// What must be named where a NIC has its pulse, and this stream says no more than its peer was made to.
+/// The expected reason if the NIC has its pulse, but this stream only has the peer's scripted output.
 async fn is_named(what: &str, config: ReceiverConfig, reason: Reason) {
     let (sender, mut events) = channel(1_024);
     let silent = Scenario { sentence_loss: 1_000, ..crate::library::chain::scenario() };
@@ -286,7 +285,7 @@ fn a_server_that_takes_the_connection_and_says_nothing_is_named() {
     on_runtime(is_named("silent", local(&listener), Reason::NoBytes));
 }
 
-/// A server that says this once and then nothing any more.
+/// A server that sends this once and is then silent.
 fn greets(what: &str, greeting: &'static [u8], reason: Reason) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = local(&listener);
@@ -319,7 +318,7 @@ fn a_server_that_takes_no_connection_any_more_is_named() {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(0).unwrap();
         let address = listener.local_addr().unwrap();
-        // As many as the kernel takes in its stead; the next is not answered.
+        // As many as the kernel's backlog accepts; the next one is not answered.
         let mut waiting = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
             waiting.push(stream);
@@ -369,7 +368,7 @@ fn vanish() {
             println!("{what}: {reason:?} after {:.1?}", began.elapsed());
             match what {
                 "it speaks" => {
-                    // Nothing that the server sends arrives, not even a refusal.
+                    // No packet from the server arrives, not even a reset.
                     ip(format!("rule add pref 10 ipproto tcp sport {port} blackhole"));
                     began = Instant::now();
                 }
@@ -427,7 +426,7 @@ fn a_fifo_with_a_silent_writer_is_named() {
     let dir = TestDir::new("silent-writer");
     let path = dir.join("fifo");
     assert!(output(Command::new("mkfifo").arg(&path)).status.success());
-    // Reading and writing: opens without waiting for the other side.
+    // Opened for reading and writing: does not wait for the other side.
     let _writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     on_runtime(is_named("silent writer", ReceiverConfig::Fifo(path), Reason::NoBytes));
 }

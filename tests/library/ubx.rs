@@ -1,4 +1,4 @@
-//! A u-blox receiver on a mixed line: its binary frames between sentences, and what it says of UTC and of its pulse.
+//! A u-blox receiver on a mixed line: its binary frames between sentences, and its reports about UTC and its pulse.
 
 use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
 use crate::library::simulated::timeline::Timeline;
@@ -9,7 +9,7 @@ use gnss2shm::core::nmea::{Found, Framer};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 use proptest::prelude::*;
 
-/// An encoder of its own, from the interface description.
+/// An independent encoder, from the interface description.
 fn frame(class: u8, id: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0xB5, 0x62, class, id];
     frame.extend((payload.len() as u16).to_le_bytes());
@@ -77,7 +77,7 @@ fn tim_tp(second_of_week: i64, picos: i64, flags: u8, reference: u8) -> Vec<u8> 
     frame(0x0D, 0x01, &payload)
 }
 
-/// What was found: a sentence's text or a frame, each with the place of its first byte.
+/// A finding: a sentence's text or a frame, with the offset of its first byte.
 fn found(reads: &[Vec<u8>], pause_before_last: Span) -> Vec<(i64, Vec<u8>)> {
     let (mut framer, mut found, mut place) = (Framer::default(), Vec::new(), 0);
     for (n, data) in (1..).zip(reads) {
@@ -147,8 +147,8 @@ proptest! {
         prop_assert_eq!(found(&chunks(&messages.concat(), &sizes), Span::ZERO), want);
     }
 
-    /// Whatever became of a frame on the line, its length too: the sentences around it are found, and no other. Where the
-    /// frame seems to go on beyond them, the silence after the burst ends it.
+    /// After any damage to a frame, even to its length, the sentences around it are found, and no others. If the frame
+    /// seems to extend beyond them, the gap after the burst ends it.
     #[test]
     fn a_damaged_frame_costs_no_sentence(
         before in any_sentence(),
@@ -166,7 +166,7 @@ proptest! {
         let mut reads = chunks(&messages.concat(), &sizes);
         reads.push(b"\n".to_vec());
         let got: Vec<_> = found(&reads, Span::from_millis(600)).into_iter().map(|(_, text)| text).collect();
-        // One in 65536 has the right checksum all the same.
+        // One in 65536 still has the right checksum.
         prop_assume!(got.iter().all(|message| message[0] == b'$'));
         let text = |line: &Vec<u8>| line.strip_suffix(b"\r\n").unwrap().to_vec();
         prop_assert_eq!(got, [before].iter().chain(&after).map(text).collect::<Vec<_>>());
@@ -189,7 +189,7 @@ fn a_false_header_holds_no_more_back_than_the_longest_frame() {
     assert_eq!((sentences, first_at), (200, Some(4_096 + 8)));
 }
 
-/// What came of a run.
+/// The result of a run.
 struct Outcome {
     samples: Vec<Sample>,
     /// Numbers of the seconds of the samples that are wrong.
@@ -208,8 +208,8 @@ fn first_second() -> UtcSecond {
     UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 86_390)
 }
 
-/// Runs the engine through a world. `sent` is what the receiver sends besides, 100 ms after the pulse of that second;
-/// `early` is how much too early that pulse comes.
+/// Runs the engine through a world. `sent` is the receiver's additional output, 100 ms after the pulse of that second;
+/// `early` is how early that pulse is.
 fn play(
     config: Config,
     scenario: &Scenario,
@@ -268,7 +268,7 @@ fn on_time(_: i64) -> Span {
     Span::ZERO
 }
 
-/// A receiver that was started cold: until this second it reckons with one leap second too few.
+/// A receiver after a cold start: until this second, it counts one leap second too few.
 fn stale_until(second: i64) -> Scenario {
     let stale = Fault { from: 0, until: second, kind: FaultKind::WrongSecond(1) };
     Scenario { faults: vec![stale], ..Scenario::default() }
@@ -345,7 +345,7 @@ fn leap_seconds_whose_source_is_not_named_any_more_are_no_doubt() {
     assert!(outcome.wrong.is_empty() && outcome.numbers(first_second()).last() >= Some(&58), "{:?}", outcome.states);
 }
 
-/// They do not show that satellites told them: what was doubted before stays in doubt.
+/// They do not show that the leap seconds were received from satellites: an earlier doubt remains.
 #[test]
 fn leap_seconds_whose_source_is_not_named_take_no_doubt_away() {
     let sent = |n| time_ls(if n < 10 { 0 } else { 255 }, false);
@@ -353,7 +353,7 @@ fn leap_seconds_whose_source_is_not_named_take_no_doubt_away() {
     assert_eq!(outcome.samples.len(), 0, "{:?}", outcome.states);
 }
 
-/// An antenna that is taken off shows as no fix, and the seconds counted on the pulse stay.
+/// A removed antenna shows as no fix, and the seconds counted by pulses remain valid.
 #[test]
 fn nav_pvt_without_a_fix_says_nothing_of_utc() {
     let sent = |n| {
@@ -395,7 +395,7 @@ fn picos(n: i64) -> i64 {
     (n * 7_919).rem_euclid(21_000) - 10_500
 }
 
-/// How much too early it comes for it.
+/// How early it is because of that.
 fn quantised(n: i64) -> Span {
     Span::from_nanos(picos(n) / 1_000)
 }
@@ -453,11 +453,11 @@ fn decode_prints_a_line_for_each_message_about_time() {
     let words = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
     let want = [
         "GNRMC 2026-11-20T12:00:00Z valid",
-        "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's (18)",
+        "PUBX,04 2026-11-20T12:00:00Z UTC not known yet: leap seconds are the firmware's default (18)",
         "NAV-TIMEUTC 2026-11-20T23:59:50Z valid",
-        "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's",
+        "NAV-TIMEUTC 2026-11-20T23:59:50Z UTC not known yet: leap seconds are the firmware's default",
         "NAV-TIMELS leap seconds known (18); one more after 2026-12-31",
-        "TIM-TP the next pulse's correction: second 475201 of UTC's week, -8 ns",
+        "TIM-TP correction of the next pulse: second 475201 of UTC's week, -8 ns",
     ];
     assert_eq!(text.lines().map(words).collect::<Vec<_>>(), want, "{text}");
     let said = String::from_utf8(output.stderr).unwrap();

@@ -1,5 +1,5 @@
-//! What somebody without rights can do to a running `gnss2shm run`, from outside: none of it ends it, blinds its
-//! metrics, fills a disk through its log, or reaches a terminal as more than text.
+//! Attacks by an unprivileged user on a running `gnss2shm run`: none of them ends it, blocks its metrics, fills a disk
+//! through its log, or sends control characters to a terminal.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ fn a_file_that_may_not_grow_pauses_the_recording_and_ends_nothing() {
     for _ in 0..64 {
         writer.write_all(&[b'x'; 1024]).unwrap();
     }
-    run.said("pauses: ");
+    run.said("paused: ");
     assert!(run.runs());
 }
 
@@ -38,7 +38,7 @@ fn too_few_files_are_refused_at_the_start_with_the_number_needed() {
         let (code, said) = Run::limited(limit, "/dev/ptp99", unit.unit, &ABSENT).ended();
         assert!(code == Some(71) && said.contains("64 are needed"), "{limit}: {code:?} {said}");
     }
-    // A soft limit is our own to raise.
+    // A process may raise its own soft limit.
     let unit = TestUnit::claim();
     Run::limited("ulimit -S -n 20", "/dev/ptp99", unit.unit, &ABSENT).said("waiting for it");
 }
@@ -52,7 +52,7 @@ fn idle_connections_blind_no_scraper() {
     let mut idle = Vec::new();
     for _ in 0..10 {
         idle.extend((0..8).map(|_| TcpStream::connect(free).unwrap()));
-        // Answered before an idle one has used up its own time.
+        // Answered before an idle connection times out.
         scraped(free, PATIENCE / 10);
     }
 }
@@ -134,7 +134,7 @@ fn nobody_else_can_take_a_claim_or_hold_on_to_one() {
             .unwrap()
     };
     let lock = format!("/run/gnss2shm/shm-unit-{}.lock", unit.unit);
-    // Every user may have any abstract name (unix(7)), and so none may be a claim.
+    // Every user can bind any abstract name (unix(7)), so claims must not use them.
     let name = SocketAddr::from_abstract_name(format!("gnss2shm-shm-unit-{}", unit.unit)).unwrap();
     let _taken = UnixListener::bind_addr(&name).unwrap();
     drop(Run::start(unit.unit, &ABSENT).said("waiting for it"));
@@ -143,6 +143,6 @@ fn nobody_else_can_take_a_claim_or_hold_on_to_one() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("ermission denied"), "{command}: {said}");
     }
-    // What is left of one that was killed holds nothing.
+    // The remains of a killed process hold no claim.
     Run::start(unit.unit, &ABSENT).said("waiting for it");
 }

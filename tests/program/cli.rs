@@ -1,4 +1,4 @@
-//! The program as its users meet it: exit codes, one sentence on standard error, a clean end.
+//! The program from outside: exit codes, one sentence on standard error, a clean exit.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -55,7 +55,7 @@ fn wrong_settings_end_the_process_at_once_with_a_sysexits_code_and_a_sentence() 
         (&["run", "--stdin", "--phc", "/dev/ptp99", "--status", &"x".repeat(108)], 78, "a path of 1 to 107 bytes"),
         (&["status", "--socket", &"x".repeat(108)], 64, "a path of 1 to 107 bytes"),
         (&["simulate", "--width", "1s"], 64, "--width"),
-        (&["simulate", "--loss", "7"], 64, "not a share"),
+        (&["simulate", "--loss", "7"], 64, "it must be a percentage"),
         (&["shm", "255"], 66, "255"),
     ] {
         refuses(args, code, what);
@@ -85,7 +85,7 @@ fn devices_that_are_not_there_are_waited_for_said_once_and_sigterm_ends_it_well(
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
-    // The last of the three to come is the state, some seconds after the start.
+    // The last of the three is the state, some seconds after the start.
     in_time(&child, || {
         while !said.iter().any(|line: &String| line.contains("Searching")) {
             said.push(log.next().expect("ended").unwrap());
@@ -101,12 +101,12 @@ fn devices_that_are_not_there_are_waited_for_said_once_and_sigterm_ends_it_well(
     }
 }
 
-/// Waits for a line of this program that has this in it.
+/// Waits for an output line that contains this.
 fn comes(child: &Child, lines: &mut Lines<impl BufRead>, what: &str) {
     in_time(child, || while !lines.next().expect("ended").unwrap().contains(what) {});
 }
 
-/// A simulation on this unit that has published, and what it goes on to print.
+/// A simulation on this unit that has published, and its further output.
 fn simulating(unit: &TestUnit, stderr: Stdio) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = program()
         .args(["simulate", "--shm", &unit.unit.to_string()])
@@ -175,20 +175,20 @@ fn a_simulation_whose_lines_cannot_be_written_says_so() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let last = said.lines().last().unwrap_or_default();
-    assert!(output.status.code() == Some(71) && last.contains("standard output cannot be written"), "{said}");
+    assert!(output.status.code() == Some(71) && last.contains("cannot write to standard output"), "{said}");
 }
 
 #[test]
 fn decode_refuses_a_recording_and_names_the_verb_for_it() {
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/one-edge.rec");
-    let replay = "this is a recording: use gnss2shm replay";
+    let replay = "is a recording: use gnss2shm replay";
     let dir = TestDir::new("decode-recording");
     let newer = dir.join("newer");
     fs::write(&newer, "gnss2shm-recording 99\n1 \"$GPRMC\"\n").unwrap();
     for file in [recording, newer.to_str().unwrap()] {
         refuses(&["decode", file], 65, replay);
     }
-    // On standard input its header may come in pieces.
+    // On standard input, its header may arrive in pieces.
     let mut child = program().arg("decode").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     for piece in ["# made by hand\n\ngnss2shm", "-recording 1 program=", "0.1.0\n"] {
@@ -198,10 +198,10 @@ fn decode_refuses_a_recording_and_names_the_verb_for_it() {
     let output = in_time_ended(child);
     drop(stdin);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said), (Some(65), format!("gnss2shm: standard input: {replay}\n")));
+    assert_eq!((output.status.code(), said), (Some(65), format!("gnss2shm: standard input {replay}\n")));
 }
 
-/// Of a child that ends by itself.
+/// The output of a child that exits by itself.
 fn in_time_ended(mut child: Child) -> Output {
     ends_within(&mut child, PATIENCE);
     child.wait_with_output().unwrap()
@@ -224,7 +224,7 @@ fn a_port_held_by_another_program_is_waited_for_and_named() {
     assert_eq!(ends_within(&mut child, Duration::from_secs(2)), Some(0));
 }
 
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -240,7 +240,7 @@ fn decode_and_replay_print_at_once_what_comes_and_end_with_whoever_reads_it() {
         let line = in_time(&child, || lines.next().expect("ended").unwrap());
         assert!(line.contains(says), "{verb}: {line}");
         drop(lines);
-        // Its input is still open, and nothing more comes of it.
+        // Its input is still open, but silent.
         assert_eq!(ends_within(&mut child, PATIENCE), Some(0), "{verb}");
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         assert!(log.next().is_none(), "{verb} is not quiet");
@@ -292,7 +292,7 @@ fn a_simulation_takes_the_conventions_as_run_does() {
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     comes(&child, &mut log, "Refusing: conventions = \"confirm\" is set");
     terminate(&child);
-    assert!(log.any(|line| line.unwrap().contains("no sample came")));
+    assert!(log.any(|line| line.unwrap().contains("there were no samples")));
     assert_eq!(ends_within(&mut child, PATIENCE), Some(1));
 }
 
@@ -317,5 +317,5 @@ fn the_end_of_standard_input_ends_the_program_by_name_and_the_recording_holds_al
     assert!(recording.ends_with('\n') && recording.contains(" sentences-lost-stdin\n"), "{recording}");
     assert!(run(&["replay", "--quiet", &file]).status.success());
     let looked = run(&["shm", &unit.unit.to_string()]);
-    assert!(String::from_utf8_lossy(&looked.stdout).contains("nothing was published"), "{looked:?}");
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("nothing has been published"), "{looked:?}");
 }

@@ -1,4 +1,4 @@
-//! `gnss2shm decode`: what it prints of each message, and what it says of the whole.
+//! `gnss2shm decode`: its line for each message, and its summary.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ fn decode(args: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
     (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.code())
 }
 
-/// NAV-PVT of 2026-11-20T12:00:00, all of it valid, so many nanoseconds later.
+/// NAV-PVT of 2026-11-20T12:00:00 plus this many nanoseconds, fully valid.
 fn pvt(nanos: i32) -> Vec<u8> {
     let mut payload = vec![0; 92];
     payload[4..12].copy_from_slice(&[0xEA, 0x07, 11, 20, 12, 0, 0, 0b111]);
@@ -34,13 +34,13 @@ fn pvt(nanos: i32) -> Vec<u8> {
 #[test]
 fn times_are_shown_as_written() {
     for (message, want) in [
-        (sentence("GPRMC,115955.949,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55.949Z between two seconds"),
-        (sentence("GPGGA,115955.5,1,N,2,E,1,8,1,1,M,1,M,,"), "GPGGA 11:59:55.5Z between two seconds"),
-        (sentence("GPGLL,1,N,2,E,235960.98,A,A"), "GPGLL 23:59:60.98Z between two seconds"),
+        (sentence("GPRMC,115955.949,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55.949Z not a whole second"),
+        (sentence("GPGGA,115955.5,1,N,2,E,1,8,1,1,M,1,M,,"), "GPGGA 11:59:55.5Z not a whole second"),
+        (sentence("GPGLL,1,N,2,E,235960.98,A,A"), "GPGLL 23:59:60.98Z not a whole second"),
         (sentence("GPRMC,115955.000,A,1,N,2,E,0,0,201126,,,A"), "GPRMC 2026-11-20T11:59:55Z valid"),
         (sentence("PUBX,04,120000.50,201126,1,1,18,1,1,1"), "PUBX,04 2026-11-20T12:00:00.50Z leap seconds known (18)"),
         (pvt(0), "NAV-PVT 2026-11-20T12:00:00Z valid"),
-        (pvt(949_000_100), "NAV-PVT 2026-11-20T12:00:00.949Z between two seconds"),
+        (pvt(949_000_100), "NAV-PVT 2026-11-20T12:00:00.949Z not a whole second"),
     ] {
         let (out, ..) = decode(&[], &message);
         let words: Vec<_> = out.split_whitespace().skip(1).collect();
@@ -69,7 +69,7 @@ fn dates_that_run_refuses_are_marked() {
 fn the_last_line_needs_no_end() {
     let rmc = sentence("GPRMC,120000,A,1,N,2,E,0,0,201126,,,A");
     let (out, said, code) = decode(&[], &rmc[..rmc.len() - 2]);
-    assert!(out.contains("12:00:00Z valid") && said.contains("1 lines with a right checksum"), "{out}{said}");
+    assert!(out.contains("12:00:00Z valid") && said.contains("1 lines with a correct checksum"), "{out}{said}");
     assert_eq!(code, Some(0));
     let (out, ..) = decode(&[], &rmc[..20]);
     assert!(out.contains("it has no checksum: $GPRMC,120000,A,1,N"), "{out}");
@@ -89,7 +89,7 @@ fn several_files_have_a_header_each() {
     );
     assert!(said.contains(&format!("{bad}:\n18 bytes, ")), "{said}");
     assert_eq!(code, Some(1));
-    assert!(said.ends_with(&format!("{bad} holds no sentence with a valid time\n")), "{said}");
+    assert!(said.ends_with(&format!("{bad} contains no sentence with a valid time\n")), "{said}");
     // A file that cannot be read does not hide the others.
     let (out, said, code) = decode(&["/nonexistent", &bad, &good], b"");
     assert!(code == Some(66) && out.contains("12:00:00Z valid"), "{out}{said}");

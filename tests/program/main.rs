@@ -1,4 +1,4 @@
-//! The program from outside, as its users meet it: arguments, files, sockets, signals.
+//! The program from outside: arguments, files, sockets, signals.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! `gnss2shm run --record`: a file follows the other, and a full disk costs nothing but what is not recorded.
+//! `gnss2shm run --record`: rotation, and a full disk, which only affects the recording.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use gnss2shm::event::Event;
 use gnss2shm::{Header, Item, Reader};
 use serialport::{SerialPort, TTYPort};
 
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn items(file: &Path) -> Vec<Item> {
@@ -23,7 +23,7 @@ fn items(file: &Path) -> Vec<Item> {
     items
 }
 
-/// All the receiver's bytes in them.
+/// All of the receiver's bytes in them.
 fn bytes(items: &[Item]) -> Vec<u8> {
     let data = items.iter().filter_map(|item| match item {
         Item::Event(Event::Bytes(bytes)) => Some(bytes.data.to_vec()),
@@ -32,7 +32,7 @@ fn bytes(items: &[Item]) -> Vec<u8> {
     data.flatten().collect()
 }
 
-/// `gnss2shm run --record`, with a receiver on a pseudo terminal and a PHC that is waited for.
+/// `gnss2shm run --record`, with a receiver on a pseudo terminal and a missing PHC.
 struct Recorded {
     run: Run,
     receiver: TTYPort,
@@ -42,7 +42,7 @@ struct Recorded {
 }
 
 impl Recorded {
-    /// After this command of the shell.
+    /// After this shell command.
     fn start(file: &Path, size: &str, limit: &str) -> Self {
         let run = Self::spawn(file, size, limit);
         run.said("reading /dev/");
@@ -58,12 +58,12 @@ impl Recorded {
         Self { run, receiver, _machine: machine, sent: Vec::new(), _unit: unit }
     }
 
-    /// Waits until the log says this.
+    /// Waits until the log contains this.
     fn said(&self, what: &str) -> String {
         self.run.said_within(what, PATIENCE)
     }
 
-    /// Sends that much, no faster than it is read, and waits until `enough`.
+    /// Sends this much, no faster than it is read, and waits until `enough`.
     fn send(&mut self, kilobytes: usize, enough: impl Fn() -> bool) {
         for n in 0..kilobytes * 10 {
             let line = format!("$GPTXT,{n:05},{}\r\n", "x".repeat(84));
@@ -78,7 +78,7 @@ impl Recorded {
 
     /// What was sent.
     fn end(mut self) -> Vec<u8> {
-        // What was sent is read before the signal is handled.
+        // The sent bytes are read before the signal is handled.
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(self.run.terminated(), Some(0));
         std::mem::take(&mut self.sent)
@@ -107,29 +107,29 @@ fn a_run_fills_one_file_after_the_other_and_nothing_is_missing() {
     assert!(ticks > 0);
 }
 
-/// A limit of the size of files stands for a full disk: the write that reaches it writes half a line, the next nothing.
+/// A file size limit simulates a full disk: the write that reaches it writes half a line, the next one nothing.
 #[test]
 fn a_full_disk_is_said_once_and_recording_goes_on_when_there_is_room() {
     let dir = TestDir::new("record-full");
     let file = dir.join("rec");
     let mut run = Recorded::start(&file, "1GB", "trap '' XFSZ; ulimit -S -f 64");
     run.send(60, || false);
-    let said = run.said("pauses");
+    let said = run.said("paused");
     assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
-    // Whoever looks meanwhile finds whole lines; and nothing more is said.
+    // Readers always find complete lines; and nothing more is logged.
     std::thread::sleep(Duration::from_millis(2_500));
     let whole = fs::read(&file).unwrap();
     assert!(whole.ends_with(b"\n") && whole.len() <= 64 * 512, "{}", whole.len());
     assert!(!run.run.says().any(|line| line.contains("record")));
     let raised = Command::new("prlimit").args(["--pid", &run.run.pid().to_string(), "--fsize=unlimited:"]).status();
     assert!(raised.expect("prlimit: install Debian's package util-linux").success());
-    run.said("again");
+    run.said("resumed");
     let marker = run.sent.len();
     run.send(5, || false);
     let sent = run.end();
     let items = items(&file);
     let lost: Vec<_> = items.iter().filter(|item| matches!(item, Item::Lost(_))).collect();
-    // Before the disk refuses everything it takes what is short enough.
+    // Before the disk refuses everything, it accepts short writes.
     assert!(matches!(lost[..], [Item::Lost(1..), ..]), "{lost:?}");
     let bytes = bytes(&items);
     assert!(bytes.ends_with(&sent[marker..]), "what came after the gap is recorded");
@@ -142,7 +142,7 @@ struct FullDisk(TestDir);
 impl FullDisk {
     const FILLER: &str = "filler";
 
-    /// Nothing where mounting is not allowed.
+    /// `None` if mounting is not allowed.
     fn mount(name: &str) -> Option<Self> {
         let dir = TestDir::new(name);
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(dir.path()).output();
@@ -174,7 +174,7 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     };
     let file = disk.0.join("rec");
     let mut run = Recorded::spawn(&file, "1GB", ":");
-    let said = run.said("pauses");
+    let said = run.said("paused");
     assert!(said.contains("samples are not affected") && said.contains("WARN"), "{said}");
     run.said("reading /dev/");
     run.send(1, || false);
@@ -182,8 +182,8 @@ fn a_disk_that_is_full_at_the_start_is_said_once_and_recording_begins_when_there
     assert!(!run.run.says().any(|line| line.contains("record")));
     assert!(!file.exists(), "no file without its header is left");
     disk.make_room();
-    let said = run.said("again");
-    assert!(said.contains("events are missing in it"), "{said}");
+    let said = run.said("resumed");
+    assert!(said.contains("events are missing"), "{said}");
     let marker = run.sent.len();
     run.send(2, || false);
     let sent = run.end();
@@ -198,10 +198,10 @@ fn what_cannot_be_recorded_to_ends_the_process_at_start() {
     let (_receiver, machine) = TTYPort::pair().unwrap();
     let (device, unit) = (machine.name().unwrap(), TestUnit::claim());
     for (args, code, says) in [
-        (&["--record", "/nonexistent/rec"][..], 73, "/nonexistent/rec cannot be recorded to"),
+        (&["--record", "/nonexistent/rec"][..], 73, "cannot record to /nonexistent/rec"),
         (&["--record", "/dev/full"], 78, "/dev/full is not a regular file"),
         (&["--record", "/tmp"], 78, "/tmp is not a regular file"),
-        (&["--record-size", "1GB"], 64, "--record-size goes with --record"),
+        (&["--record-size", "1GB"], 64, "--record-size belongs to --record"),
         (&["--record", "x", "--record-size", "64"], 64, "`64` is invalid: it must be a size"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_gnss2shm"))

@@ -1,5 +1,5 @@
-//! Two of our processes, or another program and ours, at what only one may have: the second is refused and told whose it
-//! is, and it is free as soon as the first is gone, even by kill -9.
+//! Two gnss2shm processes, or another program and gnss2shm, with an exclusive resource: the second is refused and names
+//! the holder, and the resource is free as soon as the first is gone, even after kill -9.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::common::run::{ABSENT, PATIENCE, Run, scraped};
 use crate::common::{TestDir, TestUnit};
 
-/// A free port that stays so: nobody else uses this process's address, of all those of loopback.
+/// A free port that stays free: this process has its own loopback address.
 fn port_of_ours() -> String {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     TcpListener::bind(SocketAddr::from(([127, high + 1, middle, low], 0))).unwrap().local_addr().unwrap().to_string()
@@ -23,14 +23,14 @@ fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
     let (record, sock, status) = (path("rec"), path("chrony.g.sock"), path("s"));
     let (one, other) = (TestUnit::claim(), TestUnit::claim());
     for (option, value, refused) in [
-        ("--record", &record, "records to it, and each would rotate the other's files away"),
+        ("--record", &record, "is recording to it, and each would rotate the other's files away"),
         ("--sock", &sock, "sends to it, and chronyd would take the samples of both"),
         ("--status", &status, "give each its own status socket"),
     ] {
         let args = [&ABSENT[..], &[option, value.as_str()]].concat();
         let first = Run::start(one.unit, &args);
         first.said("waiting for it");
-        // An interface without a PHC: it would be said, had it been asked for one.
+        // An interface without a PHC: opening it would be reported.
         let (code, said) = Run::with("lo", other.unit, &args).ended();
         let holder = format!("another gnss2shm (pid {})", first.pid());
         assert!(said.contains(value.as_str()) && said.contains(&holder) && said.contains(refused), "{option}: {said}");
@@ -64,7 +64,7 @@ fn a_port_that_another_instance_has_is_said_to_be_its_own() {
     let first = Run::start(one.unit, &args);
     first.said("waiting for it");
     scraped(port.parse().unwrap(), PATIENCE);
-    let said = Run::start(other.unit, &args).said("give each its own port");
+    let said = Run::start(other.unit, &args).said("use another port");
     assert!(said.contains(&format!("another gnss2shm (pid {})", first.pid())), "{said}");
 }
 
@@ -73,7 +73,7 @@ fn the_reader_of_a_fifo_is_named_to_the_next_which_waits_for_its_end() {
     let dir = TestDir::new("rivals-fifo");
     let path = dir.join("fifo");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // Reading and writing: opens without waiting for the other side, and is no reader.
+    // Opened for reading and writing: does not wait for the other side, and does not count as a reader.
     let _writer = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
     let mut cat = Command::new("cat").arg(&path).stdout(Stdio::null()).spawn().unwrap();
     let fds = format!("/proc/{}/fd", cat.id());
@@ -97,7 +97,7 @@ fn the_reader_of_a_fifo_is_named_to_the_next_which_waits_for_its_end() {
     second.said("reading /");
 }
 
-/// What a recording that has just begun holds.
+/// The content of a recording that has just started.
 const RECORDING: &str = "gnss2shm-recording";
 
 #[test]

@@ -1,5 +1,5 @@
-//! The program as systemd meets it: a socket that it tells its state to, and the watchdog it feeds only while all of it
-//! lives. This test is the service manager.
+//! The program under systemd: it reports its state to a socket, and notifies the watchdog only while all its threads
+//! run. This test is the service manager.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,12 +13,12 @@ use crate::common::{TestDir, TestUnit};
 use serialport::SerialPort;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gnss2shm");
-/// No test waits longer than this for anything.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The watchdog's patience; it is fed four times within it.
+/// The watchdog's timeout; it is notified four times within it.
 const WATCHDOG: Duration = Duration::from_secs(4);
 
-/// `run`, waiting for devices that never come, and the socket that it notifies.
+/// `run`, waiting for devices that never appear, and the socket that it notifies.
 struct Service {
     child: Child,
     socket: UnixDatagram,
@@ -33,7 +33,7 @@ impl Service {
         Self::start_with(name, libc::SIG_DFL)
     }
 
-    /// With this for SIGHUP, whatever the tests were started with: under nohup it would be ignored.
+    /// With this action for SIGHUP, independent of the tests' own: under nohup, it would be ignored.
     fn start_with(name: &str, hangup: libc::sighandler_t) -> Self {
         Self::start_from(name, hangup, &["--serial", "/dev/ttyUSB99"])
     }
@@ -56,7 +56,7 @@ impl Service {
             .env("NOTIFY_SOCKET", dir.join("notify"))
             .env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string())
             .env_remove("WATCHDOG_PID")
-            // Not where its standard error goes: the log is text all the same.
+            // Not its standard error: the log is still text.
             .env("JOURNAL_STREAM", "1:1")
             .stderr(Stdio::piped())
             .spawn()
@@ -65,7 +65,7 @@ impl Service {
         Self { child, socket, log, dir, _unit: unit }
     }
 
-    /// What it says next, within this time.
+    /// Its next notification, within this time.
     fn says_within(&self, time: Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(time)).unwrap();
         let mut message = [0; 4_096];
@@ -73,7 +73,7 @@ impl Service {
         Some(String::from_utf8(message[..length].to_vec()).unwrap().trim_end().to_owned())
     }
 
-    /// Waits until it has said something that begins with each of these words, in any order; that is what it gives back.
+    /// Waits for notifications that begin with each of these words, in any order, and returns them.
     fn says<const N: usize>(&self, words: [&str; N]) -> [String; N] {
         let (begin, mut found) = (Instant::now(), words.map(|_| None::<String>));
         while found.iter().any(Option::is_none) {
@@ -89,11 +89,11 @@ impl Service {
     }
 
     fn kill(&self, signal: libc::c_int) {
-        // SAFETY: a signal to our own child, which has not been waited for.
+        // SAFETY: a signal to a child that has not been waited for.
         assert_eq!(unsafe { libc::kill(self.id(), signal) }, 0);
     }
 
-    /// Waits for its end, which has to be a good one, and gives what it logged.
+    /// Waits for it to exit, which must succeed, and returns its log.
     fn ended_well(&mut self) -> String {
         self.says(["STOPPING=1"]);
         assert!(self.child.wait().unwrap().success());
@@ -124,7 +124,7 @@ impl Drop for Service {
 #[test]
 fn systemd_learns_ready_state_alive_and_the_end() {
     let mut service = Service::start("notify");
-    // A state may be known before the event loop has gone round once.
+    // A state may be known before the event loop's first iteration.
     let [_, state] = service.says(["READY=1", "STATUS=Searching: "]);
     assert!(state.len() > 40, "the reason is said, too: {state}");
     for _ in 0..3 {
@@ -150,7 +150,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let mut service = Service::start_with("nohup", libc::SIG_IGN);
     service.says(["READY=1"]);
     service.kill(libc::SIGHUP);
-    // The first may have been on its way; it lives for another two.
+    // The first may have been sent already; two more are allowed.
     for _ in 0..3 {
         service.says(["WATCHDOG=1"]);
     }
@@ -159,20 +159,20 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     assert!(!log.contains("SIGHUP") && log.contains("received SIGTERM: ending"), "{log}");
 }
 
-/// One thread of the program, halted as a debugger does it, until this is dropped.
+/// One thread of the program, stopped with ptrace(2), until this is dropped.
 struct Halted(libc::pid_t);
 
 impl Halted {
     fn new(thread: libc::pid_t) -> Self {
         let nothing = std::ptr::null_mut::<libc::c_void>();
-        // SAFETY: neither request reads or writes memory of ours.
+        // SAFETY: neither request accesses this process's memory.
         let halted = unsafe {
             libc::ptrace(libc::PTRACE_SEIZE, thread, nothing, nothing) == 0
                 && libc::ptrace(libc::PTRACE_INTERRUPT, thread, nothing, nothing) == 0
         };
         assert!(halted, "{}", std::io::Error::last_os_error());
         let mut status = 0;
-        // SAFETY: the status is ours.
+        // SAFETY: the status is a local variable.
         assert_eq!(unsafe { libc::waitpid(thread, &raw mut status, libc::__WALL) }, thread);
         Self(thread)
     }
@@ -181,7 +181,7 @@ impl Halted {
 impl Drop for Halted {
     fn drop(&mut self) {
         let nothing = std::ptr::null_mut::<libc::c_void>();
-        // SAFETY: the request touches no memory of ours.
+        // SAFETY: the request accesses no memory of this process.
         unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0, nothing, nothing) };
     }
 }
@@ -191,7 +191,7 @@ fn the_watchdog_goes_hungry_while_the_thread_that_reads_the_pulse_is_stuck() {
     let service = Service::start("watchdog");
     service.says(["WATCHDOG=1"]);
     let halted = Halted::new(service.pulse_thread());
-    // A meal may have been on its way, and one more is earned by a beat from before.
+    // One notification may have been sent already, and an earlier heartbeat allows one more.
     let (begin, mut meals) = (Instant::now(), 0);
     while begin.elapsed() < WATCHDOG * 2 {
         meals += u32::from(service.says_within(Duration::from_millis(500)).is_some_and(|said| said == "WATCHDOG=1"));
@@ -201,12 +201,12 @@ fn the_watchdog_goes_hungry_while_the_thread_that_reads_the_pulse_is_stuck() {
     service.says(["WATCHDOG=1"]);
 }
 
-/// Writes this for as long as anybody reads it.
+/// Writes this for as long as it is read.
 fn flood(mut to: impl Write + Send + 'static, with: &'static [u8]) {
     std::thread::spawn(move || while to.write_all(with).is_ok() {});
 }
 
-/// A server that floods whoever connects; its address.
+/// The address of a server that floods its clients.
 fn flooding_server(greeting: &'static str, with: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

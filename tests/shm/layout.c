@@ -1,5 +1,5 @@
 /*
- * The other side of the SHM refclock, written against its description and not against our code:
+ * The other side of the SHM refclock, written from its description and not from gnss2shm's code:
  *
  *   program layout        size and offset of every field, one "name number" a line
  *   program read UNIT     the fields of a unit's segment, one "name value" a line

@@ -1,5 +1,5 @@
 /*
- * The other side of the SOCK refclock, written against its description and not against our code:
+ * The other side of the SOCK refclock, written from its description and not from gnss2shm's code:
  *
  *   program layout          size and offset of every field, one "name number" a line
  *   program listen PATH N   makes the socket, says "ready", and prints N samples, a line each: tv_sec tv_usec offset (ns)

@@ -20,7 +20,7 @@ static long long now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* Of many readings the one that took least: nobody came between the two clocks. */
+/* The shortest of many readings: nothing interrupted it between the two clocks. */
 static struct reading read_both(void)
 {
 	struct reading best = {};

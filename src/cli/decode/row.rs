@@ -8,11 +8,11 @@ use crate::core::nmea::{Kind, LeapSeconds, Line, Sentence, TimeOfDay, Validity};
 use crate::core::time::Span;
 use crate::core::ubx::{Frame, LeapCount, Message, TimTp, TimeBase, TimeLs, TimeUtc};
 
-/// What a sentence is worth that names a second and calls it valid.
+/// The remark on a sentence that names a second and marks it valid.
 pub(super) const VALID: &str = "valid";
 
-/// The receiver uses leap seconds that no satellite told it.
-const UTC_UNKNOWN: &str = "UTC not known yet: leap seconds are the firmware's";
+/// The receiver uses leap seconds that it has not received from a satellite.
+const UTC_UNKNOWN: &str = "UTC not known yet: leap seconds are the firmware's default";
 
 /// u-blox's own sentence that names a time.
 const CLOCK: &str = "PUBX,04";
@@ -24,10 +24,10 @@ pub(super) struct Row<'a> {
     byte: i64,
     kind: &'static str,
     message: &'a str,
-    /// Date and time as far as they are named, with the fraction as written.
+    /// Date and time as far as they are given, with the fraction as written.
     utc: Option<String>,
     validity: Option<&'static str>,
-    /// Why `run` would not believe the date.
+    /// Why `run` would refuse the date.
     date_refused: Option<&'static str>,
     /// Why the line is not used at all.
     refused: Option<&'static str>,
@@ -39,7 +39,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `None` if the line is not about time, and would not have been.
+    /// `None` if the line is not about time, even if it were valid.
     pub(super) fn of_line(line: &Line<'a>) -> Option<Self> {
         let text = line.text;
         let is_clock = text.starts_with("$PUBX,04,");
@@ -70,7 +70,7 @@ impl<'a> Row<'a> {
             Message::TimeLs(TimeLs { count, next }) => {
                 let (worth, count) = match *count {
                     LeapCount::Told(count) => ("leap seconds known", Some(count)),
-                    LeapCount::Unsourced(count) => ("leap seconds valid, their source not named", Some(count)),
+                    LeapCount::Unsourced(count) => ("leap seconds valid, source not named", Some(count)),
                     LeapCount::Default => (UTC_UNKNOWN, None),
                 };
                 let next = next.map_or(String::new(), |next| {
@@ -83,11 +83,11 @@ impl<'a> Row<'a> {
                 let base = match base {
                     TimeBase::Utc => "UTC's week",
                     TimeBase::Gps => "GPS's week",
-                    TimeBase::Other => "the week of a time that is not used",
+                    TimeBase::Other => "the week of another time base",
                 };
                 let second = second_of_week.map_or("none".into(), |second| second.to_string());
                 let (worth, correction) = match correction {
-                    Some(correction) => ("the next pulse's correction", format!(", {:+} ns", correction.nanos())),
+                    Some(correction) => ("correction of the next pulse", format!(", {:+} ns", correction.nanos())),
                     None => ("the next pulse, without a correction", String::new()),
                 };
                 ("TIM-TP", worth, format!(": second {second} of {base}{correction}"))
@@ -97,7 +97,7 @@ impl<'a> Row<'a> {
         Some(Self { worth: Some(worth), remark: format!("{worth}{detail}"), ..row(message) })
     }
 
-    /// Place, message, time and remark in columns; after a remark on a line that is not used, the line.
+    /// Position, message, time, and remark in columns; for a line that is not used, followed by the line.
     pub(super) fn plain(&self) -> String {
         let Self { byte, message, remark, .. } = self;
         let (utc, text) = match (self.refused, self.text) {
@@ -107,7 +107,7 @@ impl<'a> Row<'a> {
         format!("{byte:>8} {message:<6} {utc:>20} {remark}{text}\n")
     }
 
-    /// With what the message names; `fraction` is the time of day if it is not a whole second.
+    /// With the message's date and time; `fraction` is the time of day if it is not a whole second.
     fn naming(self, sentence: &Sentence, fraction: Option<String>, worth: &'static str) -> Self {
         let (validity, is_valid) = match sentence.validity {
             Validity::Valid => ("valid", true),
@@ -142,28 +142,28 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A count of leap seconds, behind the remark.
+/// A leap second count, appended to the remark.
 fn in_brackets(count: Option<i64>) -> String {
     count.map_or(String::new(), |count| format!(" ({count})"))
 }
 
-/// What a message about time is worth.
+/// The remark on a message about time.
 fn worth(sentence: &Sentence) -> &'static str {
     match (sentence.validity, sentence.time) {
         _ if sentence.kind == Kind::Clock => match sentence.leap_seconds {
             Some(LeapSeconds::Default(_)) => UTC_UNKNOWN,
             Some(LeapSeconds::Received(_)) => "leap seconds known",
-            None => "leap seconds not told",
+            None => "leap seconds not reported",
         },
         (Validity::Invalid, _) => "no fix",
         (_, None) => "no time",
-        (_, Some(TimeOfDay::Fraction)) => "between two seconds",
+        (_, Some(TimeOfDay::Fraction)) => "not a whole second",
         (Validity::Valid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => VALID,
-        (Validity::Unsaid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => "does not say whether it is valid",
+        (Validity::Unsaid, Some(TimeOfDay::Whole(_) | TimeOfDay::LeapSecond)) => "no validity reported",
     }
 }
 
-/// The sentence's own digits, six and a fraction: `115955.949` is 11:59:55.949Z.
+/// The sentence's own digits, six and a fraction, such as `115955.949` is 11:59:55.949Z.
 fn written(text: &str) -> Option<String> {
     let is_time = |field: &&str| field.bytes().take(6).filter(u8::is_ascii_digit).count() == 6;
     let (hour, rest) = text.split(',').find(is_time)?.split_at_checked(2)?;
@@ -171,10 +171,10 @@ fn written(text: &str) -> Option<String> {
     Some(format!("{hour}:{minute}:{second}Z"))
 }
 
-/// To the millisecond: the nanoseconds of a frame are the error of its solution.
+/// To the millisecond: a frame's nanoseconds are only its solution's error.
 fn fraction(time: &TimeUtc) -> Option<String> {
     let ms = time.since_midnight?.nearest(Span::from_millis(1)).0.max(0);
-    // Second 60 is the day's last minute's.
+    // Second 60 belongs to the day's last minute.
     let minutes = (ms / 60_000).min(1_439);
     let ms = ms - minutes * 60_000;
     Some(format!("{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, ms / 1_000, ms % 1_000))

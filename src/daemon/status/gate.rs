@@ -1,14 +1,14 @@
-//! Whether programs can rely on the time: like the state, but slower, so that a short loss does not make services that
-//! depend on it stop and start.
+//! Whether programs may rely on the time: follows the state with a delay, so that a short loss does not stop and
+//! restart dependent services.
 
 use crate::core::time::{Instant, Raw, Span};
 
 /// When the gate opens and closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateConfig {
-    /// Opens when samples have been published for this long without a pause.
+    /// Opens after this long with uninterrupted samples.
     pub opens_after: Span,
-    /// Closes when none has been published for this long.
+    /// Closes after this long without a sample.
     pub closes_after: Span,
 }
 
@@ -18,7 +18,7 @@ impl Default for GateConfig {
     }
 }
 
-/// A longer gap than this between two samples is a pause.
+/// A longer gap between two samples is an interruption.
 const PAUSE: Span = Span::from_millis(2_500);
 
 /// The gate.
@@ -28,12 +28,12 @@ pub struct Gate {
     pub(super) is_open: bool,
     /// When it opened or closed.
     pub(super) since: Instant<Raw>,
-    /// The first of the samples that came without a pause, and the last.
+    /// The first and the last of the uninterrupted samples.
     samples: Option<(Instant<Raw>, Instant<Raw>)>,
 }
 
 impl Gate {
-    /// A gate that is closed.
+    /// A closed gate.
     pub fn new(config: GateConfig, now: Instant<Raw>) -> Self {
         Self { config, since: now, ..Self::default() }
     }
@@ -67,7 +67,7 @@ mod tests {
         Instant::from_nanos(ms * 1_000_000)
     }
 
-    /// When it turned, of samples each second but for these; the state says nothing but when told so.
+    /// When it opened and closed, given the seconds with a sample and the times at which the state publishes.
     fn turns(config: GateConfig, has_sample: impl Fn(i64) -> bool, publishes: impl Fn(i64) -> bool) -> Vec<i64> {
         let (mut gate, mut turned) = (Gate::new(config, at(0)), vec![]);
         for ms in (0..60_000).step_by(100) {

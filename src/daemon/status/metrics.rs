@@ -22,13 +22,13 @@ use crate::core::event::{Reason, State};
 use crate::sys::claim::Claim;
 use crate::sys::error::Problem;
 
-/// Connections at a time. One more closes the oldest, so that idle connections cannot lock out a scraper.
+/// Maximum number of connections. A further one closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
-/// Pause between two attempts at an address that is not available.
+/// Retry interval for an address that is not available.
 const RETRY: Duration = Duration::from_secs(10);
 /// Time limit of a connection, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The types of metrics, and how the names of their series end.
+/// Types of metrics and the suffixes of their series.
 const GAUGE: (&str, &str) = ("gauge", "");
 const COUNTER: (&str, &str) = ("counter", "_total");
 const INFO: (&str, &str) = ("info", "_info");
@@ -36,12 +36,12 @@ const INFO: (&str, &str) = ("info", "_info");
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain";
 
-/// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and says so
+/// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and logs this
 /// once: the time service does not depend on monitoring.
 pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
     let mut said = String::new();
     loop {
-        // Tells another instance who has the address. The listener keeps it out, not the claim.
+        // Shows another instance who has the address. The listener, not the claim, reserves it.
         let claim = Claim::take(&format!("metrics-{address}"), |rival| format!("{rival} has it; "));
         let error = match TcpListener::bind(address).await {
             Ok(listener) => return run(listener, board).await,
@@ -50,8 +50,9 @@ pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
         let holder = claim.err().filter(|error| error.problem == Problem::Taken);
         let holder = holder.map(|error| error.to_string()).unwrap_or_default();
         let sentence = format!(
-            "metrics cannot be served at {address}: {error}; {holder}give each its own port, from 1024 on (`ss -ltnp sport = \
-             :{}` as root names the program that has it); samples are published regardless, and gnss2shm tries again",
+            "cannot serve metrics at {address}: {error}; {holder}use another port, 1024 or higher \
+             (`ss -ltnp sport = :{}` as root shows the program that has this one); samples are not affected, and \
+                 gnss2shm retries",
             address.port()
         );
         if sentence != said {
@@ -76,7 +77,7 @@ pub async fn run(listener: TcpListener, board: Receiver<Board>) {
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(PATIENCE)
-                .half_close(true) // a client that has shut down its sending side still gets its answer
+                .half_close(true) // a client that has shut down its sending side still gets the response
                 .keep_alive(false)
                 .max_buf_size(16 * 1024)
                 .serve_connection(TokioIo::new(client), answer);
@@ -101,18 +102,18 @@ fn answer(board: &Receiver<Board>, request: &Request<Incoming>) -> Response<Stri
 
 /// The page: for each metric its name (after `gnss2shm_`), type and help, and its series, which are labels and a value.
 ///
-/// The one place where time becomes a floating-point number: OpenMetrics has no other.
+/// The only place where time becomes a floating-point number, as OpenMetrics requires.
 #[allow(clippy::cast_precision_loss)] // 52 bits hold every number that is shown here
 fn page(now: &Snapshot) -> String {
     let Snapshot { receiver, pulse, sample, .. } = now;
-    // No series if there is no value yet.
+    // Omit series without a value.
     let one = |value: Option<f64>| value.map(|value| (String::new(), value)).into_iter().collect::<Vec<_>>();
     let number = |value: u64| one(Some(value as f64));
     let ns = |value: Option<i64>| one(value.map(|ns| ns as f64 / 1e9));
     let ms = |value: Option<i64>| one(value.map(|ms| ms as f64 / 1e3));
     let series = |label, which, value: u64| (format!("{{{label}=\"{which}\"}}"), value as f64);
     let sources = |receiver, pulse| vec![series("source", "receiver", receiver), series("source", "pulse", pulse)];
-    // Every reason from the start: a counter that begins with its first event shows no increase for that one.
+    // Every reason from the start: a counter that first appears with a value of 1 shows no increase.
     let rejected = |reason: &Reason| now.rejected.get(reason.key()).copied().unwrap_or(0);
     let rejected = Reason::ALL.iter().map(|reason| series("reason", reason.key(), rejected(reason))).collect();
     let states = State::NAMES.iter().map(|name| series("state", name, (*name == now.state).into())).collect();
@@ -121,7 +122,7 @@ fn page(now: &Snapshot) -> String {
         ("build", INFO, "The program", vec![series("version", &now.version, 1)]),
         ("gate_open", GAUGE, "1 while programs may rely on the time", number(now.gate.open.into())),
         ("offset_seconds", GAUGE, "UTC minus system clock", ns(sample.as_ref().map(|sample| sample.offset_ns))),
-        ("error_bound_seconds", GAUGE, "Bound of the error", ns(sample.as_ref().map(|sample| sample.error_ns))),
+        ("error_bound_seconds", GAUGE, "Sample error bound", ns(sample.as_ref().map(|sample| sample.error_ns))),
         ("sentence_delay_seconds", GAUGE, "From the pulse to its sentence", ns(receiver.delay_ns)),
         ("pulse_width_seconds", GAUGE, "Measured pulse width", ns(pulse.width_ns)),
         ("cross_timestamp_window_seconds", GAUGE, "Last cross timestamp's window", ns(pulse.cross_window_ns)),
@@ -132,12 +133,12 @@ fn page(now: &Snapshot) -> String {
         ("edges", COUNTER, "Pulse edges read", number(pulse.edges)),
         ("sentences", COUNTER, "Sentences with a correct checksum", number(receiver.sentences)),
         ("broken_lines", COUNTER, "Lines that are not sentences", number(receiver.broken)),
-        ("rearms", COUNTER, "Times that pin and channel were set again", number(pulse.rearmed)),
+        ("rearms", COUNTER, "Times the pin and channel were set again", number(pulse.rearmed)),
         ("state", GAUGE, "1 for the current state", states),
         ("reason", GAUGE, "Why nothing is published", reason),
-        ("rejected", COUNTER, "Events not used", rejected),
-        ("source_opened", COUNTER, "Times that it was opened", sources(receiver.opened, pulse.opened)),
-        ("source_open", GAUGE, "1 while it is open", sources(receiver.open.into(), pulse.open.into())),
+        ("rejected", COUNTER, "Events rejected", rejected),
+        ("source_opened", COUNTER, "Times the source was opened", sources(receiver.opened, pulse.opened)),
+        ("source_open", GAUGE, "1 while the source is open", sources(receiver.open.into(), pulse.open.into())),
     ];
     let mut page = String::new();
     for (name, (kind, suffix), help, series) in metrics {

@@ -1,5 +1,5 @@
-//! The status of a run, for people and machines: gathered from events and verdicts on a [`Board`], served by [`server`]
-//! and [`metrics`]. Nothing flows back from here.
+//! The status of a run, for people and machines: collected from events and verdicts on a [`Board`], served by
+//! [`server`] and [`metrics`]. It does not affect the run.
 
 pub mod gate;
 pub mod metrics;
@@ -16,16 +16,16 @@ use crate::sys::clock::{Reading, raw_now};
 use gate::{Gate, GateConfig};
 use snapshot::{GateView, ReasonView, SampleView, Snapshot, sync};
 
-/// Where the unit has each of its instances answer.
+/// Directory of the status sockets of the service's instances.
 pub(crate) const SOCKETS: &str = "/run/gnss2shm";
 
-/// Delay until the next `accept` if it failed, as without a free descriptor.
+/// Delay before the next `accept` after a failure, such as no free descriptor.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is known of a run so far.
+/// The status of a run so far.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
-    /// Everything that does not depend on when it is asked for.
+    /// Everything that does not depend on the time of the query.
     known: Snapshot,
     state: State,
     since: Instant<Raw>,
@@ -37,7 +37,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// A board for a run with these sources, by name.
+    /// A board for a run with these sources, given by name.
     pub fn new(engine: &Engine, receiver: String, pulse: String, gate: GateConfig) -> Self {
         let now = raw_now();
         let mut board = Self { gate: Gate::new(gate, now), ..Self::default() };

@@ -1,5 +1,5 @@
-//! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another one at each
-//! change of state while it stays connected. Client input is never interpreted, so there is nothing to attack.
+//! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another at each
+//! change of state while it stays connected. Client input is discarded unread, so it cannot be an attack.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -20,7 +20,7 @@ use crate::sys::error::{OpenError, Problem};
 
 /// Maximum number of clients that stay connected. When full, send one snapshot and close.
 pub const FOLLOWERS: usize = 32;
-/// Interval of the check that the socket still has its name.
+/// Interval of the check that the socket's name still exists.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The listening end. Its name is removed when it is dropped.
@@ -30,17 +30,17 @@ pub struct StatusServer {
     listener: UnixListener,
     /// The socket that was created at the path; `None` if it was removed and could not be created again.
     created: Option<(u64, u64)>,
-    /// Of two processes that find a stale socket, the slower would remove the faster one's.
+    /// Without the claim, if two processes find a stale socket, the slower one would remove the faster one's.
     _claim: Claim,
 }
 
 impl StatusServer {
-    /// Listens at this path. Replaces a socket that a killed process left behind. Every user on this machine may connect.
+    /// Listens at this path. Replaces the stale socket of a killed process. Every user on this machine may connect.
     pub fn bind(path: &Path) -> Result<Self, OpenError> {
         let shown = path.display();
         if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
             let sentence = format!(
-                "the status socket cannot be {shown}: give a path of 1 to 107 bytes, as in {SOCKETS}/default.sock"
+                "{shown} cannot be a status socket: give a path of 1 to 107 bytes, such as {SOCKETS}/default.sock"
             );
             return Err(OpenError::new(Problem::Wrong, sentence));
         }
@@ -55,13 +55,13 @@ impl StatusServer {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
-                    // A plain stream, still non-blocking: client input must not wake this thread.
+                    // A std stream, still non-blocking: client input must not wake this thread.
                     let Ok(client) = accepted.and_then(|(client, _)| client.into_std()) else {
                         sleep(PAUSE).await;
                         continue;
                     };
                     if followers.len() >= FOLLOWERS {
-                        // Those who have left read as ended. Any input is discarded.
+                        // Closed connections read as ended. Any input is discarded.
                         followers.retain(|mut follower| !matches!(follower.read(&mut [0; 64]), Ok(0)));
                     }
                     if send(&client, &line(&board)) && followers.len() < FOLLOWERS {
@@ -105,14 +105,14 @@ impl StatusServer {
 
 impl Drop for StatusServer {
     fn drop(&mut self) {
-        // If another program removed ours, the path may be another process's by now.
+        // If another program removed this socket, the path may belong to another process by now.
         if self.is_ours() {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Device and inode of a path, which no other file gets while a socket there is open.
+/// Device and inode of a path; no other file gets them while the socket is open.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
@@ -136,7 +136,7 @@ fn listen(path: &Path) -> Result<UnixListener, OpenError> {
     Ok(listener)
 }
 
-/// Lets every user connect to the socket at this path, and changes nothing that is not a socket.
+/// Lets every user connect to the socket at this path; changes nothing else.
 fn open_to_all(path: &Path) -> io::Result<()> {
     let socket = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
     if !socket.metadata()?.file_type().is_socket() {
@@ -146,7 +146,7 @@ fn open_to_all(path: &Path) -> io::Result<()> {
 }
 
 fn in_use(path: &Path, rival: &str) -> String {
-    format!("{} is answered by {rival}: give each its own status socket", path.display())
+    format!("{} is served by {rival}: give each its own status socket", path.display())
 }
 
 /// The status now, as a line.
@@ -155,7 +155,7 @@ fn line(board: &watch::Receiver<Board>) -> Vec<u8> {
     (line + "\n").into_bytes()
 }
 
-/// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would cost samples.
+/// Sends the whole line at once. A client that does not keep up is dropped: waiting for it would delay samples.
 fn send(mut client: &UnixStream, line: &[u8]) -> bool {
     matches!(client.write(line), Ok(written) if written == line.len())
 }

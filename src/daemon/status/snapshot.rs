@@ -94,13 +94,13 @@ pub struct PulseView {
     pub open: bool,
     /// How often it was opened.
     pub opened: u64,
-    /// How often pin and channel were set again because no edge arrived.
+    /// How often pin and channel were set again because no edges arrived.
     pub rearmed: u64,
     /// Edges so far.
     pub edges: u64,
     /// Age of the last edge when it was read.
     pub last_edge_ms: Option<i64>,
-    /// Whether it is known which edge is on time.
+    /// Whether the on-time edge is known.
     pub settled: bool,
     /// Measured pulse width; none if only one edge is seen.
     pub width_ns: Option<i64>,
@@ -115,7 +115,7 @@ pub struct SampleView {
     pub second: String,
     /// How far UTC is ahead of the system clock.
     pub offset_ns: i64,
-    /// Bound of the error in that.
+    /// Error bound of the offset.
     pub error_ns: i64,
     /// Leap second announced for the end of the day: `none`, `insert`, `delete`.
     pub leap: String,
@@ -132,21 +132,21 @@ pub(super) fn sync(state: State) -> &'static str {
     }
 }
 
-/// For people.
+/// As text.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { state, sync, since, samples, receiver, pulse, gate, .. } = self;
         let ms = |ms: i64| Span::from_millis(ms);
         let ago = |age: Option<i64>| age.map_or("never".into(), |age| format!("{} ago", ms(age)));
-        let presence = |open| if open { "" } else { ", not there" };
+        let presence = |open| if open { "" } else { ", missing" };
         let sample = |SampleView { second, offset_ns, error_ns, leap, age_ms }: &SampleView| {
             let age = ms(*age_ms);
             format!("{second}, offset {offset_ns:+} ns, error below {error_ns} ns, leap {leap}, {age} ago")
         };
         let edge = match (pulse.settled, pulse.width_ns) {
-            (false, _) => "on-time edge not known".into(),
-            (true, None) => "on time is the only edge".into(),
-            (true, Some(width)) => format!("on time is the edge that starts {}", Span::from_nanos(width)),
+            (false, _) => "on-time edge unknown".into(),
+            (true, None) => "on-time edge is the only one".into(),
+            (true, Some(width)) => format!("on-time edge is the one that starts {}", Span::from_nanos(width)),
         };
         let (there, last, PulseView { source, edges, .. }) = (presence(pulse.open), ago(pulse.last_edge_ms), pulse);
         let pulse = format!("{source}{there}: {edge}, {edges} edges, last {last}");
@@ -154,7 +154,7 @@ impl fmt::Display for Snapshot {
         let (there, last) = (presence(receiver.open), ago(receiver.last_time_ms));
         let ReceiverView { source, sentences, broken, .. } = receiver;
         let receiver =
-            format!("{source}{there}: delay {delay}, {sentences} sentences, {broken} broken lines, last time {last}");
+            format!("{source}{there}: delay {delay}, {sentences} sentences, {broken} broken lines, last second {last}");
         let mut lines = vec![("state", format!("{state} ({sync}) since {since}"))];
         lines.extend(self.sentence.iter().map(|sentence| ("reason", sentence.clone())));
         lines.extend(self.contradiction.iter().map(|figures| ("figures", figures.clone())));

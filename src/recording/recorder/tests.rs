@@ -7,7 +7,7 @@ use crate::core::event::Event;
 use crate::core::time::Instant;
 use crate::recording::{Item, Reader};
 
-/// A directory of the test's own. While it is there no test starts a program, which would have its claims for a moment.
+/// A temporary directory. While it exists, no test starts a program, whose child would briefly hold its claims.
 struct Dir(PathBuf, #[expect(dead_code)] RwLockReadGuard<'static, ()>);
 
 impl Dir {
@@ -151,8 +151,7 @@ fn attempts_that_fail_push_no_older_recording_out() {
     for n in 1..=9 {
         files.write(&tick(n));
     }
-    // What stands in the way of the next file and cannot be moved: nothing is there to make way, and no file can be
-    // made.
+    // An obstacle at the next file's path that cannot be moved: it cannot be rotated, and no file can be created.
     fs::rename(dir.0.join("rec"), dir.0.join("aside")).unwrap();
     std::os::unix::fs::symlink("/nonexistent/rec", dir.0.join("rec")).unwrap();
     for n in 1..=9 {

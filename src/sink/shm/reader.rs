@@ -1,4 +1,4 @@
-//! The reading end: the content of a segment, without consuming it, and what chronyd would do with it.
+//! The reading end: shows the content of a segment without consuming it, and what chronyd would do with it.
 //!
 //! Facts from chrony's `refclock_shm.c` (mode, count, valid, nanoseconds), `refclock.c` (leap; age from 0 to
 //! 2^(poll+1) s) and `util.c` (`UTI_IsTimeOffsetSane`), the same in 4.3 and 4.8.
@@ -13,7 +13,7 @@ use crate::core::time::{Instant, NANOS, Span, Sys};
 use crate::sys::error::OpenError;
 use crate::sys::sysv_shm::{Attachment, Fields, ReadOnly, Segment};
 
-/// Attempts at a reading, and the pause between two of them. A writer needs less than a microsecond.
+/// Number of read attempts and the pause between them. A write takes less than a microsecond.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -25,10 +25,10 @@ pub struct ShmReader {
     memory: Attachment<ReadOnly>,
 }
 
-/// One whole reading.
+/// One consistent reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Raised by two for each sample.
+    /// Incremented by two for each sample.
     pub count: i32,
     /// 1 until a reader takes the sample.
     pub valid: i32,
@@ -51,15 +51,15 @@ impl ShmReader {
         &self.found
     }
 
-    /// The segment now, this reader included.
+    /// The segment now, including this reader.
     pub fn status(&self) -> io::Result<Status> {
         self.segment.status()
     }
 
-    /// Reads the segment, again while a writer interferes; takes 20 ms at most. `None`: one interfered at every attempt.
+    /// Reads the segment, and retries while a writer interferes, for at most 20 ms. `None` if one interfered each time.
     ///
-    /// With `valid` 0 a writer could be halfway through, so such a reading must be the same a pause later. Only a writer
-    /// that is delayed for longer than the pause gives a mixed reading, and then `valid` says not to use it.
+    /// With `valid` 0, a write may be in progress, so the next reading after the pause must be the same. Only a write
+    /// that lasts longer than the pause gives a mixed reading, and then `valid` is 0.
     pub fn contents(&self) -> Option<Contents> {
         let mut last = None;
         for _ in 0..TRIES {
@@ -111,8 +111,8 @@ impl Contents {
     }
 
     /// The rules of chrony that concern this sample, at system time `now` and for a refclock with that `poll` (the
-    /// power of two in seconds of chrony.conf). Empty if chronyd takes it as it is. Not seen from one reading: chrony
-    /// also drops a sample that is not newer than the last one it holds.
+    /// power of two in seconds of chrony.conf). Empty if chronyd accepts it fully. One reading cannot show that chrony
+    /// also drops a sample that is not newer than the last one it has.
     pub fn findings(&self, now: Instant<Sys>, poll: i8) -> Vec<Finding> {
         let f = &self.fields;
         let age = now - self.receive();
@@ -131,26 +131,26 @@ impl Contents {
     }
 }
 
-/// A rule of chrony that concerns a sample. Displayed: the sentence for the operator.
+/// A rule of chrony that concerns a sample. Displayed as the operator's sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// Dropped: `valid` is 0.
-    #[error("valid is 0: it was taken already, or withdrawn")]
+    #[error("valid is 0: it was already taken, or withdrawn")]
     NotValid,
     /// Dropped: neither mode 0 nor 1.
-    #[error("mode is {0}, only 0 and 1 are known")]
+    #[error("mode is {0}; only 0 and 1 are known")]
     UnknownMode(i32),
     /// Dropped: the leap indicator is not 0, 1 or 2.
-    #[error("leap is {0}, only 0 to 2 are used")]
+    #[error("leap is {0}; only 0 to 2 are used")]
     BadLeap(i32),
     /// Dropped: the receive timestamp is that far ahead of the system clock.
     #[error("its receive timestamp is {0} in the future: was the system clock stepped?")]
     Future(Span),
     /// Dropped: the receive timestamp is older than chrony's limit.
-    #[error("it is {0} old, and more than {1} is too old: does its writer still run?")]
+    #[error("it is {0} old, and the limit is {1}: is its writer still running?")]
     TooOld(Span, Span),
     /// Dropped: the clock timestamp is before 1970, or 2^32 seconds or more from the receive timestamp.
-    #[error("its clock timestamp is before 1970, or 136 years from the system clock")]
+    #[error("its clock timestamp is before 1970, or at least 136 years from the system clock")]
     Insane,
     /// Taken, but only to the microsecond: a nanosecond field does not match its microsecond field.
     #[error("a nanosecond field does not match its microseconds, so the nanoseconds are ignored")]

@@ -1,7 +1,7 @@
-//! gpsd's JSON, a line at a time (`gpsd_json(5)`), and the bytes of a connection cut into lines. Unknown classes and
-//! fields pass.
+//! gpsd's JSON, line by line (`gpsd_json(5)`), and the splitting of a connection's bytes into lines. Unknown classes
+//! and fields are ignored.
 //!
-//! gpsd is judged by its fields, never by its protocol's number: `proto_major` is 3 up to 3.26.1 and in 3.27.3, 0 in
+//! Only fields matter, never the protocol version: `proto_major` is 3 up to 3.26.1 and in 3.27.3, 0 in
 //! 3.27 to 3.27.2 and 16 from 3.27.5 on (`api_version_major` in gpsd's `SConscript`), all for the same protocol.
 
 use std::ops::Range;
@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use crate::core::time::{Date, NANOS, UtcSecond};
 
-/// Longest line that is kept. gpsd's lines have up to 10,240 bytes, 16,384 with many satellites.
+/// Maximum length of a line. gpsd's lines have up to 10,240 bytes, 16,384 with many satellites.
 const LINE_MAX: usize = 32_768;
 
-/// A time this close to a whole second is one. The solution of a binary receiver is a few ns off, and gpsd prints
-/// milliseconds; no receiver gives 250 solutions a second.
+/// A time this close to a whole second counts as whole. The solution of a binary receiver is a few ns off, and gpsd
+/// prints milliseconds; no receiver outputs 250 solutions per second.
 const WHOLE: i64 = 2_000_000;
 
 /// Requests the list of devices.
@@ -29,12 +29,12 @@ pub(super) fn watch(device: &str) -> String {
     format!("?WATCH={policy}\n")
 }
 
-/// Cuts bytes into lines, within a bound.
+/// Splits bytes into lines of bounded length.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Takes the bytes of one read and passes on each line that they complete, without its end and unless it is too long.
+    /// Takes the bytes of one read and passes on each completed line without its end, unless it is too long.
     pub(super) fn push(&mut self, bytes: &[u8], mut found: impl FnMut(&[u8])) {
         for &byte in bytes {
             if byte != b'\n' && self.0.len() < LINE_MAX {
@@ -56,7 +56,7 @@ impl Lines {
 pub(super) enum Message {
     /// All devices.
     Devices {
-        /// Missing in some answers to a request that failed.
+        /// Missing in some answers to a failed request.
         devices: Option<Vec<Device>>,
     },
     /// A device was opened or lost.
@@ -73,13 +73,13 @@ pub(super) enum Message {
 /// A device, in `DEVICES` and `DEVICE`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Device {
-    /// Empty where it is not named.
+    /// Empty if not named.
     #[serde(default)]
     pub(super) path: String,
     driver: Option<String>,
-    /// Bits a second of its line; missing, null or 0 where it has none.
+    /// Baud rate of its line; missing, null, or 0 if it has none.
     pub(super) bps: Option<i64>,
-    /// A time as text or number; 0, null or missing where it is not open.
+    /// A time as text or number; 0, null, or missing if it is not open.
     activated: Option<Value>,
 }
 
@@ -107,19 +107,19 @@ pub(super) struct Tpv {
 
 impl Tpv {
     /// Whether the receiver has a fix by satellites: mode 2D or 3D, and a status (where given) that is neither dead
-    /// reckoning alone (5) nor a simulator (8). A status of 0 says nothing.
+    /// reckoning alone (5) nor a simulator (8). A status of 0 has no meaning.
     pub(super) fn has_fix(&self) -> bool {
         matches!(self.mode, 2 | 3) && !matches!(self.status, Some(5 | 8))
     }
 
-    /// Its time, if that is a whole second.
+    /// Its time, if it is a whole second.
     pub(super) fn utc(&self) -> Option<UtcSecond> {
         time(self.time.as_deref()?)
     }
 }
 
 /// The UTC second that the receiver named. Sent at once (`ntp_latch` in gpsd's `libgpsd_core.c`, 3.22 to 3.27), before
-/// the sentence that names it and before the `TPV` of that second, and only where there was a fix before.
+/// the sentence that names it and before the `TPV` of that second, and only after an earlier fix.
 #[derive(Debug, Deserialize)]
 pub(super) struct Toff {
     pub(super) device: String,
@@ -128,7 +128,7 @@ pub(super) struct Toff {
 }
 
 impl Toff {
-    /// The second, if it is a whole one. gpsd adds a constant for some drivers: their times are not.
+    /// The second, if it is a whole one. gpsd adds a constant for some drivers; their times are not whole.
     pub(super) fn utc(&self) -> Option<UtcSecond> {
         whole(self.real_sec, self.real_nsec)
     }

@@ -25,7 +25,7 @@ fn is_report(act: &Act) -> bool {
     matches!(act, Act::Tell(Event::Report(Report { says: Says::Second { .. }, .. })))
 }
 
-/// Asked for its devices, gpsd greets and lists them.
+/// gpsd sends its greeting, and lists its devices on request.
 fn begun() -> Session<'static> {
     let mut session = Session::new(None, Instant::default());
     session.tick(Instant::default());

@@ -1,13 +1,13 @@
-//! Which second the receiver named, and when: gpsd's lines to events.
+//! Converts gpsd's lines to events: which second the receiver named, and when.
 //!
-//! `TOFF` names the second, as soon as gpsd has read it. It is dated when it arrives: gpsd's own date (`clock_sec`) is
-//! that of a system clock, which may be set at any time, and may be another machine's. It counts when the `TPV` of the
-//! same second says that there is a fix, and while it arrives nothing else counts: two ways to tell a second are two
-//! delays, which would look like one that jumps. Where it is missing (gpsd ships no time from ptys, nor while a receiver's time is behind what it was), the
-//! receiver's own sentences, which gpsd passes on, take its place; where those are missing too, `TPV`'s time does.
+//! `TOFF` names the second as soon as gpsd has read it. It is dated on arrival: gpsd's own date (`clock_sec`) is from a
+//! system clock, which may be set at any time or belong to another machine. It counts once the `TPV` of the same second
+//! reports a fix. While it arrives, nothing else counts: two sources have two delays, which would look like a jumping
+//! delay. If it is missing (gpsd sends no time from ptys, nor while a receiver's time is behind an earlier one), the
+//! receiver's own sentences, forwarded by gpsd, replace it; if those are missing too, `TPV`'s time does.
 //!
 //! gpsd may be wrong about UTC by a second while it does not know the leap seconds (`TPV` has no `leapseconds` then, but
-//! never has it from an NMEA receiver): that looks like any receiver that does not know them, and is left to the engine.
+//! never has it from an NMEA receiver): that looks like any receiver that does not know them, so the engine handles it.
 
 use tracing::debug;
 
@@ -16,22 +16,22 @@ use crate::core::event::{Bytes, Event, Report, Says};
 use crate::core::time::{Instant, NANOS, Raw, Span, UtcSecond};
 use crate::source::feed::BITS_PER_BYTE;
 
-/// After this time without a `TOFF` it is missing. gpsd sends it after the third fix at the latest.
+/// A `TOFF` is missing after this time. gpsd sends it after the third fix at the latest.
 const TOFF_WITHIN: Span = Span::from_millis(4_500);
-/// Seconds are named in step with the seconds that pass, but for this much.
+/// Tolerance between named seconds and elapsed time.
 const IN_STEP: Span = Span::from_millis(500);
-/// A longer pause begins a new burst.
+/// A longer pause starts a new burst.
 const SILENCE: Span = Span::from_millis(30);
-/// The pace of a burst that does not end is measured this often.
+/// How often the data rate of a burst without an end is measured.
 const MEASURED_OVER: Span = Span::SECOND;
 
-/// What is known of a device's time.
+/// State of a device's time.
 #[derive(Debug, Default)]
 pub(super) struct Timing {
     pub(super) burst: Burst,
-    /// A second that waits for the `TPV` that says whether there is a fix, and when it was named.
+    /// A second that waits for the `TPV` with the fix, and when it was named.
     pending: Option<(UtcSecond, Instant<Raw>)>,
-    /// When the last `TOFF` arrived; until there is one, the beginning.
+    /// When the last `TOFF` arrived; before the first one, the start.
     toff: Instant<Raw>,
     /// When the last sentence with a time arrived.
     sentence: Option<Instant<Raw>>,
@@ -42,7 +42,7 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    /// Begins at `now`.
+    /// Starts at `now`.
     pub(super) fn new(now: Instant<Raw>) -> Self {
         Self { toff: now, ..Self::default() }
     }
@@ -60,7 +60,7 @@ impl Timing {
         let report = |says| Event::Report(Report { read_at: at, says });
         if !tpv.has_fix() {
             (self.fix_since, self.pending) = (None, None);
-            // The receiver's own sentences say so themselves.
+            // The receiver's own sentences contain the fix.
             return (!self.sentences_count(at)).then(|| report(Says::NoFix));
         }
         self.fix_since.get_or_insert(at);
@@ -93,7 +93,7 @@ impl Timing {
         self.toff_is_missing(now) && self.sentence.is_some_and(|at| now - at <= TOFF_WITHIN)
     }
 
-    /// A second that was named late, twice or backwards is not used; one that is in step with it is.
+    /// A second that was named late, twice, or backwards is not used; one that advances with elapsed time is.
     fn is_in_step(&mut self, utc: UtcSecond, at: Instant<Raw>) -> bool {
         let Some((before, then)) = self.named.replace((utc, at)) else { return true };
         let off = at - then - Span::from_secs(utc.posix().saturating_sub(before.posix()));
@@ -104,28 +104,28 @@ impl Timing {
     }
 }
 
-/// The sentences that arrive without a pause. The pace of the line is measured: the bit rate that gpsd names means
-/// nothing on USB.
+/// Sentences that arrive without a pause. The line's data rate is measured, because the baud rate from gpsd has no
+/// meaning on USB.
 #[derive(Debug, Default)]
 pub(super) struct Burst {
     began: Option<Instant<Raw>>,
     last: Option<Instant<Raw>>,
     /// When the first measured sentence ended, and how many bytes arrived after it.
     measured: Option<(Instant<Raw>, i64)>,
-    /// How long a byte takes, by the rate that gpsd names.
+    /// Transmission time of a byte at the rate from gpsd.
     nominal: Option<Span>,
-    /// How long a byte took when that was measured last.
+    /// The last measured transmission time of a byte.
     pace: Option<Span>,
 }
 
 impl Burst {
-    /// The rate of the line, in bits a second, if it has one.
+    /// The line's baud rate, if it has one.
     pub(super) fn bps(&mut self, bps: Option<i64>) {
         let byte_time = |bps| Span::from_nanos(BITS_PER_BYTE * NANOS / bps);
         self.nominal = bps.filter(|bps| *bps > 0).map(byte_time).or(self.nominal);
     }
 
-    /// A sentence of so many bytes ended.
+    /// A sentence of this many bytes ended.
     pub(super) fn sentence(&mut self, bytes: usize, at: Instant<Raw>) {
         let bytes = bytes as i64;
         let byte_time = self.pace.into_iter().chain(self.nominal).min().unwrap_or_default();
@@ -146,7 +146,7 @@ impl Burst {
         self.last = Some(at);
     }
 
-    /// When the burst began in which something was named at `named`.
+    /// When the burst began that contains `named`.
     pub(super) fn began(&self, named: Instant<Raw>) -> Instant<Raw> {
         self.began.map_or(named, |began| began.min(named))
     }

@@ -1,5 +1,5 @@
-//! Cross timestamps: one moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, by the best method that driver
-//! and machine support.
+//! Cross timestamps: one moment on the PHC, the system clock and `CLOCK_MONOTONIC_RAW`, with the best method that
+//! driver and machine support.
 
 use std::io;
 
@@ -10,27 +10,27 @@ use crate::core::time::{Instant, Raw, Span, Sys};
 use crate::sys::clock::Reading;
 use crate::sys::ptp::{Bracket, Ptp};
 
-/// Readings of which the narrowest is taken.
+/// Number of readings, of which the narrowest is used.
 const READINGS: u32 = 3;
 /// The window of a precise cross timestamp. The hardware timestamps both ends of the `PCIe` link and removes its delay;
 /// tens of nanoseconds remain, which no driver reports.
 const PRECISE_WINDOW: Span = Span::from_nanos(100);
-/// Failures in a row after which precise cross timestamps are given up: some machines' `PCIe` roots offer them and
-/// then answer none.
+/// Failures in a row after which precise cross timestamps are given up: some machines' `PCIe` root complexes offer them
+/// but never answer.
 const PRECISE_PATIENCE: u32 = 5;
 
-/// How the PHC is compared with the system's clocks.
+/// How the PHC is compared to the system's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By hardware, all three clocks at once (PTM).
+    /// Hardware latches all three clocks at once (PTM).
     Precise,
-    /// Closely between two readings of the system clock, by the driver.
+    /// The driver reads it closely between two readings of the system clock.
     Extended,
-    /// Between two readings of the system clock, by the kernel's PTP core.
+    /// The kernel's PTP core reads it between two readings of the system clock.
     Standard,
 }
 
-/// Takes cross timestamps by a method that was detected once.
+/// Takes cross timestamps with a method that was detected once.
 #[derive(Debug)]
 pub(crate) struct CrossReader {
     pub(crate) method: Method,
@@ -38,7 +38,7 @@ pub(crate) struct CrossReader {
 }
 
 impl CrossReader {
-    /// Detects the best method by trying: only that shows whether the machine supports what the driver offers.
+    /// Detects the best method by trying: drivers may offer methods that the machine does not support.
     ///
     /// # Errors
     /// The device is gone.
@@ -52,7 +52,7 @@ impl CrossReader {
         Ok(reader)
     }
 
-    /// A cross timestamp, or none this time: the hardware was busy, or the system clock was stepped meanwhile.
+    /// A cross timestamp, or none: the hardware was busy, or the system clock was stepped during the reading.
     ///
     /// # Errors
     /// The device is gone.
@@ -76,9 +76,9 @@ impl CrossReader {
     }
 }
 
-/// The method to use after a failed reading: the same one if the failure passes; none if the device is gone. Precise is
-/// given up for any lasting error: `ENODEV` may only mean that the kernel left the clock source that the hardware
-/// latches. If the device is gone, the next method fails too.
+/// The method to use after a failed reading: the same one if the failure is temporary; none if the device is gone.
+/// Precise is given up for any permanent error: `ENODEV` may only mean that the kernel left the clock source that the
+/// hardware latches. If the device is gone, the next method fails too.
 fn after(method: Method, error: &io::Error, in_a_row: u32) -> Option<Method> {
     let passes = matches!(error.raw_os_error(), Some(libc::ETIMEDOUT | libc::EBUSY | libc::EAGAIN | libc::EINTR));
     match method {
@@ -102,8 +102,8 @@ fn take(ptp: &Ptp, method: Method) -> io::Result<Option<CrossTs>> {
     Ok(combine(before, &brackets, Reading::now()))
 }
 
-/// The middle of the shortest bracket, dated on the raw clock by readings before and after all of them. A bracket that ends before
-/// it begins was torn by a step of the system clock.
+/// The middle of the shortest bracket, dated on the raw clock by readings before and after all of them. A bracket that
+/// ends before it begins contains a step of the system clock.
 fn combine(before: Reading, brackets: &[Bracket], after: Reading) -> Option<CrossTs> {
     let windows = brackets.iter().map(|bracket| (bracket, bracket.after - bracket.before));
     let (bracket, window) = windows.filter(|(_, window)| *window >= Span::ZERO).min_by_key(|(_, window)| *window)?;
@@ -114,7 +114,7 @@ fn combine(before: Reading, brackets: &[Bracket], after: Reading) -> Option<Cros
 
 /// The raw clock at a moment of the system clock, interpolated between two readings around it: exact while the system clock
 /// is slewed, however fast. `None` if the system clock was stepped between them: a slew is at most 10 % (the limit
-/// of chronyd and of the kernel), so more than an eighth is none.
+/// of chronyd and of the kernel), so more than an eighth is a step.
 fn raw_at(sys: Instant<Sys>, before: Reading, after: Reading) -> Option<Instant<Raw>> {
     let (raw_span, sys_span) = (after.raw - before.raw, after.sys - before.sys);
     let slack = before.window + after.window;

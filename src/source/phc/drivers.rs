@@ -1,27 +1,28 @@
-//! Which edges each driver timestamps, whatever it grants. One table, read from the drivers; no device is touched here.
+//! Which edges each driver timestamps, whatever it grants: one table from the drivers' source. No device is touched
+//! here.
 //!
-//! A strict request (`PTP_EXTTS_REQUEST2`, Linux 5.4) is a promise only where the driver checks it. Before Linux 6.16
-//! (commit 7c571ac57d9d) the PTP core passed the flags on, and drivers that never looked at them granted everything;
-//! since then the core refuses strict requests for drivers that do not list what they support.
+//! A granted strict request (`PTP_EXTTS_REQUEST2`, Linux 5.4) is a guarantee only if the driver checks it. Before Linux
+//! 6.16 (commit 7c571ac57d9d) the PTP core passed the flags on, and drivers that ignored them granted everything; since
+//! then the core refuses strict requests for drivers that do not list what they support.
 
 use crate::core::event::Edges;
 use crate::source::sysfs::Device;
 use crate::sys::ptp::Request;
 
-/// What a driver does with a strict request.
+/// How a driver handles a strict request.
 enum Strict {
-    /// Grants only what it does.
+    /// Grants only what it supports.
     Checked,
-    /// Grants it unread, in some kernel that is in use.
+    /// Grants it unchecked, in some kernel that is in use.
     Unread,
 }
 
 use Edges::{Both, RisingOnly, Unknown};
 use Strict::{Checked, Unread};
 
-/// The names of a driver (the kernel's, or the one that it gives its clock), which edges it timestamps when asked by
-/// `PTP_EXTTS_REQUEST` for rising ones, and what it does with a strict request: every driver that was read. Paths are of
-/// the Linux source.
+/// The names of a driver (the kernel's, or that of its clock), which edges it timestamps if `PTP_EXTTS_REQUEST`
+/// requests rising ones, and how it handles a strict request: every driver whose source was read. Paths are in the
+/// Linux source.
 static DRIVERS: &[(&[&str], Edges, Strict)] = &[
     // drivers/net/ethernet/intel/igb/igb_ptp.c. Any level change of an SDP is latched (82580, i350, i210 data
     // sheets), and there is no setting for one edge. The i210 is strict since 5.4; 82580, i350 and i354 grant
@@ -79,10 +80,10 @@ static DRIVERS: &[(&[&str], Edges, Strict)] = &[
     (&["rvu_nicpf", "OcteonTX2 PTP"], Unknown, Unread),
 ];
 
-/// Which edges of this clock are timestamped after a grant, as far as that is certain.
+/// Which edges of this clock are timestamped after a grant, if that is certain.
 ///
-/// A driver that does not read a strict request timestamps what it always does. Otherwise a strict grant speaks for
-/// itself, and after a loose one the table does.
+/// A driver that ignores the flags of a strict request always timestamps the same edges. Otherwise, a strict grant is
+/// reliable, and after a loose one, the table decides.
 pub(super) fn granted(clock: &Device, grant: Request) -> Edges {
     // igb names its clock after the port's MAC address, a PHY's clock has the driver of an MDIO device above it.
     let known = |name: &str| DRIVERS.iter().find(|(names, ..)| names.contains(&name));
@@ -96,14 +97,14 @@ pub(super) fn granted(clock: &Device, grant: Request) -> Edges {
 }
 
 /// Why this clock must not be armed now: igb and igc deliver no timestamps while the interface is down, as the interrupt
-/// is off then. An edge that is captured meanwhile stays in the channel's register, unread, and keeps others out of it:
-/// for good, if the driver does not reset the NIC.
+/// is off then. An edge that is captured meanwhile stays in the channel's register, unread, and blocks later ones:
+/// permanently, if the driver does not reset the NIC.
 pub(crate) fn deaf(clock: &Device) -> Option<String> {
     let is_deaf = clock.driver().is_some_and(|driver| driver == "igb" || driver == "igc");
     let interfaces = clock.interfaces();
     let is_down = |name: &String| clock.value(&format!("device/net/{name}/flags")).is_some_and(|flags| !is_up(&flags));
     let name = interfaces.first().filter(|_| is_deaf && interfaces.iter().all(is_down))?;
-    Some(format!("{name} is down, and {clock} timestamps nothing while it is: run `ip link set {name} up`"))
+    Some(format!("{name} is down, and {clock} does not timestamp in that state: run `ip link set {name} up`"))
 }
 
 /// Whether an interface is up, by its `flags` in sysfs: `IFF_UP` of `<linux/if.h>`. Unreadable flags count as up.

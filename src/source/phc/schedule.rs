@@ -1,30 +1,28 @@
-//! The times at which the PHC's thread acts: cross timestamps around the edges, and the watchdog. Pure: it is given the
-//! time.
+//! When the PHC's thread acts: cross timestamps around the edges, and re-arming. Pure: the time is passed in.
 
 use crate::core::time::{Instant, Raw, Span};
 
-/// A cross timestamp is taken this long before an expected edge, a second after the last one of its phase. Without it a
-/// change of a clock's rate and another one beside the edge may hide each other in a bracket of a second.
+/// A cross timestamp is taken this long before an expected edge, a second after the last one of its phase. Without it,
+/// two changes of a clock's rate, one of them next to the edge, may cancel out within a bracket of a second.
 const BEFORE_EDGE: Span = Span::from_millis(10);
 /// Edges expected this close together share the cross timestamp before them: a short pulse whose edges were read one by
 /// one.
 const SHARED: Span = Span::from_millis(5);
-/// The longest time without a cross timestamp, longer than any second of a pulse.
+/// Maximum time without a cross timestamp, longer than any pulse interval.
 const IDLE: Span = Span::from_millis(1_050);
-/// At the start three in a row, this far apart: from them the engine learns the rate by which it dates an edge up to
-/// [`IDLE`] after the last of them, and needs a quarter of that time for it.
+/// At the start, three in a row at this interval: from them, the engine learns the rate with which it dates an edge up
+/// to [`IDLE`] after the last one. It needs a quarter of that time for it.
 const START_GAP: Span = Span::from_millis(135);
 const START_COUNT: i64 = 3;
 /// The average interval is at least this...
 const COST: Span = Span::from_millis(10);
-/// ...but after a rest twenty may follow at once.
+/// ...but after a pause, twenty may follow immediately.
 const CREDIT: Span = Span::from_millis(200);
-/// The most planned ones: one for each of eight edges a second. With more edges than that no single one matters.
+/// Maximum number of planned ones: one for each of eight edges per second. With more edges, no single one matters.
 const PLANNED: usize = 8;
-/// Pin and channel are set again after this time without an edge: a reset of the adapter disarms igb and igc without
-/// notice.
+/// Pin and channel are set again after this time without an edge: a reset of the adapter silently disarms igb and igc.
 const WATCHDOG: Span = Span::from_secs(3);
-/// The same, as long as there is still no edge.
+/// The interval of further attempts.
 const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
 /// What to do now.
@@ -43,8 +41,8 @@ pub enum Step {
 pub enum Delivery {
     /// At once.
     Now,
-    /// Together with the edge that is expected after it, or else with the next one: alone it would only wake the
-    /// engine's thread.
+    /// Together with the edge expected after it, or else with the next one: delivered alone, it would wake the engine's
+    /// thread for nothing.
     WithEdge,
 }
 
@@ -55,22 +53,23 @@ pub struct Schedule {
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
     idle: Instant<Raw>,
-    /// How many of the first ones are left.
+    /// How many of the initial ones are left.
     first: i64,
-    /// None before this. Each one moves it on by [`COST`]; it lags behind now by [`CREDIT`] at most.
+    /// Earliest time of the next one. Each one advances it by [`COST`]; it lags behind the present by at most
+    /// [`CREDIT`].
     paid_until: Instant<Raw>,
     rearm: Instant<Raw>,
 }
 
 impl Schedule {
-    /// The PHC was opened and armed now.
+    /// The PHC was opened and armed at `now`.
     pub fn new(now: Instant<Raw>) -> Self {
         let (before_edges, paid_until) = (Vec::new(), now - CREDIT);
         Self { before_edges, idle: now, first: START_COUNT, paid_until, rearm: now + WATCHDOG }
     }
 
-    /// An edge of our channel was read now. The cross timestamp that follows at once is delayed if too many were taken
-    /// lately, never dropped.
+    /// An edge of the channel was read. The cross timestamp that should follow immediately is delayed if too many were
+    /// taken recently, but never dropped.
     pub fn edges_read(&mut self, now: Instant<Raw>) {
         (self.rearm, self.idle) = (now + WATCHDOG, now);
         let expected = now + Span::SECOND - BEFORE_EDGE;
@@ -80,7 +79,7 @@ impl Schedule {
         }
     }
 
-    /// A cross timestamp was taken now, or tried.
+    /// A cross timestamp was taken or attempted.
     pub fn cross_taken(&mut self, now: Instant<Raw>) {
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
@@ -88,12 +87,12 @@ impl Schedule {
         self.paid_until = self.paid_until.max(now - CREDIT) + COST;
     }
 
-    /// Pin and channel were set again now, or it was tried.
+    /// Pin and channel were set again, or this was attempted.
     pub fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
-    /// Pin and channel cannot be set now, for a reason that passes.
+    /// Pin and channel cannot be set now, for a temporary reason.
     pub fn rearm_soon(&mut self, now: Instant<Raw>) {
         self.rearm = now + Span::SECOND;
     }
@@ -116,8 +115,8 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    /// Runs the schedule in virtual time against edges at these milliseconds, each read at once; tells at which
-    /// milliseconds cross timestamps were taken, for when, and pin and channel set again.
+    /// Runs the schedule in virtual time against edges at these milliseconds, each read immediately; returns the
+    /// milliseconds at which cross timestamps were taken, and for when, and at which pin and channel were set again.
     fn play(edges: impl IntoIterator<Item = i64>, until_ms: i64) -> (Vec<(i64, Delivery)>, Vec<i64>) {
         let at = |ms| Instant::from_nanos(0) + Span::from_millis(ms);
         let (mut schedule, mut now) = (Schedule::new(at(0)), at(0));
@@ -165,7 +164,7 @@ mod tests {
         for (name, phases, second) in [
             ("one edge", &[0][..], &[(-10, WithEdge), (0, Now)][..]),
             ("both edges", &[0, 100], &[(-10, WithEdge), (0, Now), (90, WithEdge), (100, Now)]),
-            // The second edge is 1 ms after the first, and read for itself.
+            // The second edge is 1 ms after the first, and read separately.
             ("a short pulse", &[0, 1], &[(-10, WithEdge), (0, Now), (1, Now)]),
         ] {
             let edges = (1..=9).flat_map(|n| phases.iter().map(move |phase| n * 1_000 + phase));

@@ -1,4 +1,4 @@
-//! The choice of channel and pin, their claims, and the order of events.
+//! Choice of channel and pin, their claims, and the order of events.
 
 use super::*;
 
@@ -6,8 +6,8 @@ use super::*;
 fn a_channel_out_of_range_says_how_many_there_are() {
     check_channel(&"ptp0", 1, 2).unwrap();
     for (channel, channels, problem, says) in [
-        (2, 2, Problem::Wrong, "no channel 2, but 2, counted from 0"),
-        (1, 1, Problem::Wrong, "no channel 1, but 1"),
+        (2, 2, Problem::Wrong, "no channel 2; its last channel is 1"),
+        (1, 1, Problem::Wrong, "no channel 1; its last channel is 0"),
         (0, 0, Problem::Unsupported, "no external timestamps"),
     ] {
         let error = check_channel(&"ptp0 (igb)", channel, channels).unwrap_err();
@@ -54,7 +54,7 @@ fn a_wrong_pin_names_those_that_exist() {
     for (functions, pin, says) in [
         (vec![free, free], Some("SDP7"), "ptp0 has no pin SDP7: it has SDP0, SDP1, counted from 0"),
         (vec![free, free], Some("2"), "ptp0 has no pin 2: it has SDP0, SDP1, counted from 0"),
-        (vec![], Some("SDP0"), "leave pin out"),
+        (vec![], Some("SDP0"), "remove pin"),
         (vec![output, free], None, "one of SDP0, SDP1"),
     ] {
         let error = choose_pin(&"ptp0", &config(pin, 0), &pins(&functions)).unwrap_err();

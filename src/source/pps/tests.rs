@@ -1,4 +1,4 @@
-//! A PPS device without one: what is chosen, refused and made of its counts.
+//! Tests without a PPS device: choices, refusals, and the handling of its counts.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn sequence_numbers_tell_new_edges_from_old_ones() {
         (fetched((10, 200), (6, 50)), Both, vec![200]),
         (fetched((8, 200), (9, 250)), Assert, vec![200]),
         (fetched((8, 200), (9, 250)), Clear, vec![250]),
-        (fetched((8, 100), (6, 50)), Both, vec![100]), // the same time again, after a step of the system clock
+        (fetched((8, 100), (6, 50)), Both, vec![100]), // the same time repeated, after a step of the system clock
     ] {
         let stamps: Vec<_> = stamps.into_iter().map(Instant::from_nanos).collect();
         assert_eq!(news(&seen, &now, wanted), stamps, "{now:?} {wanted:?}");
@@ -83,7 +83,7 @@ fn edges_are_those_asked_for_and_of_both_those_that_there_are() {
 fn shifted_timestamps_are_refused_with_the_figure() {
     let params = |mode, shift: i64| KParams { api_version: 1, mode, assert_off_tu: time(shift), clear_off_tu: time(0) };
     check_offsets(&device(), &params(CAPTURE_ASSERT | OFFSET_ASSERT, 0)).unwrap();
-    check_offsets(&device(), &params(CAPTURE_ASSERT | CAPTURE_CLEAR, -3_000)).unwrap(); // it has them and does not apply them
+    check_offsets(&device(), &params(CAPTURE_ASSERT | CAPTURE_CLEAR, -3_000)).unwrap(); // they are set but not enabled
     let error = check_offsets(&device(), &params(CAPTURE_ASSERT | OFFSET_ASSERT, -3_000)).unwrap_err();
     assert!(error.to_string().contains(&Span::from_micros(-3).to_string()), "{error}");
 }

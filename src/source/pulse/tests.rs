@@ -1,4 +1,4 @@
-//! The thread without a device: what it does while there is none, and how it ends.
+//! The thread without a device: its behavior while there is none, and how it ends.
 
 use super::*;
 use crate::core::time::Instant;
@@ -10,7 +10,7 @@ fn waiting(sender: mpsc::Sender<Event>) -> PulseThread {
     PulseThread::spawn(PulseConfig::Phc(absent), None, sender).unwrap()
 }
 
-/// The thread has ended, and with it its end of the channel.
+/// The thread has ended, which closed its end of the channel.
 fn has_ended(mut events: mpsc::Receiver<Event>) -> bool {
     loop {
         match events.try_recv() {
@@ -34,7 +34,7 @@ fn an_absent_phc_is_told_once_and_waited_for() {
 fn it_stops_during_a_rest() {
     let (sender, events) = mpsc::channel(4);
     let thread = waiting(sender);
-    sleep(Duration::from_millis(20)); // it rests for a second
+    sleep(Duration::from_millis(20)); // it pauses for a second
     drop(thread);
     assert!(has_ended(events));
 }
@@ -60,10 +60,10 @@ fn wait_for_the_end(thread: &PulseThread) {
 fn it_ends_when_the_channel_is_closed_and_completes_death() {
     let (sender, mut events) = mpsc::channel(4);
     let thread = waiting(sender);
-    events.blocking_recv().unwrap(); // now it rests, with nothing more to send
+    events.blocking_recv().unwrap(); // now it pauses, with nothing more to send
     drop(events);
     wait_for_the_end(&thread);
-    wait_for_the_end(&thread); // may be asked again
+    wait_for_the_end(&thread); // may be called again
 }
 
 fn start(body: impl FnOnce() + Send + 'static) -> PulseThread {

@@ -1,8 +1,8 @@
-//! The receiver's rate, found by listening at one rate after the other until a checksum is right.
+//! Finds the receiver's baud rate by listening at one rate after the other until a checksum is correct.
 //!
-//! Each rate is listened to for as long as it takes a receiver that sends once a second to begin with a sentence and end
-//! it: a burst that is heard from its middle may be garbage at the right rate, too, because the UART cannot tell where a
-//! byte begins. All nine rates take less than ten seconds. While the receiver is silent, the search goes on.
+//! It listens at each rate until a receiver that sends once per second has sent a sentence from start to end: from the
+//! middle of a burst, even the right rate may yield garbage, because the UART cannot tell where a byte begins. All nine
+//! rates take less than ten seconds. While the receiver is silent, the search continues.
 
 use std::time::Duration;
 
@@ -20,17 +20,17 @@ use crate::sys::tty::Tty;
 /// The rates that are tried, the likeliest first.
 pub const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_400, 460_800, 921_600];
 
-/// A USB adapter delivers what it received at the former rate within this.
+/// A USB adapter delivers bytes received at the previous rate within this time.
 const SETTLE: Duration = Duration::from_millis(30);
-/// From the beginning of a burst to the next one, and some jitter.
+/// From the beginning of a burst to the next one, plus jitter.
 const ONE_SECOND: Duration = Duration::from_millis(1_030);
-/// The longest sentence of NMEA 0183.
+/// Maximum length of an NMEA 0183 sentence.
 const SENTENCE: i64 = 82;
-/// After this long with bytes but nothing valid, the rate that was found is wrong.
+/// After this time with bytes but without a valid sentence, the rate is wrong.
 const MISHEARD_AFTER: Span = Span::from_secs(5);
 
-/// Finds the receiver's rate, again each time it changes, and passes on what is read until the device or the engine is
-/// gone. Returns the last rate.
+/// Finds the receiver's rate, and again after each change, and passes on bytes until the device or the engine is gone.
+/// Returns the last rate.
 pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, events: &Sender<Event>) -> u32 {
     while let Some(found) = find(tty, device, baud, events).await {
         baud = found;
@@ -40,8 +40,8 @@ pub(super) async fn pump_at_its_rate(tty: &Tty, device: &str, mut baud: u32, eve
     baud
 }
 
-/// Listens until the receiver's rate is found, at `last` first. `None`: the device or the engine is gone. All that is
-/// read goes to the engine, which says what is missing meanwhile.
+/// Listens until the receiver's rate is found, at `last` first. `None`: the device or the engine is gone. All bytes go
+/// to the engine, which reports what is missing.
 async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Option<u32> {
     let mut order = RATES;
     order.sort_by_key(|rate| *rate != last);
@@ -51,17 +51,18 @@ async fn find(tty: &Tty, device: &str, last: u32, events: &Sender<Event>) -> Opt
             let set = tty.set_baud(rate).ok()?;
             sleep(SETTLE).await;
             if is_near(set, rate) && listen(tty, rate, events).await? {
-                info!("{device}: {rate} baud, by a right checksum");
+                info!("{device}: {rate} baud, confirmed by a correct checksum");
                 return Some(rate);
             }
         }
         if !std::mem::replace(&mut is_warned, true) {
-            warn!("{device}: no valid sentence at any rate: check wiring, power and that it sends NMEA; going on");
+            warn!("{device}: no valid sentence at any rate: check the wiring, power, and that it sends NMEA; retrying");
         }
     }
 }
 
-/// Listens at one rate until a checksum is right; whether one was in time. `None`: the device or the engine is gone.
+/// Listens at one rate until a checksum is correct; returns whether one was in time. `None`: the device or the engine
+/// is gone.
 async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<bool> {
     let (mut buffer, mut framer) = (vec![0; READ_MAX], Framer::default());
     tty.discard_received().ok()?;
@@ -75,26 +76,26 @@ async fn listen(tty: &Tty, rate: u32, events: &Sender<Event>) -> Option<bool> {
     Some(framer.counts().understood() > 0)
 }
 
-/// Whether two rates are the same for a receiver and a sender: after ten bits they are apart by less than half a bit.
+/// Whether two rates are compatible: after ten bits, they differ by less than half a bit.
 fn is_near(one: u32, other: u32) -> bool {
     u64::from(one.abs_diff(other)) * 33 <= u64::from(other)
 }
 
-/// How long one rate is listened to.
+/// How long to listen at one rate.
 fn patience(rate: u32) -> Duration {
     ONE_SECOND + Duration::from_nanos(byte_time(rate).times(SENTENCE).nanos().unsigned_abs())
 }
 
-/// Listens on at the rate that was found: whether the receiver still speaks at it.
+/// Watches whether the receiver still uses the rate that was found.
 #[derive(Default)]
 struct Watch {
     framer: Framer,
-    /// Since when nothing valid has come, although bytes have.
+    /// Since when bytes have arrived, but no valid sentence.
     garbage_since: Option<time::Instant<Raw>>,
 }
 
 impl Watch {
-    /// Takes bytes; whether they have been nothing but garbage for too long.
+    /// Takes bytes; returns whether they have been only garbage for too long.
     fn hears_nothing_valid(&mut self, bytes: &Bytes) -> bool {
         let valid = self.framer.counts().understood();
         self.framer.push(bytes, |_| {});

@@ -1,4 +1,4 @@
-//! Who else has a serial port or a FIFO: the processes that have it open, and the kernel's console.
+//! Other users of a serial port or a FIFO: processes that have it open, and the kernel's console.
 
 use std::fmt::Display;
 use std::fs;
@@ -10,14 +10,14 @@ use tracing::warn;
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::processes::{Process, only_reads};
 
-/// The other processes that have this device open and may read from it. Only root sees those of other users.
+/// The other processes that have this device open and may read from it. Those of other users are visible to root only.
 pub(crate) fn holders(device: &str) -> Vec<Process> {
     let Ok(number) = fs::metadata(device).map(|meta| meta.rdev()) else { return Vec::new() };
     let holders = Process::others().filter(|process| process.has_open_device(number) == Some(true));
     holders.filter(|process| !only_stamps(&process.name, process.args().iter().map(String::as_str))).collect()
 }
 
-/// The other processes that only read this FIFO. One that also writes keeps it open for the writers.
+/// The other processes that only read this FIFO. A process that also writes keeps it open for the writers.
 pub(crate) fn readers(fifo: &Path) -> Vec<Process> {
     let Ok(path) = fs::canonicalize(fifo) else { return Vec::new() };
     let reads = |process: &Process| process.fds().is_ok_and(|mut fds| fds.any(|fd| only_reads(&fd, &path)));
@@ -31,18 +31,18 @@ pub(crate) fn only_stamps<'a>(command: &str, args: impl Iterator<Item = &'a str>
     command == "ldattach" && args.skip(1).any(is_pps)
 }
 
-/// How to stop the usual holders of a port, by a part of their names.
+/// How to stop common holders of a port, by a part of their names.
 const CURES: [(&str, &str); 4] = [
-    ("gpsd", "stop it (systemctl stop gpsd.socket gpsd.service), or take the sentences from it with --gpsd"),
-    ("ModemManager", "stop it (systemctl stop ModemManager), or give the device ID_MM_DEVICE_IGNORE=1 by udev"),
+    ("gpsd", "stop it (systemctl stop gpsd.socket gpsd.service), or read the sentences through it with --gpsd"),
+    ("ModemManager", "stop it (systemctl stop ModemManager), or set ID_MM_DEVICE_IGNORE=1 for the device in udev"),
     ("getty", "run systemctl disable --now serial-getty@{tty}, and remove console= from the kernel's command line"),
-    ("brltty", "stop it (systemctl stop brltty), or remove its package, which takes adapters for Braille displays"),
+    ("brltty", "stop it (systemctl stop brltty), or remove its package, which mistakes adapters for braille displays"),
 ];
 
 /// The device is held by these.
 pub(crate) fn held(device: &str, holders: &[Process]) -> OpenError {
     let (holder, cure) = match holders {
-        [] => ("a program that only root can see".into(), format!("stop it (fuser -v {device} as root names it)")),
+        [] => ("a program that only root can see".into(), format!("stop it (`fuser -v {device}` as root shows it)")),
         [first, ..] => {
             let cure = CURES.iter().find(|(name, _)| first.name.contains(name)).map_or("stop it", |(_, cure)| cure);
             (list(holders), cure.replace("{tty}", &name_of(device)))
@@ -51,10 +51,10 @@ pub(crate) fn held(device: &str, holders: &[Process]) -> OpenError {
     OpenError::cured(Problem::Taken, format!("{device} is held by {holder}"), cure)
 }
 
-/// Warns of programs that neither lock nor ask: they take away what they read.
+/// Warns of programs that read without a lock: the bytes they read are lost here.
 pub(crate) fn warn_of(readers: &[Process], device: impl Display) {
     if !readers.is_empty() {
-        warn!("{device} is also read by {}: what they read of it is lost here; stop them", list(readers));
+        warn!("{device} is also read by {}: the bytes they read are lost here; stop them", list(readers));
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn list(holders: &[Process]) -> String {
     holders.iter().map(Process::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// What is wrong with a port that is the kernel's console (Documentation/ABI/testing/sysfs-tty), and the cure.
+/// The problem with a port that is the kernel's console (Documentation/ABI/testing/sysfs-tty), and the fix.
 pub(crate) fn console(device: &str) -> Option<String> {
     let consoles = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
     console_among(device, &name_of(device), &consoles)
@@ -72,8 +72,8 @@ pub(crate) fn console(device: &str) -> Option<String> {
 fn console_among(device: &str, name: &str, consoles: &str) -> Option<String> {
     consoles.split_whitespace().any(|console| console == name).then(|| {
         format!(
-            "{device} is the kernel's console, whose messages and login prompt go to whatever is wired to it: if that is a \
-             receiver, remove console={name} from the kernel's command line and reboot"
+            "{device} is the kernel's console, which sends messages and a login prompt to the connected device: if \
+             that is a receiver, remove console={name} from the kernel command line and reboot"
         )
     })
 }

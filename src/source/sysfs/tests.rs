@@ -1,4 +1,4 @@
-//! Finding devices, on this machine and in trees of files that stand for another.
+//! Finding devices, on this machine and in directory trees that represent another.
 
 use std::os::unix::fs::symlink;
 
@@ -79,7 +79,7 @@ fn a_pci_address_is_read_as_lspci_and_udev_write_it() {
     }
 }
 
-/// A directory tree of this test's own.
+/// A temporary directory tree.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -123,7 +123,7 @@ fn a_pci_device_leads_to_its_clock() {
         ("pci-0000:02:00.0", Problem::Wrong, "one of /dev/ptp10, /dev/ptp9"),
         ("0000:03:00.0", Problem::Unsupported, "0000:03:00.0 has no PTP hardware clock"),
         ("0000:04:00.0", Problem::NotThere, "or has no driver"),
-        ("0000:05:00.0", Problem::NotThere, "PCI device 0000:05:00.0 is not there"),
+        ("0000:05:00.0", Problem::NotThere, "PCI device 0000:05:00.0 does not exist"),
     ] {
         let error = tree.finder().phc(device).unwrap_err();
         assert_eq!(error.problem, problem, "{error}");
@@ -131,7 +131,7 @@ fn a_pci_device_leads_to_its_clock() {
     }
 }
 
-/// A file of a tree has the number 0:0.
+/// A regular file has the device number 0:0.
 #[test]
 fn a_clock_is_known_by_its_number_and_its_driver_is_that_of_its_parent() {
     let tree = Tree::new(
@@ -166,7 +166,7 @@ fn a_virtual_clock_leads_to_the_one_it_is_made_from() {
         ],
     );
     let error = tree.finder().phc("/dev/ptp2").unwrap_err();
-    assert!(error.problem == Problem::Wrong && error.to_string().contains("name /dev/ptp0,"), "{error}");
+    assert!(error.problem == Problem::Wrong && error.to_string().contains("use /dev/ptp0,"), "{error}");
     let physical = Finder { phc_index: |_| Ok(Some(0)), ..tree.finder() };
     assert_eq!(physical.phc("eth0").unwrap().node, Path::new("/dev/ptp0"));
 }

@@ -1,6 +1,6 @@
-//! chronyd: it runs, has a refclock line for each sink, without options that spoil the samples, and uses them. Of its
-//! configuration, included files as well, only the refclock directives are read: chrony.conf(5). chronyd itself reports
-//! its syntax errors.
+//! chronyd: it is running, has a refclock line for each sink without options that spoil the samples, and uses them. In
+//! its configuration, including included files, only the refclock directives are read: chrony.conf(5). chronyd itself
+//! reports its syntax errors.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,34 +12,34 @@ use crate::config::Settings;
 use crate::source::pulse::PulseConfig;
 use crate::sys::processes::Process;
 
-/// Where distributions have it.
+/// Its paths in distributions.
 const PATHS: [&str; 2] = ["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
 /// chronyd's own limit for nested files, `MAX_INCLUDE_LEVEL` in chrony's conf.c.
 const DEPTH: u32 = 10;
-/// Options of a refclock that make right samples wrong, or useless.
+/// Refclock options that make right samples wrong or useless.
 const SPOILERS: [(&str, Level, &str); 8] = [
-    ("tai", Level::Failure, "has chronyd take UTC for TAI, 37 s off"),
+    ("tai", Level::Failure, "makes chronyd take UTC for TAI, 37 s off"),
     ("offset", Level::Failure, "is added to samples that need none"),
     ("pps", Level::Failure, "drops the second of the samples, and needs another source for it"),
-    ("lock", Level::Failure, "ties complete samples to another refclock"),
-    ("local", Level::Warning, "has chronyd use the phase of the pulse only"),
+    ("lock", Level::Failure, "makes complete samples depend on another refclock"),
+    ("local", Level::Warning, "makes chronyd use only the phase of the pulse"),
     ("noselect", Level::Warning, "keeps chronyd from selecting it"),
-    ("delay", Level::Warning, "makes chronyd trust it less than it could"),
-    ("dpoll", Level::Warning, "has chronyd read the segment too rarely to get every sample"),
+    ("delay", Level::Warning, "makes chronyd trust it less than necessary"),
+    ("dpoll", Level::Warning, "makes chronyd read the segment too rarely to get every sample"),
 ];
 
 const FALSETICKER: &str = "compare the offsets in `chronyc sources`: if the others are right, set width or delay as in \
     gnss2shm.toml(5); if not, remove them or add `trust`";
 
-/// Whether chronyd runs.
+/// Whether chronyd is running.
 pub(super) fn daemon(patient: &Patient<'_>) -> Checked {
     const CURE: &str =
         "install it, run `systemctl enable --now chrony` (or chronyd), and look at `journalctl -u chrony`";
     match patient.chronyd {
-        Some(chronyd) => Ok(format!("{chronyd} runs")),
-        // With hidepid= the processes of other users are hidden.
-        None if !patient.system.at("/proc/1/comm").exists() => Err(Finding::unseen("whether it runs")),
-        None => Err(Finding::failure("does not run", CURE)),
+        Some(chronyd) => Ok(format!("{chronyd} is running")),
+        // With hidepid=, other users' processes are hidden.
+        None if !patient.system.at("/proc/1/comm").exists() => Err(Finding::unseen("whether it is running")),
+        None => Err(Finding::failure("is not running", CURE)),
     }
 }
 
@@ -53,7 +53,7 @@ fn sinks(settings: &Settings) -> impl Iterator<Item = (String, &'static str)> {
 /// The refclock line of each sink, and other lines for the same pulse.
 pub(super) fn lines(patient: &Patient<'_>) -> Vec<Checked> {
     let conf = &patient.chrony;
-    // As in README: the kernel's timestamps of a PPS device are far less precise than a PHC's.
+    // See README.md: the kernel's timestamps of a PPS device are far less precise than a PHC's.
     let precision = if matches!(patient.settings.pulse, PulseConfig::Phc(_)) { "1e-7" } else { "2e-5" };
     let mut found: Vec<_> = conf.unseen.iter().map(|path| Err(Finding::unseen(path.display()))).collect();
     found.extend(conf.refclocks.iter().filter_map(|clock| same_pulse(patient, clock)).map(Err));
@@ -62,7 +62,7 @@ pub(super) fn lines(patient: &Patient<'_>) -> Vec<Checked> {
             [line] => found.push(spoilt(line)),
             [line, second, ..] => {
                 let says = format!("{} and {} both read {source}", line.at, second.at);
-                let cure = "remove one of them and restart chronyd: each takes the other's samples";
+                let cure = "remove one of them and restart chronyd: each would take the other's samples";
                 found.push(Err(Finding::failure(says, cure)));
             }
             [] if conf.unseen.is_empty() => {
@@ -76,7 +76,7 @@ pub(super) fn lines(patient: &Patient<'_>) -> Vec<Checked> {
     found
 }
 
-/// The first option that spoils the samples.
+/// The first option that spoils samples.
 fn spoilt(line: &Refclock) -> Checked {
     let is_set = |name| {
         line.option(name).is_some_and(|value| match (name, value.parse::<f64>()) {
@@ -93,7 +93,8 @@ fn spoilt(line: &Refclock) -> Checked {
     Err(Finding::new(level, format!("{at}: `{option}` {does}"), format!("remove `{option}` and restart chronyd")))
 }
 
-/// A refclock of chronyd's own on our pulse: chronyd cannot tell the edges apart, and takes those of a PHC from us.
+/// A refclock that reads the pulse directly: chronyd cannot tell the edges apart, and takes a PHC's edges from
+/// gnss2shm.
 fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
     let (level, device) = match clock.source.split_once(' ')? {
         ("PHC", device) if clock.option("extpps").is_some() => (Level::Failure, device),
@@ -106,7 +107,7 @@ fn same_pulse(patient: &Patient<'_>, clock: &Refclock) -> Option<Finding> {
     is_ours.then(|| Finding::new(level, says, cure))
 }
 
-/// What chronyd makes of each sink's refclock.
+/// Whether chronyd uses each sink's refclock.
 pub(super) fn sources(patient: &Patient<'_>) -> Vec<Checked> {
     let lines = sinks(&patient.settings).filter_map(|(source, _)| patient.chrony.of(&source).first().copied());
     lines.filter(|_| patient.chronyd.is_some()).map(|line| source(patient, line)).collect()
@@ -120,7 +121,7 @@ fn source(patient: &Patient<'_>, line: &Refclock) -> Checked {
     let row = rows.find(|row| matches!(row[..], ["#", _, name, ..] if name == refid.as_str()));
     let Some([_, state, _, _, _, reach, ..]) = row.as_deref() else {
         let says = format!("chronyd does not know {refid} of {}", line.at);
-        return Err(Finding::failure(says, "restart chronyd: it reads its configuration at its start only"));
+        return Err(Finding::failure(says, "restart chronyd: it reads its configuration only at start"));
     };
     let (level, what, cure) = match (*state, *reach) {
         ("*" | "+", _) => return Ok(format!("chronyd uses {refid}")),
@@ -128,9 +129,9 @@ fn source(patient: &Patient<'_>, line: &Refclock) -> Checked {
             (Level::Warning, "is not used", "add `prefer` to the refclock line, or `trust` if the others are worse")
         }
         ("x", _) => (Level::Failure, "is a falseticker: most others disagree with it", FALSETICKER),
-        ("~", _) => (Level::Warning, "varies too much", "wait a minute; if it stays, check the level of the pulse"),
+        ("~", _) => (Level::Warning, "varies too much", "wait a minute; if this persists, check the pulse level"),
         (_, "0") => (Level::Failure, "has no samples", "see the items segment and service; if ok, restart chronyd"),
-        _ => (Level::Warning, "cannot be selected yet", "wait a minute and ask again"),
+        _ => (Level::Warning, "cannot be selected yet", "wait a minute and check again"),
     };
     Err(Finding::new(level, format!("{refid} {what} (reach {reach})"), cure))
 }
@@ -139,7 +140,7 @@ fn source(patient: &Patient<'_>, line: &Refclock) -> Checked {
 pub(super) struct ChronyConf {
     /// The file that chronyd starts with.
     path: PathBuf,
-    /// In order.
+    /// The refclock lines, in order.
     refclocks: Vec<Refclock>,
     /// Files that this user may not read.
     unseen: Vec<PathBuf>,
@@ -154,12 +155,13 @@ struct Refclock {
     options: Vec<String>,
     /// File and line.
     at: String,
-    /// Place among the refclocks, which makes the default name in chronyc together with three letters of the driver.
+    /// Index among the refclocks, which with three letters of the driver forms the default name in chronyc.
     place: usize,
 }
 
 impl Refclock {
-    /// The word after this option, as the value of `poll`; empty after the last one, none if the option is not given.
+    /// The word after this option, such as the value of `poll`; empty if there is none, `None` if the option is not
+    /// given.
     fn option(&self, name: &str) -> Option<&str> {
         let at = self.options.iter().position(|option| option.eq_ignore_ascii_case(name))?;
         Some(self.options.get(at + 1).map_or("", String::as_str))
@@ -167,7 +169,7 @@ impl Refclock {
 }
 
 impl ChronyConf {
-    /// Reads the configuration of the chronyd that runs, or else the default one.
+    /// Reads the configuration of the running chronyd, or else the default one.
     pub(super) fn read(system: &System, chronyd: Option<&Process>) -> Self {
         let args = chronyd.map(Process::args).unwrap_or_default();
         let default = if system.at(PATHS[1]).exists() { PATHS[1] } else { PATHS[0] };
@@ -207,7 +209,7 @@ impl ChronyConf {
         }
     }
 
-    /// The files that fit a pattern, in order of their names.
+    /// The files that match a pattern, sorted by name.
     fn files(&mut self, system: &System, pattern: &str, depth: u32) {
         let (directory, pattern) = pattern.rsplit_once('/').unwrap_or_default();
         for file in system.names(directory).iter().filter(|file| depth > 0 && fits(pattern, file)) {
@@ -216,7 +218,7 @@ impl ChronyConf {
     }
 }
 
-/// Whether a name fits a pattern in which `*` stands for any characters, once.
+/// Whether a name matches a pattern with at most one `*`.
 fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, end)) = pattern.split_once('*') else { return pattern == name };
     name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)

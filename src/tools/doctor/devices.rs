@@ -1,5 +1,5 @@
-//! Receiver and pulse: the devices are there and the service may use them, or the receiver's server answers; the
-//! interface of a PHC is up. All of a PHC is seen in sysfs, so one that is in use is not disturbed.
+//! Receiver and pulse: the devices exist and the service may use them, or the receiver's server answers; the interface
+//! of a PHC is up. A PHC is checked only in sysfs, so its user is not disturbed.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::sys::ptp::{Function, PinState};
 
 /// Stable names of USB ports.
 const BY_ID: &str = "/dev/serial/by-id";
-/// A server on this machine or in its network answers sooner.
+/// Time limit for a server on this machine or in its network.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) fn receiver(patient: &Patient<'_>) -> Checked {
@@ -24,7 +24,7 @@ pub(super) fn receiver(patient: &Patient<'_>) -> Checked {
         ReceiverConfig::Serial(serial) => {
             let ports = patient.system.names(BY_ID).join(", ");
             let absent = format!("connect the receiver, or correct its name: {BY_ID} has [{ports}]");
-            let denied = "run `udevadm trigger --action=change --subsystem-match=tty`: ports are for the group dialout";
+            let denied = "run `udevadm trigger --action=change --subsystem-match=tty`: ports belong to group dialout";
             patient.may_use(Path::new(&serial.device), READ_WRITE, &absent, denied)?;
         }
         ReceiverConfig::Gpsd(gpsd) => {
@@ -32,8 +32,8 @@ pub(super) fn receiver(patient: &Patient<'_>) -> Checked {
         }
         ReceiverConfig::Tcp(server) => answers(server, "start the server, or correct server in [tcp]")?,
         ReceiverConfig::Fifo(path) => {
-            let denied = "make it the service's: `chgrp dialout` and `chmod 0660`";
-            patient.may_use(path, READ, "make it with `mkfifo`, or correct path in [fifo]", denied)?;
+            let denied = "give the service access: `chgrp dialout` and `chmod 0660`";
+            patient.may_use(path, READ, "create it with `mkfifo`, or correct path in [fifo]", denied)?;
         }
         ReceiverConfig::Stdin => {}
     }
@@ -60,7 +60,7 @@ pub(super) fn find(system: &System, config: &PulseConfig) -> Result<Device, Find
         check_channel(&device, phc.channel, channels)?;
     }
     if phc.pin.is_some() {
-        // sysfs has names without numbers: the numbers here only serve to count.
+        // sysfs has names without numbers: these numbers only count them.
         let pin = |(index, name)| PinState { name, index, function: Function::NONE, channel: 0 };
         let pins: Vec<_> = (0..).zip(device.pins()).map(pin).collect();
         choose_pin(&device, phc, &pins)?;
@@ -77,23 +77,23 @@ pub(super) fn pulse(patient: &Patient<'_>) -> Checked {
     let rule = format!("SUBSYSTEM==\"{class}\", GROUP=\"clock\", MODE=\"0660\"");
     let denied =
         format!("add the udev rule `{rule}`, then run `udevadm control --reload` and `udevadm trigger -s {class}`");
-    patient.may_use(&device.node, access, "check that the driver is loaded and udev runs", &denied)?;
+    patient.may_use(&device.node, access, "check that the driver is loaded and udev is running", &denied)?;
     Ok(format!("{config}: {device}"))
 }
 
-/// igb and igc timestamp nothing while the interface is down, and an unused adapter may be put to sleep.
+/// igb and igc do not timestamp while the interface is down, and an unused adapter may be put to sleep.
 pub(super) fn interface(patient: &Patient<'_>) -> Option<Checked> {
     let name = patient.pulse.as_ref().ok()?.interfaces().into_iter().next()?;
     let of = |file: &str| patient.system.text(format!("/sys/class/net/{name}/{file}"));
     let (says, cure) = if !is_up(&of("flags")) {
         (
-            "is down; igb and igc timestamp nothing while it is",
+            "is down; igb and igc do not timestamp in that state",
             format!("run `ip link set {name} up`, and make that permanent"),
         )
     } else if of("carrier") == "0" && of("device/power/control") == "auto" {
         // Linux, drivers/net/ethernet/intel/igb/igb_main.c, igb_runtime_idle(): after 5 s without a link.
         let wakes = format!("run `echo on > /sys/class/net/{name}/device/power/control` at every boot");
-        ("has no link, and its adapter and PHC may sleep then", wakes)
+        ("has no link, so its adapter and PHC may be put to sleep", wakes)
     } else {
         return Some(Ok(format!("{name} is up")));
     };

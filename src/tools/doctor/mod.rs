@@ -1,5 +1,5 @@
-//! `gnss2shm doctor`: checks an installed system item by item. Nothing is changed and no device is opened: a PHC that is
-//! opened and asked for timestamps would lose edges for the program that uses it. Each item has one finding, its first
+//! `gnss2shm doctor`: checks an installed system item by item. Nothing is changed and no device is opened: opening a
+//! PHC and requesting timestamps would take edges from the program that uses it. Each item has one finding, its first
 //! fault, unless several programs or lines are at fault. [`crate::cli`] prints the findings.
 
 use std::fmt;
@@ -31,10 +31,10 @@ pub use service::Instance;
 
 /// A check of an item.
 type Check = fn(&Patient<'_>) -> Vec<Checked>;
-/// What is as it should be, or what is not; [`examine`] adds the item.
+/// A good state or a fault; [`examine`] adds the item.
 type Checked = Result<String, Finding>;
 
-/// The items, in the order in which they should be put right.
+/// The items, in the order in which they should be fixed.
 const CHECKS: [(&str, Check); 12] = [
     (CONFIGURATION, |patient| vec![Ok(patient.instance.config.display().to_string())]),
     ("service user", |patient| vec![patient.account.clone().map(|account| account.name)]),
@@ -65,7 +65,7 @@ pub enum Level {
     Ok,
     /// It works, or it could not be checked.
     Warning,
-    /// It does not work, or its results are wrong.
+    /// It fails, or its results are wrong.
     Failure,
 }
 
@@ -78,7 +78,7 @@ pub struct Finding {
     pub level: Level,
     /// What was seen.
     pub says: String,
-    /// What to do about it; none where all is well.
+    /// What to do about it; none if it is ok.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Finding {
 
     /// This user has no permission to check it.
     fn unseen(what: impl fmt::Display) -> Self {
-        Self::warning(format!("not looked at: {what}"), "run as root")
+        Self::warning(format!("not checked: {what}"), "run as root")
     }
 
     /// A file that cannot be read or looked up.
@@ -123,14 +123,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A refusal of `run`.
+/// An error with which `run` would refuse to start.
 impl From<OpenError> for Finding {
     fn from(error: OpenError) -> Self {
-        Self::failure(error.says, error.cure.unwrap_or_else(|| "see the log of the service".into()))
+        Self::failure(error.says, error.cure.unwrap_or_else(|| "see the service's log".into()))
     }
 }
 
-/// The machine that is checked: files below a root directory, and the few questions that no file answers.
+/// The machine that is checked: files below a root directory, and queries that no file answers.
 #[derive(Debug)]
 pub struct System {
     /// Its root directory.
@@ -149,35 +149,35 @@ impl System {
         Self { root: "/".into(), run, status, phc_index: ptp::phc_index }
     }
 
-    /// Where a path of this machine is.
+    /// The path below the root directory.
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Contents of a file, trimmed; empty where it cannot be read. Bytes that are not UTF-8 are replaced.
+    /// Contents of a file, trimmed; empty if it cannot be read. Bytes that are not UTF-8 are replaced.
     fn text(&self, path: impl AsRef<Path>) -> String {
         let bytes = fs::read(self.at(path)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    /// Sorted names in a directory; none where it cannot be read.
+    /// Sorted names in a directory; none if it cannot be read.
     fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
         sysfs::names(&self.at(directory))
     }
 
-    /// Where a path leads, links followed.
+    /// The target of a path, with links resolved.
     fn real(&self, path: impl AsRef<Path>) -> io::Result<PathBuf> {
         let (real, root) = (fs::canonicalize(self.at(path))?, fs::canonicalize(&self.root)?);
         Ok(Path::new("/").join(real.strip_prefix(root).unwrap_or(&real)))
     }
 }
 
-/// systemctl and chronyc give up by themselves without an answer.
+/// systemctl and chronyc have their own timeouts.
 fn run(_: &System, program: &str, args: &[&str]) -> Result<String, String> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{program} cannot be started ({error})"))?;
-    // Errors of chronyc are on standard output, too.
+    // chronyc also prints errors to standard output.
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() { Ok(text) } else { Err(format!("{program}: {text} ({})", output.status)) }
 }
@@ -189,17 +189,17 @@ struct Patient<'a> {
     settings: Settings,
     /// A fault if the service is not installed as it should be.
     account: Result<Account, Finding>,
-    /// All processes that this user may see.
+    /// All processes visible to this user.
     processes: &'a [Process],
-    /// The chronyd that sets the clock, if it runs.
+    /// The chronyd that sets the clock, if running.
     chronyd: Option<&'a Process>,
     chrony: ChronyConf,
-    /// The PHC or PPS that the pulse is wired to, or why `run` refuses it.
+    /// The PHC or PPS device of the pulse, or why `run` refuses it.
     pulse: Result<Device, Finding>,
 }
 
 impl Patient<'_> {
-    /// Whether this file is there, and the service may do `what` with it; otherwise what is wrong, with one of the cures.
+    /// Whether this file exists and the service may access it; otherwise the problem, with one of the fixes.
     fn may_use(&self, path: &Path, what: u32, absent: &str, denied: &str) -> Result<(), Finding> {
         let found = fs::metadata(self.system.at(path));
         let meta = found.map_err(|error| Finding::unreadable(path, &error, absent))?;
@@ -210,8 +210,8 @@ impl Patient<'_> {
         };
         let does = if what == READ { "read" } else { "read and write" };
         let (name, path) = (&account.name, path.display());
-        let says = format!("{name} may not {does} {path} (owner uid {uid}, gid {gid}, mode {mode:04o})");
-        let group = "if its group may, add that by SupplementaryGroups= with `systemctl edit gnss2shm@.service`";
+        let says = format!("{name} cannot {does} {path} (owner uid {uid}, gid {gid}, mode {mode:04o})");
+        let group = "if its group can, add that group with SupplementaryGroups= in `systemctl edit gnss2shm@.service`";
         Err(Finding::failure(says, format!("{denied}; or, {group}")))
     }
 }
@@ -242,7 +242,7 @@ pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
     CHECKS.into_iter().flat_map(findings).collect()
 }
 
-/// The state on the whole.
+/// The overall state.
 pub fn worst(found: &[Finding]) -> Level {
     found.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
 }

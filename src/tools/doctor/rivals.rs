@@ -12,12 +12,12 @@ use crate::sys::processes::Process;
 /// Programs that set the system clock as chronyd does, by the first 15 bytes of their names, and how to stop each.
 const CLOCK_SETTERS: [(&str, &str); 5] = [
     ("systemd-timesyn", "run `systemctl disable --now systemd-timesyncd`"),
-    ("ntpd", "run `systemctl disable --now ntp ntpsec ntpd openntpd`, whichever there is"),
+    ("ntpd", "run `systemctl disable --now ntp ntpsec ntpd openntpd`, whichever is installed"),
     ("ntp-daemon", "run `systemctl disable --now ntpd-rs`"),
     ("ptpd", "run `systemctl disable --now ptpd`, or start it with -n"),
-    ("phc2sys", "run `systemctl disable --now phc2sys`, or have it feed chronyd: -E ntpshm -M with a unit of its own"),
+    ("phc2sys", "run `systemctl disable --now phc2sys`, or have it feed chronyd: -E ntpshm -M with its own unit"),
 ];
-/// Programs that may have the PHC open: none of them takes our timestamps.
+/// Programs that may have the PHC open: none of them reads external timestamps.
 const PHC_USERS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
 
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
@@ -39,13 +39,13 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
     // Any number of programs may read a PPS device.
     if let (PulseConfig::Phc(_), Ok(Device { node, .. })) = (&patient.settings.pulse, &patient.pulse) {
         for process in holders(node).iter().filter(|process| !PHC_USERS.contains(&process.name.as_str())) {
-            // Since Linux 6.7 every descriptor of a PHC has an event queue of its own.
-            let does = "it may take edges (before Linux 6.7) or set the pin otherwise";
+            // Since Linux 6.7, every descriptor of a PHC has its own event queue.
+            let does = "it may take edges (before Linux 6.7) or change the pin";
             let says = format!("{process} has {} open: {does}", node.display());
             found.push(Finding::warning(says, "stop it: gnss2shm needs no other program for the pulse"));
         }
     }
-    // Only root sees what PID 1 has open.
+    // Only root can see the files that PID 1 has open.
     let init = patient.processes.iter().find(|process| process.pid == 1);
     if init.is_none_or(|init| init.has_open(Path::new("/")).is_none()) {
         found.push(Finding::unseen("the processes of other users"));
@@ -66,17 +66,17 @@ fn setters(processes: &[Process]) -> Vec<Finding> {
     }
     for other in chronyds(processes).iter().skip(1).filter(|other| !leaves_the_clock(other)) {
         let says = format!("{other} sets the system clock, as another chronyd does");
-        found.push(Finding::failure(says, "stop the one that is not the service's"));
+        found.push(Finding::failure(says, "stop the one that does not belong to the service"));
     }
     found
 }
 
-/// Those with this name, except in containers: those cannot set this machine's clock.
+/// Those with this name outside containers, where they could not set this machine's clock.
 fn named<'a>(processes: &'a [Process], name: &'a str) -> impl Iterator<Item = &'a Process> {
     processes.iter().filter(move |process| process.name == name && !process.is_contained)
 }
 
-/// Every chronyd without the helpers that it starts, in order of PID; last those that do not set the clock.
+/// Every chronyd except its helper processes, sorted by PID; those that do not set the clock come last.
 pub(super) fn chronyds(processes: &[Process]) -> Vec<&Process> {
     let is_helper = |process: &Process| named(processes, "chronyd").any(|other| other.pid == process.parent);
     let mut daemons: Vec<_> = named(processes, "chronyd").filter(|process| !is_helper(process)).collect();
@@ -98,7 +98,7 @@ pub(super) fn option<'a>(args: &'a [String], option: &str) -> Option<&'a str> {
     }
 }
 
-/// phc2sys sets the system clock unless it is told to set a PHC, or to feed another program.
+/// phc2sys sets the system clock unless configured to set a PHC or to feed another program.
 fn sets_system_clock(args: &[String]) -> bool {
     let feeds = option(args, "-E").is_some_and(|servo| servo.contains("shm") || servo.contains("sock"));
     let sets_phc =

@@ -1,4 +1,4 @@
-//! The service: its configuration, its account, and whether it runs, is the installed version, and publishes.
+//! The service: its configuration and account, and whether it is running, is the installed version, and publishes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Instance {
             (None, [only]) => only.clone(),
             (None, []) => "default".to_owned(),
             (None, several) => {
-                return Err(format!("there are several instances, name one of them: {}", several.join(", ")));
+                return Err(format!("there are several instances; name one of them: {}", several.join(", ")));
             }
         };
         Ok(Self { config: config.unwrap_or_else(|| Path::new(CONFIGURATIONS).join(format!("{name}.toml"))), name })
@@ -42,13 +42,13 @@ impl Instance {
     /// The settings, or why there are none.
     pub(super) fn settings(&self, system: &System) -> Result<Settings, Finding> {
         let bytes = fs::read(system.at(&self.config)).map_err(|error| {
-            let cure = "install the package, or have `gnss2shm probe --write FILE` make one";
+            let cure = "install the package, or create one with `gnss2shm probe --write FILE`";
             let cure = format!("{cure}; {CONFIGURATIONS} has [{}]", names(system).join(", "));
             Finding::unreadable(&self.config, &error, &cure)
         })?;
         let file = File::from_bytes(&self.config.display().to_string(), &bytes);
         file.and_then(|file| Settings::new(Given::default(), Some(&file))).map_err(|error| {
-            let cure = "correct it, as in gnss2shm.toml(5), and ask again: the other items depend on it";
+            let cure = "correct it, see gnss2shm.toml(5), and check again: the other items depend on it";
             Finding::failure(error.to_string(), cure)
         })
     }
@@ -64,11 +64,11 @@ fn names(system: &System) -> Vec<String> {
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) uid: u32,
-    /// Its groups, those of the unit included.
+    /// Its groups, including those of the unit.
     gids: Vec<u32>,
 }
 
-/// The service's user; otherwise why the service cannot run, or not as it should.
+/// The service's user; otherwise why the service cannot run properly.
 pub(super) fn account(system: &System, instance: &str) -> Result<Account, Finding> {
     let unit = format!("gnss2shm@{instance}.service");
     let unit = (system.run)(system, "systemctl", &["show", &unit]).unwrap_or_default();
@@ -79,7 +79,7 @@ pub(super) fn account(system: &System, instance: &str) -> Result<Account, Findin
     }
     let lacks = |what: String| {
         let cure = "run `systemd-sysusers gnss2shm.conf`, or install the package, which does so";
-        Finding::failure(format!("there is no {what}, without which the service does not start"), cure)
+        Finding::failure(format!("there is no {what}, so the service cannot start"), cure)
     };
     let name = Some(value("User")).filter(|name| !name.is_empty()).unwrap_or("root");
     let (uid, own) = user(&system.text("/etc/passwd"), name).ok_or_else(|| lacks(format!("user {name}")))?;
@@ -100,7 +100,7 @@ pub(super) fn account(system: &System, instance: &str) -> Result<Account, Findin
 }
 
 impl Account {
-    /// Whether it may do this (4 read, 2 write) with a file, or with a segment, which has a creator besides its owner.
+    /// Whether it has this access (4 read, 2 write) to a file, or to a segment, which has a creator besides its owner.
     pub(super) fn may(&self, what: u32, uids: &[u32], gids: &[u32], mode: u32) -> bool {
         let bits = match () {
             () if self.uid == 0 => 0o7,
@@ -112,24 +112,25 @@ impl Account {
     }
 }
 
-/// Whether it runs and publishes.
+/// Whether it is running and publishes.
 pub(super) fn check(patient: &Patient<'_>) -> Checked {
     let (system, Instance { name, config }) = (patient.system, patient.instance);
     let of_unit = Path::new(SOCKETS).join(format!("{name}.sock"));
-    // That on the unit's command line overrides that of the configuration.
+    // The unit's command line overrides the configuration.
     let socket = patient.settings.status.clone().filter(|_| !system.at(&of_unit).exists()).unwrap_or(of_unit);
     if !system.at(&socket).exists() {
         let (config, socket) = (config.display(), socket.display());
         let unit =
-            format!("run `systemctl enable --now gnss2shm@{name}` (`journalctl -u gnss2shm@{name}` says why it ends)");
+            format!("run `systemctl enable --now gnss2shm@{name}` (`journalctl -u gnss2shm@{name}` shows why it ends)");
         let cure = format!("{unit}, or start `gnss2shm run --config {config} --status {socket}`");
-        return Err(Finding::failure(format!("it does not run: there is no {socket}"), cure));
+        return Err(Finding::failure(format!("it is not running: there is no {socket}"), cure));
     }
     let restart = format!("run `systemctl restart gnss2shm@{name}`");
     let now = (system.status)(&system.at(&socket)).map_err(|why| Finding::failure(why, &restart))?;
     let installed = env!("CARGO_PKG_VERSION");
     if now.version != installed {
-        return Err(Finding::warning(format!("version {} runs, and {installed} is installed", now.version), restart));
+        let says = format!("version {} is running, but {installed} is installed", now.version);
+        return Err(Finding::warning(says, restart));
     }
     let sentence = now.sentence.unwrap_or_else(|| format!("{} samples since {}", now.samples, now.since));
     let says = format!("{}: {sentence}", now.state);
@@ -137,7 +138,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Checked {
         return Ok(says);
     }
     let passes = now.sync == "HOLDOVER" || now.reason.is_none_or(|reason| reason == Reason::Starting.key());
-    let cure = format!("ask again in a minute; `gnss2shm status {name} --follow` shows when it is over");
+    let cure = format!("check again in a minute; `gnss2shm status {name} --follow` shows when it is over");
     Err(Finding::new(if passes { Level::Warning } else { Level::Failure }, says, cure))
 }
 

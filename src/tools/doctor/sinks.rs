@@ -1,5 +1,5 @@
-//! What carries the samples to chronyd: the SHM segment, from /proc/sysvipc/shm, which everybody may read, and the SOCK
-//! socket, which chronyd creates.
+//! The sinks to chronyd: the SHM segment, from /proc/sysvipc/shm, which all users can read, and the SOCK socket, which
+//! chronyd creates.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::sink::shm::{Status, judge, key};
 use crate::sys::claim::Trusted;
 use crate::sys::processes::Process;
 
-/// Owner, permissions and users of the segment: the service must be able to write to it and chronyd must have it
-/// attached, and no other program may.
+/// Owner, permissions, and users of the segment: the service must be able to write to it, and only chronyd may have it
+/// attached as well.
 pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
     let key = key(unit);
     let status = listed(&patient.system.text("/proc/sysvipc/shm"), key).ok_or_else(|| {
@@ -21,30 +21,30 @@ pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
     if let Ok(account) = &patient.account {
         judge(unit, &status, Trusted { me: account.uid, service: None }, patient.settings.world_writable)?;
         if !account.may(READ_WRITE, &[uid, cuid], &[gid, cgid], mode) {
-            let says = format!("unit {unit} may not be written to by {} ({status})", account.name);
+            let says = format!("unit {unit} is not writable by {} ({status})", account.name);
             let remove = format!("stop chronyd, run `ipcrm -M {key:#x}`, start gnss2shm, then chronyd");
-            let cure = format!("have gnss2shm start before chronyd, as its unit does: {remove}");
+            let cure = format!("start gnss2shm before chronyd, as its unit does: {remove}");
             return Err(Finding::failure(says, cure));
         }
     }
-    // The helper of chronyd has what chronyd has.
+    // chronyd's helper process inherits its attachments.
     let chronyd = patient.chronyd;
     let is_ours = |pid| chronyd.is_some_and(|chronyd| chronyd.pid == pid);
     let mut users = patient.processes.iter().filter(|process| process.has_attached(id) == Some(true));
     let stranger = |user: &&Process| user.name != "gnss2shm" && !is_ours(user.pid) && !is_ours(user.parent);
     if let Some(process) = users.find(stranger) {
-        let says = format!("{process} has unit {unit} attached, too: it takes samples from chronyd, or adds its own");
-        let cure = format!("stop it, or take another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
+        let says = format!("{process} also has unit {unit} attached: it takes samples from chronyd, or adds its own");
+        let cure = format!("stop it, or use another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
         return Err(Finding::failure(says, cure));
     }
     if let Some(chronyd) = chronyd.filter(|chronyd| chronyd.has_attached(id) == Some(false)) {
-        let says = format!("{chronyd} does not have unit {unit} attached, but perhaps a segment that was removed");
+        let says = format!("{chronyd} does not have unit {unit} attached; it may have a segment that was removed");
         return Err(Finding::failure(says, "run `systemctl restart chrony` (elsewhere: chronyd)"));
     }
     Ok(format!("unit {unit} (key {key:#x}): {status}"))
 }
 
-/// The segment with this key in the text of /proc/sysvipc/shm: a header, then one segment a line, `proc_sysvipc(5)`.
+/// The segment with this key in the text of /proc/sysvipc/shm: a header, then one segment per line, `proc_sysvipc(5)`.
 fn listed(listing: &str, key: i32) -> Option<Status> {
     let wanted = |line: &&str| line.split_whitespace().next().is_some_and(|k| k.parse() == Ok(key));
     let mut column = listing.lines().find(wanted)?.split_whitespace().skip(1);
@@ -66,7 +66,7 @@ pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Checked {
     let shown = path.display().to_string();
     let absent =
         format!("restart chronyd with `refclock SOCK {shown}` (AppArmor may allow only /run/chrony.NAME.sock)");
-    let denied = "have chrony's unit open it (`systemctl edit chrony`): `ExecStartPost=+chmod 0666` with its path";
+    let denied = "add `ExecStartPost=+chmod 0666` and its path below [Service] in `systemctl edit chrony`";
     patient.may_use(path, READ_WRITE, &absent, denied)?;
     Ok(shown)
 }
@@ -75,7 +75,7 @@ pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Checked {
 mod tests {
     use super::*;
 
-    // As Linux 6.18 prints it.
+    // Output of Linux 6.18.
     const LISTING: &str = "\
        key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
          0         11   600                    96     1     1      0     0     0     0     0          0          0          0                     0                     0

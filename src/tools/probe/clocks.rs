@@ -1,5 +1,5 @@
-//! The PTP hardware clocks, and the pin that the pulse is wired to: each free pin is armed for a while, until on one of
-//! them an edge follows another by a second.
+//! The PTP hardware clocks, and the pin that the pulse is wired to: each free pin is armed for a while, until one of
+//! them has two edges one second apart.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::source::sysfs::{Finder, PTP, refuse};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::ptp::{Function, PinState, Ptp};
 
-/// Programs that have a clock open and read no timestamps.
+/// Programs that have a clock open but do not read timestamps.
 const NO_READERS: [&str; 3] = ["ptp4l", "phc2sys", "timemaster"];
-/// How long a pin is armed: two pulses, the slowest known delivery (0.25 s), and some more.
+/// How long a pin is armed: two pulses, the slowest known delivery (0.25 s), and a margin.
 const ARMED: Duration = Duration::from_millis(2_500);
 /// After this time no further pin is tried.
 const LAST_PIN: Duration = Duration::from_secs(20);
-/// A second on the PHC, give or take this: more than any PHC is off by.
+/// Tolerance of a second on the PHC: more than any PHC's frequency error.
 const TOLERANCE: Span = Span::from_millis(2);
-/// With this many edges in [`ARMED`] it is not a pulse.
+/// This many edges within [`ARMED`] are not a pulse.
 const FLOOD: usize = 32;
 
 /// A PTP hardware clock.
@@ -51,17 +51,17 @@ pub(super) struct Tried {
 /// What was seen on a pin.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Saw {
-    /// Not needed, or no time left.
+    /// Not needed, or out of time.
     Untried,
     /// Not armed, for this reason.
     Left(String),
-    /// This many edges, none of them a second after another.
+    /// This many edges, no two of them one second apart.
     Edges(usize),
-    /// Edges a second apart.
+    /// Edges one second apart.
     Pulse,
 }
 
-/// Looks at a clock and tries its pins, until the pulse is found on one.
+/// Examines a clock and tries its pins until the pulse is found.
 pub(super) async fn try_pins(device: String) -> Clock {
     let mut clock = match look(&device) {
         Ok(clock) => clock,
@@ -77,7 +77,7 @@ pub(super) async fn try_pins(device: String) -> Clock {
     clock
 }
 
-/// What the clock can do, and the pins to try.
+/// The clock's capabilities, and the pins to try.
 fn look(device: &str) -> Result<Clock, OpenError> {
     let clock = Finder::live().phc(device)?;
     let node = clock.node.as_path();
@@ -92,7 +92,7 @@ fn look(device: &str) -> Result<Clock, OpenError> {
     }
     let mut holders = holder::holders(&node.to_string_lossy()).into_iter();
     if let Some(reader) = holders.find(|holder| !NO_READERS.contains(&holder.name.as_str())) {
-        let cure = "stop it, because its pins cannot be tried beside a program that reads timestamps";
+        let cure = "stop it, because its pins cannot be tried while another program reads timestamps";
         return refuse(Problem::Taken, format!("{} is in use by {reader}", node.display()), cure);
     }
     let stable = if device.contains('/') { stable_name(node) } else { None };
@@ -112,14 +112,14 @@ fn order(device: &str, pins: &[PinState], channels: u32) -> Vec<Tried> {
         let name = if pin.name.is_empty() { pin.index.to_string() } else { pin.name.clone() };
         let saw = match pin.function {
             Function::NONE | Function::EXT_TS => Saw::Untried,
-            Function(_) => Saw::Left("in use for something else, not touched".into()),
+            Function(_) => Saw::Left("used for another function, not touched".into()),
         };
         tried(Some(Pin(name)), pin.channel, saw)
     };
     pins.iter().map(pin).collect()
 }
 
-/// Arms the pin and reads its edges until there is a pulse among them, or the time is over; why it cannot be armed.
+/// Arms the pin and reads its edges until they contain a pulse or the time is over; an error if it cannot be armed.
 async fn watch(config: PulseConfig) -> Result<Saw, String> {
     let pulse = Pulse::open(&config).map_err(|error| error.to_string())?;
     let (sender, mut events) = mpsc::channel(QUEUED);
@@ -146,7 +146,7 @@ fn saw(edges: &[Instant<EdgeClock>]) -> Saw {
     if is_pulse { Saw::Pulse } else { Saw::Edges(edges.len()) }
 }
 
-/// A name for the settings that stays: its first network interface, else its PCI address, unless that has other clocks.
+/// A stable name for the settings: its first network interface, else its PCI address, unless that has other clocks.
 fn stable_name(node: &Path) -> Option<String> {
     let mut names = ["/sys/class/net", "/sys/bus/pci/devices"].into_iter().flat_map(entries);
     names.find(|name| Finder::live().phc(name).is_ok_and(|found| found.node == node))

@@ -1,9 +1,8 @@
-//! Finds receiver and pulse on a machine of which nothing is known: listens on every serial port at every rate, tries
-//! every pin of every clock, asks gpsd, and then has the engine judge the two that were found. It decides nothing about
-//! time: which edge is on time is what [`Engine`](crate::core::engine::Engine) says of the events of the daemon's own
-//! sources.
+//! Finds receiver and pulse on an unknown machine: listens on every serial port at every rate, tries every pin of every
+//! clock, queries gpsd, and feeds the two that were found to the engine. It decides nothing about time:
+//! [`Engine`](crate::core::engine::Engine) finds the on-time edge from the events of the daemon's own sources.
 //!
-//! Ports that another process has are left alone; pins are left as they were found.
+//! Ports in use by another process are not touched; pins are restored.
 
 use std::time::Duration;
 
@@ -28,25 +27,25 @@ pub mod settings;
 use clocks::{Clock, Saw};
 pub use ports::Port;
 
-/// Events that may wait.
+/// Capacity of the event channel.
 const QUEUED: usize = 1_024;
-/// How often time passes for the engine where nothing happens.
+/// Interval of the engine's ticks.
 const TICK: Duration = Duration::from_millis(500);
-/// Time for finding a receiver: all rates are tried within 10 s, and gpsd opens its devices.
+/// Time limit for finding a receiver: all rates are tried within 10 s, and gpsd opens its devices.
 const FIND: Duration = Duration::from_secs(12);
-/// Samples that show how the delay spreads.
+/// Samples from which the spread of the delay is measured.
 const ENOUGH: usize = 8;
-/// Time for pairing.
+/// Time limit for pairing.
 const PAIR: Duration = Duration::from_secs(14);
 
 /// What was found.
 #[derive(Debug)]
 pub struct Findings {
-    /// The clocks and what was seen on their pins.
+    /// The clocks and the results of their pins.
     pub clocks: Vec<Clock>,
     /// The ports and what was heard on them.
     pub ports: Vec<Port>,
-    /// The gpsd that was asked.
+    /// The gpsd that was queried.
     pub asked: GpsdConfig,
     /// Its receivers, if it answered.
     pub gpsd: Option<Vec<String>>,
@@ -54,12 +53,12 @@ pub struct Findings {
     pub receiver: Option<ReceiverConfig>,
     /// The chosen pin.
     pub pulse: Option<PhcConfig>,
-    /// How the two go together.
+    /// How well the two pair.
     pub pairing: Pairing,
 }
 
-/// Looks at these ports and clocks, at all where none are named, and asks this gpsd. Takes about half a minute. The pins
-/// are as they were when it returns, or else when its runtime ends.
+/// Searches these ports and clocks, all if none are given, and queries this gpsd. Takes about half a minute. The pins
+/// are restored when it returns, or else when its runtime ends.
 pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Findings {
     let asked = gpsd.clone();
     let clocks = if phc.is_empty() { ports::devices("/sys/class/ptp") } else { phc.to_vec() };
@@ -87,7 +86,7 @@ pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Fin
     Findings { clocks, ports, asked, gpsd, receiver, pulse, pairing }
 }
 
-/// Runs all of them at once. Their results are in the same order; one that panics has said so and has none.
+/// Runs all of them concurrently. The results are in the same order; one that panics has reported it and has none.
 async fn all<F: Future<Output: Send> + Send + 'static>(work: impl Iterator<Item = F>) -> Vec<F::Output> {
     let tasks: Vec<_> = work.map(tokio::spawn).collect();
     let mut results = Vec::new();
@@ -120,12 +119,12 @@ async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing)
     drop(events); // before the thread, which a full channel blocks
 }
 
-/// What the engine says of receiver and pulse together.
+/// The engine's view of receiver and pulse together.
 #[derive(Debug, Default)]
 pub struct Pairing {
     /// The engine.
     pub engine: Engine,
-    /// Sentence delays, pulse to first byte, in order.
+    /// Sentence delays from the pulse to the first byte, sorted.
     delays: Vec<Span>,
 }
 
@@ -145,7 +144,7 @@ impl Pairing {
         self.delays.len()
     }
 
-    /// Shortest, median and longest delay.
+    /// Shortest, median, and longest delay.
     pub fn spread(&self) -> Option<[Span; 3]> {
         Some([*self.delays.first()?, *self.delays.get(self.delays.len() / 2)?, *self.delays.last()?])
     }

@@ -1,5 +1,5 @@
-//! The serial ports, as the kernel lists them, and what is heard on them at any rate. A port that another process has is
-//! not touched.
+//! The serial ports that the kernel lists, and what is received on them at any rate. A port in use by another process
+//! is not touched.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::source::serial::{self, Baud, RATES, SerialConfig, byte_time, holder, 
 use crate::source::sysfs::names;
 use crate::sys::tty::Tty;
 
-/// After the first time of day a receiver is listened to for this much longer, to hear its other sentences.
+/// After the first time of day, listening continues for this long to receive the other sentences.
 const REST: Duration = Duration::from_millis(2_500);
 
 /// Kinds of messages that are listed.
@@ -28,14 +28,14 @@ const KINDS_MAX: usize = 24;
 pub struct Port {
     /// Its device.
     pub device: String,
-    /// Why it was not listened to.
+    /// Why it was not tried.
     pub left: Option<String>,
     /// What was heard.
     pub heard: Heard,
 }
 
 impl Port {
-    /// As settings name it. Without a rate, the default stays.
+    /// Its settings. Without a rate, the default remains.
     pub(super) fn config(&self) -> ReceiverConfig {
         let baud = self.heard.rate.map(Baud::Rate).unwrap_or_default();
         ReceiverConfig::Serial(SerialConfig { device: self.device.clone(), baud })
@@ -73,17 +73,17 @@ pub(super) async fn listen(device: String) -> Port {
 pub(super) fn hardware() -> Vec<String> {
     let is_hardware = |device: &String| {
         let tty = Path::new("/sys/class/tty").join(device.trim_start_matches("/dev/"));
-        // Names without a UART behind them (PORT_UNKNOWN) are many, and virtual terminals have no device at all.
+        // Many nodes have no UART (PORT_UNKNOWN), and virtual terminals have no device at all.
         let kind = fs::read_to_string(tty.join("type")).unwrap_or_default();
         tty.join("device").exists() && kind.trim() != "0"
     };
     let ttys = devices("/sys/class/tty").into_iter().filter(is_hardware);
     let devices = ttys.chain(devices("/sys/class/gnss")).filter(|device| Path::new(device).exists());
-    // A name that stays with the adapter is the one for the settings.
+    // The settings get the adapter's stable name.
     devices.map(|device| stable_name(Path::new(&device)).map_or(device, |name| name.display().to_string())).collect()
 }
 
-/// Opens a port, or says why it must not be touched.
+/// Opens a port; an error if it must not be touched.
 fn open(config: &SerialConfig) -> Result<Tty, String> {
     let holders = holder::holders(&config.device);
     if let Some(console) = holder::console(&config.device) {
@@ -93,12 +93,12 @@ fn open(config: &SerialConfig) -> Result<Tty, String> {
     opened.map_err(|error| error.to_string())
 }
 
-/// Nodes of the devices of a class, which need not be there.
+/// Device nodes of a class; they need not exist.
 pub(super) fn devices(class: &str) -> Vec<String> {
     entries(class).into_iter().map(|name| format!("/dev/{name}")).collect()
 }
 
-/// Names in a directory, in the order of their numbers.
+/// Names in a directory, sorted by their numbers.
 pub(super) fn entries(directory: &str) -> Vec<String> {
     let mut names = names(Path::new(directory));
     names.sort_by_key(String::len);
@@ -111,11 +111,11 @@ pub struct Heard {
     framer: Framer,
     /// Its messages: addresses of sentences, and names of other protocols.
     pub speaks: Vec<String>,
-    /// Bits a second, of what was understood; `None` before that, and where the line has no rate.
+    /// Baud rate of the valid messages; `None` before there are any, and if the line has no rate.
     pub rate: Option<u32>,
     /// Whether a message with the time of day was heard.
     pub names_time: bool,
-    /// What was said last of the fix.
+    /// The last reported fix.
     pub fix: Option<Validity>,
 }
 
@@ -138,7 +138,7 @@ impl Heard {
                 Found::Line(_) => return,
                 Found::Frame(frame, _) => frame.sentence(),
             };
-            // PUBX,04 does not say whether there is a fix: it names no second by itself.
+            // PUBX,04 does not report whether there is a fix, so it does not name a second alone.
             *names_time |= sentence.time.is_some() && !matches!(sentence.kind, Kind::Other | Kind::Clock);
             if sentence.validity != Validity::Unsaid {
                 *fix = Some(sentence.validity);
@@ -148,13 +148,13 @@ impl Heard {
         if let Some(foreign) = Foreign::between(&before, &counts).filter(|foreign| *foreign != Foreign::Damaged) {
             speaks(foreign.name());
         }
-        // What was heard at a wrong rate says nothing of the right one.
+        // Bytes received at a wrong rate have no meaning at the right one.
         if counts.understood() > before.understood() {
             *rate = RATES.into_iter().find(|rate| byte_time(*rate) == bytes.byte_time);
         }
     }
 
-    /// How many bytes were heard.
+    /// Number of bytes received.
     pub fn bytes(&self) -> u64 {
         self.framer.counts().bytes
     }

@@ -1,4 +1,4 @@
-//! What was found, for people: what there is, what was seen of it, and what is missing.
+//! The findings as text: devices, results, and what is missing.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl fmt::Display for Findings {
         let gpsd = match &self.gpsd {
             Some(devices) if devices.is_empty() => "no receiver".to_owned(),
             Some(devices) => devices.join(", "),
-            None => "no gpsd has answered".to_owned(),
+            None => "no gpsd answered".to_owned(),
         };
         for (name, lines) in [
             ("PTP hardware clocks", self.clocks.iter().flat_map(clock).collect()),
@@ -29,13 +29,13 @@ impl fmt::Display for Findings {
     }
 }
 
-/// A line for the clock, and one for each of its pins.
+/// One line for the clock and one for each of its pins.
 fn clock(Clock { says, pins }: &Clock) -> Vec<String> {
     let pin = |tried: &Tried| {
         let saw = match &tried.saw {
             Saw::Pulse => format!("the pulse, on channel {}", tried.config.channel),
             Saw::Edges(0) => "nothing".to_owned(),
-            Saw::Edges(count) => format!("{count} edges, but no pulse each second"),
+            Saw::Edges(count) => format!("{count} edges, but no pulse once per second"),
             Saw::Left(why) => why.clone(),
             Saw::Untried => "not tried".to_owned(),
         };
@@ -51,10 +51,10 @@ fn name(Tried { config, .. }: &Tried) -> String {
 fn port(Port { device, left, heard }: &Port) -> String {
     let rate = heard.rate.map_or("no rate".to_owned(), |rate| format!("{rate} baud"));
     match (left, heard.bytes()) {
-        (Some(why), _) => format!("not listened to: {why}"), // which names the device
+        (Some(why), _) => format!("not tried: {why}"), // which names the device
         (None, 0) => format!("{device}: silent at every rate"),
         (None, bytes) if heard.speaks.is_empty() => {
-            format!("{device}: {bytes} bytes, and no valid sentence at any rate")
+            format!("{device}: {bytes} bytes, but no valid sentence at any rate")
         }
         (None, _) => format!("{device}: {rate}, speaks {}; {}", heard.speaks.join(" "), fix(heard.fix)),
     }
@@ -62,9 +62,9 @@ fn port(Port { device, left, heard }: &Port) -> String {
 
 fn fix(said: Option<Validity>) -> &'static str {
     match said {
-        Some(Validity::Valid) => "it says that it has a fix",
-        Some(Validity::Invalid) => "it says that it has no fix, without which many give no pulse: check its antenna",
-        Some(Validity::Unsaid) | None => "it does not say whether it has a fix",
+        Some(Validity::Valid) => "it reports a fix",
+        Some(Validity::Invalid) => "it reports no fix, without which many receivers output no pulse: check its antenna",
+        Some(Validity::Unsaid) | None => "it does not report whether it has a fix",
     }
 }
 
@@ -75,10 +75,10 @@ impl Findings {
         let on_time = match self.pairing.engine.on_time().map(|on_time| on_time.width) {
             Some(Some(width)) => {
                 let other = Span::SECOND - width;
-                format!("width: {width}; on time is its first edge; if your receiver's pulse lasts {other}, set width")
+                format!("width: {width}; its first edge is on time; if your receiver's pulse lasts {other}, set width")
             }
             Some(None) => "on time: the only edge that the NIC timestamps".to_owned(),
-            None => "on time: not known".to_owned(),
+            None => "on time: unknown".to_owned(),
         };
         vec![format!("{pin} of {}, channel {}", pulse.device, pulse.channel), on_time]
     }
@@ -89,11 +89,11 @@ impl Findings {
         vec![format!("shortest {shortest}, median {median}, longest {longest}: {before} before the next pulse")]
     }
 
-    /// What is missing and what to do, in one sentence that repeats nothing of the report above it; `None` where
-    /// receiver and pulse are paired.
+    /// What is missing and what to do, in one sentence that does not repeat the report above it; `None` if receiver and
+    /// pulse are paired.
     pub fn missing(&self) -> Option<String> {
         let no_pulse = self.pulse.is_none().then(|| self.no_pulse());
-        let no_receiver = "no receiver was understood: check its power, its cable, and what the report says of it";
+        let no_receiver = "no receiver was recognized: check its power and cable, and follow the advice on its port";
         let no_receiver = self.receiver.is_none().then(|| no_receiver.to_owned());
         let missing: Vec<_> = no_pulse.into_iter().chain(no_receiver).collect();
         match self.pairing.engine.state() {
@@ -110,11 +110,11 @@ impl Findings {
         let pins = self.clocks.iter().flat_map(|clock| &clock.pins);
         let armed: Vec<_> = pins.filter(|tried| matches!(tried.saw, Saw::Edges(_))).map(name).collect();
         if armed.is_empty() {
-            return "no pulse could be looked for: do what the report says of the PTP hardware clock, use a NIC with \
+            return "no pin could be tried: follow the report's advice on the PTP hardware clock, use a NIC with \
                     external timestamps, or wire the pulse to a kernel PPS device (gnss2shm run --pps /dev/ppsN)"
                 .to_owned();
         }
         let (armed, fix) = (armed.join(", "), fix(self.ports.iter().find_map(|port| port.heard.fix)));
-        format!("no pulse was seen on {armed}: check its wiring, level and rate (1 Hz), and the receiver: {fix}")
+        format!("no pulse was seen on {armed}: check its wiring, level, and rate (1 Hz), and the receiver: {fix}")
     }
 }

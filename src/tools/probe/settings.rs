@@ -1,4 +1,4 @@
-//! What was found, as the file for `gnss2shm run --config` and as the line for chrony.conf.
+//! The findings as a file for `gnss2shm run --config` and as a line for chrony.conf.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::source::phc::PhcConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 
-/// The unit of the SHM refclock: 0, or, beside a gpsd, which writes its own samples there, one that it leaves alone.
+/// The unit of the SHM refclock: 0, or, if gpsd runs and writes its own samples there, one that gpsd does not use.
 pub fn unit(found: &Findings) -> u8 {
     if found.gpsd.is_some() { GPSD_UNITS } else { 0 }
 }
@@ -21,21 +21,21 @@ pub(crate) fn chrony(unit: u8) -> String {
     format!("refclock SHM {unit} poll 2 dpoll -1 filter 5 precision 1e-7 refid GNSS\n")
 }
 
-/// What to do with both, in the order that makes the SHM segment before chronyd starts. The paths are where they were
-/// written to, if they were.
+/// What to do with both, in an order that creates the SHM segment before chronyd starts. The paths are those of the
+/// written files, if any.
 pub(crate) fn next(settings: Option<&Path>, chrony: Option<&Path>) -> String {
     let instance =
         |path: &Path| Some(path.strip_prefix("/etc/gnss2shm").ok()?.to_str()?.strip_suffix(".toml")?.to_owned());
     let run = match settings.map(|path| (path.display(), instance(path))) {
         Some((_, Some(name))) => format!("systemctl enable --now gnss2shm@{name}"),
         Some((path, None)) => format!("gnss2shm run --config {path}"),
-        None => "put the settings into a file (--write FILE does), run gnss2shm run --config FILE".into(),
+        None => "save the settings to a file (--write FILE does this), run gnss2shm run --config FILE".into(),
     };
-    let line = if chrony.is_some() { "" } else { "put the line into chrony.conf, " };
+    let line = if chrony.is_some() { "" } else { "add the line to chrony.conf, " };
     format!("{run}; then {line}restart chronyd")
 }
 
-/// The settings, as TOML, without those that `run` finds by itself. JSON's strings are basic strings of TOML, too.
+/// The settings as TOML, without those that `run` determines itself. JSON's strings are basic strings of TOML, too.
 pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> String {
     let option =
         |key, value: Option<&String>| value.map_or(String::new(), |value| format!("{key} = {}\n", json!(value)));
@@ -47,7 +47,7 @@ pub(crate) fn toml(receiver: &ReceiverConfig, pulse: &PhcConfig, unit: u8) -> St
         ReceiverConfig::Gpsd(GpsdConfig { server, device }) => {
             format!("[gpsd]\nserver = {}\n{}", json!(server.to_string()), option("device", device.as_ref()))
         }
-        // The search finds none of these.
+        // The search yields none of these.
         ReceiverConfig::Tcp(_) | ReceiverConfig::Fifo(_) | ReceiverConfig::Stdin => String::new(),
     };
     let (device, pin) = (json!(pulse.device), option("pin", pulse.pin.as_ref().map(|pin| &pin.0)));
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(next("/etc/gnss2shm/roof.toml"), "systemctl enable --now gnss2shm@roof; then restart chronyd");
         assert_eq!(next("/tmp/roof.toml"), "gnss2shm run --config /tmp/roof.toml; then restart chronyd");
         let by_hand = super::next(None, None);
-        assert!(by_hand.contains("--write FILE") && by_hand.contains("line into chrony.conf"), "{by_hand}");
+        assert!(by_hand.contains("--write FILE") && by_hand.contains("line to chrony.conf"), "{by_hand}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::scenario::{Fault, FaultKind, Scenario};
 
 /// A part per million, in parts per billion.
 const PPM: i64 = 1_000;
-/// What the PHC shows at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
+/// PHC time at the first pulse. A PHC that was never set counts from its driver's start, not from 1970.
 const PHC_START: Instant<EdgeClock> = Instant::from_nanos(4_242 * NANOS + 123_456_789);
 /// The moment at which the system clock's slew changes varies by this much.
 const SLEWED_WITHIN: Span = Span::from_millis(1);

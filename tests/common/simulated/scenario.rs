@@ -1,4 +1,4 @@
-//! A scenario: a receiver, a NIC, the machine's clocks, and what goes wrong when.
+//! A scenario: a receiver, a NIC, the machine's clocks, and their faults.
 
 use super::random::Random;
 use gnss2shm::core::event::Announced;
@@ -12,13 +12,13 @@ pub(crate) use gnss2shm::simulator::SimEdges;
 pub struct Scenario {
     /// Pulse to first byte of the sentences.
     pub delay: Span,
-    /// Greatest deviation from `delay`; never to before the pulse.
+    /// Maximum deviation from `delay`; never before the pulse.
     pub jitter: Span,
     /// How the deviations are distributed.
     pub spread: Spread,
-    /// Bits a second on the line.
+    /// Baud rate of the line.
     pub baud: u32,
-    /// How the bytes come off the line.
+    /// How the bytes are delivered.
     pub pace: Pace,
     /// How long the receiver is silent after the first sentence of a burst.
     pub pause: Span,
@@ -28,25 +28,25 @@ pub struct Scenario {
     pub polarity: Polarity,
     /// Which edges the NIC timestamps.
     pub edges: SimEdges,
-    /// How much faster than the raw clock the PHC runs.
+    /// Frequency offset of the PHC from the raw clock.
     pub phc_ppm: i64,
-    /// How much faster than UTC the machine's oscillator runs.
+    /// Frequency offset of the machine's oscillator from UTC.
     pub system_ppm: i64,
     /// How far the system clock is ahead of UTC at the start.
     pub sys_ahead: Span,
-    /// The greatest error that the kernel claims for the system clock; `None` while it is not synchronized.
+    /// The system clock's maximum error as reported by the kernel; `None` while it is not synchronized.
     pub sys_max_error: Option<Span>,
-    /// Greatest error of an edge's timestamp, uniformly distributed.
+    /// Maximum error of an edge's timestamp, uniformly distributed.
     pub noise: Span,
     /// Which sentences the receiver sends, in this order.
     pub sentences: Vec<SimSentence>,
     /// A leap second after the second with this number, and how the receiver shows it.
     pub leap: Option<(i64, LeapShape)>,
-    /// What the system's table of leap seconds announces, right or wrong.
+    /// The announcement in the system's leap second table, right or wrong.
     pub announced: Option<Announced>,
-    /// What goes wrong, and when.
+    /// Faults and their times.
     pub faults: Vec<Fault>,
-    /// Seed of everything random.
+    /// Seed of the random numbers.
     pub seed: u64,
 }
 
@@ -130,7 +130,7 @@ impl Polarity {
 /// How bytes come off the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As a UART hands them on, at the line's rate.
+    /// As from a UART, at the line's rate.
     Line,
     /// The whole burst at once, regardless of the rate: native USB.
     AtOnce,
@@ -151,7 +151,7 @@ pub enum LeapShape {
     Deleted,
 }
 
-/// Something that goes wrong from one second on until another.
+/// A fault from one second until another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// First second with it, counted from the start.
@@ -169,7 +169,7 @@ impl Fault {
     }
 }
 
-/// What can go wrong. Shares are per thousand.
+/// Faults. Shares are per thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// This share of edges is lost.
@@ -182,7 +182,7 @@ pub enum FaultKind {
     Crosstalk(Span),
     /// No pulse.
     NoPulse,
-    /// The pulse comes later by this much: the receiver lost its fix or was set again.
+    /// The pulse is later by this much: the receiver lost its fix or was reconfigured.
     PulseShift(Span),
     /// The pulse comes later by this much more every second: it runs free.
     PulseDrift(Span),
@@ -244,7 +244,7 @@ pub enum PulseEnd {
     Both,
 }
 
-/// What can be kept from running.
+/// What can be stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimThread {
     /// The thread that owns the PHC: edges are read late, and no cross timestamps are taken.

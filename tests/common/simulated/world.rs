@@ -1,4 +1,4 @@
-//! The simulated truth: when each second begins, what the clocks show, and what a receiver and a NIC make of it. Seeded:
+//! The simulated truth: when each second begins, what the clocks show, and the output of a receiver and a NIC. Seeded:
 //! the same scenario gives the same world.
 
 use super::random::Random;
@@ -9,7 +9,7 @@ use super::scenario::{Fault, FaultKind, LeapShape, Pace, PulseEnd, Scenario, Sho
 
 /// From the edge to the read that returns it.
 const LATENCY: Span = Span::from_micros(60);
-/// Bytes that a UART hands over at once.
+/// Bytes that a UART delivers at once.
 const FIFO: usize = 16;
 /// An edge is timestamped a second time after at least and at most this many nanoseconds.
 const DOUBLED_AFTER: [i64; 2] = [1_000, 40_000];
@@ -23,13 +23,13 @@ pub struct World {
     random: Random,
     first_second: UtcSecond,
     clocks: Clocks,
-    /// How far the sentence delay currently is off its mean.
+    /// Current deviation of the sentence delay from its mean.
     deviation: Span,
-    /// When the line has carried all that was sent so far.
+    /// When the line has transmitted everything sent so far.
     line_free: Instant<Raw>,
 }
 
-/// Something that happens in a simulated second.
+/// An event in a simulated second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// The second with this number begins.
@@ -223,7 +223,7 @@ impl World {
         }
     }
 
-    /// What the receiver calls second number `n`, and whether it shows it as `:60`.
+    /// The receiver's name of second number `n`, and whether it shows it as `:60`.
     fn shown(&self, n: i64) -> (UtcSecond, bool) {
         let plain = self.first_second.plus(n);
         match self.scenario.leap {

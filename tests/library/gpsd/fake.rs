@@ -1,5 +1,5 @@
-//! A gpsd of the test's own: says what gpsd 3.22 says (recorded) or what 3.26 to 3.27.5 say (their source), of a
-//! receiver on a pseudo terminal; and goes, comes back and talks nonsense when told to.
+//! A fake gpsd: sends what gpsd 3.22 sends (recorded) or what 3.26 to 3.27.5 send (from their source) for a receiver on
+//! a pseudo terminal; and stops, restarts, and sends garbage on request.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -12,18 +12,18 @@ use gnss2shm::core::time::{Date, UtcSecond};
 use gnss2shm::source::gpsd::GpsdConfig;
 use gnss2shm::source::stream::Server;
 
-/// Which gpsd is played.
+/// The imitated gpsd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// Debian 12's.
     R3_22,
     /// A newer one: more fields, other fields.
     R3_26,
-    /// The same by another number, as 3.27 to 3.27.2 are.
+    /// The same with another version, as in 3.27 to 3.27.2.
     R3_27,
-    /// And by another one.
+    /// And with yet another one.
     R3_27_5,
-    /// The same without numbers.
+    /// The same without versions.
     Unnumbered,
 }
 
@@ -93,7 +93,7 @@ impl FakeGpsd {
         }
     }
 
-    /// What else is sent each second.
+    /// Additional output in each second.
     pub fn nonsense(&self, bytes: Vec<u8>) {
         self.shared.lock().unwrap().nonsense = bytes;
     }
@@ -127,7 +127,7 @@ fn serve(release: Release, port: u16, mut listener: Option<TcpListener>, shared:
             continue;
         }
         drop(now);
-        // A program that another test starts may hold the port a moment longer.
+        // Another test's child may hold the port a moment longer.
         listener = listener.or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
         let Some(listening) = &listener else { continue };
         listening.set_nonblocking(true).unwrap();
@@ -179,7 +179,7 @@ fn answer(release: Release, mut client: TcpStream, shared: &Mutex<Shared>) -> st
     Ok(())
 }
 
-/// Reads the receiver's line and says of it what gpsd says, in gpsd's order.
+/// Reads the receiver's line and sends gpsd's reports in gpsd's order.
 fn read(release: Release, line: BufReader<File>, shared: &Mutex<Shared>) {
     let mut utc = None;
     for sentence in line.lines() {

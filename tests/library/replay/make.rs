@@ -1,4 +1,5 @@
-//! Makes the recordings of tests/replay/*.rec from simulated worlds. Recordings that are there are left alone: what they hold must not change with the simulator.
+//! Makes the recordings of tests/replay/*.rec from simulated worlds. Existing recordings are kept: they must not change
+//! with the simulator.
 //!
 //! `cargo test --lib replay -- --ignored` makes those that are missing.
 
@@ -40,7 +41,7 @@ fn events(scenario: Scenario, seconds: i64) -> Vec<Event> {
     std::iter::from_fn(|| Some(timeline.next_event())).take_while(|event| event.head().0 < end).collect()
 }
 
-/// Writes a recording of so many hours without a fault, and gives the number of its events.
+/// Writes a recording of this many hours without a fault, and returns the number of its events.
 pub(crate) fn long(file: &std::path::Path, hours: i64) -> usize {
     let mut out = std::io::BufWriter::new(fs::File::create(file).unwrap());
     writeln!(out, "{}", Header::new(Config::default())).unwrap();

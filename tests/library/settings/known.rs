@@ -1,6 +1,6 @@
 //! Every key, and what is allowed.
 
-/// A key of the file: its table, its name, the option that says the same, and what is allowed.
+/// A key of the file: its table, its name, the corresponding option, and what is allowed.
 pub(crate) struct Key {
     pub(crate) table: Option<&'static str>,
     pub(crate) name: &'static str,
@@ -19,21 +19,21 @@ pub(crate) const KEYS: &[Key] = &[
     Key { table: None, name: "witness", option: Some("--witness"), allowed: r#""block" or "warn" or "off""# },
     Key { table: None, name: "conventions", option: Some("--conventions"), allowed: r#""assume" or "confirm""# },
     Key { table: Some("serial"), name: "device", option: Some("--serial"), allowed: NAME },
-    Key { table: Some("serial"), name: "baud", option: Some("--baud"), allowed: "a whole number from 300 to 4000000, or \"auto\"" },
-    Key { table: Some("gpsd"), name: "server", option: Some("--gpsd"), allowed: "a host and port, as in \"localhost:2947\", and a device" },
+    Key { table: Some("serial"), name: "baud", option: Some("--baud"), allowed: "a whole number from 300 to 4000000 or \"auto\"" },
+    Key { table: Some("gpsd"), name: "server", option: Some("--gpsd"), allowed: "a host and port, such as \"localhost:2947\", and optionally a device" },
     Key { table: Some("gpsd"), name: "device", option: None, allowed: NAME },
-    Key { table: Some("tcp"), name: "server", option: Some("--tcp"), allowed: "a host and port, as in \"localhost:2947\"" },
+    Key { table: Some("tcp"), name: "server", option: Some("--tcp"), allowed: "a host and port, such as \"localhost:2947\"" },
     Key { table: Some("fifo"), name: "path", option: Some("--fifo"), allowed: NAME },
     Key { table: Some("stdin"), name: "enabled", option: Some("--stdin"), allowed: SWITCH },
     Key { table: Some("phc"), name: "device", option: Some("--phc"), allowed: NAME },
-    Key { table: Some("phc"), name: "pin", option: Some("--pin"), allowed: "a pin's name, as in \"SDP0\", or its number from 0 on" },
+    Key { table: Some("phc"), name: "pin", option: Some("--pin"), allowed: "a pin's name, such as \"SDP0\", or its number, counted from 0" },
     Key { table: Some("phc"), name: "channel", option: Some("--channel"), allowed: "a whole number from 0 to 4294967295" },
     Key { table: Some("pps"), name: "device", option: Some("--pps"), allowed: NAME },
     Key { table: Some("pps"), name: "capture", option: Some("--pps-capture"), allowed: r#""both" or "assert" or "clear""# },
     Key { table: Some("pulse"), name: "width", option: Some("--width"), allowed: "a time from 1ns to less than 1s" },
     Key { table: Some("pulse"), name: "edges", option: Some("--edges"), allowed: r#""one" or "both""# },
     Key { table: Some("pulse"), name: "offset", option: Some("--offset"), allowed: "a time from -1ms to 1ms" },
-    Key { table: Some("pulse"), name: "rate", option: Some("--rate"), allowed: "1; set the receiver to one pulse a second" },
+    Key { table: Some("pulse"), name: "rate", option: Some("--rate"), allowed: "1; set the receiver to one pulse per second" },
     Key { table: Some("sentences"), name: "delay", option: Some("--delay"), allowed: "a time from -1s to less than 5s" },
     Key { table: Some("sentences"), name: "trust-zda", option: Some("--trust-zda"), allowed: SWITCH },
     Key { table: Some("sentences"), name: "sawtooth", option: Some("--sawtooth"), allowed: SWITCH },
@@ -43,7 +43,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key { table: Some("record"), name: "path", option: Some("--record"), allowed: NAME },
     Key { table: Some("record"), name: "size", option: Some("--record-size"), allowed: "a size from 100kB to 1000GB" },
     Key { table: Some("status"), name: "socket", option: Some("--status"), allowed: NAME },
-    Key { table: Some("metrics"), name: "listen", option: Some("--metrics"), allowed: "an address on loopback with its port" },
+    Key { table: Some("metrics"), name: "listen", option: Some("--metrics"), allowed: "a loopback address and port" },
     Key { table: Some("gate"), name: "opens-after", option: Some("--gate-opens-after"), allowed: "a time from 0s to 24h" },
     Key { table: Some("gate"), name: "closes-after", option: Some("--gate-closes-after"), allowed: "a time from 0s to 24h" },
 ];

@@ -1,10 +1,10 @@
 //! An adversary that searches the envelope: it bends worlds towards large errors, long silences and states not seen yet.
-//! What it finds is shrunk, printed as Rust, and kept as a recording.
+//! Its finds are shrunk, printed as Rust, and kept as recordings.
 //!
-//! `GNSS2SHM_ADVERSARY_SECONDS=600 GNSS2SHM_SIM_FIRST=1 cargo test --release --lib adversary -- --nocapture` hunts for
-//! so long, in seconds of the processor, from that seed; two processes with two seeds hunt on two of them.
-//! `GNSS2SHM_ADVERSARY_RECORDINGS=DIR` is where recordings of finds go, to be kept in tests/replay.
-//! `GNSS2SHM_ADVERSARY_PLAIN=1` draws worlds by chance instead, for comparison.
+//! `GNSS2SHM_ADVERSARY_SECONDS=600 GNSS2SHM_SIM_FIRST=1 cargo test --release --lib adversary -- --nocapture` searches
+//! for this long, in CPU seconds, from that seed; run two processes with two seeds on two CPUs.
+//! `GNSS2SHM_ADVERSARY_RECORDINGS=DIR` is the directory for recordings of finds, to be kept in tests/replay.
+//! `GNSS2SHM_ADVERSARY_PLAIN=1` draws random worlds instead, for comparison.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,22 +23,22 @@ mod shrink;
 #[path = "adversary/worlds.rs"]
 mod worlds;
 
-/// Worlds that are judged where nobody says for how long.
+/// Worlds that are judged if no time is given.
 const SMOKE: u64 = 150;
-/// Worlds that are bred from.
+/// Worlds that are bred.
 const POPULATION: usize = 80;
-/// Worlds of a thousand that are drawn by chance all the same: what breeds alone comes to be alike.
+/// Random worlds per thousand: breeding alone makes worlds alike.
 const NEWCOMERS: u32 = 500;
-/// What a world is worth that leads the engine where none has before.
+/// Score of a world that leads the engine to a new state.
 const NEW_GROUND: i64 = 400;
 
-/// The hunt.
+/// The search.
 struct Hunt {
     random: Random,
     population: Vec<(i64, Genome)>,
     /// Changes of state and reasons seen.
     ground: BTreeSet<String>,
-    /// What was found so far: the kind of failure and what it takes.
+    /// Finds so far: the kind of failure and its cause.
     finds: BTreeSet<String>,
     judged: u64,
     began: u64,
@@ -48,14 +48,14 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|n| n.parse().ok())
 }
 
-/// Nanoseconds that this thread has had the processor.
+/// CPU time of this thread, ns.
 fn on_processor() -> u64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     stat.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 impl Hunt {
-    /// Seconds of the processor that the hunt has taken.
+    /// CPU seconds that the search has taken.
     fn seconds(&self) -> u64 {
         (on_processor() - self.began) / 1_000_000_000
     }
@@ -82,7 +82,7 @@ impl Hunt {
         let fresh = (self.ground.len() - known) as i64;
         if let Some(failure) = &judgement.failure {
             self.report(&genome, failure.kind);
-            // What is found is not searched for again.
+            // A find is not searched for again.
             return;
         }
         let score = judgement.score + fresh * NEW_GROUND;
@@ -93,7 +93,7 @@ impl Hunt {
         {
             *worst = (score, genome);
         }
-        // A world that was worth something for where it led first is worth less each time.
+        // A world that scored for a new state scores less each time.
         if self.judged.is_multiple_of(200) {
             for (score, _) in &mut self.population {
                 *score -= *score / 8;

@@ -1,6 +1,5 @@
-//! Bursts of every build: sentences that name a second and bytes that do not, in any order, in parts, with pauses between
-//! them, before the pulse and after it, once a second and more often. Whatever they are, no sample is wrong; what a test
-//! can ask for besides is silence.
+//! Bursts of all kinds: sentences that name a second and bytes that do not, in any order, in parts with pauses, before
+//! and after the pulse, once per second and more often. No sample may be wrong; some tests also require silence.
 
 use crate::library::simulated::random::Random;
 use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
@@ -22,7 +21,7 @@ const SILENT: Span = Span::from_millis(260);
 /// The longest from the first sentence that names a second to the last.
 const NAMED_WITHIN: i64 = 800;
 
-/// A part of a burst, and the pause after it.
+/// A part of a burst and the pause after it.
 #[derive(Clone, Debug)]
 struct Part {
     what: What,
@@ -33,7 +32,7 @@ struct Part {
 enum What {
     Named(SimSentence),
     Nameless,
-    /// UBX-NAV-SAT, as many bytes as eight satellites take.
+    /// UBX-NAV-SAT, with the length for eight satellites.
     Binary,
 }
 
@@ -42,7 +41,7 @@ struct Receiver {
     parts: Vec<Part>,
     delay: Span,
     byte: Span,
-    /// What each read brings: a line's pace in pieces of so many bytes, or a part at once.
+    /// The bytes of each read: at a line's rate in pieces of this size, or a part at once.
     chunk: Option<usize>,
     times_a_second: i64,
 }
@@ -81,7 +80,7 @@ impl Receiver {
         }
     }
 
-    /// What is read of the burst of this moment, whose first byte begins then.
+    /// The reads of a burst whose first byte begins at this time.
     fn reads(&self, begins: Instant<Raw>, utc: UtcSecond, part_of_second: i64) -> Vec<Event> {
         let (mut at, mut reads) = (begins, Vec::new());
         for part in &self.parts {
@@ -97,7 +96,7 @@ impl Receiver {
         reads
     }
 
-    /// How long a burst takes.
+    /// Duration of a burst.
     fn lasts(&self) -> Span {
         let bytes: usize = self.parts.iter().map(|part| part.what.bytes(evening(), 0).len()).sum();
         self.parts.iter().map(|part| part.pause).fold(self.byte.times(bytes as i64), |sum, pause| sum + pause)

@@ -1,4 +1,4 @@
-//! Random worlds inside the envelope: the one place where they are drawn.
+//! Random worlds inside the envelope: the only place where they are drawn.
 
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ use super::inside::{Case, NOISE, PAUSE, SYS_DRIFT, check, held_back, receiver};
 
 /// Kinds of faults. Crosstalk is not drawn: where it begins while samples come, one may be wrong.
 const KINDS: u64 = 30;
-/// Most faults of a world, but for those that come together.
+/// Maximum number of faults of a world, except for those that occur together.
 const FAULTS: i64 = 6;
 /// A day at the end of which a leap second may come.
 const LAST_OF_DECEMBER: Date = match Date::new(2026, 12, 31) {
     Some(date) => date,
     None => Date::from_days(0),
 };
-/// A day on which nothing happens.
+/// A day without a leap second.
 const QUIET: Date = match Date::new(2026, 11, 20) {
     Some(date) => date,
     None => Date::from_days(0),
@@ -32,7 +32,7 @@ fn whole_ms(span: Span) -> i64 {
     span.nanos() / 1_000_000
 }
 
-/// One of everything that can go wrong within the envelope, of random size.
+/// One random fault within the envelope, of random size.
 pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> Vec<Fault> {
     // A jump of the delay stays within the envelope.
     let [least, most] = Envelope::DELAY.map(|end| end - scenario.delay);
@@ -84,7 +84,7 @@ pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> 
         }
         26 => vec![FaultKind::PhcServo(random.between(1, Envelope::SERVO_PPM), ms(random.between(0, 999)))],
         27 => vec![FaultKind::PhcNudge(Span::from_micros(random.between(1, 200)), ms(random.between(0, 999)))],
-        // Without a fix a receiver names what its own clock says.
+        // Without a fix, a receiver names the time of its own clock.
         28 => vec![FaultKind::WrongSecond(random.between(-100_000, 100_000)), FaultKind::NoFix],
         _ => {
             let ppm = random.one_of(&[500, 83_000, Envelope::SLEW_PPM], 500);
@@ -99,7 +99,7 @@ pub fn any_fault(random: &mut Random, scenario: &Scenario, when: Range<i64>) -> 
     kinds.into_iter().map(|kind| Fault { from: when.start, until, kind }).collect()
 }
 
-/// A receiver, a NIC and a machine somewhere in the envelope; nothing goes wrong yet.
+/// A receiver, a NIC, and a machine inside the envelope, without faults.
 pub fn any_scenario(random: &mut Random, seed: u64) -> Scenario {
     let baud = random.one_of(&[4_800, 9_600, 38_400, 115_200, 921_600], 9_600);
     // A servo that went astray leaves the PHC at its limit.
@@ -158,7 +158,7 @@ fn any_sentences(random: &mut Random, baud: u32) -> Vec<SimSentence> {
     if baud < 9_600 { vec![Rmc] } else { set.to_vec() }
 }
 
-/// One world in ten comes to the end of December, with or without a leap second.
+/// One world in ten includes the end of December, with or without a leap second.
 fn any_beginning(random: &mut Random, scenario: &mut Scenario, seconds: i64) -> UtcSecond {
     if !random.happens(100) {
         return UtcSecond::from_civil(QUIET, 86_390);
@@ -173,24 +173,24 @@ fn any_beginning(random: &mut Random, scenario: &mut Scenario, seconds: i64) -> 
     ];
     let (shape, leap) = random.one_of(&shapes, (None, Leap::None));
     scenario.leap = shape;
-    // The simulated system clock knows of no leap second: it would not be right after one.
+    // The simulated system clock ignores leap seconds: it would be wrong after one.
     scenario.sys_max_error = scenario.sys_max_error.filter(|_| shape.is_none());
     scenario.announced = (random.happens(500) && leap != Leap::None).then_some(Announced { day, leap });
     UtcSecond::from_civil(day, 0).plus(86_400 - before)
 }
 
-/// The world of a seed, with faults that begin within so many seconds.
+/// The world of a seed, with faults that begin within this many seconds.
 pub fn world(seed: u64, seconds: i64) -> Case {
     let mut random = Random::new(seed);
     let scenario = any_scenario(&mut random, seed);
     let mut case = Case { first: UtcSecond::from_posix(0), scenario };
     case.first = any_beginning(&mut random, &mut case.scenario, seconds);
     for _ in 0..random.between(1, FAULTS) {
-        // Starting is hardest where something is wrong from the start.
+        // Starting is hardest with a fault from the start.
         let from = if random.happens(300) { 0 } else { random.between(0, seconds * 9 / 10) };
         let when = from..from + random.between(1, seconds / 10);
         let faults = any_fault(&mut random, &case.scenario, when);
-        // What would mean something else beside the faults that are there is left out.
+        // Faults whose meaning would change in combination with others are omitted.
         let with = with(&case, faults);
         case = if check(&with).is_ok() { with } else { case };
     }

@@ -1,4 +1,4 @@
-//! What the envelope promises, cell by cell, and what lies outside it.
+//! The promise of the envelope, cell by cell, and cases outside it.
 
 use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimEdges};
 use gnss2shm::core::engine::Config;
@@ -93,7 +93,7 @@ fn confirmed_conventions_publish() {
     run(both, &scenario, 20).assert_works(12, "by settings");
     let one = Config { width: Some(ms(100)), ..confirming() };
     run(one, &scenario, 20).assert_silent(Reason::Unconfirmed, "one of two is not enough");
-    // A lone edge settles nothing: it may be the end of the pulse as well.
+    // A lone edge proves nothing: it may be the end of the pulse.
     let (delay, lone) =
         (Config { delay: Some(ms(300)), ..confirming() }, Scenario { edges: SimEdges::One, ..scenario });
     run(delay, &lone, 30).assert_silent(Reason::Unconfirmed, "delay alone, one edge");
@@ -105,7 +105,7 @@ fn a_configured_offset_is_taken_off_the_edge_before_anything_is_said_of_the_syst
         (Span::from_nanos(700), ms(100), None),
         (Span::from_micros(40), ms(100), None),
         (Span::from_micros(-40), ms(100), None),
-        // More than the witness may be off: it would disagree, and could not tell the edges apart.
+        // More than the allowed error of the witness: it would disagree, and could not tell the edges apart.
         (ms(80), ms(100), Some(ms(2))),
         (ms(-80), ms(500), Some(ms(2))),
     ] {

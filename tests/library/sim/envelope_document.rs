@@ -1,4 +1,4 @@
-//! docs/envelope.md quotes the figures of [`Envelope`], and no others; what is drawn lies inside it.
+//! docs/envelope.md quotes the figures of [`Envelope`], and no others; drawn worlds lie inside it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Random faults, alone and together: never a wrong sample, and back soon after.
+//! Random faults, alone and together: never a wrong sample, and a quick recovery.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,14 +16,14 @@ const SECONDS: i64 = 1_000;
 /// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
 const IN_ALL: i64 = 200_000;
 
-/// The seed that is asked for, or so many.
+/// The requested seed, or this many.
 fn seeds(many: u64) -> Range<u64> {
     let asked = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let first = asked("GNSS2SHM_SIM_FIRST").unwrap_or(0);
     asked("GNSS2SHM_SIM_SEED").map_or(first..first + many, |seed| seed..seed + 1)
 }
 
-/// Seeds for so many seconds in all, or for as many as are asked for, of worlds that last this long.
+/// Seeds of worlds of this duration, for this total of seconds or the requested total.
 pub fn seeds_within(in_all: i64, world: i64) -> Range<u64> {
     let in_all = std::env::var("GNSS2SHM_SIM_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(in_all);
     seeds((in_all / world) as u64)
@@ -68,7 +68,7 @@ fn each_fault_alone_is_recovered_from_within_twenty_seconds_of_its_end() {
     for seed in seeds(600) {
         let mut random = Random::new(seed);
         let scenario = Scenario {
-            // Clear of the pulse, so that a label takes three sentences and not sixteen.
+            // Away from the pulse, so that a label takes three sentences instead of sixteen.
             delay: ms(random.between(260, 700)),
             ..any_scenario(&mut random, seed)
         };

@@ -1,5 +1,5 @@
-//! What comes in place of good sentences, and what is said of it: each as from a line that has a rate and from a stream
-//! that has none. The pulse is there all the time; after twenty seconds so are good sentences.
+//! Input other than good sentences, and the reason given for it: each as from a serial line and from a stream. The
+//! pulse is always present; good sentences start after twenty seconds.
 
 use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
 use crate::library::simulated::timeline::Timeline;
@@ -12,10 +12,10 @@ use super::harness::{evening, ms};
 
 /// Seconds before the good sentences.
 const BEFORE: i64 = 20;
-/// Time between two pieces of what comes.
+/// Time between two pieces of input.
 const PACE: Span = Span::from_millis(250);
 
-/// What comes in the piece of that number.
+/// The piece of input with this number.
 type Pieces = Box<dyn Fn(i64) -> Vec<u8>>;
 
 /// UBX-ACK-ACK for CFG-MSG, from u-blox's interface description.
@@ -32,7 +32,7 @@ fn sentence(body: &str) -> Vec<u8> {
     format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte)).into_bytes()
 }
 
-/// Bytes of all values, none of them a frame; each piece with the header of one in it.
+/// Bytes of all values that are not a frame; each piece contains a frame's header.
 fn noise(piece: i64, header: &[u8]) -> Vec<u8> {
     let mut state = piece as u32;
     let mut byte = || {
@@ -90,7 +90,7 @@ fn what_comes_in_place_of_sentences_is_called_what_it_is_until_they_come() {
         let bytes = bytes.to_vec();
         Box::new(move |_| bytes.clone()) as Pieces
     };
-    // What it is, from a line, from a stream.
+    // The input, the states from a line, those from a stream.
     let cases: [(&str, Pieces, Reason, Reason); 32] = [
         ("noise", Box::new(|n| noise(n, b"")), NoSentence, NotNmea),
         ("noise with u-blox's header", Box::new(|n| noise(n, b"\xB5\x62")), NoSentence, NotNmea),

@@ -1,4 +1,4 @@
-//! Runs the engine through a simulated world and holds every sample against the truth.
+//! Runs the engine through a simulated world and compares every sample with the truth.
 
 use crate::library::simulated::scenario::{Scenario, SimEdges, SimSentence};
 use crate::library::simulated::timeline::Timeline;
@@ -7,10 +7,10 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 
-/// A sample further off than this is wrong, whatever its bound says.
+/// A sample with a larger error is wrong, regardless of its bound.
 pub const WRONG: Span = Span::from_micros(10);
 
-/// What came of a run.
+/// The result of a run.
 pub struct Outcome {
     /// The samples, each with the number of its second and its error.
     pub samples: Vec<Judged>,
@@ -22,9 +22,9 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug)]
 pub struct Judged {
     pub sample: Sample,
-    /// Number of the pulse that it should belong to, by when it came.
+    /// Number of the pulse to which it should belong, by its arrival.
     pub second: i64,
-    /// `None` where there is no such second.
+    /// `None` if there is no such second.
     pub error: Option<Span>,
 }
 
@@ -34,7 +34,7 @@ impl Judged {
     }
 }
 
-/// The evening before a day on which nothing happens, ten seconds before midnight.
+/// Ten seconds before midnight, on a day without a leap second.
 pub fn evening() -> UtcSecond {
     UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 86_390)
 }
@@ -47,7 +47,7 @@ pub fn run_from(first: UtcSecond, config: Config, scenario: &Scenario, seconds: 
     run_with(first, config, scenario, seconds, |_| true)
 }
 
-/// The same where the engine is told of some events only.
+/// The same, but the engine only receives some events.
 pub fn run_with(
     first: UtcSecond,
     config: Config,
@@ -73,7 +73,7 @@ pub fn run_with(
         let verdicts = if is_told(&event) { engine.handle(&event) } else { Vec::new() };
         for (verdict, next) in verdicts.iter().zip(verdicts.iter().skip(1).map(Some).chain([None])) {
             match *verdict {
-                // Nobody is told that samples are published before one is.
+                // Locked is not reported before there is a sample.
                 Verdict::StateChanged { from, to } if to.publishes() && !from.publishes() => {
                     assert!(
                         matches!(next, Some(Verdict::Sample(_))),
@@ -93,7 +93,7 @@ pub fn run_with(
 }
 
 impl Outcome {
-    /// Every sample within its own bound and 10 us, labels strictly rising.
+    /// Every sample is within its own bound and 10 us, and labels strictly increase.
     pub fn assert_right(&self, context: &str) {
         for judged in &self.samples {
             assert!(judged.is_right(), "{context}: second {}: {judged:?}", judged.second);
@@ -102,7 +102,7 @@ impl Outcome {
         assert!(self.samples.windows(2).all(rising), "{context}: labels rise");
     }
 
-    /// Right samples came, and enough of them.
+    /// There were enough right samples.
     pub fn assert_works(&self, at_least: usize, context: &str) {
         self.assert_right(context);
         let got = self.samples.len();
@@ -123,14 +123,14 @@ pub fn ms(n: i64) -> Span {
     Span::from_millis(n)
 }
 
-/// A receiver at its best, with sentences that fit the line.
+/// An ideal receiver, with sentences that fit the line.
 pub fn steady(delay: i64, width: Span, edges: SimEdges, baud: u32) -> Scenario {
     let sentences =
         if baud < 9_600 { vec![SimSentence::Rmc] } else { vec![SimSentence::Rmc, SimSentence::Zda, SimSentence::Gga] };
     Scenario { delay: ms(delay), jitter: ms(2), width, edges, baud, sentences, ..Scenario::default() }
 }
 
-/// The same with a system clock that is synchronized, but not to us.
+/// The same with a system clock that is synchronized to another source.
 pub fn witnessed(scenario: Scenario) -> Scenario {
     Scenario { sys_max_error: Some(ms(50)), sys_ahead: ms(-7), ..scenario }
 }

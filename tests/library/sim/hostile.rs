@@ -1,5 +1,5 @@
-//! What can come before a clean world: another receiver, another NIC, other clocks, and anything that may go wrong with
-//! them, inside the envelope and outside.
+//! What can precede a clean world: another receiver, another NIC, other clocks, and any of their faults, inside and
+//! outside the envelope.
 
 use super::figures::Envelope;
 use crate::library::simulated::random::Random;
@@ -23,19 +23,19 @@ pub struct Prefixed {
     pub clean: Scenario,
     /// The second that the clean world begins with.
     pub first: UtcSecond,
-    /// How much later the clean world's pulse comes.
+    /// How much later the clean world's pulse is.
     pub pulse_moves: Span,
     /// How many seconds the prefix was ahead of the truth.
     pub ahead: i64,
-    /// Whether the PHC runs on, or is stepped to the clean world's.
+    /// Whether the PHC continues, or is stepped to the clean world's.
     pub phc_runs_on: bool,
-    /// Whether the devices are opened anew.
+    /// Whether the devices are reopened.
     pub opens: bool,
     /// Bytes of garbage right before the clean world.
     pub garbage: usize,
 }
 
-/// Anything, inside the envelope or outside.
+/// Any world, inside or outside the envelope.
 fn any_trouble(random: &mut Random, scenario: &Scenario, lasts: i64) -> Vec<Fault> {
     let from = random.between(0, lasts - 1);
     let until = if random.happens(600) { lasts } else { random.between(from + 1, lasts) };
@@ -63,12 +63,12 @@ fn any_trouble(random: &mut Random, scenario: &Scenario, lasts: i64) -> Vec<Faul
 }
 
 impl Prefixed {
-    /// That of a seed.
+    /// The prefix of a seed.
     pub fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x0057_A811);
         let clean = any_scenario(&mut random, seed);
         let lasts = random.between(10, 120);
-        // Most prefixes are the same receiver on the same NIC: what it says next fits what it said.
+        // Most prefixes are the same receiver on the same NIC: its next sentences fit its previous ones.
         let mut prefix = if random.happens(600) { clean.clone() } else { any_scenario(&mut random, seed ^ 0xFFFF) };
         if random.happens(250) {
             prefix.width = random.one_of(&[ms(500), ms(499), ms(700), ms(900), Span::from_micros(30)], ms(500));
@@ -91,7 +91,7 @@ impl Prefixed {
         }
         let mut first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), random.between(0, 80_000) as u32);
         if random.happens(80) {
-            // The prefix comes to the end of a month.
+            // The prefix includes the end of a month.
             first = UtcSecond::from_civil(Date::new(2027, 1, 1).unwrap(), random.between(7, 60) as u32);
             let last = lasts - 1 - i64::from(first.second_of_day());
             let shape = random.one_of(&[LeapShape::Sixty, LeapShape::Doubled59, LeapShape::Deleted], LeapShape::Sixty);
@@ -167,11 +167,11 @@ impl Prefixed {
         (events, Timeline::new(world), stepped)
     }
 
-    /// The clean world's event as it comes after this prefix; nothing where it is none of it.
+    /// The clean world's event as it follows this prefix; none if it does not apply.
     pub fn after(&self, event: Event, stepped: Span, until: Instant<Raw>) -> Option<Event> {
         match event {
             Event::Source { raw, change } => {
-                // What the NIC timestamps is said where it is another one.
+                // A different NIC reports which edges it timestamps.
                 let is_other = matches!(change, SourceChange::PulseOpen(_)) && self.clean.edges != self.prefix.edges;
                 (self.opens || is_other).then_some(Event::Source { raw: raw.max(until), change })
             }

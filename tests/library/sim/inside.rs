@@ -1,5 +1,5 @@
-//! Which simulated worlds lie inside the envelope. What lies outside is named: either the promise does not cover it, or
-//! no wire can show it (docs/envelope.md).
+//! Which simulated worlds lie inside the envelope. Anything outside is named: either the promise does not cover it, or
+//! it cannot be detected (docs/envelope.md).
 
 use super::figures::Envelope;
 use crate::library::simulated::scenario::{
@@ -8,21 +8,21 @@ use crate::library::simulated::scenario::{
 use gnss2shm::core::event::{Announced, Leap};
 use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 
-/// Greatest error of an edge's timestamp. What the pulse itself wanders by comes on top of it.
+/// Maximum error of an edge's timestamp, in addition to the pulse's own jitter.
 pub const NOISE: Span = Span::from_nanos(50);
 /// What the system clock drifts by, at its greatest rate, in 200 s: longer than a world of the adversary.
 pub const SYS_DRIFT: Span = Span::from_millis(20);
-/// What is said of one that does not know that.
+/// The reason for a receiver that does not know that.
 const CLAIM: &str = "a system clock that claims what is not true";
-/// A burst that takes longer leaves a line hardly any silence.
+/// A longer burst leaves hardly any gap on the line.
 const BURST: Span = Span::from_millis(900);
-/// What comes after a longer pause is another burst.
+/// A longer pause starts another burst.
 pub const PAUSE: Span = Span::from_millis(400);
-/// A pause hides the pace of the line: a burst that has one is understood from this delay on.
+/// A pause hides the line's data rate: a burst with one is recognized from this delay on.
 const PACE_FROM: Span = Span::from_millis(165);
-/// What crosstalk and ringing reach over: a shorter pulse may be either.
+/// Reach of crosstalk and ringing: a shorter pulse may be either.
 const CLUSTER: Span = Span::from_micros(60);
-/// Receivers realign their pulse up to so many seconds after the fix.
+/// Receivers realign their pulse up to this many seconds after the fix.
 const REALIGNED_AFTER: i64 = 10;
 /// Seconds after which evidence of the fault before is gone.
 const FORGOTTEN_AFTER: i64 = 30;
@@ -34,11 +34,11 @@ const READER_STALLS: i64 = 2;
 pub struct Case {
     /// The UTC second of the first pulse.
     pub first: UtcSecond,
-    /// What is simulated.
+    /// The scenario.
     pub scenario: Scenario,
 }
 
-/// Whether the promise covers this world, or what in it is outside.
+/// Whether the promise covers this world, or what is outside.
 pub fn check(case: &Case) -> Result<(), &'static str> {
     let scenario = &case.scenario;
     receiver(scenario)?;
@@ -63,7 +63,7 @@ pub fn is_prompt(scenario: &Scenario) -> bool {
         && named <= Span::SECOND - Envelope::DELAY[0]
 }
 
-/// Nothing where it holds, else what is outside.
+/// `None` if it holds, else what is outside.
 fn holds(is_inside: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if is_inside { Ok(()) } else { Err(otherwise) }
 }
@@ -72,7 +72,7 @@ fn is_within<T: PartialOrd + Copy>(value: T, [least, most]: [T; 2]) -> bool {
     least <= value && value <= most
 }
 
-/// How long so many bytes are on the line.
+/// Transmission time of this many bytes.
 fn on_the_line(bytes: usize, scenario: &Scenario) -> Span {
     Span::from_nanos(10 * NANOS / i64::from(scenario.baud.max(1))).times(bytes as i64)
 }
@@ -116,12 +116,12 @@ fn machine(scenario: &Scenario) -> Result<(), &'static str> {
     holds(claims_the_truth(scenario, Span::ZERO), CLAIM)
 }
 
-/// Whether the system clock, stepped by that, stays within what is claimed of it.
+/// Whether the system clock, stepped by that, stays within its reported error.
 fn claims_the_truth(scenario: &Scenario, step: Span) -> bool {
     scenario.sys_max_error.is_none_or(|most| scenario.sys_ahead.abs() + step.abs() + SYS_DRIFT <= most)
 }
 
-/// A leap second comes at the end of a month, and what is announced of that is true.
+/// A leap second is at the end of a month, and its announcement is right.
 fn leap(Case { first, scenario }: &Case) -> Result<(), &'static str> {
     let shown = match scenario.leap {
         None => None,
@@ -139,7 +139,7 @@ fn leap(Case { first, scenario }: &Case) -> Result<(), &'static str> {
     holds(scenario.announced.is_none() || scenario.announced == shown, "a leap second announced in error")
 }
 
-/// A fault by itself.
+/// A single fault.
 fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
     let length = fault.until - fault.from;
     let most = |span: Span, most: Span| span.abs() <= most;
@@ -191,9 +191,9 @@ fn alone(fault: &Fault, scenario: &Scenario) -> Result<(), &'static str> {
     }
 }
 
-/// Whether the receiver says that it has no fix while this lasts, but for so many seconds at its end.
+/// Whether the receiver reports no fix during this time, except for this many seconds at its end.
 fn covered(fault: &Fault, scenario: &Scenario, but: i64) -> bool {
-    // What is not heard does not cover.
+    // Sentences that do not arrive do not count.
     let hides = |mute: &Fault, other: &Fault| {
         mute.kind == FaultKind::NoSentences && mute.from <= other.from && other.until <= mute.until
     };
@@ -206,14 +206,14 @@ fn covered(fault: &Fault, scenario: &Scenario, but: i64) -> bool {
     scenario.faults.iter().any(covers)
 }
 
-/// Faults that mean something else where they meet.
+/// Faults whose meaning changes when they overlap.
 fn together(scenario: &Scenario) -> Result<(), &'static str> {
     let moves = |fault: &Fault| matches!(fault.kind, FaultKind::DelayJump(_) | FaultKind::DelayRamp(_));
     let echoes = |fault: &Fault| {
         matches!(fault.kind, FaultKind::Ringing(..) | FaultKind::Crosstalk(_) | FaultKind::DoubleEdges(_))
     };
     let loses = |fault: &Fault| {
-        // What cannot be dated is lost, too.
+        // Edges that cannot be dated are lost, too.
         matches!(
             fault.kind,
             FaultKind::PolarityLoss(..)
@@ -234,7 +234,7 @@ fn together(scenario: &Scenario) -> Result<(), &'static str> {
     let both = |one: &dyn Fn(&Fault) -> bool, other: &dyn Fn(&Fault) -> bool, within: i64| {
         pairs().any(|(a, b)| (one(a) && other(b) || one(b) && other(a)) && meet(a, b, within))
     };
-    // Rates add up where they meet.
+    // Overlapping rates add up.
     let total = |of: &dyn Fn(&Fault) -> i64| {
         let at =
             |second: i64| scenario.faults.iter().filter(move |fault| (fault.from - 1..=fault.until).contains(&second));

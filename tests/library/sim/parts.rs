@@ -1,4 +1,4 @@
-//! The parts of the simulated worlds by themselves: clocks, spreads, threads that stall.
+//! The parts of the simulated worlds: clocks, distributions, stalled threads.
 
 use crate::library::simulated::random::Random;
 use gnss2shm::core::time::{Instant, Raw, Span, Sys, UtcSecond};

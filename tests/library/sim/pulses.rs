@@ -1,4 +1,4 @@
-//! Named receivers and pulses of every polarity: right, or held back.
+//! Named receivers and pulses of every polarity: right samples, or none.
 
 use crate::library::simulated::scenario::{Polarity, Scenario, Shown, SimEdges, SimSentence, Spread};
 use gnss2shm::core::engine::Config;
@@ -8,18 +8,18 @@ use gnss2shm::core::time::{NANOS, Span, UtcSecond};
 
 use super::harness::{ms, run, witnessed};
 
-/// A kind of receiver, as its users know it.
+/// A kind of receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Model {
-    /// What it is called.
+    /// Its name.
     name: &'static str,
-    /// Pulse to the end of the first sentence, on average: below zero where that comes before its pulse.
+    /// Pulse to the end of the first sentence, on average; negative if that is before its pulse.
     end: Span,
-    /// Greatest deviation from it.
+    /// Maximum deviation from it.
     jitter: Span,
-    /// How the deviations spread.
+    /// Distribution of the deviations.
     spread: Spread,
-    /// Bits a second on the line.
+    /// Baud rate of the line.
     baud: u32,
     /// Which sentences it sends, in this order.
     sentences: &'static [SimSentence],
@@ -61,7 +61,7 @@ impl Model {
         self.end - Span::from_nanos(10 * NANOS / i64::from(self.baud)).times(bytes)
     }
 
-    /// Such a receiver at work.
+    /// A running receiver of this kind.
     fn scenario(&self) -> Scenario {
         let Self { jitter, spread, baud, sentences, .. } = *self;
         Scenario { delay: self.delay(), jitter, spread, baud, sentences: sentences.to_vec(), ..Scenario::default() }

@@ -1,4 +1,4 @@
-//! What broke 0.1.0 when others tried it: each case is right, or refused by name while it lasts, and right again within
+//! Reported failures of 0.1.0: each case is right, or refused with a reason while it lasts, and right again within
 //! twenty seconds of its end.
 
 use crate::library::simulated::scenario::{
@@ -190,7 +190,7 @@ fn a_pulse_that_begins_to_run_free_is_noticed_before_ten_microseconds() {
             let scenario = faulty(Scenario { noise: Span::from_nanos(20), ..Scenario::default() }, 40, 80, &kinds);
             let outcome = run(Config::default(), &scenario, 80 + BACK + 15);
             for judged in &outcome.samples {
-                // No sample's bound knows of what the receiver does to the pulse.
+                // A sample's bound does not include the receiver's changes of the pulse.
                 assert!(judged.error.is_some_and(|error| error.abs() < us(10)), "{kinds:?}: {judged:?}");
             }
             let back = outcome.samples.iter().filter(|judged| judged.second > 80 + BACK).count();
@@ -219,7 +219,7 @@ fn a_delay_that_jumps_by_whole_seconds_is_refused_while_it_lasts() {
     }
 }
 
-/// Its names run on, as where sentences are late by as much: two minutes of them tell.
+/// Its labels continue, as if sentences were that late: two minutes of them show it.
 #[test]
 fn a_correction_after_just_as_many_silent_seconds_is_followed_after_two_minutes() {
     for silent in [1, 3, 10, 18] {
@@ -593,7 +593,8 @@ fn a_second_60_in_two_parts_of_a_burst_is_one_leap_second() {
             seed,
             ..Scenario::default()
         };
-        // Without a fix and a moved pulse, the label is made anew, and the leap second is known from before.
+        // Without a fix and after a moved pulse, the label is determined again, and the leap second is known from
+        // before.
         let kinds = [FaultKind::PulseShift(ms(682)), FaultKind::NoFix];
         let moved = faulty(scenario, 89, 95, &kinds);
         let first = UtcSecond::from_posix(1_798_761_560); // 40 s before the end of 2026
@@ -658,7 +659,7 @@ fn one_hit_far_from_the_others_makes_no_rate() {
     assert!(outcome.samples.iter().filter(|judged| judged.second > 68 + BACK).count() >= 70, "{:?}", outcome.state);
 }
 
-/// docs/envelope.md: nothing shows that a sentence is missing that left no trace.
+/// docs/envelope.md: a sentence that is missing without a trace cannot be detected.
 #[test]
 fn bursts_without_their_first_sentence_are_a_second_behind_until_one_is_whole() {
     use SimSentence::{Gga, Rmc, Zda};

@@ -1,8 +1,8 @@
-//! Self-stabilisation: whatever came before, a clean world of the envelope ends wrong samples within three seconds, and
-//! gives right ones within twenty.
+//! Self-stabilisation: after any prefix, a clean world inside the envelope ends wrong samples within three seconds, and
+//! yields right ones within twenty.
 //!
 //! `GNSS2SHM_SIM_SECONDS=10000000 cargo test --release --lib stabilises -- --nocapture` is the full size,
-//! `GNSS2SHM_SIM_FIRST=n` begins with that seed, `GNSS2SHM_SIM_SEED=n` plays one again.
+//! `GNSS2SHM_SIM_FIRST=n` starts with that seed, `GNSS2SHM_SIM_SEED=n` runs one again.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,29 @@ use super::faults::seeds_within;
 use super::harness::Judged;
 use super::hostile::Prefixed;
 
-/// A wrong sample may come so long after the first contradiction, the clean world's first sentence, ...
+/// A wrong sample is allowed for this long after the first contradiction, the clean world's first sentence, ...
 const WRONG_FOR: Span = Span::from_secs(3);
-/// ... and so long it may take until right ones come.
+/// ... and right ones may take this long, ...
 const LOCKED_WITHIN: Span = Span::from_secs(20);
-/// ... but for what is excused by name.
+/// ... except for excused cases.
 const LATE: Span = Span::from_millis(24_100);
 /// How long the clean world lasts, in seconds.
 const CLEAN: i64 = 50;
 /// Simulated seconds in all, unless `GNSS2SHM_SIM_SECONDS` says otherwise.
 const IN_ALL: i64 = 60_000;
-/// What a world takes on average, in seconds.
+/// Average duration of a world, in seconds.
 const WORLD: i64 = 115;
-/// No receiver corrects itself by more.
+/// Maximum correction of a receiver.
 const STALE_LEAP_SECONDS: i64 = 18;
 
-/// What came of a clean world after a prefix.
+/// The result of a clean world after a prefix.
 #[derive(Debug)]
 pub struct Recovery {
-    /// Until when samples were wrong; before the clean world where none was.
+    /// Time of the last wrong sample; before the clean world if there was none.
     pub wrong_until: Span,
-    /// From when on samples were right.
+    /// Time from which samples were right.
     pub right_from: Option<Span>,
-    /// How many were right.
+    /// Number of right samples.
     pub right: usize,
     /// The worst sample.
     pub worst: Option<Judged>,
@@ -107,7 +107,7 @@ impl Recovery {
         soon && self.right as i64 >= (CLEAN - 26) * 9 / 10 && self.state == State::Locked
     }
 
-    /// What no wire contradicts, by name: the engine may stay silent.
+    /// Named cases that nothing on the wire contradicts: the engine may stay silent.
     fn silence_is_excused(&self, prefixed: &Prefixed) -> Option<&'static str> {
         match self.state.reason() {
             _ if !super::inside::is_prompt(&prefixed.clean) => Some("a line that is not understood soon by itself"),

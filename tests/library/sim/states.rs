@@ -1,4 +1,4 @@
-//! Which state follows from which input, and what is said of it.
+//! Which state follows from which input, and its sentence.
 
 use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario};
 use crate::library::simulated::timeline::Timeline;
@@ -9,7 +9,7 @@ use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 
 use super::harness::{evening, ms};
 
-/// The states that this world leads through, each once as it is entered.
+/// The states of this world, each once as it is entered.
 fn states(config: Config, faults: Vec<Fault>, seconds: i64) -> Vec<State> {
     let first = UtcSecond::from_civil(Date::new(2026, 11, 20).unwrap(), 0);
     let scenario = Scenario { faults, ..Scenario::default() };
@@ -48,7 +48,7 @@ fn each_fault_leads_to_its_state_and_back() {
     }
 }
 
-/// What is said in figures right after the state has become this, for the first time.
+/// The contradiction's figures when the state is first entered.
 fn figures(config: Config, first: UtcSecond, scenario: Scenario, reason: Reason) -> Option<Contradiction> {
     let mut timeline = Timeline::new(World::new(scenario, first, Instant::from_parts(1_000, 0)));
     let mut engine = Engine::new(config);
@@ -150,7 +150,7 @@ fn a_contradiction_names_both_values() {
     }
 }
 
-/// Two receivers on one line, or one that cannot make up its mind.
+/// Two receivers on one line, or one that contradicts itself.
 #[test]
 fn sentences_that_name_two_seconds_at_once_are_refused_with_both() {
     let first = evening();
@@ -165,7 +165,7 @@ fn sentences_that_name_two_seconds_at_once_are_refused_with_both() {
         std::iter::from_fn(|| Some(one.next_event())).take_while(|event| event.head().0 < end).collect();
     let others = std::iter::from_fn(|| Some(other.next_event())).take_while(|event| event.head().0 < end);
     events.extend(others.filter(|event| matches!(event, Event::Bytes(_))));
-    // Whole bursts: what one says does not break into what the other says.
+    // Complete bursts: those of one do not interrupt those of the other.
     events.sort_by_key(|event| event.head().0);
     let said: Vec<Verdict> = events.iter().flat_map(|event| engine.handle(event)).collect();
     assert!(!said.iter().any(|verdict| matches!(verdict, Verdict::Sample(_))));
@@ -177,7 +177,7 @@ fn sentences_that_name_two_seconds_at_once_are_refused_with_both() {
     assert_eq!(figures.map(i64::abs), Some(2));
 }
 
-/// Locked means that samples are published: where the clocks can only be read badly, it lasts for ten seconds more.
+/// Locked means that samples are published: if the clocks can only be read poorly, it lasts for ten more seconds.
 #[test]
 fn pulses_that_are_passed_over_one_after_the_other_are_a_state_with_a_reason() {
     let mut timeline = Timeline::new(World::new(Scenario::default(), evening(), Instant::from_parts(1_000, 0)));

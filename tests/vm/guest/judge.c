@@ -6,7 +6,7 @@
  * the system clock showed, S(L), at the instant truth was L. The sample's error is R - S(L).
  * The system clock's own error does not enter, however wrong, slewed or stepped it is.
  *
- * Only looks: the segment is attached read-only. Shares no code with the program it judges.
+ * Read-only: the segment is attached read-only. It shares no code with the program it judges.
  *
  * Lines on stdout, all times in ns:
  *   clock T OFFSET              system clock minus truth, T seconds after the start
@@ -147,7 +147,7 @@ static void judge(const struct sample *s)
 	const char *words = "";
 
 	if (n < 0) {
-		/* The label is not in our time at all; how far off is all that matters. */
+		/* The label is far from the present; only the size of the error matters. */
 		struct triple *now = reading(readings - 1);
 
 		error = s->receive - (now->sys + s->label - now->truth);
@@ -235,7 +235,7 @@ static bool take(struct sample *s)
 	memcpy(&copy, (const void *)segment, sizeof(copy));
 	__sync_synchronize();
 	valid = copy.valid;
-	if (!known) { /* whatever lay there before us is nobody's sample */
+	if (!known) { /* content from before the start is not a sample */
 		known = true;
 		taken = visited = count;
 		return false;
@@ -280,7 +280,7 @@ static int64_t clock_error(int truth)
 	return errors[n / 2];
 }
 
-/* How well a reading left out is foretold by its neighbors: the judge's own floor, and twice over. */
+/* How well a reading is predicted from its neighbors, times two: the judge's own accuracy. */
 static void floor_of(long since, double *rms, double *worst)
 {
 	double squares = 0;

@@ -1,5 +1,5 @@
 /*
- * The simulated receiver's serial side: says which second it is, late and loosely.
+ * The simulated receiver's serial output: names each second, late and with jitter.
  *
  * The first byte of the burst that names second K leaves when truth is K + delay, give or take the
  * jitter; the rest follows at the pace of the baud rate, because QEMU's UART would deliver
@@ -37,11 +37,11 @@ static struct {
 	const char *heard_by;    /* the reader's tty, which says what its UART is set to */
 	int64_t delay, jitter;   /* ns */
 	int64_t jump_at, jump_to; /* from this second on, this delay; never if jump_at < 0 */
-	struct period silent;    /* says nothing */
-	struct period invalid;   /* says the time, but declares it invalid */
+	struct period silent;    /* silent */
+	struct period invalid;   /* sends the time, but marks it invalid */
 	struct period utc_unknown; /* reckons with one leap second less than there are, and says that they are its firmware's */
 	bool gps_base;           /* announces pulses in GPS time */
-	int64_t sawtooth;        /* ns that the pulse is off its second at most */
+	int64_t sawtooth;        /* maximum error of the pulse, ns */
 	int corrupt;             /* bytes damaged, in 1/1000 */
 	int off;                 /* names a second that is wrong by this many */
 	int zda_ahead;           /* ZDA names one that is ahead of the others' by this many */
@@ -263,7 +263,7 @@ static int pty_open(void)
 	return fd;
 }
 
-/* Hands over everything at once; what nobody listens to is lost, as on USB. */
+/* Delivers everything at once; without a reader, it is lost, as on USB. */
 static void send_at_once(int pty, const char *bytes, size_t size)
 {
 	struct pollfd state = { .fd = pty, .events = POLLOUT };
@@ -274,7 +274,7 @@ static void send_at_once(int pty, const char *bytes, size_t size)
 		die("write");
 }
 
-/* Sends at the pace of the line, in portions of at least 2 ms. Returns when the last byte is out. */
+/* Sends at the line's rate, in portions of at least 2 ms. Returns when the last byte is sent. */
 static void send_paced(int line, int truth, const char *bytes, size_t size)
 {
 	int64_t start = unleapt(truth);

@@ -1,5 +1,5 @@
-# What a scenario can use. Read by guest/init after the parameters of the run (see tests/vm/run).
-# Every program's output ends up in /results, which the host gets at the end.
+# Functions for scenarios. Read by guest/init after the parameters of the run (see tests/vm/run). All output is written
+# to /results, which is sent to the host at the end.
 
 # /dev/ptpN of the clock with this name.
 ptp_named() {
@@ -10,7 +10,7 @@ ptp_named() {
 	return 1
 }
 
-# start NAME PROGRAM ARGUMENTS...: in the background, with its output in NAME.log.
+# start NAME PROGRAM ARGUMENTS...: starts it in the background, with its output in NAME.log.
 start() {
 	name=$1
 	shift
@@ -42,7 +42,7 @@ pci_device() {
 	readlink -f "/sys/class/ptp/${nic#/dev/}/device"
 }
 
-# plug 0|1: the NIC is pulled out of its slot, and plugged in again.
+# plug 0|1: unplugs the NIC from its slot, or plugs it in again.
 plug() {
 	if [ "$card" = sim ]; then
 		sim nic "$1"
@@ -54,7 +54,7 @@ plug() {
 	fi
 }
 
-# disarm 1|2: timestamping stops without a word; 2: and the clock jumps to system time. A card's driver does both at once.
+# disarm 1|2: timestamping stops silently; 2: and the clock jumps to system time. A card's driver does both at once.
 disarm() {
 	if [ "$card" = sim ]; then
 		sim disarm "$1"
@@ -63,7 +63,7 @@ disarm() {
 	fi
 }
 
-# Where the receiver is heard, and how it gets there: /dev/ttyS2 is wired to /dev/ttyS1.
+# The receiver's port and the path to it: /dev/ttyS2 is connected to /dev/ttyS1.
 tty=/dev/ttyS1 its_side="--tty /dev/ttyS2"
 [ "$pace" = line ] || tty=/dev/ttyACM0 its_side="--pty /dev/ttyACM0"
 
@@ -73,8 +73,8 @@ start_receiver() {
 		--sentences "$sentences" --zda-ahead "$zda_ahead" --seed "$seed" --sawtooth-ns "$sawtooth_ns" "$@"
 }
 
-# start_steering: --steer has another program discipline the NIC's clock, by the system clock or by the pulse. It may step
-# it at any time, for chronyd steps the system clock, and the NIC's clock starts anywhere.
+# start_steering: with --steer, another program disciplines the NIC's clock to the system clock or to the pulse. It may
+# step it at any time, because chronyd steps the system clock, and the NIC's clock starts anywhere.
 start_steering() {
 	case $steer in
 	phc2sys) start phc2sys phc2sys -m -q -l 7 -s CLOCK_REALTIME -c "$nic" -O 0 -S 0.1 ;;
@@ -83,13 +83,13 @@ start_steering() {
 	esac
 }
 
-# How far the pulse is off its second at most, by a sawtooth that the receiver tells, ns. `sim` has to be told, too.
+# Maximum error of the pulse, ns: a sawtooth that the receiver reports. `sim` needs it, too.
 sawtooth_ns=0
 
-# What a scenario may allow, ns: a sample that is not wrong yet, a system clock that is right.
+# A scenario's limits, ns: error of a right sample, error of a right system clock.
 wrong_ns=10000 clock_limit_ns=1000
 
-# Where the samples go. A scenario with gpsd, which writes to 0 to 11, has another.
+# The SHM unit of the samples. A scenario with gpsd, which writes to 0 to 11, has another one.
 unit=0
 
 # The line of chrony.conf that README.md gives.
@@ -102,7 +102,8 @@ start_gnss2shm() {
 	start gnss2shm gnss2shm run --serial $tty --baud "$baud" --phc "$nic" --pin SDP0 --shm "$unit" "$@" $extra
 }
 
-# refused STATUS WORDS ARGUMENTS...: gnss2shm run ends within 2 s with this status and a sentence that has these words.
+# refused STATUS WORDS ARGUMENTS...: gnss2shm run exits within 2 s with this status and a sentence that contains these
+# words.
 refused() {
 	wanted=$1 words=$2
 	shift 2
@@ -138,7 +139,7 @@ start_judge() {
 	judge=$!
 }
 
-# start_chain SECONDS: all of them, and a check that it locks within this time.
+# start_chain SECONDS: starts all of these, and checks that it locks within this time.
 start_chain() {
 	start_chronyd
 	start_receiver
@@ -147,7 +148,7 @@ start_chain() {
 	check "it locks" until_true "$1" says " Locked"
 }
 
-# judge_for SECONDS: watches unit $unit and the system clock until then.
+# judge_for SECONDS: watches unit $unit and the system clock for this long.
 judge_for() {
 	start judge judge --unit "$unit" --seconds "$1"
 	wait $!
@@ -156,7 +157,8 @@ judge_for() {
 	done >/results/chronyc.log 2>&1
 }
 
-# check NAME COMMAND...: a line of the verdict where a scenario has judged=checks. What the command says is why it failed.
+# check NAME COMMAND...: one line of the verdict in a scenario with judged=checks. The command's output explains a
+# failure.
 check() {
 	check_name=$1
 	shift
@@ -168,7 +170,7 @@ check() {
 	echo "$line" | tee -a /results/checks.log
 }
 
-# until_true SECONDS COMMAND...: whether the command succeeds within this time; it is tried ten times a second.
+# until_true SECONDS COMMAND...: whether the command succeeds within this time, with ten attempts per second.
 until_true() {
 	tries=$(($1 * 10))
 	shift
@@ -203,7 +205,7 @@ samples() {
 	gnss2shm status --json | sed 's/.*"samples":\([0-9]*\).*/\1/'
 }
 
-# How many edges gnss2shm has read, where it answers at /run/status.
+# Number of edges that gnss2shm has read, from its status socket /run/status.
 edges() {
 	gnss2shm status --socket /run/status --json | sed 's/.*"edges":\([0-9]*\).*/\1/'
 }
@@ -217,12 +219,12 @@ held_open() {
 	echo "$(ls "/proc/$(pidof gnss2shm)/fd" | wc -l) $(ls "/proc/$(pidof gnss2shm)/task" | wc -l)"
 }
 
-# said_times N WORDS: the log of gnss2shm has said this so often.
+# said_times N WORDS: whether gnss2shm's log contains these words N times.
 said_times() {
 	[ "$(grep -c "$2" /results/gnss2shm.log)" = "$1" ]
 }
 
-# How far the count in the segment is: two for each sample.
+# The segment's count: it advances by two for each sample.
 count() {
 	judge --peek | sed 's/.* count=\([-0-9]*\) .*/\1/'
 }
@@ -231,12 +233,12 @@ counted_since() { # count
 	[ "$(count)" != "$1" ]
 }
 
-# counted_more COUNT N: whether at least N samples came since the count was COUNT.
+# counted_more COUNT N: whether at least N samples were published since the count was COUNT.
 counted_more() {
 	[ $((($(count) - $1) / 2)) -ge "$2" ]
 }
 
-# publishes SECONDS: whether samples come all the time, give or take two.
+# publishes SECONDS: whether samples are published continuously, with a tolerance of two.
 publishes() {
 	had=$(count)
 	sleep "$1"
@@ -250,7 +252,7 @@ publishes_nothing() {
 	! publishes "$1" && [ $got = 0 ]
 }
 
-# check_comes_back NAME [SECONDS]: a check that a new sample comes within 10 s from now, or so many; says when it came.
+# check_comes_back NAME [SECONDS]: checks that a new sample is published within 10 s, or SECONDS; prints when.
 check_comes_back() {
 	from=$(uptime_s)
 	had=$(count)
@@ -259,7 +261,8 @@ check_comes_back() {
 	check "$1: next sample after $took s" awk -v took="$took" -v most="${2:-10}" 'BEGIN { exit took > most }'
 }
 
-# check_comes_and_goes DEVICE COMMAND...: checks for a device that COMMAND 0 takes away and COMMAND 1 gives back, twenty times.
+# check_comes_and_goes DEVICE COMMAND...: checks with a device that COMMAND 0 removes and COMMAND 1 restores, twenty
+# times.
 check_comes_and_goes() {
 	device=$1
 	shift
@@ -276,7 +279,7 @@ check_comes_and_goes() {
 	check "nothing is left behind" test "$(held_open)" = "$held"
 }
 
-# What start_judge has seen until now: no sample may have been wrong.
+# The result of start_judge so far: no sample may have been wrong.
 check_judge() {
 	killall -TERM judge
 	wait "$judge"
@@ -284,7 +287,7 @@ check_judge() {
 	check "nothing wrong was published" nothing_wrong
 }
 
-# The system clock comes to within the limit of truth. chronyd takes its time after a step: it has to be waited for.
+# Waits until the system clock is within the limit of true time: chronyd takes a while after a step.
 check_clock() {
 	check "the clock becomes right" until_true 120 clock_is_right
 }
@@ -298,12 +301,12 @@ nothing_wrong() {
 	grep -q " wrong=0 " /results/judge.log
 }
 
-# says WORDS: whether the log of gnss2shm has them.
+# says WORDS: whether gnss2shm's log contains them.
 says() {
 	grep -q "$1" /results/gnss2shm.log || { tail -n 1 /results/gnss2shm.log; return 1; }
 }
 
-# Everything in /results goes through the fourth serial line to the host.
+# Sends everything in /results to the host through the fourth serial line.
 hand_out() {
 	cp /proc/interrupts /results/interrupts
 	dmesg >/results/dmesg.log

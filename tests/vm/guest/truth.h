@@ -18,7 +18,7 @@ int truth_open(void);
 /* One exact reading: the kernel takes all three from a single value of its counter. */
 struct triple truth_read(int fd);
 
-/* Sleeps until truth has reached `ns`. Late by the scheduler's doing, never early. */
+/* Sleeps until truth has reached `ns`. May be late because of the scheduler, never early. */
 void truth_sleep_until(int fd, int64_t ns);
 
 /* Sleeps for about this long. */

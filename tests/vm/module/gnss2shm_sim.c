@@ -497,7 +497,7 @@ static int nic_verify(struct ptp_clock_info *info, unsigned int pin, enum ptp_pi
 
 static int nic_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
 {
-	/* What this hardware can promise to somebody who insists: igb both edges, a better card one. */
+	/* The strict requests that this hardware can grant: igb both edges, a better card one. */
 	unsigned int able = edges == 2 ? PTP_EXTTS_EDGES : PTP_RISING_EDGE;
 	unsigned int asked = rq->extts.flags & PTP_EXTTS_EDGES;
 	unsigned long flags;

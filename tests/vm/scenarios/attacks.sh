@@ -1,10 +1,10 @@
-# What a user without rights tries on the packaged service and on root's `run`: to move the clock, to stop the service, to
-# fill its disk, to blind its status. None of it may work.
+# Attacks by an unprivileged user on the packaged service and on root's `run`: set the clock, stop the service, fill its
+# disk, block its status. All of them must fail.
 machine=debian
 programs=
 judged=checks
 lasts=400
-# A command's beginning, left unquoted: it is the process itself, so that one in the background can be ended.
+# A command prefix, used unquoted: it execs the command, so that a background process can be killed.
 nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 scenario() {
@@ -14,7 +14,7 @@ scenario() {
 	mkdir -p /run/user/65534
 	chown 65534 /run/user/65534
 
-	# Before anything of ours runs he may make the segment: it is never used, and it is said whose it is.
+	# Before gnss2shm runs, the user can create the segment: it is never used, and its owner is reported.
 	ipcrm -M 0x4e545030 2>/dev/null
 	check "01 a segment that he makes is refused" as_nobody 'defined shmget(0x4e545030, 96, 01666)'
 	systemctl start gnss2shm@default 2>/dev/null
@@ -61,7 +61,7 @@ scenario() {
 	check "chronyd follows as before" followed
 	check_judge
 
-	# A command of root's, in place of the service.
+	# `run` as root, instead of the service.
 	systemctl stop gnss2shm@default
 	gnss2shm run --config /etc/gnss2shm/default.toml --status /run/gnss2shm/default.sock >/results/root.log 2>&1 &
 	pid=$!
@@ -76,14 +76,14 @@ scenario() {
 	check "the end" true
 }
 
-# The segment that he made becomes root's, mode 0600; as its creator he may write to it all the same.
+# The user gives the segment to root, mode 0600; as its creator, the user can still write to it.
 give_to_root() {
 	# shellcheck disable=SC2016
 	as_nobody 'shmctl($id = shmget(0x4e545030, 0, 0), 2, $is), substr($is, 4, 8) = pack("II", 0, 0),
 		substr($is, 20, 2) = pack("S", 0600), shmctl($id, 1, $is)'
 }
 
-# as_nobody PERL: what another user does; whether it worked.
+# as_nobody PERL: runs it as another user; whether it worked.
 as_nobody() {
 	$nobody perl -e "exit !do { $1 };"
 }
@@ -92,7 +92,7 @@ not_as_nobody() {
 	! $nobody "$@"
 }
 
-# denied PERL: it did not work, because he may not.
+# denied PERL: whether it failed for lack of permission.
 denied() {
 	$nobody perl -e \
 		"if ($1) { print 'it worked'; exit 1 } print \"\$!\"; exit !(\$!{EPERM} || \$!{EACCES})"
@@ -116,7 +116,7 @@ refused_to_nobody() { # options
 	[ $status != 0 ] && [ $status != 124 ]
 }
 
-# He holds two hundred connections there, or as many as he gets, and says nothing; root is answered all the same.
+# The user holds two hundred silent connections, or as many as possible; root must still get answers.
 crowd() { # socket
 	# shellcheck disable=SC2016
 	$nobody perl -MIO::Socket::UNIX -MIO::Socket::INET -e '

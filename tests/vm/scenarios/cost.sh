@@ -1,13 +1,13 @@
-# What gnss2shm costs beside those it is compared with, each in turn on the same UART and the same pulse: wake-ups a
-# second and ticks of CPU time, locked, at 9600 baud with both edges. Fails above the limits.
+# Cost of gnss2shm and of the programs it is compared with, in turn on the same UART and pulse: wake-ups per second and
+# ticks of CPU time, while locked, at 9600 baud with both edges. Fails above the limits.
 programs="gnss2shm ts2phc gpsd"
 judged=checks
 lasts=450
 unit=12 # gpsd does not write to it
 sentences=RMC,ZDA,GGA,GSA,GSV
-measured=120 rounds=4 # seconds each in all, and in how many turns
+measured=120 rounds=4 # total seconds for each, and number of turns
 
-# Each thread's number, name, wake-ups and ns on a CPU. Wake-ups are context switches, whether asked for or not.
+# Each thread's number, name, wake-ups and ns on a CPU. Wake-ups are context switches, voluntary or not.
 threads_of() { # PID
 	for task in /proc/"$1"/task/*; do
 		awk -v id="${task##*/}" '/^Name/ { name = $2 } /ctxt_switches/ { n += $2 } END { printf "%d %s %d ", id, name, n }' "$task/status"
@@ -38,7 +38,7 @@ at_most() { # figure, limit
 	awk -v is="$1" -v limit="$2" 'BEGIN { exit is > limit }'
 }
 
-# In turn, so that no program has the better half of the emulator's day.
+# In turn, so that changes in the emulator's speed affect all programs alike.
 gnss2shm_in_turn() {
 	start_gnss2shm
 	check "it locks" until_true 20 says " Locked"
@@ -78,8 +78,8 @@ scenario() {
 	sleep 5
 	cost_of ts2phc "$(pidof ts2phc)" 60
 	cost_of chronyd "$(pidof chronyd)" 10
-	# A third of what gpsd takes: 60 ticks where it takes 179. A wake-up costs from half a millisecond to more than one,
-	# whoever wakes up, as the emulation has it.
+	# A third of gpsd's: 60 ticks to its 179. In the emulator, a wake-up costs from half a millisecond to more than one in
+	# any program.
 	check "$((ours / rounds)) ticks in 120 s, gpsd $((theirs / rounds))" at_most $((ours * 179)) $((theirs * 60))
 	check "the end" true
 }

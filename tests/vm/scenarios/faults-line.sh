@@ -1,4 +1,4 @@
-# The receiver's line misbehaves: its delay jumps by 200 ms, it falls silent, it says that its fix is lost.
+# Faults of the receiver's line: its delay jumps by 200 ms, it falls silent, it reports the loss of its fix.
 programs="gnss2shm"
 judged=checks
 lasts=160
@@ -30,7 +30,7 @@ scenario() {
 	check "the end" true
 }
 
-# at SECONDS: waits until the receiver has been running for so long.
+# at SECONDS: waits until the receiver has been running for this long.
 at() {
 	sleep "$(awk -v began="$began" -v at="$1" '{ left = began + at - $1; print(left > 0 ? left : 0) }' /proc/uptime)"
 }

@@ -1,4 +1,4 @@
-# The pulse and the NIC's clock misbehave: no pulse, timestamping disarmed, the clock stepped and steered by others,
+# Faults of the pulse and the NIC's clock: no pulse, timestamping disarmed, the clock stepped and steered by others,
 # another program that reads the timestamps.
 programs="gnss2shm phc2sys ethtool"
 judged=checks
@@ -24,7 +24,7 @@ scenario() {
 	check_comes_back "timestamping was disarmed and the clock jumped to system time"
 	sleep 3
 
-	# By a lot, and by as much as the two edges are apart, either way.
+	# By a large amount, and by the distance between the two edges, in both directions.
 	for ns in 37000000000 "$width_ns" "-$width_ns"; do
 		step "$nic" "$ns"
 		sleep 0.5
@@ -36,7 +36,7 @@ scenario() {
 	check_comes_back "the clock's rate changed by 500 ppm"
 	sleep 5
 
-	# The first thing it does is a step of many years.
+	# It first steps the clock by many years.
 	start phc2sys phc2sys -m -q -s CLOCK_REALTIME -c "$nic" -O 0
 	phc2sys=$!
 	sleep 0.5
@@ -46,7 +46,7 @@ scenario() {
 	killall phc2sys
 	sleep 2
 
-	# Both readers share one queue; who is faster gets the edge.
+	# Both readers share one queue; the faster one gets the edge.
 	dd if="$nic" of=/tmp/stolen bs=32 2>/dev/null &
 	thief=$!
 	sleep 20

@@ -1,4 +1,4 @@
-# The system clock is stepped by others, and chronyd goes away and comes back.
+# Other programs step the system clock; chronyd is stopped and restarted.
 programs="gnss2shm"
 judged=checks
 lasts=260
@@ -13,13 +13,14 @@ scenario() {
 	start_chronyd
 	check "a new chronyd follows" until_true 20 followed
 
-	# By half a second, and by as much as the two edges are apart, either way; chronyd slews each of them away again.
+	# By half a second, and by the distance between the two edges, in both directions; chronyd slews the clock back each
+	# time.
 	for ns in 500000000 "$width_ns" "-$width_ns"; do
 		step system "$ns"
 		sleep 0.5
 		check_comes_back "the system clock was stepped by $ns ns"
 		sleep 10
-		# Around each change of its rate a sample is passed over.
+		# At each change of its rate, a sample is omitted.
 		check_comes_back "it is slewed"
 	done
 

@@ -1,5 +1,5 @@
-# Each source that can send without a line's pace is flooded for a minute: the service is fed to its watchdog, status
-# answers, seconds are counted by pulses alone meanwhile, and it locks again after that.
+# Each source that is not limited by a baud rate is flooded for a minute: the service keeps feeding its watchdog, status
+# answers, seconds are counted by pulses alone, and it locks again afterwards.
 machine=debian
 programs=
 judged=checks
@@ -30,7 +30,7 @@ flood() { # how it is reached, what floods
 	start "relay-$1-$2" relay "$1" "$2"
 	systemctl restart gnss2shm@default chrony
 	check "$1: it locks" until_true 60 is_locked
-	# chronyd steps the clock first, and after a step sentences have to agree anew.
+	# chronyd steps the clock first, and after a step, sentences must agree again.
 	check "$1: chronyd follows" until_true 120 followed
 	from=$(samples)
 	check "$1: samples come after its step" until_true 60 come
@@ -60,7 +60,7 @@ come() {
 	test $(($(samples) - from)) -ge 8
 }
 
-# Passes the receiver's bytes on until SIGUSR1, floods until the next one.
+# Forwards the receiver's bytes until SIGUSR1, then floods until the next one.
 relay() { # how it is reached, what floods
 	# shellcheck disable=SC2016
 	exec perl -MIO::Socket::INET -MIO::Select -e '
@@ -90,7 +90,7 @@ relay() { # how it is reached, what floods
 					$is_open = syswrite($out, $flood{$what}) || $!{EINTR};
 					$flooded = 1;
 				} else {
-					# The last line of the flood may have been cut, and what it said of devices was untrue.
+					# The last line of the flood may be incomplete, and its device list was false.
 					syswrite $out, "\n$devices" if $flooded && $way eq "gpsd";
 					$flooded = 0;
 					next unless sysread $in, my $bytes, 512;

@@ -1,11 +1,11 @@
-# What gnss2shm costs, locked, at one pulse a second, and how slow the emulated processor is. Read by tests/footprint,
-# too, which does the same work on the host.
+# Cost of gnss2shm while locked at one pulse per second, and the slowness of the emulated processor. Also read by
+# tests/footprint, which does the same work on the host.
 programs="gnss2shm"
 judged=checks
 lasts=190
 measured=60 # seconds
 
-# cost_of WHAT PID: memory, and the CPU time of each thread for a while.
+# cost_of WHAT PID: memory, and the CPU time of each thread during the measurement.
 cost_of() {
 	threads_of "$2" >"/tmp/before-$1"
 	from=$(cut -d ' ' -f 1 /proc/uptime)
@@ -27,7 +27,7 @@ threads_of() { # number, name and ns on a CPU
 	done
 }
 
-# CPU seconds, user and system, of the same static program at work: computing, and calling the kernel.
+# CPU seconds, user and system, of the same static program: computing, and calling the kernel.
 calibrate() {
 	dd if=/dev/zero of=/tmp/zeros bs=1048576 count=32 2>/dev/null
 	for n in 1 2; do
@@ -37,7 +37,7 @@ calibrate() {
 	rm /tmp/zeros
 }
 
-# The same program with invented input, which needs neither PHC nor UART: it runs on the host as it does in the guest.
+# The same program with simulated input, which needs neither PHC nor UART: it also runs on the host.
 cost_of_simulate() { # program, what else it needs to be told
 	program=$1
 	shift

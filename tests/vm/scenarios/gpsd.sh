@@ -1,5 +1,5 @@
 # The receiver through a real gpsd, which reads the serial line; the pulse on SDP0, samples to chronyd, which steers.
-# gpsd is taken away and given back: stopped, ended by force and frozen. Its units are 0 to 11: ours is another.
+# gpsd is stopped, killed, and frozen, and restarted each time. It uses units 0 to 11, so gnss2shm uses another.
 programs="gnss2shm gpsd"
 lasts=100
 unit=12
@@ -25,7 +25,7 @@ scenario() {
 	done >/results/chronyc.log 2>&1
 }
 
-# Only what the scenario is about: the receiver is not probed, and its rate is known.
+# To keep the scenario simple, gpsd does not probe the receiver, and its rate is given.
 gpsd_again() {
 	start gpsd gpsd -n -N -b -s "$baud" /dev/ttyS1
 }

@@ -1,5 +1,5 @@
-# The cable is pulled in the middle of sending, every eight seconds for ten minutes: what was to be sent never completes, so
-# the driver resets the adapter. Each time timestamping ends and the clock jumps to the system's time.
+# The cable is unplugged during transmission, every eight seconds for ten minutes: the transmission never completes, so
+# the driver resets the adapter. Each time, timestamping stops and the clock jumps to system time.
 programs="gnss2shm"
 judged=checks
 lasts=900
@@ -9,7 +9,7 @@ scenario() {
 	start_chain 20
 	netdev=$(interface)
 	ip addr add 192.0.2.1/24 dev "$netdev"
-	ping -q 192.0.2.2 >/dev/null 2>&1 & # nobody answers, so each second somebody is looked for
+	ping -q 192.0.2.2 >/dev/null 2>&1 & # no answer, so an ARP request is sent every second
 	had=$(count) before=0
 	for minute in 1 2 3 4 5 6 7 8 9 10; do
 		ends=$(($(uptime_s | cut -d . -f 1) + 60))
@@ -32,7 +32,7 @@ scenario() {
 	check "the end" true
 }
 
-# The kernel's log would overflow.
+# Otherwise, the kernel's log would overflow.
 resets_since() { # count
 	dmesg -c >>/results/kernel.log
 	resets=$(grep -c "$netdev: Reset adapter" /results/kernel.log)

@@ -1,4 +1,4 @@
-# A leap second is inserted at the end of the year; --leap-says tells what the receiver calls it.
+# A leap second is inserted at the end of the year; --leap-says selects the receiver's representation of it.
 programs="gnss2shm"
 judged=checks
 lasts=120
@@ -24,7 +24,7 @@ silent_around() {
 	! awk -v leap="$leap_at" '$1 == "sample" && $2 > leap - 5 && $2 < leap + 5' /results/judge.log | grep .
 }
 
-# The first sample that knows of it is of one of the first 16 seconds after it.
+# The first sample that accounts for it is within 16 seconds after it.
 back_in_time() {
 	awk -v leap="$leap_at" '$1 == "leap" { past = 1 } past && $1 == "sample" { print; good = $2 - leap < 16; exit }
 		END { exit !good }' /results/judge.log

@@ -1,4 +1,4 @@
-# The NIC is pulled out and plugged in again, twenty times.
+# The NIC is unplugged and plugged in again, twenty times.
 programs="gnss2shm"
 judged=checks
 lasts=260

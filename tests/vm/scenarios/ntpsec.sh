@@ -1,13 +1,13 @@
-# NTPsec's ntpd in chronyd's place, from 0.3 s off. When it starts, it has the kernel say that the clock is synchronized and
-# good to 16 us; the kernel adds 0.5 ms a second to that. Were it believed, gnss2shm would not publish against it, and ntpd has
-# nothing else to correct it by. By hand, for its package has to be fetched.
+# NTPsec's ntpd instead of chronyd, with a clock that is 0.3 s off. At start, it sets the kernel's state to synchronized
+# with an error of 16 us, to which the kernel adds 0.5 ms per second. If gnss2shm trusted that, it would not publish a
+# contradicting time, and ntpd has no other source. Not in tests/run, because its package must be downloaded.
 programs="gnss2shm ntpd"
 judged=checks
 lasts=200
 sys_offset=0
-clock_limit_ns=10000000 # ntpd steps once and then measures its rate for minutes: only the step is waited for
+clock_limit_ns=10000000 # ntpd steps once and then measures its rate for minutes: the scenario only waits for the step
 
-# What the kernel says of the system clock.
+# The kernel's state of the system clock.
 note() {
 	echo "$(uptime_s) $1: $(adjtimex | grep -E 'status|error|return' | tr -s ' \n' ' ')" >>/results/figures
 }

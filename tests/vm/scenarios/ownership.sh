@@ -1,5 +1,5 @@
-# Who makes the segment: the service, root or chronyd, in either order, and whether both can use it then. chronyd is as
-# Debian's unit starts it, with CAP_IPC_OWNER and without.
+# The segment is created by the service, root, or chronyd, in either order: can both use it? chronyd runs as in Debian's
+# unit, with CAP_IPC_OWNER and without.
 machine=debian
 judged=checks
 lasts=330
@@ -9,7 +9,7 @@ scenario() {
 	install_package
 	mkdir -p /run/systemd/system/chrony.service.d
 	stop_all
-	for bounding in "~" "~CAP_IPC_OWNER"; do # nothing taken away, and that one
+	for bounding in "~" "~CAP_IPC_OWNER"; do # no capability removed, and this one
 		printf '[Service]\nCapabilityBoundingSet=%s\n' "$bounding" >/run/systemd/system/chrony.service.d/ipc.conf
 		[ "$bounding" = "~" ] && rm /run/systemd/system/chrony.service.d/ipc.conf
 		systemctl daemon-reload
@@ -48,11 +48,11 @@ scenario() {
 	check "the end" true
 }
 
-# From here on nobody has anything.
+# Stops both and removes the segment.
 stop_all() {
 	systemctl stop gnss2shm@default chrony
 	ipcrm -M 0x4e545030 2>/dev/null
-	date -s "@$(($(date +%s) - 1))" >/dev/null # so that chronyd has something to do
+	date -s "@$(($(date +%s) - 1))" >/dev/null # so that chronyd has something to correct
 }
 
 # Its owner and mode.

@@ -1,4 +1,4 @@
-# Which clock is meant, and who else uses it: by PCI address, virtual clocks, another program that reads the timestamps.
+# Selection of the clock and its other users: PCI address, virtual clocks, another program that reads the timestamps.
 programs="gnss2shm"
 judged=checks
 lasts=300
@@ -8,17 +8,17 @@ scenario() {
 	pci=$(basename "$(pci_device)")
 	start_chronyd
 	start_receiver
-	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse a second" --phc "$nic" --rate 5
-	check "no such PCI device is waited for" waits "PCI device 0000:7f:1f.7 is not there" --phc 0000:7f:1f.7
-	check "a PCI address that is none is refused" refused 78 "is no PCI address" --phc 0000:03:00
+	check "another rate than 1 Hz is refused" refused 64 "set the receiver to one pulse per second" --phc "$nic" --rate 5
+	check "no such PCI device is waited for" waits "PCI device 0000:7f:1f.7 does not exist" --phc 0000:7f:1f.7
+	check "a PCI address that is none is refused" refused 78 "is not a PCI address" --phc 0000:03:00
 
 	echo 1 >"$sys/n_vclocks"
 	virtual=$(ls -d "$sys"/ptp*)
 	virtual=/dev/${virtual##*/}
-	check "a virtual clock leads to the one to name" refused 78 "$virtual is a virtual clock.*name $nic," --phc "$virtual"
+	check "a virtual clock leads to the one to name" refused 78 "$virtual is a virtual clock.*use $nic," --phc "$virtual"
 	check "a clock with virtual ones cannot be stepped" not_steppable
 
-	# By its PCI address, and with the virtual clock.
+	# By its PCI address, while the virtual clock exists.
 	clock=$nic
 	nic=pci-$pci
 	start_gnss2shm
@@ -32,7 +32,7 @@ scenario() {
 	check "and costs the first nothing" publishes 5
 	echo 0 >"$sys/n_vclocks"
 
-	# Not a reader, so not to blame.
+	# Not a reader, so it must not be blamed.
 	sleep 1000 <"$nic" &
 	idle=$!
 	sleep 25 # 50 edges
@@ -51,7 +51,7 @@ scenario() {
 		kill $thief
 		check "once" test "$(grep -c "before Linux 6.7" /results/gnss2shm.log)" = 1
 		check_comes_back "it has taken $(($(wc -c </tmp/stolen) / 32)) edges"
-		# As testptp -e 5 does. An edge that was announced to us may be among the five.
+		# Like testptp -e 5. One of the five may be an edge for which gnss2shm has been woken.
 		for round in 1 2 3 4 5; do
 			dd if="$nic" of=/dev/null bs=32 count=5 2>/dev/null
 			echo "0 0" >"$sys/extts_enable"
@@ -66,7 +66,7 @@ linux_is_from() { # major, minor
 	uname -r | awk -F . -v major="$1" -v minor="$2" '{ exit $1 < major || $1 == major && $2 + 0 < minor }'
 }
 
-waits() { # words, arguments: says so and goes on until it is ended
+waits() { # words, arguments: reports this and keeps running until it is killed
 	words=$1
 	shift
 	timeout 3 gnss2shm run --serial /dev/ttyS1 --baud "$baud" "$@" >/tmp/said 2>&1

@@ -1,4 +1,4 @@
-# From nothing to a working configuration: probe finds pin, rate and delay, and what it writes locks.
+# probe finds pin, baud rate, and delay, and `run` locks with the settings that it writes.
 programs="gnss2shm"
 judged=checks
 lasts=260
@@ -29,7 +29,7 @@ pins_are_different() {
 	! pins_are_as_before >/dev/null
 }
 
-# With the code of an answer that is no, within two seconds.
+# With exit code 1, within two seconds.
 ends_at_once() {
 	kill -INT $pid
 	since=$(uptime_s)
@@ -67,7 +67,7 @@ scenario() {
 
 	sim pulse 0
 	probes no-pulse --write /results/made/never.toml
-	check "no pulse: it says so, and that there is a fix" found "no pulse was seen on SDP0, SDP1, SDP2, SDP3.*has a fix"
+	check "no pulse: it says so, and that there is a fix" found "no pulse was seen on SDP0, SDP1, SDP2, SDP3.*it reports a fix"
 	check "no pulse: its answer is no" found "status 1 after"
 	check "no pulse: nothing is written" test ! -e /results/made/never.toml
 
@@ -91,7 +91,7 @@ scenario() {
 	if [ "$card" != sim ]; then
 		ip link set "$(interface)" down
 		probes down
-		check "its interface is down: it says so" found "$(interface) is down, and .* timestamps nothing while it is: run"
+		check "its interface is down: it says so" found "$(interface) is down, and .* does not timestamp in that state: run"
 		check "its interface is down: its answer is no" found "status 1 after"
 		ip link set "$(interface)" up
 	fi
@@ -101,7 +101,7 @@ scenario() {
 	check "the clock without timestamps is told from it" found "(truth) has no external timestamps"
 	check "the pin is found" found "  SDP0 of "
 	check "the width is found" width_is_found
-	check "the receiver is found" found "/dev/ttyS1: $baud baud, speaks .*GPRMC.*it says that it has a fix"
+	check "the receiver is found" found "/dev/ttyS1: $baud baud, speaks .*GPRMC.*it reports a fix"
 	check "the delay is found" delay_is_found
 	check "the console is left alone" found "/dev/ttyS0 is the kernel's console"
 	check "a port in use is left alone" found "/dev/ttyS2 is held by nmea-gen"

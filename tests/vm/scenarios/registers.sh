@@ -1,4 +1,4 @@
-# Registers of the emulated card read and written at random for a minute: the emulator is still there, and so is the card.
+# Reads and writes the emulated card's registers at random for a minute: emulator and card must survive.
 programs="gnss2shm"
 judged=checks
 lasts=160

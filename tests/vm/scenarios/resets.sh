@@ -1,5 +1,5 @@
-# What a NIC's driver does to its clock and its timestamps, on the kernel's own igb: ten each of everything that resets the
-# adapter, and programs that set, step and steer the clock. Edges have to be there again within 5 s.
+# Effects of a NIC's driver on its clock and timestamps, with the kernel's igb: everything that resets the adapter, ten
+# times each, and programs that set, step, and steer the clock. Edges must return within 5 s.
 programs="gnss2shm ethtool phc_ctl phc2sys ptp4l"
 judged=checks
 lasts=500
@@ -58,8 +58,8 @@ scenario() {
 	check "the end" true
 }
 
-# ten NAME COMMAND...: ten times, with edges after each and a sample after the last. $slowest is when these edges came; both
-# of a pulse have to, so it is a second even where nothing happened.
+# ten NAME COMMAND...: ten times, with edges after each and a sample after the last. $slowest is the longest time until
+# these edges; it waits for both edges of a pulse, so it is a second even without any effect.
 ten() {
 	what=$1 slowest=0
 	shift
@@ -75,7 +75,7 @@ ten() {
 	check_comes_back "$what"
 }
 
-# The same for what has to end timestamping: pin and channel are set again after 3 s.
+# The same for events that must stop timestamping: pin and channel are set again after 3 s.
 ten_resets() {
 	ten "$@"
 	check "$what: the adapter was reset" awk -v slowest="$slowest" 'BEGIN { print slowest; exit slowest < 2.5 }'
@@ -122,6 +122,6 @@ unbind_and_bind() {
 	device=$(pci_device)
 	driver=$(readlink -f "$device/driver")
 	echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind" || return
-	nic=$(ptp_named "$clock_name") # another number, if the old one was still open
+	nic=$(ptp_named "$clock_name") # a different number if the old one was still open
 	ip link set "$netdev" up
 }

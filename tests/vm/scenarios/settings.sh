@@ -1,16 +1,16 @@
-# Wrong settings are refused with the right status and words, and `run` leaves things as it found them.
+# Wrong settings are refused with the right status and words, and `run` restores what it changes.
 programs="gnss2shm"
 judged=checks
 lasts=200
 port=/dev/ttyS1
 
-launch() { # arguments of gnss2shm run; its log is gnss2shm.log, of this launch only
+launch() { # arguments of gnss2shm run; its log is gnss2shm.log, for this launch only
 	cat /results/gnss2shm.log >>/results/gnss2shm.before 2>/dev/null
 	gnss2shm run --serial $port --baud "$baud" --phc "$nic" --shm 0 "$@" >/results/gnss2shm.log 2>&1 &
 	pid=$!
 }
 
-# ends_at_once SIGNAL: with status 0, within a second.
+# ends_at_once SIGNAL: whether it exits with status 0 within a second.
 ends_at_once() {
 	kill -"$1" $pid
 	since=$(awk '{ print $1 }' /proc/uptime)
@@ -40,7 +40,7 @@ stamps_nothing() {
 	[ -z "$(cat "$fifo")" ]
 }
 
-receiver() { # options of nmea-gen, instead of those of the one before
+receiver() { # options of nmea-gen, which replaces the previous one
 	killall nmea-gen 2>/dev/null
 	start_receiver "$@"
 }
@@ -51,18 +51,18 @@ scenario() {
 	check "no such pin: the sentence names those that exist" refused 78 "SDP7.*SDP0, SDP1, SDP2, SDP3" \
 		--phc "$nic" --pin SDP7
 	check "no such pin by number" refused 78 "no pin 4.*SDP0, SDP1, SDP2, SDP3" --phc "$nic" --pin 4
-	check "channel out of range" refused 78 "no channel 2, but 2" --phc "$nic" --pin SDP0 --channel 2
+	check "channel out of range" refused 78 "no channel 2; its last channel is 1" --phc "$nic" --pin SDP0 --channel 2
 	check "a path to something else" refused 78 "/dev/null is not a PTP hardware clock" --phc /dev/null
 	check "a clock without timestamps" refused 69 "no external timestamps" --phc "$(ptp_named truth)"
 	check "an interface without a clock" refused 69 "lo has no PTP hardware clock" --phc lo
 	check "two receivers" refused 64 "only one receiver can be used" --gpsd --phc "$nic"
-	check "a pin without a PTP hardware clock" refused 64 "pin goes with --phc" --pps /dev/pps0 --pin SDP0
+	check "a pin without a PTP hardware clock" refused 64 "pin belongs to --phc" --pps /dev/pps0 --pin SDP0
 	port=/dev/null
 	check "a serial port that is none" refused 78 "/dev/null is not a serial port" --phc "$nic"
 	port=/dev/ttyS1
 	check "refusals leave the pins alone" pin_is SDP0 "0 0"
 
-	# Without chronyd, which takes samples away.
+	# Without chronyd, which consumes samples.
 	echo "1 1" >"/sys/class/ptp/${nic#/dev/}/pins/SDP1"
 	receiver
 	launch --pin SDP0

@@ -1,4 +1,5 @@
-# chrony's SOCK refclock: beside SHM, both selected and of one mind; then chronyd is killed, and another one has SOCK alone.
+# chrony's SOCK refclock: together with SHM, both selected and in agreement; then chronyd is killed, and a new one uses
+# SOCK alone.
 programs="gnss2shm"
 judged=checks
 lasts=300
@@ -8,12 +9,12 @@ refclock_sock="refclock SOCK $socket poll 2 filter 5 refid SOCK precision 1e-7"
 scenario() {
 	start_receiver
 	start_gnss2shm --sock $socket
-	check "a chronyd that is late is named" until_true 10 says "$socket is not there: start chronyd"
+	check "a chronyd that is late is named" until_true 10 says "$socket does not exist: start chronyd"
 	start_chronyd "$(refclock_shm)
 		$refclock_sock"
 	start_judge
 	check "it locks" until_true 15 says " Locked"
-	check "the socket is named when it comes" until_true 5 says "$socket is there"
+	check "the socket is named when it comes" until_true 5 says "$socket exists"
 	check "both refclocks are selected" until_true 60 both_selected
 	check_clock
 	check "both get the same offsets" same_offsets
@@ -21,11 +22,11 @@ scenario() {
 	killall -9 chronyd
 	check "a chronyd that is gone is named" until_true 5 says "$socket was left behind"
 	check "samples come without chronyd" publishes 5
-	step system 50000 # something to steer by
+	step system 50000 # something to correct
 	check "its clock is off by now" clock_is_wrong
 	start_chronyd "$refclock_sock"
 	check "a new chronyd follows SOCK alone" until_true 60 selected SOCK
-	check "that it is back is said" test "$(grep -c "$socket is there" /results/gnss2shm.log)" = 2
+	check "that it is back is said" test "$(grep -c "$socket exists" /results/gnss2shm.log)" = 2
 	check_clock
 	check_judge
 	check "the end" true
@@ -45,8 +46,8 @@ clock_is_wrong() {
 	! clock_is_right
 }
 
-# What chronyd logged of the same sample for either: SOCK's timestamp has microseconds, so the pair is found by the
-# tenth of a second. The log gives seven digits of an offset.
+# chronyd's log of the same sample for both: SOCK's timestamp has microseconds, so pairs are matched by the tenth of a
+# second. The log has seven digits of an offset.
 same_offsets() {
 	awk '
 		NF != 9 || $4 == "-" { next }

@@ -1,10 +1,10 @@
 # The system clock is stepped 160 times, every half millisecond from 40 ms before a pulse to 40 ms after it, one step a
-# second. What was true at the pulse and is not when the sample comes must not come. chronyd is left out: it would slew.
+# second. A sample that a step made obsolete must not be published. Without chronyd, which would slew.
 programs="gnss2shm"
 judged=checks
 lasts=240
 
-# Sets the clock 300 ms after a pulse whose sample nobody takes: what is offered then, before the next pulse.
+# Sets the clock 300 ms after a pulse whose sample is not consumed, and checks the segment before the next pulse.
 left_behind() {
 	step sweep 250000000 300000000 0 1
 	sleep 0.1

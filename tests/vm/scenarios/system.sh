@@ -1,5 +1,5 @@
-# From the .deb on a clean Debian with systemd, udev and chrony to a steered clock, by the five commands that README.md
-# gives and no others; then what the service has to stand: signals, a hang, wrong settings, its removal.
+# From the .deb on a clean Debian with systemd, udev, and chrony to a disciplined clock, with only the five commands in
+# README.md; then signals, a hang, wrong settings, and removal of the package.
 machine=debian
 programs=
 judged=checks
@@ -21,9 +21,9 @@ scenario() {
 	echo "followed after $(awk -v began="$began" '{ print int($1 - began) }' /proc/uptime) s" >>/results/times
 	check_clock
 
-	# chronyd may step the clock just now: then the second is confirmed anew, and doctor says so.
+	# chronyd may be stepping the clock: then the second is confirmed again, and doctor reports that.
 	check "doctor says nothing but ok" until_true 20 healthy
-	start_judge # from here on: doctor would have noticed it
+	start_judge # from here on: doctor would have reported it
 	pid=$(main_pid)
 	check "it runs as its user" test "$(stat -c %U "/proc/$pid")" = gnss2shm
 	check "it has no capability" grep -qx "CapBnd:	0000000000000000" "/proc/$pid/status"
@@ -46,11 +46,11 @@ scenario() {
 	check "and with what it wrote the service locks" until_true 60 is_locked
 	pid=$(main_pid)
 
-	# What it says of system calls that the unit forbids, it says with --debug alone: the next one gets that.
+	# It logs forbidden system calls only with --debug: the next start uses that.
 	mkdir -p /run/systemd/system/gnss2shm@default.service.d
 	start=$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/gnss2shm@.service)
 	mount -t tmpfs -o size=200k,mode=0777 none /var/lib/gnss2shm # a small disk for the recording
-	# Its own process may do to the PHC what root may do, but not step it: else it does not start.
+	# The service may use the PHC like root, but not step it: otherwise, it does not start.
 	check "root may step the PHC" step "$nic" 0
 	printf '[Service]\nExecStartPre=/bin/sh -c "test -x /stage/bin/step && ! /stage/bin/step %s 0"\nExecStart=\nExecStart=%s --debug --metrics 127.0.0.1:9123 --record /var/lib/gnss2shm/all.rec\n' "$nic" "$start" >/run/systemd/system/gnss2shm@default.service.d/debug.conf
 	systemctl daemon-reload
@@ -62,7 +62,7 @@ scenario() {
 	check "every sample is in the journal with its figures" until_true 20 figures
 	check "and nothing it asks for is forbidden, adjtimex neither" nothing_forbidden
 
-	# There is a sample for each second, but for some where the host is busy itself: that makes reading the clocks slow.
+	# There is a sample for each second, except while the host is busy, which makes reading the clocks slow.
 	from=$(samples)
 	began=$(uptime_s)
 	check "two hundred clients of its status" clients
@@ -101,14 +101,14 @@ scenario() {
 	check "the end" true
 }
 
-# What doctor has to say besides ok.
+# doctor's findings other than ok.
 healthy() {
 	gnss2shm doctor >/results/doctor && return
 	grep -v '^ok' /results/doctor | tr '\n' ' '
 	return 1
 }
 
-# A service that must not start with a wrong time.
+# A service that must not start with the wrong time.
 make_needy() {
 	mkdir -p /run/systemd/system/needy.service.d
 	printf '[Service]\nType=oneshot\nExecStart=/bin/touch /run/needy\n' >/run/systemd/system/needy.service
@@ -121,7 +121,7 @@ needy_starts() {
 	systemctl start needy && [ -e /run/needy ]
 }
 
-# It does not start, and that is no failure.
+# It is skipped, not failed.
 needy_is_skipped() {
 	rm -f /run/needy
 	systemctl start needy && [ ! -e /run/needy ] && ! systemctl is-failed needy
@@ -147,7 +147,7 @@ watchdog_bit() {
 	journalctl -b -u gnss2shm@default | grep -q 'Watchdog timeout'
 }
 
-# Removes the segment and makes one as another user, before anybody else can.
+# Removes the segment and immediately creates one as another user.
 take_segment() {
 	perl -e 'shmctl(shmget(0x4e545030, 0, 0), 0, 0) or die; $> = 65534; defined shmget(0x4e545030, 96, 01600) or die'
 }
@@ -160,7 +160,7 @@ journal_names() { # words
 	journalctl -b "_PID=$(main_pid)" --no-pager | grep -q "$1"
 }
 
-# Forty that stay, and those that come and go.
+# Forty permanent clients, and short-lived ones.
 clients() {
 	for n in $(seq 40); do
 		gnss2shm status --follow >/dev/null 2>&1 &

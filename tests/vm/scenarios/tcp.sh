@@ -1,4 +1,4 @@
-# Sentences from a TCP server that has the receiver's line; the pulse and the rest as in serial.
+# Sentences from a TCP server that reads the receiver's line; the rest as in serial.
 programs="gnss2shm"
 [ "$steer" = none ] || programs="$programs $steer"
 

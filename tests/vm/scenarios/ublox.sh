@@ -1,5 +1,5 @@
-# A u-blox receiver: its binary messages between sentences and alone, UTC that it does not know yet, and the sawtooth of
-# its pulse, which it announces. No chronyd, and nothing else that blurs nanoseconds.
+# A u-blox receiver: its binary messages between sentences and alone, unknown UTC, and the sawtooth of its pulse, which
+# it reports. Without chronyd and anything else that adds nanoseconds of noise.
 programs="gnss2shm"
 judged=checks
 lasts=220
@@ -10,7 +10,7 @@ scenario() {
 	sim sawtooth_ns $sawtooth_ns
 	start_judge
 
-	# Until then its seconds look valid and are 1 s off.
+	# Until then, its seconds look valid but are 1 s off.
 	sentences=RMC,GGA,PUBX,TIMEUTC,TIMEGPS,TIMTP
 	start_receiver --utc-unknown 0:20
 	start_gnss2shm
@@ -39,7 +39,7 @@ scenario() {
 	errors_of 15
 	check "pulses in GPS time: they are as good: $median ns, $worst at worst" better
 
-	# None that names UTC.
+	# None of them names UTC.
 	receiver TIMEGPS,TIMTP
 	restart --sawtooth
 	check "a binary line without a time is named" until_true 15 says "Searching: the receiver speaks u-blox's binary protocol"
@@ -61,7 +61,7 @@ restart() { # options
 	start_gnss2shm "$@"
 }
 
-# errors_of SECONDS: the median and the largest error, ns, in $median and $worst, of the samples that come from now on.
+# errors_of SECONDS: the median and the largest error, ns, in $median and $worst, of the samples from now on.
 errors_of() {
 	had=$(wc -l </results/judge.log)
 	sleep "$1"
@@ -70,8 +70,8 @@ errors_of() {
 	median=$(sed -n "$((($(wc -l </tmp/errors) + 1) / 2))p" /tmp/errors)
 }
 
-# By far, but for a pulse whose announcement was lost on a busy host: that one stays as it is. A wrong sign would double the
-# worst, the neighbor's correction leave a third of the sawtooth in every sample.
+# By far, except for a pulse whose report was lost on a busy host: that one is not corrected. A wrong sign would double
+# the worst error; the neighboring pulse's correction would leave a third of the sawtooth in every sample.
 better() {
 	[ $((median * 4)) -lt "$plain" ] && [ "$worst" -le $((plain + 4)) ]
 }

@@ -1,12 +1,12 @@
-# Short pulses on a card that has one capture register for each channel: what its driver delivers of each, and that
-# gnss2shm is right or says why there is nothing. --latency and --capture say what becomes of an edge that comes too soon.
+# Short pulses on a card with one capture register per channel: which edges its driver delivers, and whether gnss2shm is
+# right or reports why there are no samples. --latency and --capture set what happens to an edge that arrives too early.
 programs="gnss2shm"
 judged=checks
 lasts=400
 needs=card
 
 scenario() {
-	# chronyd is done with its steps before samples are counted.
+	# Count samples only after chronyd's steps.
 	start_chain 20
 	check_clock
 	stop_gnss2shm
@@ -31,7 +31,7 @@ scenario() {
 
 right_or_named() {
 	echo "$samples samples, $says $reason"
-	# A sample or two go where chronyd changes the clock's rate.
+	# A sample or two are omitted when chronyd changes the clock's rate.
 	[ "$samples" -ge 8 ] || [ "$samples $reason" = "0 edge-lost" ]
 }
 

@@ -77,7 +77,7 @@ fn what_is_named_backwards_twice_or_late_is_passed_over() {
     for (ms, named, counts) in [
         (1_300, 1, true),
         (2_300, -100, false),
-        (3_300, 3, false), // back where it was: a step again
+        (3_300, 3, false), // back to the earlier time: another step
         (4_300, 4, true),
         (5_300, 4, false), // twice
         (6_300, 5, true),
@@ -93,7 +93,7 @@ fn sentences_stand_in_where_toff_stays_away_and_no_sooner() {
     let mut device = Device::new();
     for second_of in 1..=12 {
         let ms = second_of * 1_000 + 300;
-        // The fix is new in second 5: gpsd has to have its time to send a TOFF.
+        // The fix is new in second 5: gpsd must have time to send a TOFF.
         assert_eq!(device.rmc(ms), second_of == 5 || second_of > 9, "{second_of}");
         let said = device.tpv(ms + 100, if second_of < 5 { 1 } else { 3 }, NOON + second_of);
         assert_eq!(second(said.clone()), None, "{second_of}");
@@ -118,7 +118,7 @@ fn at_us(us: i64) -> Instant<Raw> {
     Instant::default() + Span::from_micros(us)
 }
 
-/// Sends a burst each second; its sentences end as the line's pace has it. When the last one is said to have begun.
+/// Sends a burst each second; its sentences end at the line's data rate. Returns the reported start of the last one.
 fn began_after(first_us: i64, byte_us: i64, sentences: &[usize], seconds: i64) -> i64 {
     let mut burst = Burst::default();
     burst.bps(Some(9_600));

@@ -1,4 +1,4 @@
-//! What the engine makes of a world: what is wrong with it, how near to wrong it comes, and where it has been.
+//! The engine's result for a world: what is wrong, how close to wrong it is, and which states it reached.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use gnss2shm::core::time::{Instant, Span, UtcSecond};
 use super::worlds::{Genome, SECONDS};
 use crate::library::sim::harness::{Judged, WRONG, ms};
 
-/// Seconds within which a world without faults gives samples again, and a twin agrees.
+/// Seconds within which a world without faults yields samples again, and a twin agrees.
 const BACK: i64 = 20;
-/// The twin's samples differ from the first engine's by no more.
+/// Maximum difference between the twin's samples and the first engine's.
 const TWINS_AGREE: Span = Span::from_micros(20);
 
-/// What came of a world.
+/// The result of a world.
 pub struct Judgement {
-    /// Of a world that does not fail: the higher the nearer it comes to it.
+    /// Score of a world that does not fail: higher if closer to a failure.
     pub score: i64,
     pub failure: Option<Failure>,
     /// Changes of state and reasons of rejection.
@@ -30,7 +30,7 @@ pub struct Judgement {
 /// What is wrong.
 pub struct Failure {
     pub kind: &'static str,
-    /// The second in which it shows.
+    /// The second in which it appears.
     pub second: i64,
     pub says: String,
 }
@@ -39,7 +39,7 @@ pub struct Failure {
 #[derive(Default)]
 struct Course {
     samples: Vec<Judged>,
-    /// What the engine and its twin made of one edge, where that differs.
+    /// The engine's and its twin's samples of one edge, if they differ.
     differ: Option<(Judged, Sample)>,
     ground: BTreeSet<String>,
     silent_in: String,
@@ -73,7 +73,7 @@ fn run(genome: &Genome) -> Course {
                 _ => {}
             }
         }
-        // What the daemon says once it says to the twin, too.
+        // Events that the daemon sends once are also sent to the twin.
         let once = matches!(event, Event::Source { .. } | Event::LeapTable { .. } | Event::Witness(_));
         if once || at >= begins + Span::from_secs(twin_from) + ms(370) {
             let said = twin.handle(&event);
@@ -85,7 +85,7 @@ fn run(genome: &Genome) -> Course {
     }
 }
 
-/// What the twin says of an edge, where it contradicts what the engine said of it.
+/// The twin's sample of an edge, if it contradicts the engine's.
 fn differs(verdict: &Verdict, judged: &[Judged]) -> Option<(Judged, Sample)> {
     let Verdict::Sample(twin) = verdict else { return None };
     let contradicts = |judged: &&Judged| {
@@ -115,7 +115,7 @@ pub fn judge(genome: &Genome) -> Judgement {
     Judgement { score, failure, ground: course.ground }
 }
 
-/// What the NIC adds to the edge on its own, `noise`, no bound can know of.
+/// A bound cannot include the NIC's own timestamp error, `noise`.
 fn wrong(course: &Course, noise: Span) -> Option<Failure> {
     let failure = |judged: &Judged, kind| Failure { kind, second: judged.second, says: format!("{judged:?}") };
     for pair in course.samples.windows(2) {
@@ -163,7 +163,7 @@ fn silence(genome: &Genome, course: &Course) -> Option<(i64, i64)> {
     worst
 }
 
-/// A leap second that something hides takes two minutes of agreement.
+/// A hidden leap second takes two minutes of agreement.
 fn hides_leap(scenario: &Scenario) -> bool {
     let hides =
         |after: i64| scenario.faults.iter().any(|fault| fault.from <= after + BACK && fault.until >= after - BACK);

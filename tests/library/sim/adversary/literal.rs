@@ -1,4 +1,4 @@
-//! A find as Rust, to be pasted into a test, and as a recording, to be kept in tests/replay.
+//! A find as Rust, for a test, and as a recording, for tests/replay.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use gnss2shm::recording::{Header, LEGEND};
 use super::judge::Failure;
 use super::worlds::Genome;
 
-/// A recording goes on for so long after the find, in seconds.
+/// A recording continues for this long after the find, in seconds.
 const AFTER: i64 = 5;
 
 fn span(span: Span) -> String {
@@ -40,7 +40,7 @@ fn kind(kind: FaultKind) -> String {
     }
 }
 
-/// The world as Rust: what is not as by default.
+/// The world as Rust: its non-default fields.
 pub fn of(genome: &Genome) -> String {
     let (scenario, plain) = (&genome.case.scenario, Scenario::default());
     let mut text = format!("// first: UtcSecond::from_posix({})", genome.case.first.posix());

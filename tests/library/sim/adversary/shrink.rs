@@ -1,4 +1,4 @@
-//! A world that fails is made as plain as it can be while it still fails in the same way.
+//! Simplifies a failing world as far as possible while it still fails in the same way.
 
 use crate::library::simulated::scenario::Scenario;
 
@@ -6,7 +6,7 @@ use super::judge::judge;
 use super::worlds::Genome;
 use crate::library::sim::harness::evening;
 
-/// Puts one thing back to what it is by default.
+/// Resets one field to its default.
 const PLAIN: [fn(&mut Genome); 18] = [
     |g| g.width_is_set = false,
     |g| g.delay_is_set = false,
@@ -33,7 +33,7 @@ fn fails(genome: &Genome, kind: &str) -> bool {
         && judge(genome).failure.is_some_and(|failure| failure.kind == kind)
 }
 
-/// The plainest world that fails in this way, as far as single steps lead.
+/// The simplest world that fails in this way, as far as single steps reach.
 pub fn shrunk(genome: &Genome, kind: &str) -> Genome {
     let mut best = genome.clone();
     loop {

@@ -1,4 +1,4 @@
-//! The adversary's worlds: one as a genome, and how it is bent into another inside the envelope.
+//! The adversary's worlds: a genome, and its mutations inside the envelope.
 
 use crate::library::simulated::random::Random;
 use crate::library::simulated::scenario::{Fault, Scenario};
@@ -10,12 +10,12 @@ use crate::library::sim::inside::{self, Case};
 
 /// How long a world lasts, in seconds.
 pub const SECONDS: i64 = 160;
-/// Faults that a world has at most.
+/// Maximum number of faults of a world.
 const FAULTS: usize = 8;
-/// How often another bend is tried, where one leads out of the envelope.
+/// How often another mutation is tried if one leaves the envelope.
 const TRIES: usize = 20;
 
-/// A world, and which settings of the operator's tell the engine of it.
+/// A world, and the operator's settings for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genome {
     pub case: Case,
@@ -24,7 +24,7 @@ pub struct Genome {
 }
 
 impl Genome {
-    /// That of a seed.
+    /// The world of a seed.
     pub fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0xAD_5E);
         let case = draw::world(seed, SECONDS);
@@ -40,7 +40,7 @@ impl Genome {
         }
     }
 
-    /// A child of this one, with something of another.
+    /// A child of this one, with parts of another.
     pub fn bent(&self, random: &mut Random, other: &Self) -> Self {
         for _ in 0..TRIES {
             let mut child = self.clone();
@@ -78,7 +78,7 @@ impl Genome {
             9 | 10 => bend_fault(scenario, random),
             11 => scenario.pause = near(scenario.pause, Span::from_millis(150), random).max(Span::ZERO),
             _ => {
-                // Its beginning, and the other's end.
+                // The beginning of this one, and the end of the other.
                 let at = random.between(0, SECONDS);
                 scenario.faults.retain(|fault| fault.from < at);
                 let ends = other.case.scenario.faults.iter().filter(|fault| fault.from >= at);
@@ -92,7 +92,7 @@ fn near(value: Span, by: Span, random: &mut Random) -> Span {
     value + random.within(by)
 }
 
-/// When something may begin: faults do most where others begin or end.
+/// Start times: faults have the most effect where others begin or end.
 fn moment(scenario: &Scenario, random: &mut Random) -> i64 {
     let of_others: Vec<i64> = scenario.faults.iter().flat_map(|fault| [fault.from, fault.until]).collect();
     if random.happens(600) {

@@ -33,23 +33,23 @@ complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "replay" -d 'Feed 
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'Print the time that each sentence in a receiver\'s raw bytes names, or why it is refused'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
-complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Check an installed system, and say how to fix it'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Check an installed system and suggest fixes'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings in TOML; an option overrides the file, and a receiver or pulse replaces the file\'s' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings file in TOML; options override it, and a receiver or pulse given as an option replaces the file\'s' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l baud -d 'Baud rate of the serial port, or auto [default: 9600]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gpsd -d 'gpsd that serves the receiver [default: localhost:2947]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l tcp -d 'TCP server that sends the receiver\'s sentences' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l fifo -d 'FIFO to which another program writes the receiver\'s sentences' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that timestamps the pulse: its network interface, PCI address or device' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l phc -d 'PTP hardware clock that timestamps the pulse: its network interface, PCI address, or device' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pin -d 'Pin to which the pulse is wired [default: the pin that has the channel, or the first]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'Channel of external timestamps to use [default: 0]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l channel -d 'External timestamp channel [default: 0]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps -d 'Kernel PPS device, for a pulse without a PTP hardware clock' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l pps-capture -d 'Edges to capture from the PPS device: both, or the one that the driver calls assert or clear [default: both]' -r -f -a "both\t''
 assert\t''
 clear\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l width -d 'Pulse width, if the pulse is not the shorter part of the second' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Edges that the NIC timestamps: both, or one, the on-time edge [default: as the driver grants]' -r -f -a "one\t''
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l edges -d 'Edges that the NIC timestamps: both, or one (only the on-time edge) [default: determined from the driver]' -r -f -a "one\t''
 both\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l offset -d 'Delay of the pulse in cable and antenna; negative if it arrives early [default: 0ns]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rate -d 'Pulse rate; only 1 Hz is supported' -r
@@ -60,7 +60,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record -d 'Rec
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l record-size -d 'Size at which the recording starts a new file [default: 64MB]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l status -d 'Socket that reports the state, for `gnss2shm status`' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l metrics -d 'Loopback address on which to serve OpenMetrics over HTTP' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'Open the gate of `gnss2shm status --check` after samples without a pause for this long [default: 10s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-opens-after -d 'Open the gate of `gnss2shm status --check` after this long with uninterrupted samples [default: 10s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l gate-closes-after -d 'Close the gate after this long without a sample [default: 10s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l holdover -d 'Keep publishing on the pulse alone for this long after sentences stop [default: 60s]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l rollover -d 'Refuse dates from before this release, or correct them by multiples of 1024 weeks [default: refuse]' -r -f -a "refuse\t''
@@ -72,54 +72,54 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l conventions -d
 confirm\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l stdin -d 'Read the receiver\'s sentences from standard input'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l trust-zda -d 'Accept ZDA alone, which does not tell whether there is a fix'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP announces'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l sawtooth -d 'Correct each pulse by the quantization error that u-blox\'s TIM-TP reports'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l shm-world-writable -d 'Accept a segment that other users can write to, as with `perm=0666` in chrony.conf: each of them can set the clock'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l debug -d 'Log every sample and every rejection'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -s h -l help -d 'Print help'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; may be given several times [default: every serial port that nobody uses]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try the pins of this PTP hardware clock; may be given several times [default: every one]' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'The gpsd that may have the receiver' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l serial -d 'Listen on this port; can be repeated [default: all serial ports that are not in use]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try the pins of this PTP hardware clock; can be repeated [default: all of them]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'gpsd to query for receivers' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l write -d 'Write the settings for `gnss2shm run --config` to this file' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l chrony -d 'Write the line for chrony.conf to this file' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite these files where they exist'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite these files if they exist'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 'Time from the pulse to the first byte of its sentences' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'How far that time wanders' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Rate of the serial line in bits a second' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'Maximum jitter of that time' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l baud -d 'Baud rate of the serial line' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l width -d 'Pulse width' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Which edges the NIC timestamps' -r -f -a "both\t'Both, like Intel\'s i210, and it does not say which is which'
-one\t'Only the rising one, as its driver promises'"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'How much faster than the system\'s oscillator the PHC runs' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'How much faster than UTC the system\'s oscillator runs' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l edges -d 'Edges that the NIC timestamps' -r -f -a "both\t'Both, without saying which is which, like Intel\'s i210'
+one\t'Only the rising edge, as its driver guarantees'"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l phc-ppm -d 'Frequency offset of the PHC from the system\'s oscillator' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l system-ppm -d 'Frequency offset of the system\'s oscillator from UTC' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l loss -d 'Share of edges that are lost' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l sentence-loss -d 'Share of seconds whose sentences are lost' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with an edge that belongs to no pulse' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'Greatest error of an edge\'s timestamp' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of everything random' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to: one that neither gpsd nor `run` takes by itself' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'What to do when the real system clock is synchronized and disagrees with the first label' -r -f -a "block\t''
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l glitches -d 'Share of seconds with a stray edge' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l noise -d 'Maximum error of an edge\'s timestamp' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l seed -d 'Seed of the random numbers' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l shm -d 'Unit of chrony\'s SHM refclock to write to; the default is used by neither gpsd nor `run`' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l witness -d 'If the synchronized real system clock disagrees with the first label: block samples, warn, or do not check (off)' -r -f -a "block\t''
 warn\t''
 off\t''"
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that no wire can contradict, or have them confirmed' -r -f -a "assume\t''
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l conventions -d 'Assume the two conventions that cannot be measured, or confirm them before publishing' -r -f -a "assume\t''
 confirm\t''"
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l for -d 'End after this time, with a summary [default: at Ctrl-C]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Print every rejected edge, pulse and sentence too'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l quiet -d 'Print the summary alone'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l verdicts -d 'Also print every rejected edge, pulse, and sentence'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -l quiet -d 'Print only the summary'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object a line'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l for -d 'End --watch after this time, as in 30s or 2min' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l for -d 'End --watch after this time, such as 30s or 2min' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l poll -d 'The `poll` of the refclock in chrony.conf: chronyd drops samples older than 2^(poll+1) seconds' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -l watch -d 'Print a line for each new sample, until interrupted'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand shm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l socket -d 'Status socket, as given to `gnss2shm run --status`' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait until it is locked (with --check: until programs may rely on the time), at most for this long' -r
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line an answer'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l wait-locked -d 'Wait up to this long for the state Locked (with --check: until programs may rely on the time)' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l json -d 'Print JSON, one line per answer'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l follow -d 'Keep running, and print a line for each change of state'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; end with 0 if programs may rely on the time, with 1 if not, and with 69 and a line on standard error if nothing answers'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -l check -d 'Print nothing; exit with 0 if programs may rely on the time, 1 if not, or 69 and a line on standard error if nothing answers'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -d 'Print help'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'Its settings file [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
@@ -129,5 +129,5 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_s
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'Print the time that each sentence in a receiver\'s raw bytes names, or why it is refused'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Check an installed system, and say how to fix it'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Check an installed system and suggest fixes'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
