@@ -71,21 +71,16 @@
 
 #![allow(rustdoc::private_intra_doc_links)] // the map is for those who read the source
 
-use std::io::Write;
-use std::process::ExitCode;
-
-use clap::Parser;
-
-pub mod cli;
-pub mod config;
-pub mod core;
-pub mod daemon;
-pub mod recording;
-pub mod simulator;
-pub mod sink;
-pub mod source;
-pub mod sys;
-pub mod tools;
+mod cli;
+mod config;
+mod core;
+mod daemon;
+mod recording;
+mod simulator;
+mod sink;
+mod source;
+mod sys;
+mod tools;
 
 #[cfg(test)]
 extern crate self as gnss2shm;
@@ -93,29 +88,7 @@ extern crate self as gnss2shm;
 #[path = "../tests/library/main.rs"]
 mod library;
 
-pub use core::engine::{Config, Engine};
-pub use core::engine::{Conventions, Rollover, WitnessMode};
+pub use cli::main;
+pub use core::engine::{Config, Conventions, Engine, Rollover, WitnessMode};
 pub use core::{event, time};
 pub use recording::{Damage, Header, Item, Reader};
-
-/// The program: from its arguments to its exit code.
-pub fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // A failure to print is ignored. --help and --version exit with 0, a wrong option with EX_USAGE.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(cli::ExitCode::Usage as u8) } else { ExitCode::SUCCESS };
-        }
-    };
-    match cli::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !failure.message.is_empty() {
-                // If standard error is closed or full, only the exit code remains.
-                let _ = writeln!(std::io::stderr(), "gnss2shm: {}", core::printable::printable(&failure.message));
-            }
-            ExitCode::from(failure.code as u8)
-        }
-    }
-}

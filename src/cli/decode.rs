@@ -4,7 +4,8 @@
 mod row;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{ExitCode, Failure};
@@ -129,10 +130,10 @@ impl Printer {
         let (bytes, sentences, refused) = (lines.bytes, lines.sentences, lines.damaged() + lines.malformed);
         let mut text = format!("{bytes} bytes, {sentences} lines with a correct checksum, {refused} refused\n");
         for ((kind, what), times) in &self.counts {
-            text += &format!("  {kind} {times} x {what}\n");
+            let _ = writeln!(text, "  {kind} {times} x {what}");
         }
         for foreign in Foreign::ALL.into_iter().filter(|&it| it != Foreign::Damaged && lines.of(it) > 0) {
-            text += &format!("{} {}\n", lines.of(foreign), foreign.name());
+            let _ = writeln!(text, "{} {}", lines.of(foreign), foreign.name());
         }
         text
     }

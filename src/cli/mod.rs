@@ -6,10 +6,11 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::process;
 
 use clap::{Parser, Subcommand};
 
-use crate::core::printable::printable_lines;
+use crate::core::printable::{printable, printable_lines};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::wait::await_input;
 
@@ -29,7 +30,7 @@ const PIECE: usize = 64 * 1024;
 /// Pair a GNSS receiver's sentences with its pulse, timestamped by a NIC, and feed chrony's refclocks
 #[derive(Parser, Debug)]
 #[command(name = "gnss2shm", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -46,8 +47,34 @@ enum Command {
     Doctor(doctor::Args),
 }
 
+/// The program: from its arguments to its exit code.
+pub fn main() -> process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A failure to print is ignored. --help and --version exit with 0, a wrong option with EX_USAGE.
+            let _ = error.print();
+            return if error.use_stderr() {
+                process::ExitCode::from(ExitCode::Usage as u8)
+            } else {
+                process::ExitCode::SUCCESS
+            };
+        }
+    };
+    match run(cli) {
+        Ok(()) => process::ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                // If standard error is closed or full, only the exit code remains.
+                let _ = writeln!(io::stderr(), "gnss2shm: {}", printable(&failure.message));
+            }
+            process::ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
 /// Runs the command.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Probe(args) => probe::run(args),
@@ -118,7 +145,7 @@ fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Resu
 
 /// Why the process ends.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code.
     pub code: ExitCode,
     /// One sentence: what is wrong, where, what to do. Empty if the code is enough.
@@ -127,7 +154,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with this code and sentence.
-    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ExitCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 
@@ -139,7 +166,7 @@ impl Failure {
 
 /// The exit codes: three specific to this program, and those of sysexits(3). gnss2shm(1) explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitCode {
+pub(crate) enum ExitCode {
     /// Standard output was closed.
     OutputClosed = 0,
     /// The answer is no.

@@ -33,7 +33,7 @@ const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [p
 
 /// A settings file without errors.
 #[derive(Clone, Debug)]
-pub struct File {
+pub(crate) struct File {
     pub(super) name: String,
     text: String,
     pub(super) given: Given,
@@ -46,7 +46,7 @@ impl File {
     ///
     /// # Errors
     /// [`Problem::Denied`] and [`Problem::NotThere`] if it cannot be read, [`Problem::Wrong`] if it is wrong.
-    pub fn read(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, OpenError> {
         let (name, mut bytes) = (path.display().to_string(), Vec::new());
         if let Err(error) = fs::File::open(path).and_then(|file| file.take(SIZE_MAX + 1).read_to_end(&mut bytes)) {
             let mut error = OpenError::io(format_args!("{name} cannot be read"), error);
@@ -59,7 +59,7 @@ impl File {
     }
 
     /// Parses the content of a file of this name.
-    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, OpenError> {
+    pub(crate) fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, OpenError> {
         if bytes.len() as u64 > SIZE_MAX {
             let limit = SIZE_MAX / 1024;
             return Err(OpenError::new(Problem::Wrong, format!("{name} is larger than {limit} KiB")));
@@ -73,7 +73,7 @@ impl File {
     }
 
     /// Parses the text of a file of this name.
-    pub fn parse(name: &str, text: &str) -> Result<Self, OpenError> {
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, OpenError> {
         // Some editors write a byte order mark first; columns are counted without it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (name, places) = (name.to_owned(), BTreeMap::new());

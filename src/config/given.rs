@@ -19,7 +19,7 @@ use crate::source::stream::Server;
 
 /// The settings of a file, or of the command line.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Given {
+pub(crate) struct Given {
     /// Serial port of the receiver
     #[arg(long, alias = "[serial] device", value_name = "DEV", value_parser = Name::new())]
     pub(super) serial: Option<String>,

@@ -23,8 +23,8 @@ use crate::sys::error::{OpenError, Problem};
 mod file;
 mod given;
 
-pub use file::File;
-pub use given::Given;
+pub(crate) use file::File;
+pub(crate) use given::Given;
 pub(crate) use given::{unit, word_parser};
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
@@ -35,7 +35,7 @@ const RECORD_SIZE: Size = Size(64_000_000);
 
 /// Everything that `gnss2shm run` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Source of the sentences.
     pub receiver: ReceiverConfig,
     /// Source of the edges.
@@ -65,7 +65,7 @@ impl Settings {
     /// One sentence about a contradiction or a missing setting:
     /// [`Problem::Options`](crate::sys::error::Problem::Options), or
     /// [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
-    pub fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
+    pub(crate) fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
         let (o, f) = (options, file.map(|file| file.given.clone()).unwrap_or_default());
         if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)
             && other != device

@@ -73,21 +73,21 @@ impl Foreign {
 }
 
 /// Whether a line whose checksum is missing or wrong otherwise looks like a sentence: `$`, an address, a comma.
-pub fn reads_like_a_sentence(line: &str) -> bool {
+pub(crate) fn reads_like_a_sentence(line: &str) -> bool {
     let address = line.strip_prefix('$').and_then(|rest| rest.split_once(',')).map_or("", |(address, _)| address);
     (4..=8).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// Recognizes messages in a stream of bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Recognizer {
+pub(crate) struct Recognizer {
     /// The bytes so far of each protocol's frame.
     progress: [Progress; PROTOCOLS.len()],
 }
 
 impl Recognizer {
     /// Takes bytes; calls `found` with the protocol of each message that they complete.
-    pub fn push(&mut self, bytes: &[u8], mut found: impl FnMut(Foreign)) {
+    pub(crate) fn push(&mut self, bytes: &[u8], mut found: impl FnMut(Foreign)) {
         for (protocol, progress) in PROTOCOLS.iter().zip(&mut self.progress) {
             protocol.push(progress, bytes, &mut found);
         }

@@ -1,10 +1,10 @@
 //! The pure core: time, events, parsers and the engine. It does no input or output, reads no clock and logs nothing.
 
-pub mod engine;
+pub(crate) mod engine;
 pub mod event;
-pub mod foreign;
-pub mod nmea;
-pub mod printable;
+pub(crate) mod foreign;
+pub(crate) mod nmea;
+pub(crate) mod printable;
 pub mod time;
-pub mod ubx;
-pub mod units;
+pub(crate) mod ubx;
+pub(crate) mod units;

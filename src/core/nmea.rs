@@ -10,8 +10,8 @@ mod framer;
 mod line;
 
 pub(crate) use framer::SLOWEST;
-pub use framer::{Burst, Found, Framer};
-pub use line::{Line, LineCounts, Refusal};
+pub(crate) use framer::{Burst, Found, Framer};
+pub(crate) use line::{Line, LineCounts, Refusal};
 
 use crate::core::time::{Date, Instant, Raw};
 
@@ -20,7 +20,7 @@ const LINE_MAX: usize = nmea::SENTENCE_MAX_LEN;
 
 /// A sentence with a correct checksum, or the same content from a u-blox frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sentence {
+pub(crate) struct Sentence {
     /// Its type.
     pub kind: Kind,
     /// The time of day, if it names one.
@@ -41,7 +41,7 @@ pub struct Sentence {
 
 /// Messages that carry time; all others are `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Recommended minimum: time, date, status.
     Rmc,
     /// GPS fix data: time, quality.
@@ -65,14 +65,14 @@ pub enum Kind {
 
 impl Kind {
     /// Whether it names a complete second and its validity by itself.
-    pub fn decides(self) -> bool {
+    pub(crate) fn decides(self) -> bool {
         matches!(self, Self::Rmc | Self::TimeUtc | Self::Pvt)
     }
 }
 
 /// The leap seconds that a receiver uses, GPS time minus UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeapSeconds {
+pub(crate) enum LeapSeconds {
     /// Received from a satellite.
     Received(i64),
     /// Built into the firmware: they may be outdated.
@@ -81,7 +81,7 @@ pub enum LeapSeconds {
 
 /// A time of day as named by a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeOfDay {
+pub(crate) enum TimeOfDay {
     /// The second of the day, 0 to 86,399, with a fraction of zero or none.
     Whole(u32),
     /// 23:59:60.
@@ -92,7 +92,7 @@ pub enum TimeOfDay {
 
 /// Whether a sentence reports its time as valid. Of several, the greatest value counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Validity {
+pub(crate) enum Validity {
     /// The sentence has no field for it.
     Unsaid,
     /// A satellite fix.

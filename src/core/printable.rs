@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// Escapes characters that a terminal interprets, including line breaks: `\u{1b}[31m`.
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
@@ -18,7 +18,7 @@ fn is_obeyed(c: char) -> bool {
 }
 
 /// Escapes them in each line, and leaves the line breaks.
-pub fn printable_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
         return Cow::Borrowed(text); // nearly always, and much faster
     }

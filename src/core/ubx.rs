@@ -28,7 +28,7 @@ const QUANTIZATION_MAX: Span = Span::from_nanos(50);
 
 /// What a sequence of bytes begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub(crate) enum Begun {
     /// A frame of that many bytes, with a correct checksum.
     Frame(usize),
     /// Possibly a frame, but not complete.
@@ -39,7 +39,7 @@ pub enum Begun {
 
 /// A frame with a correct checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Content.
     pub message: Message,
     /// When its first byte began on the line.
@@ -52,7 +52,7 @@ pub struct Frame {
 
 /// The content of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
+pub(crate) enum Message {
     /// NAV-TIMEUTC: the time of the last solution.
     TimeUtc(TimeUtc),
     /// NAV-PVT: the solution, including its time.
@@ -67,7 +67,7 @@ pub enum Message {
 
 /// NAV-TIMEUTC, or the same fields of NAV-PVT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeUtc {
+pub(crate) struct TimeUtc {
     /// The time of day, if it exists.
     pub time: Option<TimeOfDay>,
     /// The time of day including the nanoseconds; slightly negative just before midnight.
@@ -83,7 +83,7 @@ pub struct TimeUtc {
 
 /// NAV-TIMELS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeLs {
+pub(crate) struct TimeLs {
     /// GPS time minus UTC.
     pub count: LeapCount,
     /// The leap second that satellites announce.
@@ -92,7 +92,7 @@ pub struct TimeLs {
 
 /// GPS time minus UTC in seconds (currLs), and where it comes from (srcOfCurrLs, validCurrLs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeapCount {
+pub(crate) enum LeapCount {
     /// From a satellite or the receiver's configuration.
     Told(i64),
     /// Valid, from a source that the receiver does not name (255). A NEO-M8T reports this in normal operation, minutes
@@ -104,7 +104,7 @@ pub enum LeapCount {
 
 /// TIM-TP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimTp {
+pub(crate) struct TimTp {
     /// Time scale of the announcement.
     pub base: TimeBase,
     /// The second of that scale's week (from Sunday) that the pulse begins; `None` if it does not begin a second.
@@ -120,7 +120,7 @@ pub struct TimTp {
 
 /// Time scale in which a pulse is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeBase {
+pub(crate) enum TimeBase {
     /// UTC.
     Utc,
     /// GPS, or Galileo, which counts the same seconds of the week.
@@ -130,7 +130,7 @@ pub enum TimeBase {
 }
 
 /// What these bytes begin with. Other bytes may follow a whole frame.
-pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
+pub(crate) fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
     let have = bytes.len();
     let [Some(0xB5), None | Some(0x62), class, id, low, high] = [(); 6].map(|()| bytes.next()) else {
         return Begun::Nothing;
@@ -154,7 +154,7 @@ pub fn begun(mut bytes: impl ExactSizeIterator<Item = u8>) -> Begun {
 
 impl Message {
     /// Decodes a whole frame with a correct checksum.
-    pub fn read(frame: &[u8]) -> Self {
+    pub(crate) fn read(frame: &[u8]) -> Self {
         let payload = frame.get(6..frame.len().saturating_sub(2)).unwrap_or_default();
         let message = match (frame.get(2), frame.get(3), payload.len()) {
             (Some(0x01), Some(0x07), 84 | 92) => TimeUtc::read_pvt(payload).map(Self::Pvt),
@@ -169,7 +169,7 @@ impl Message {
 
 impl Frame {
     /// The frame as a sentence, with its time if it names one, but without its information about UTC.
-    pub fn sentence(&self) -> Sentence {
+    pub(crate) fn sentence(&self) -> Sentence {
         let Self { message, first_byte, read_at, read } = *self;
         let (kind, time, date, validity) = match message {
             Message::TimeUtc(TimeUtc { time, date, validity, .. }) => (Kind::TimeUtc, time, date, validity),

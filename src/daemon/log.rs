@@ -13,11 +13,11 @@ const TICKS: u32 = 600;
 
 /// Edges, pulses, and sentences that were not used, by reason.
 #[derive(Debug, Default)]
-pub struct Rejections(BTreeMap<&'static str, (u64, Reason)>);
+pub(crate) struct Rejections(BTreeMap<&'static str, (u64, Reason)>);
 
 impl Rejections {
     /// Counts a verdict if it is a rejection.
-    pub fn count(&mut self, verdict: &Verdict) {
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
         if let Verdict::Rejected(reason) = verdict {
             self.0.entry(reason.key()).or_insert((0, *reason)).0 += 1;
         }
@@ -33,7 +33,7 @@ impl fmt::Display for Rejections {
 
 /// Counts since the last summary.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub(crate) struct Summary {
     ticks: u32,
     samples: u32,
     rejected: Rejections,
@@ -41,19 +41,19 @@ pub struct Summary {
 
 impl Summary {
     /// Counts a verdict.
-    pub fn count(&mut self, verdict: &Verdict) {
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
         self.samples += u32::from(matches!(verdict, Verdict::Sample(_)));
         self.rejected.count(verdict);
     }
 
     /// Counts a second; returns the summary if it is due.
-    pub fn tick(&mut self) -> Option<Self> {
+    pub(crate) fn tick(&mut self) -> Option<Self> {
         self.ticks += 1;
         (self.ticks >= TICKS).then(|| std::mem::take(self))
     }
 
     /// `Locked: 600 samples in 600 s, rejected: 3 stray-edge, 1 phc-stepped`
-    pub fn line(&self, state: State) -> String {
+    pub(crate) fn line(&self, state: State) -> String {
         let why = state.reason().map_or(String::new(), |reason| format!("{reason}; "));
         let rejected: Vec<_> = self.rejected.0.iter().map(|(key, (times, _))| format!("{times} {key}")).collect();
         let rejected = if rejected.is_empty() { "nothing".into() } else { rejected.join(", ") };
@@ -62,7 +62,7 @@ impl Summary {
 }
 
 /// Logs a verdict for the operator: one line for each change of state, nothing every second.
-pub fn log(engine: &Engine, verdict: &Verdict) {
+pub(crate) fn log(engine: &Engine, verdict: &Verdict) {
     match verdict {
         Verdict::StateChanged { from, to } => {
             let (line, reason) = (state_line(engine, *from, *to), to.reason().map(Reason::key));
@@ -96,7 +96,7 @@ pub fn log(engine: &Engine, verdict: &Verdict) {
 }
 
 /// The state and its cause, in one line for the operator.
-pub fn state_line(engine: &Engine, from: State, to: State) -> String {
+pub(crate) fn state_line(engine: &Engine, from: State, to: State) -> String {
     match to {
         State::Searching(Reason::Starting) | State::Measuring | State::Pairing => to.to_string(),
         State::Locked => {

@@ -3,9 +3,9 @@
 //!
 //! At one pulse per second, neither the second edge of a pulse nor a tick costs a wake-up of its own.
 
-pub mod log;
-pub mod service;
-pub mod status;
+pub(crate) mod log;
+pub(crate) mod service;
+pub(crate) mod status;
 
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
@@ -23,7 +23,7 @@ use crate::sys::clock::{ClockSet, Reading, raw_now};
 use crate::sys::wait::Alarm;
 
 /// Maximum number of events that wait for the engine: seconds of a busy line. Sources block when the queue is full.
-pub const EVENTS_QUEUED: usize = 1_024;
+pub(crate) const EVENTS_QUEUED: usize = 1_024;
 
 /// Minimum time between two ticks. Less than a second, so that each pulse brings one.
 const EARLIEST: Span = Span::from_millis(950);
@@ -49,7 +49,7 @@ const KEPT: usize = 256;
 
 /// Events of all sources.
 #[derive(Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while the
     /// channel is full.
     pub pulse: Receiver<Event>,
@@ -59,7 +59,7 @@ pub struct Inbox {
 
 impl Inbox {
     /// With everything on one channel.
-    pub fn one(events: Receiver<Event>) -> Self {
+    pub(crate) fn one(events: Receiver<Event>) -> Self {
         Self { pulse: channel(1).1, others: events }
     }
 }
@@ -68,7 +68,7 @@ impl Inbox {
 /// returned value.
 ///
 /// `record` sees every event just before the engine does, `observe` sees it afterwards with its verdicts.
-pub async fn serve<B>(
+pub(crate) async fn serve<B>(
     engine: &mut Engine,
     inbox: Inbox,
     sinks: &mut Sinks,

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-pub use sd_notify::NotifyState;
+pub(crate) use sd_notify::NotifyState;
 
 use crate::source::link::Heartbeat;
 
@@ -14,14 +14,14 @@ use crate::source::link::Heartbeat;
 const PER_TIMEOUT: u32 = 4;
 
 /// Notifies the service manager.
-pub fn notify(state: NotifyState<'_>) {
+pub(crate) fn notify(state: NotifyState<'_>) {
     // If the manager cannot be reached, there is no other way to notify it.
     let _ = sd_notify::notify(&[state]);
 }
 
 /// Notifies the watchdog while the event loop and the thread that reads the pulse run.
 #[derive(Debug)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     pulse: Heartbeat,
     /// The heartbeat's count at the last notification.
     seen: u64,
@@ -31,7 +31,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// That of the environment of this process, if it has one. `pulse` is the heartbeat of the thread that reads the pulse.
-    pub fn enabled(pulse: Heartbeat) -> Option<Self> {
+    pub(crate) fn enabled(pulse: Heartbeat) -> Option<Self> {
         Some(Self::new(sd_notify::watchdog_enabled()?, pulse))
     }
 
@@ -40,7 +40,7 @@ impl Watchdog {
     }
 
     /// The event loop runs.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         if self.is_due(Instant::now()) {
             notify(NotifyState::Watchdog);
         }

@@ -11,10 +11,10 @@ use crate::core::event::text::{Fields, Flaw, Value};
 use crate::core::time::Date;
 
 /// The first word of a header.
-pub const MAGIC: &str = "gnss2shm-recording";
+pub(crate) const MAGIC: &str = "gnss2shm-recording";
 
 /// Follows the header in every file, for human readers.
-pub const LEGEND: &str = "\
+pub(crate) const LEGEND: &str = "\
 # Each line: CLOCK_MONOTONIC_RAW in ns, keyword, fields; all times in ns. See gnss2shm-recording(5).
 #   bytes TIME-OF-ONE-BYTE \"DATA\" | edge PHC | cross PHC SYSTEM WINDOW | source CHANGE | tick
 #   report SECOND NAMED-AT BEGAN-AT | witness MAX-ERROR | leap-table DAY KIND

@@ -5,17 +5,18 @@
 //! The format is described in gnss2shm-recording(5).
 
 mod header;
-pub mod recorder;
+pub(crate) mod recorder;
 
 use crate::core::event::Event;
 use crate::core::event::text::{self, Fields, Flaw, LINE_MAX};
 
-pub use header::{Header, LEGEND, MAGIC};
+pub use header::Header;
+pub(crate) use header::{LEGEND, MAGIC};
 
 /// The format that is written, and the newest that is read.
-pub const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 1;
 /// The first word of a line with the number of events missing there.
-pub const LOST: &str = "lost";
+pub(crate) const LOST: &str = "lost";
 
 /// The content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,7 +52,7 @@ struct Chunk {
 
 /// Receives every event before the engine does.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     chunk: Chunk,
     disk: SyncSender<Chunk>,
     ended: Receiver<()>,
@@ -62,7 +62,7 @@ impl Recorder {
     /// Starts a recording at this path, which must be [claimed](claim). An existing file becomes `FILE.1`, and so on; a
     /// file that would grow beyond `size` bytes is rotated. If the disk is full, the recording starts when there is
     /// space.
-    pub fn open(path: PathBuf, claim: Claim, size: u64, header: Header) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: PathBuf, claim: Claim, size: u64, header: Header) -> Result<Self, OpenError> {
         let mut files = Files::open(path, claim, size.max(SIZE_MIN), header)?;
         let (disk, chunks) = sync_channel::<Chunk>(WAITING);
         let (farewell, ended) = channel();
@@ -80,7 +80,7 @@ impl Recorder {
     }
 
     /// Records an event that is about to be passed to the engine.
-    pub fn record(&mut self, event: &Event) {
+    pub(crate) fn record(&mut self, event: &Event) {
         self.chunk.events += 1;
         // Writing to a String cannot fail.
         let _ = writeln!(self.chunk.text, "{event}");
@@ -90,7 +90,7 @@ impl Recorder {
     }
 
     /// Ends the recording. Writes all lines, unless the disk is too slow.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.pass_on();
         drop(self.disk);
         if self.ended.recv_timeout(FAREWELL).is_err() {
@@ -206,7 +206,7 @@ impl Files {
 ///
 /// # Errors
 /// The path is not a regular file, a file to be rotated is not a recording, or another process has claimed the path.
-pub fn claim(path: &Path) -> Result<Claim, OpenError> {
+pub(crate) fn claim(path: &Path) -> Result<Claim, OpenError> {
     let (shown, wrong) = (path.display(), |sentence| Err(OpenError::new(Problem::Wrong, sentence)));
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return wrong(format!("{shown} is not a regular file: give --record a regular file"));

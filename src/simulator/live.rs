@@ -37,7 +37,7 @@ const AHEAD: Span = Span::from_secs(2);
 
 /// A running receiver and NIC, until dropped.
 #[derive(Debug)]
-pub struct Live {
+pub(crate) struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,
     first: UtcSecond,
@@ -51,7 +51,7 @@ type Truth = Arc<Mutex<BTreeMap<UtcSecond, Instant<Sys>>>>;
 
 impl Live {
     /// Starts the world: its first pulse is one or two seconds later, at a full second of the system clock.
-    pub fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
+    pub(crate) fn start(scenario: Scenario, events: Sender<Event>) -> io::Result<Self> {
         let (line, device, port) = pseudo_terminal()?;
         let Reading { raw, sys, .. } = Reading::now();
         let first = UtcSecond::from_posix(sys.parts().0 + 2);
@@ -64,13 +64,13 @@ impl Live {
     }
 
     /// How many pulses there were.
-    pub fn pulses(&self) -> u64 {
+    pub(crate) fn pulses(&self) -> u64 {
         let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
         truth.last_key_value().map_or(0, |(last, _)| (last.posix() - self.first.posix()).unsigned_abs() + 1)
     }
 
     /// The error of a sample; `None` if there was no such pulse, so its second is wrong.
-    pub fn error(&self, sample: &Sample) -> Option<Span> {
+    pub(crate) fn error(&self, sample: &Sample) -> Option<Span> {
         let truth = self.truth.lock().unwrap_or_else(PoisonError::into_inner);
         truth.get(&sample.label).map(|at| sample.at - *at)
     }

@@ -1,7 +1,7 @@
 //! A simulated receiver and NIC for `gnss2shm simulate`. The tests use a more complete world with faults and virtual
 //! time: tests/common/simulated.
 
-pub mod live;
+pub(crate) mod live;
 
 use crate::core::event::Edges;
 use crate::core::time::Span;
@@ -9,7 +9,7 @@ use crate::core::units::{number, parse_span, span_within, width};
 
 /// What to simulate: the options of `gnss2shm simulate`. Shares are per thousand.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// Time from the pulse to the first byte of its sentences
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "300ms")]
     #[arg(value_parser = |text: &str| span_within(text, Span::ZERO..Span::from_millis(5_001), "from 0s to 5s"))]
@@ -66,7 +66,7 @@ fn permille(text: &str) -> Result<u32, String> {
 
 /// Which edges the simulated NIC timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum SimEdges {
+pub(crate) enum SimEdges {
     /// Both, without saying which is which, like Intel's i210
     Both,
     /// Only the rising edge, as its driver guarantees
@@ -75,7 +75,7 @@ pub enum SimEdges {
 
 impl SimEdges {
     /// What such a NIC's driver guarantees.
-    pub fn promise(self) -> Edges {
+    pub(crate) fn promise(self) -> Edges {
         match self {
             Self::Both => Edges::Both,
             Self::One => Edges::RisingOnly,

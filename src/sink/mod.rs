@@ -2,8 +2,8 @@
 //!
 //! To add one: a file here with an `impl Sink`, and the line in `cli/run.rs` that opens it.
 
-pub mod shm;
-pub mod sock;
+pub(crate) mod shm;
+pub(crate) mod sock;
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use crate::core::event::{Reason, Sample};
 
 /// Takes samples, never blocks, and logs problems, once per change. Each type has its own `open`, which fails if no
 /// retry would help.
-pub trait Sink: Debug + Send {
+pub(crate) trait Sink: Debug + Send {
     /// Publishes a sample.
     fn publish(&mut self, sample: &Sample);
 
@@ -28,10 +28,10 @@ pub trait Sink: Debug + Send {
 }
 
 /// All sinks of a run. Each may fail separately.
-pub type Sinks = Vec<Box<dyn Sink>>;
+pub(crate) type Sinks = Vec<Box<dyn Sink>>;
 
 /// Why samples do not reach any reader, if this applies to every sink.
-pub fn lost(sinks: &Sinks) -> Option<Reason> {
+pub(crate) fn lost(sinks: &Sinks) -> Option<Reason> {
     sinks.iter().map(|sink| sink.lost()).reduce(Option::and).flatten()
 }
 

@@ -18,12 +18,12 @@ use crate::sys::claim::{Claim, Trusted};
 use crate::sys::error::{OpenError, Problem};
 use crate::sys::sysv_shm::{Attachment, ReadWrite, Segment, ShmTime};
 
-pub use crate::sys::sysv_shm::{SIZE, Status, key};
-pub use reader::{Contents, Finding, ShmReader};
+pub(crate) use crate::sys::sysv_shm::{SIZE, Status, key};
+pub(crate) use reader::{Contents, Finding, ShmReader};
 
 /// The writing end of a unit's segment. Dropping it withdraws the last sample.
 #[derive(Debug)]
-pub struct ShmSink {
+pub(crate) struct ShmSink {
     unit: u8,
     world_writable: bool,
     segment: Segment,
@@ -40,12 +40,12 @@ impl ShmSink {
     /// A new segment has mode 0600 and is given to root: chronyd attaches it as root and may lack `CAP_IPC_OWNER`,
     /// while the creator keeps the owner's rights. An existing segment is accepted if it is large enough, writable by
     /// this process, created and owned by [trusted](Trusted) users, and not writable by others.
-    pub fn open(unit: u8) -> Result<Self, OpenError> {
+    pub(crate) fn open(unit: u8) -> Result<Self, OpenError> {
         Self::open_with(unit, false)
     }
 
     /// The same; `world_writable` accepts an existing segment that other users can write to.
-    pub fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
+    pub(crate) fn open_with(unit: u8, world_writable: bool) -> Result<Self, OpenError> {
         let claim = Claim::take(&format!("shm-unit-{unit}"), |rival| taken(unit, rival))?;
         let (segment, memory) = attach(unit, world_writable)?;
         let mut sink = Self { unit, world_writable, segment, memory, orphaned: None, _claim: claim };
@@ -55,7 +55,7 @@ impl ShmSink {
 
     /// Owner, mode, size, and users of the segment. After [`Status::is_removed`], chronyd will find another one at its
     /// next start.
-    pub fn status(&self) -> io::Result<Status> {
+    pub(crate) fn status(&self) -> io::Result<Status> {
         self.segment.status()
     }
 

@@ -21,7 +21,7 @@ use crate::sys::error::{OpenError, Problem};
 const MAGIC: i32 = 0x534f_434b;
 
 /// Length of a datagram. chronyd drops datagrams of any other length.
-pub const SIZE: usize = 40;
+pub(crate) const SIZE: usize = 40;
 
 // chronyd would misread any other layout of timeval: such a target must not compile.
 const _: () = assert!(size_of::<libc::timeval>() == 16 && size_of::<libc::time_t>() == 8);
@@ -31,7 +31,7 @@ const COMMANDS: &str = "chronyd.sock";
 
 /// The sending end.
 #[derive(Debug)]
-pub struct SockSink {
+pub(crate) struct SockSink {
     path: PathBuf,
     socket: UnixDatagram,
     report: String,
@@ -44,7 +44,7 @@ impl SockSink {
     ///
     /// # Errors
     /// The path can never be such a socket, or another process sends to it.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         check(path)?;
         let shown = path.display();
         let claim = Claim::take_path("sock", path, |rival| {
@@ -63,7 +63,8 @@ impl SockSink {
     }
 
     /// The last logged line about sending.
-    pub fn last_report(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn last_report(&self) -> &str {
         &self.report
     }
 

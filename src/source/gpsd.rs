@@ -31,7 +31,7 @@ const OPENS_WITHIN: Span = Span::from_millis(1_500);
 
 /// Which gpsd, and which of its devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GpsdConfig {
+pub(crate) struct GpsdConfig {
     /// Where gpsd listens.
     pub server: Server,
     /// The device, as gpsd names it. Without it, gpsd must have exactly one receiver.
@@ -46,7 +46,7 @@ impl Default for GpsdConfig {
 
 impl GpsdConfig {
     /// What is allowed, for messages.
-    pub const ALLOWED: &'static str =
+    pub(crate) const ALLOWED: &'static str =
         "a host and port, such as \"localhost:2947\", and optionally a device: \"localhost:2947:/dev/ttyS0\"";
 }
 
@@ -64,7 +64,7 @@ impl FromStr for GpsdConfig {
 }
 
 /// Follows gpsd until the event channel is closed.
-pub async fn run(config: GpsdConfig, events: Sender<Event>) {
+pub(crate) async fn run(config: GpsdConfig, events: Sender<Event>) {
     let mut presence = Presence::new(&events);
     while follow(&config, &mut presence).await.is_ok() {}
 }

@@ -41,16 +41,16 @@ impl Link {
 
 /// A thread's sign of life: a count that it increases once a round, compared by its watcher. Clones are the same count.
 #[derive(Clone, Debug, Default)]
-pub struct Heartbeat(Arc<AtomicU64>);
+pub(crate) struct Heartbeat(Arc<AtomicU64>);
 
 impl Heartbeat {
     /// Called by the thread at least once a second.
-    pub fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Differs from the last count if the thread was alive in between.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,13 +1,13 @@
 //! Sources of events. A source only creates events and does not depend on their use.
 
 pub(crate) mod feed;
-pub mod gpsd;
+pub(crate) mod gpsd;
 pub(crate) mod link;
-pub mod phc;
-pub mod pps;
-pub mod pulse;
-pub mod receiver;
-pub mod serial;
-pub mod stream;
+pub(crate) mod phc;
+pub(crate) mod pps;
+pub(crate) mod pulse;
+pub(crate) mod receiver;
+pub(crate) mod serial;
+pub(crate) mod stream;
 pub(crate) mod sysfs;
-pub mod witness;
+pub(crate) mod witness;

@@ -26,9 +26,8 @@ use schedule::{Delivery, Schedule, Step};
 
 pub(crate) mod cross;
 mod drivers;
-pub mod schedule;
+pub(crate) mod schedule;
 
-pub use cross::Method;
 pub(crate) use drivers::{deaf, is_up};
 
 /// Number of reads that empty a queue: the kernel keeps 128 events, and a read returns 30.
@@ -38,7 +37,7 @@ const GAP: Span = Span::from_millis(1_500);
 
 /// A PHC, and the pin and channel of the pulse.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PhcConfig {
+pub(crate) struct PhcConfig {
     /// A network interface, the address of a PCI device (anything with a colon), or a path to a node (anything with a
     /// slash: `/dev/ptpN` or a link to it).
     pub device: String,
@@ -50,7 +49,7 @@ pub struct PhcConfig {
 
 /// A pin, as the operator writes it: its name (`SDP0`) or its number, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin(pub(crate) String);
+pub(crate) struct Pin(pub(crate) String);
 
 /// An open PHC that timestamps edges. Drop disables timestamping and restores the pins.
 #[derive(Debug)]
@@ -313,7 +312,7 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
 
 impl Pin {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a pin's name, such as \"SDP0\", or its number, counted from 0";
+    pub(crate) const ALLOWED: &'static str = "a pin's name, such as \"SDP0\", or its number, counted from 0";
 }
 
 impl FromStr for Pin {

@@ -31,7 +31,7 @@ const WATCHDOG: Span = Span::from_secs(3);
 
 /// The device and its edges to capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PpsConfig {
+pub(crate) struct PpsConfig {
     /// The node, `/dev/ppsN`.
     pub device: PathBuf,
     /// Which edges are captured.
@@ -41,7 +41,7 @@ pub struct PpsConfig {
 /// Which edges of a kernel PPS are captured, as bits of its mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Capture {
+pub(crate) enum Capture {
     /// Every edge that the device has
     #[default]
     Both = CAPTURE_ASSERT | CAPTURE_CLEAR,

@@ -29,7 +29,7 @@ const STUCK: Duration = Duration::from_secs(3);
 
 /// The source of the edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PulseConfig {
+pub(crate) enum PulseConfig {
     /// A PTP hardware clock.
     Phc(PhcConfig),
     /// A kernel PPS device: the system clock is its own PHC.

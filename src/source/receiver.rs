@@ -15,7 +15,7 @@ use crate::sys::tty::Tty;
 
 /// Where the sentences come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReceiverConfig {
+pub(crate) enum ReceiverConfig {
     /// A serial port.
     Serial(SerialConfig),
     /// gpsd.
@@ -44,7 +44,7 @@ impl fmt::Display for ReceiverConfig {
 
 /// A source of sentences that can be started.
 #[derive(Debug)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     config: ReceiverConfig,
     /// A serial port that is open already.
     port: Option<Tty>,
@@ -52,7 +52,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// Tries once: a permanent problem is an error; for a missing source, [`Self::run`] retries.
-    pub fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
+    pub(crate) fn open(config: ReceiverConfig) -> Result<Self, OpenError> {
         let opened = match &config {
             ReceiverConfig::Serial(serial) => serial::open(serial).map(Some),
             ReceiverConfig::Fifo(path) => stream::check_fifo(path).map(|()| None),
@@ -66,7 +66,7 @@ impl Receiver {
     }
 
     /// Runs until the event channel is closed.
-    pub async fn run(self, events: Sender<Event>) {
+    pub(crate) async fn run(self, events: Sender<Event>) {
         let (mut presence, mut before) = (Presence::new(&events), None);
         match self.config {
             ReceiverConfig::Serial(serial) => serial::run(serial, self.port, events).await,

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
-pub use autobaud::RATES;
+pub(crate) use autobaud::RATES;
 
 use super::feed::{BITS_PER_BYTE, Closed, Presence, RETRY, pump};
 use crate::core::event::{Event, Lost};
@@ -31,7 +31,7 @@ const REOPEN: Duration = Duration::from_millis(250);
 
 /// The port and its baud rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SerialConfig {
+pub(crate) struct SerialConfig {
     /// Path of the device, preferably a stable one in /dev/serial/by-id.
     pub device: String,
     /// The baud rate; ignored for a device without one.
@@ -40,7 +40,7 @@ pub struct SerialConfig {
 
 /// Bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Baud {
+pub(crate) enum Baud {
     /// Found by listening.
     Auto,
     /// This rate.
@@ -55,7 +55,7 @@ impl Default for Baud {
 
 impl Baud {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a whole number from 300 to 4000000 or \"auto\"";
+    pub(crate) const ALLOWED: &'static str = "a whole number from 300 to 4000000 or \"auto\"";
 
     /// The initial rate.
     fn rate(self) -> u32 {
@@ -75,7 +75,7 @@ impl FromStr for Baud {
 }
 
 /// Opens the port once.
-pub fn open(config: &SerialConfig) -> Result<Tty, OpenError> {
+pub(crate) fn open(config: &SerialConfig) -> Result<Tty, OpenError> {
     if let Some(stable) = stable_name(Path::new(&config.device)) {
         let (given, stable) = (&config.device, stable.display());
         info!("{given} may be renumbered at the next boot; {stable} is a stable name of the same device");
@@ -84,7 +84,7 @@ pub fn open(config: &SerialConfig) -> Result<Tty, OpenError> {
 }
 
 /// Reads the port until the event channel is closed. Reopens it after a loss.
-pub async fn run(config: SerialConfig, mut port: Option<Tty>, events: Sender<Event>) {
+pub(crate) async fn run(config: SerialConfig, mut port: Option<Tty>, events: Sender<Event>) {
     let (mut presence, mut baud) = (Presence::new(&events), config.baud.rate());
     while follow(&config, port.take(), &mut baud, &mut presence).await.is_ok() {}
 }

@@ -37,7 +37,7 @@ const OLD_READS: usize = 16;
 
 /// Where a program listens: `localhost:2947`, `192.0.2.1:5000`, `[2001:db8::1]:2947`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// A name or an address, an IPv6 address without its brackets.
     pub host: String,
     /// The TCP port.
@@ -46,7 +46,7 @@ pub struct Server {
 
 impl Server {
     /// What an operator may write.
-    pub const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
+    pub(crate) const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
 }
 
 impl FromStr for Server {

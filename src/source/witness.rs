@@ -22,7 +22,7 @@ pub(crate) const TABLE: &str = "/usr/share/zoneinfo/leap-seconds.list";
 const NTP_EPOCH_DAYS: i64 = 25_567;
 
 /// Sends its findings to the engine until the channel is closed.
-pub async fn run(events: Sender<Event>) {
+pub(crate) async fn run(events: Sender<Event>) {
     let mut alarm = Alarm::default();
     for asked in 0_u64.. {
         let is_due = asked.is_multiple_of(READ_TABLE_EVERY);

@@ -26,7 +26,7 @@ const LINKS: usize = 40;
 /// A claim, until it is dropped: a lock on a file that only we, or root and the service account, can open. The kernel
 /// releases it even after kill -9. The file stays; its content, the last holder's process ID, is not a claim.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     locks: Vec<File>,
 }
 
@@ -44,7 +44,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Problem::Taken`]: another process has it; `taken` creates the sentence from that process's description.
-    pub fn take(name: &str, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
+    pub(crate) fn take(name: &str, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
         Self::lock([name.to_owned()], taken)
     }
 
@@ -52,7 +52,7 @@ impl Claim {
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub fn take_path(purpose: &str, path: &Path, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
+    pub(crate) fn take_path(purpose: &str, path: &Path, taken: impl FnOnce(&str) -> String) -> Result<Self, OpenError> {
         // A path may be too long for a file name.
         let name = |place: PathBuf| format!("{purpose}-{:016x}", fnv1a(place.as_os_str().as_bytes()));
         Self::lock(places(path).into_iter().map(name), taken)
@@ -144,7 +144,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 /// The other process, as the subject of a sentence: `another gnss2shm (pid 812, gnss2shm@default.service)`. Its PID may
 /// be unknown, and the program of another user's process may be hidden, proc(5).
-pub fn rival(pid: Option<u32>) -> String {
+pub(crate) fn rival(pid: Option<u32>) -> String {
     let cgroup = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
     subject(pid, pid.and_then(Process::read).map(|process| process.name).as_deref(), &cgroup.unwrap_or_default())
 }
@@ -180,12 +180,12 @@ pub(crate) fn listener(path: &Path) -> io::Result<Option<u32>> {
 }
 
 /// The account that the packaged service runs as.
-pub const SERVICE: &str = "gnss2shm";
+pub(crate) const SERVICE: &str = "gnss2shm";
 
 /// Root, ourselves, and the service account, whose segments root may use. Any other user with write access to a segment
 /// or a claim could set the clock or block this process.
 #[derive(Clone, Copy, Debug)]
-pub struct Trusted {
+pub(crate) struct Trusted {
     /// Ourselves.
     pub me: u32,
     /// The service account, if the package is installed.
@@ -195,19 +195,19 @@ pub struct Trusted {
 impl Trusted {
     /// The trusted users for this process, on this machine. The package creates the service account in `/etc/passwd`,
     /// sysusers.d(5).
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         Self { me: geteuid().as_raw(), service: user(&passwd, SERVICE).map(|(uid, _)| uid) }
     }
 
     /// Whether this user is one of them.
-    pub fn has(self, uid: u32) -> bool {
+    pub(crate) fn has(self, uid: u32) -> bool {
         uid == 0 || uid == self.me || Some(uid) == self.service
     }
 }
 
 /// UID and GID of a user in the text of `/etc/passwd`, passwd(5).
-pub fn user(passwd: &str, wanted: &str) -> Option<(u32, u32)> {
+pub(crate) fn user(passwd: &str, wanted: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let mut field = line.split(':');
         let (name, uid, gid) = (field.next()?, field.nth(1)?, field.next()?);

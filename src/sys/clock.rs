@@ -17,7 +17,7 @@ use crate::core::time::{Instant, Raw, Span, Sys};
 const NTPSEC_STARTS: libc::c_long = 16;
 
 /// `CLOCK_MONOTONIC_RAW` now.
-pub fn raw_now() -> Instant<Raw> {
+pub(crate) fn raw_now() -> Instant<Raw> {
     let now = clock_gettime(ClockId::MonotonicRaw);
     Instant::from_parts(now.tv_sec, now.tv_nsec)
 }
@@ -68,7 +68,7 @@ pub(crate) fn max_error() -> io::Result<Option<Span>> {
 /// Detects that the system clock is set: a timer on `CLOCK_REALTIME` that never expires, but is canceled by the setting
 /// (`timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). Slewing does not cancel it.
 #[derive(Debug)]
-pub struct ClockSet(Option<AsyncFd<OwnedFd>>);
+pub(crate) struct ClockSet(Option<AsyncFd<OwnedFd>>);
 
 impl ClockSet {
     /// Starts listening; detects nothing if no descriptor is left. Must be called within a tokio runtime.

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 /// Why it cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// The options contradict each other or the settings file.
     Options,
     /// The operator gave something of the wrong kind: no retry helps.
@@ -28,7 +28,7 @@ pub enum Problem {
 /// Why something cannot be opened, in the operator's words: what is wrong and where, then what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{says}{}", cure.as_ref().map_or(String::new(), |cure| format!(": {cure}")))]
-pub struct OpenError {
+pub(crate) struct OpenError {
     /// The kind of problem.
     pub problem: Problem,
     /// What is wrong, and where.
@@ -40,17 +40,17 @@ pub struct OpenError {
 
 impl OpenError {
     /// With the whole sentence.
-    pub fn new(problem: Problem, sentence: impl Into<String>) -> Self {
+    pub(crate) fn new(problem: Problem, sentence: impl Into<String>) -> Self {
         Self { problem, says: sentence.into(), cure: None, source: None }
     }
 
     /// With what is wrong, and what to do.
-    pub fn cured(problem: Problem, says: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(crate) fn cured(problem: Problem, says: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { cure: Some(cure.into()), ..Self::new(problem, says) }
     }
 
     /// From a system error: `{what}: {error}`.
-    pub fn io(what: impl Display, error: io::Error) -> Self {
+    pub(crate) fn io(what: impl Display, error: io::Error) -> Self {
         let problem = match error.kind() {
             ErrorKind::NotFound => Problem::NotThere,
             ErrorKind::PermissionDenied => Problem::Denied,

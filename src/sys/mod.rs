@@ -8,15 +8,15 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-pub mod claim;
-pub mod clock;
-pub mod error;
-pub mod pps;
-pub mod processes;
-pub mod ptp;
-pub mod sysv_shm;
-pub mod tty;
-pub mod wait;
+pub(crate) mod claim;
+pub(crate) mod clock;
+pub(crate) mod error;
+pub(crate) mod pps;
+pub(crate) mod processes;
+pub(crate) mod ptp;
+pub(crate) mod sysv_shm;
+pub(crate) mod tty;
+pub(crate) mod wait;
 
 /// Opens a device for reading with these options, without blocking, and not as the controlling terminal.
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {

@@ -13,28 +13,28 @@ use super::{ioctl, open};
 use crate::core::time::{Instant, Span, Sys};
 
 /// `PPS_CAPTUREASSERT`: assert edges are captured.
-pub const CAPTURE_ASSERT: c_int = 0x01;
+pub(crate) const CAPTURE_ASSERT: c_int = 0x01;
 /// `PPS_CAPTURECLEAR`: clear edges are captured.
-pub const CAPTURE_CLEAR: c_int = 0x02;
+pub(crate) const CAPTURE_CLEAR: c_int = 0x02;
 /// `PPS_OFFSETASSERT`: the timestamps of assert edges are shifted.
-pub const OFFSET_ASSERT: c_int = 0x10;
+pub(crate) const OFFSET_ASSERT: c_int = 0x10;
 /// `PPS_OFFSETCLEAR`: the timestamps of clear edges are shifted.
-pub const OFFSET_CLEAR: c_int = 0x20;
+pub(crate) const OFFSET_CLEAR: c_int = 0x20;
 
 // The header names pointers instead of the structs they point to, so the numbers carry a pointer's size.
 /// `PPS_GETPARAMS`.
-pub const GETPARAMS: Ioctl = libc::_IOR::<*mut KParams>(b'p' as u32, 0xa1);
+pub(crate) const GETPARAMS: Ioctl = libc::_IOR::<*mut KParams>(b'p' as u32, 0xa1);
 /// `PPS_SETPARAMS`.
-pub const SETPARAMS: Ioctl = libc::_IOW::<*mut KParams>(b'p' as u32, 0xa2);
+pub(crate) const SETPARAMS: Ioctl = libc::_IOW::<*mut KParams>(b'p' as u32, 0xa2);
 /// `PPS_GETCAP`.
-pub const GETCAP: Ioctl = libc::_IOR::<*mut c_int>(b'p' as u32, 0xa3);
+pub(crate) const GETCAP: Ioctl = libc::_IOR::<*mut c_int>(b'p' as u32, 0xa3);
 /// `PPS_FETCH`.
-pub const FETCH: Ioctl = libc::_IOWR::<*mut FData>(b'p' as u32, 0xa4);
+pub(crate) const FETCH: Ioctl = libc::_IOWR::<*mut FData>(b'p' as u32, 0xa4);
 
 /// `struct pps_ktime`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KTime {
+pub(crate) struct KTime {
     /// Seconds.
     pub sec: i64,
     /// Nanoseconds.
@@ -46,7 +46,7 @@ pub struct KTime {
 /// `struct pps_kinfo`: the last edge of each kind, and how many there were, modulo 2^32.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KInfo {
+pub(crate) struct KInfo {
     /// Assert edges so far.
     pub assert_sequence: u32,
     /// Clear edges so far.
@@ -62,7 +62,7 @@ pub struct KInfo {
 /// `struct pps_kparams`: the settings, shared by all readers of the device.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KParams {
+pub(crate) struct KParams {
     /// 1.
     pub api_version: c_int,
     /// What is captured, shifted and echoed.
@@ -76,7 +76,7 @@ pub struct KParams {
 /// `struct pps_fdata`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FData {
+pub(crate) struct FData {
     /// The last edges.
     pub info: KInfo,
     /// How long to wait for an edge.

@@ -18,17 +18,17 @@ use crate::core::time::{EdgeClock, Instant, Raw, Sys};
 
 // What the libc crate lacks or keeps private.
 /// `PTP_ENABLE_FEATURE`: the request enables timestamps.
-pub const ENABLE: c_uint = 1 << 0;
+pub(crate) const ENABLE: c_uint = 1 << 0;
 /// `PTP_RISING_EDGE`.
-pub const RISING: c_uint = 1 << 1;
+pub(crate) const RISING: c_uint = 1 << 1;
 /// `PTP_FALLING_EDGE`.
-pub const FALLING: c_uint = 1 << 2;
+pub(crate) const FALLING: c_uint = 1 << 2;
 /// `PTP_EXT_OFFSET` (Linux 6.8): the event carries an offset, not a timestamp.
-pub const OFFSET: c_uint = 1 << 4;
+pub(crate) const OFFSET: c_uint = 1 << 4;
 /// `PTP_MASK_CLEAR_ALL` (Linux 6.7): this descriptor's queue takes no channel's events.
-pub const MASK_CLEAR_ALL: Ioctl = libc::_IO(b'=' as u32, 19);
+pub(crate) const MASK_CLEAR_ALL: Ioctl = libc::_IO(b'=' as u32, 19);
 /// `PTP_MASK_EN_SINGLE` (Linux 6.7): this descriptor's queue takes this channel's events too.
-pub const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
+pub(crate) const MASK_EN_SINGLE: Ioctl = libc::_IOW::<c_uint>(b'=' as u32, 20);
 
 /// Maximum number of events returned by one `read(2)` (`PTP_BUF_TIMESTAMPS` in the kernel's `ptp_private.h`).
 const EVENTS_PER_READ: usize = 30;
@@ -38,7 +38,7 @@ const TAKEN: Duration = Duration::from_millis(500);
 /// `struct ptp_extts_event`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct ExttsEvent {
+pub(crate) struct ExttsEvent {
     /// When, on the PHC.
     pub t: ptp_clock_time,
     /// The channel.
@@ -53,7 +53,7 @@ const _: () = assert!(size_of::<ExttsEvent>() == 32);
 
 /// A pin and its setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PinState {
+pub(crate) struct PinState {
     /// The driver's name for it.
     pub name: String,
     /// Its number, from 0.
@@ -66,7 +66,7 @@ pub struct PinState {
 
 /// A pin's function (`enum ptp_pin_function`): one of these, or another number, usually a periodic output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function(pub(crate) c_uint);
+pub(crate) struct Function(pub(crate) c_uint);
 
 impl Function {
     /// Nothing.
@@ -108,7 +108,7 @@ pub(crate) struct Bracket {
 
 /// An open PTP hardware clock. One thread owns it: its `read` ignores `O_NONBLOCK`.
 #[derive(Debug)]
-pub struct Ptp(File);
+pub(crate) struct Ptp(File);
 
 impl Ptp {
     /// Opens the node for reading and writing: pins and channels cannot be set on a read-only descriptor (`EACCES`,
@@ -252,12 +252,12 @@ fn sys_time(t: ptp_clock_time) -> Instant<Sys> {
 }
 
 /// `ETHTOOL_GET_TS_INFO` of `<linux/ethtool.h>`.
-pub const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+pub(crate) const ETHTOOL_GET_TS_INFO: u32 = 0x41;
 
 /// `struct ethtool_ts_info` of `<linux/ethtool.h>`, checked by `tests/ptp_layout.rs`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TsInfo {
+pub(crate) struct TsInfo {
     /// In: the command.
     pub cmd: u32,
     /// Mask of `SOF_TIMESTAMPING_*`.
@@ -281,7 +281,7 @@ const _: () = assert!(size_of::<TsInfo>() == 44);
 /// # Errors
 /// `ENODEV` if there is no such interface (in our network namespace); `EINVAL` if no interface can have this name: empty,
 /// longer than 15 bytes, or with a NUL.
-pub fn phc_index(interface: &str) -> io::Result<Option<u32>> {
+pub(crate) fn phc_index(interface: &str) -> io::Result<Option<u32>> {
     let name = interface.as_bytes();
     if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains(&0) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));

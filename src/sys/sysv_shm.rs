@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64};
 use super::check;
 
 /// The key of a unit's segment: `0x4e545030` (the letters `NTP0`) plus the unit.
-pub const fn key(unit: u8) -> i32 {
+pub(crate) const fn key(unit: u8) -> i32 {
     0x4e54_5030 + unit as i32
 }
 
@@ -24,7 +24,7 @@ pub const fn key(unit: u8) -> i32 {
 #[allow(missing_docs)]
 #[derive(Debug, Default)]
 #[repr(C)]
-pub struct ShmTime {
+pub(crate) struct ShmTime {
     pub mode: AtomicI32,
     pub count: AtomicI32,
     pub clock_sec: AtomicI64,
@@ -41,14 +41,14 @@ pub struct ShmTime {
 }
 
 /// Bytes of the segment.
-pub const SIZE: usize = 96;
+pub(crate) const SIZE: usize = 96;
 
 // A target with another layout or a 32-bit time_t must not compile: chronyd would misread the fields.
 const _: () = assert!(size_of::<ShmTime>() == SIZE && size_of::<libc::time_t>() == 8);
 
 /// A sample: all fields but `count` and `valid`, which guard them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Fields {
+pub(crate) struct Fields {
     /// Protocol: 1 means that `count` shows whether a reading is consistent.
     pub mode: i32,
     /// True time, POSIX seconds.
@@ -73,13 +73,13 @@ pub struct Fields {
 
 /// A segment that exists, attached or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub(crate) struct Segment {
     id: i32,
 }
 
 /// The kernel's description of a segment (`struct shmid_ds`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// The kernel's ID of the segment; a new one each time it is created.
     pub id: i32,
     /// Owning user.
@@ -104,7 +104,7 @@ pub struct Status {
 
 impl Status {
     /// Whether a process removed the segment: attached processes keep it, but no other process can find it.
-    pub const fn is_removed(&self) -> bool {
+    pub(crate) const fn is_removed(&self) -> bool {
         self.mode & 0o1000 != 0 // SHM_DEST of <linux/shm.h>
     }
 }
@@ -119,12 +119,12 @@ impl fmt::Display for Status {
 
 impl Segment {
     /// The unit's segment. `NotFound` if there is none; needs no permission on it.
-    pub fn find(unit: u8) -> io::Result<Self> {
+    pub(crate) fn find(unit: u8) -> io::Result<Self> {
         Self::get(unit, 0, 0)
     }
 
     /// The unit's segment; creates it if there is none, `SIZE` zero bytes for the caller alone.
-    pub fn find_or_create(unit: u8) -> io::Result<Self> {
+    pub(crate) fn find_or_create(unit: u8) -> io::Result<Self> {
         Self::get(unit, SIZE, libc::IPC_CREAT | 0o600)
     }
 
@@ -135,12 +135,12 @@ impl Segment {
     }
 
     /// Owner, mode, size, and users. `PermissionDenied` without permission to read it.
-    pub fn status(self) -> io::Result<Status> {
+    pub(crate) fn status(self) -> io::Result<Status> {
         self.stat(libc::IPC_STAT).map(|ds| self.described(&ds))
     }
 
     /// The same without any permission on it: since Linux 4.17, shmctl(2).
-    pub fn public_status(self) -> io::Result<Status> {
+    pub(crate) fn public_status(self) -> io::Result<Status> {
         const SHM_STAT_ANY: i32 = 15; // of <linux/shm.h>; takes an index, which the kernel cuts out of an ID
         self.stat(SHM_STAT_ANY).map(|ds| self.described(&ds))
     }
@@ -162,7 +162,7 @@ impl Segment {
 
     /// Makes this user the owner; group and mode do not change. The creator keeps the owner's rights. Only owner,
     /// creator and `CAP_SYS_ADMIN` may do this, others get `PermissionDenied`.
-    pub fn give_to(self, uid: u32) -> io::Result<()> {
+    pub(crate) fn give_to(self, uid: u32) -> io::Result<()> {
         let mut ds = self.stat(libc::IPC_STAT)?;
         ds.shm_perm.uid = uid;
         // SAFETY: `ds` is a whole shmid_ds that the kernel reads from during the call only.
@@ -178,26 +178,26 @@ impl Segment {
     }
 
     /// Attaches for reading and writing. `InvalidData` if it is too small.
-    pub fn attach(self) -> io::Result<Attachment<ReadWrite>> {
+    pub(crate) fn attach(self) -> io::Result<Attachment<ReadWrite>> {
         Attachment::map(self, 0)
     }
 
     /// Attaches for reading only: this process cannot change the segment.
-    pub fn attach_read_only(self) -> io::Result<Attachment<ReadOnly>> {
+    pub(crate) fn attach_read_only(self) -> io::Result<Attachment<ReadOnly>> {
         Attachment::map(self, libc::SHM_RDONLY)
     }
 }
 
 /// Permission to read.
 #[derive(Debug)]
-pub struct ReadOnly;
+pub(crate) struct ReadOnly;
 /// Permission to read and write.
 #[derive(Debug)]
-pub struct ReadWrite;
+pub(crate) struct ReadWrite;
 
 /// A segment mapped into this process until this is dropped.
 #[derive(Debug)]
-pub struct Attachment<A> {
+pub(crate) struct Attachment<A> {
     address: NonNull<ShmTime>,
     access: PhantomData<A>,
 }
@@ -227,17 +227,17 @@ impl<A> Attachment<A> {
     }
 
     /// The counter that a writer increments before and after it changes the fields.
-    pub fn count(&self) -> i32 {
+    pub(crate) fn count(&self) -> i32 {
         self.memory().count.load(Relaxed)
     }
 
     /// 1 until a reader takes the sample and sets 0.
-    pub fn valid(&self) -> i32 {
+    pub(crate) fn valid(&self) -> i32 {
         self.memory().valid.load(Relaxed)
     }
 
     /// The fields, in no particular order among each other.
-    pub fn fields(&self) -> Fields {
+    pub(crate) fn fields(&self) -> Fields {
         let m = self.memory();
         Fields {
             mode: m.mode.load(Relaxed),
@@ -256,7 +256,7 @@ impl<A> Attachment<A> {
 
 impl Attachment<ReadWrite> {
     /// The fields, to load and to store.
-    pub fn writable(&self) -> &ShmTime {
+    pub(crate) fn writable(&self) -> &ShmTime {
         self.memory()
     }
 }

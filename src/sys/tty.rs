@@ -21,7 +21,7 @@ use super::{ioctl, open};
 /// An open serial port, or a device without a baud rate. Drop clears the exclusive flag, which on a pseudo terminal
 /// survives the last close.
 #[derive(Debug)]
-pub struct Tty {
+pub(crate) struct Tty {
     /// What is received.
     pub(crate) bytes: ByteFile,
 }
@@ -91,7 +91,7 @@ fn has_exclusive_flag(file: &File) -> bool {
 ///
 /// It is watched only while `read` waits: bytes that arrive at any other time cause no wake-up.
 #[derive(Debug)]
-pub struct ByteFile(pub(crate) File);
+pub(crate) struct ByteFile(pub(crate) File);
 
 impl ByteFile {
     /// Opens `path` for reading. Opening a FIFO does not wait for a writer.

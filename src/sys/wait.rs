@@ -23,7 +23,7 @@ use super::check;
 /// thread at the beginning of each slot only to sort again: two or three wake-ups instead of one. Must be created
 /// within a tokio runtime.
 #[derive(Debug)]
-pub struct Alarm {
+pub(crate) struct Alarm {
     /// Expires at `due`. None if no descriptor is left: then tokio's own timers are used.
     timer: Option<AsyncFd<OwnedFd>>,
     due: Instant,

@@ -1,4 +1,4 @@
 //! Tools for the daemon, built from its parts.
 
-pub mod doctor;
-pub mod probe;
+pub(crate) mod doctor;
+pub(crate) mod probe;

@@ -46,13 +46,13 @@ const BRIEF: Span = Span::from_millis(30);
 
 /// Converts PHC time to raw and system time.
 #[derive(Clone, Debug, Default)]
-pub struct ClockMap {
+pub(crate) struct ClockMap {
     kept: VecDeque<CrossTs>,
 }
 
 /// A moment of the PHC on the other two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dated {
+pub(crate) struct Dated {
     /// On `CLOCK_MONOTONIC_RAW`.
     pub raw: Instant<Raw>,
     /// Bound of the error of `raw`.
@@ -67,7 +67,7 @@ pub struct Dated {
 
 /// Whether `CLOCK_MONOTONIC_RAW` ran on since the previous cross timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Continuity {
+pub(crate) enum Continuity {
     /// It ran on.
     Running,
     /// It stood still: PHC and system clock both ran on without it.
@@ -79,7 +79,7 @@ pub enum Continuity {
 
 impl ClockMap {
     /// Takes a cross timestamp. One that is not later than the last on the raw clock is ignored.
-    pub fn add(&mut self, cross: CrossTs) -> Continuity {
+    pub(crate) fn add(&mut self, cross: CrossTs) -> Continuity {
         let last = self.kept.back().copied();
         if last.is_some_and(|last| cross.raw <= last.raw) {
             return Continuity::Running;
@@ -102,7 +102,7 @@ impl ClockMap {
     /// Converts a moment of the PHC that was read from the driver's queue at `read_at`. `None` if it is after the last
     /// cross timestamp: ask again after the next. [`Reason::StaleEdge`]: it is before all in memory.
     /// [`Reason::PhcStepped`]: the PHC was stepped there, or no neighboring bracket gives a rate yet.
-    pub fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Result<Option<Dated>, Reason> {
+    pub(crate) fn date(&self, phc: Instant<EdgeClock>, read_at: Instant<Raw>) -> Result<Option<Dated>, Reason> {
         if self.kept.back().is_none_or(|last| phc > last.phc) {
             return Ok(None);
         }

@@ -52,7 +52,7 @@ pub(super) struct Cluster {
 
 /// The edges of the last seconds.
 #[derive(Clone, Debug, Default)]
-pub struct Edges {
+pub(crate) struct Edges {
     width: Option<Span>,
     /// Which edges the driver timestamps.
     pub(super) grant: Grant,
@@ -77,7 +77,7 @@ pub struct OnTime {
 
 /// What is known about the pulse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Pulse {
+pub(crate) enum Pulse {
     /// No edge for some seconds.
     #[default]
     Absent,
@@ -91,7 +91,7 @@ pub enum Pulse {
 
 /// What distinguishes two edges that are about half a second apart.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Hint {
+pub(crate) struct Hint {
     /// How far the system clock may be off, if it is an independent check.
     pub(super) system: Option<Span>,
     /// The position of the pulse that the last sentences name, according to the configured delay.
@@ -102,19 +102,19 @@ pub struct Hint {
 
 impl Edges {
     /// No edge so far; `width` is the configured pulse width.
-    pub fn new(width: Option<Span>) -> Self {
+    pub(crate) fn new(width: Option<Span>) -> Self {
         Self { width, ..Self::default() }
     }
 
     /// Forgets all edges.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self { grant: self.grant, ..Self::new(self.width) };
     }
 
     /// Takes an edge; edges arrive in the order of their timestamps. Returns the first edge of the on-time cluster if
     /// this edge completes it. `Ok(None)`: the other edge, or an edge of an on-time cluster that has fewer or more
     /// edges than usual so far. [`Reason::NotYet`]: the on-time edge of this pulse is not known.
-    pub fn add(&mut self, edge: Dated, hint: Hint) -> Result<Option<Dated>, Reason> {
+    pub(crate) fn add(&mut self, edge: Dated, hint: Hint) -> Result<Option<Dated>, Reason> {
         let last = self.last();
         if last.is_some_and(|last| edge.raw <= last) {
             return Err(Reason::StaleEdge); // delivered again
@@ -141,7 +141,7 @@ impl Edges {
     }
 
     /// What is known about the pulse at `now`.
-    pub fn view(&self, now: Instant<Raw>) -> Pulse {
+    pub(crate) fn view(&self, now: Instant<Raw>) -> Pulse {
         match (self.pulse, self.last()) {
             (_, None) => Pulse::Absent,
             (_, Some(last)) if now - last > SEEN_WITHIN => Pulse::Absent,

@@ -30,7 +30,7 @@ const NAMED_MAX: usize = 8;
 
 /// A second, as named by a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// The second.
     pub utc: UtcSecond,
     /// The interval within which the burst, or the part of it about this second, began.
@@ -46,7 +46,7 @@ pub struct Epoch {
 
 /// What a burst reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saying {
+pub(crate) enum Saying {
     /// A valid second.
     Epoch(Epoch),
     /// Second 60, which never labels a pulse.
@@ -63,7 +63,7 @@ pub enum Saying {
 
 /// Collects the sentences of a burst.
 #[derive(Clone, Debug, Default)]
-pub struct Epochs {
+pub(crate) struct Epochs {
     trust_zda: bool,
     named: Vec<Named>,
     burst: Burst,
@@ -114,13 +114,13 @@ struct Named {
 
 impl Epochs {
     /// `trust_zda`: a ZDA without any other sentence is enough, although it does not report its validity.
-    pub fn new(trust_zda: bool) -> Self {
+    pub(crate) fn new(trust_zda: bool) -> Self {
         Self { trust_zda, ..Self::default() }
     }
 
     /// Bytes of this burst arrived, whatever they are; `is_damaged` if they ended a damaged line. A burst that names no
     /// second may be the beginning of the next one.
-    pub fn hear(&mut self, burst: Burst, is_damaged: bool, sayings: &mut Vec<Saying>) {
+    pub(crate) fn hear(&mut self, burst: Burst, is_damaged: bool, sayings: &mut Vec<Saying>) {
         if burst.began != self.burst.began {
             self.flush(sayings);
             self.lead = None;
@@ -137,7 +137,7 @@ impl Epochs {
     }
 
     /// Takes a sentence of the last burst.
-    pub fn add(&mut self, sentence: &Sentence, sayings: &mut Vec<Saying>) {
+    pub(crate) fn add(&mut self, sentence: &Sentence, sayings: &mut Vec<Saying>) {
         let own = Read { at: sentence.read_at, bytes: sentence.read };
         if self.named.first().is_some_and(|named| own.at - named.first > TOGETHER) {
             self.flush(sayings);
@@ -182,7 +182,7 @@ impl Epochs {
     }
 
     /// Reports the content of the burst if no more of it has arrived for a while.
-    pub fn complete(&mut self, now: Instant<Raw>, burst: Burst, sayings: &mut Vec<Saying>) {
+    pub(crate) fn complete(&mut self, now: Instant<Raw>, burst: Burst, sayings: &mut Vec<Saying>) {
         if burst.began == self.burst.began {
             self.burst = burst;
         }

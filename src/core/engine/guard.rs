@@ -16,11 +16,11 @@ const WITNESS_FOR: Span = Span::from_secs(30);
 const WITNESS_FLOOR: Span = Span::from_millis(1);
 
 /// How close to midnight a leap window reaches, in seconds.
-pub const REACH: i64 = 5;
+pub(crate) const REACH: i64 = 5;
 
 /// The gate.
 #[derive(Clone, Debug, Default)]
-pub struct Guard {
+pub(crate) struct Guard {
     mode: WitnessMode,
     conventions: Conventions,
     /// The kernel's last report on the system clock.
@@ -37,12 +37,12 @@ pub struct Guard {
 
 impl Guard {
     /// A gate without any input yet.
-    pub fn new(mode: WitnessMode, conventions: Conventions) -> Self {
+    pub(crate) fn new(mode: WitnessMode, conventions: Conventions) -> Self {
         Self { mode, conventions, ..Self::default() }
     }
 
     /// How far the system clock may be off, if it is an independent check at `now`.
-    pub fn system_error(&self, now: Instant<Raw>) -> Option<Span> {
+    pub(crate) fn system_error(&self, now: Instant<Raw>) -> Option<Span> {
         let witness = self.witness.filter(|witness| now - witness.raw <= WITNESS_FOR)?;
         let max_error = witness.max_error.filter(|&error| error <= WITNESS_WORTH)?;
         (!self.has_published && self.mode != WitnessMode::Off).then_some(max_error.max(WITNESS_FLOOR))
@@ -51,7 +51,7 @@ impl Guard {
     /// The leap second announced for the end of this second's day, or of one of the `days_before` days before it. A
     /// leap second in the table overrides the receiver: the table is the Earth rotation service's own. If the table has
     /// none, it may be old or missing.
-    pub fn leap(&self, utc: UtcSecond, days_before: i64) -> Leap {
+    pub(crate) fn leap(&self, utc: UtcSecond, days_before: i64) -> Leap {
         let is_near = |of: &Announced| (0..=days_before).contains(&(utc.date().days() - of.day.days()));
         self.announced.or(self.announced_by_receiver).filter(is_near).map_or(Leap::None, |announced| announced.leap)
     }
@@ -59,7 +59,7 @@ impl Guard {
     /// Passes the pulse of this second, which arrived at this system time, or returns why not. `configured`: whether
     /// settings confirm both conventions. A pulse that passes counts as published. Returns how far the system clock
     /// disagrees, if it is overruled.
-    pub fn pass(
+    pub(crate) fn pass(
         &mut self,
         now: Instant<Raw>,
         utc: UtcSecond,
@@ -84,7 +84,7 @@ impl Guard {
 }
 
 /// `utc`, if its date is possible; with [`Rollover::Correct`], moved to a possible date. Also by how many weeks.
-pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Reason> {
+pub(crate) fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Reason> {
     let floor = UtcSecond::from_civil(config.date_floor, 0);
     let weeks = match config.rollover {
         _ if utc >= floor => 0,
@@ -99,13 +99,13 @@ pub fn possible(utc: UtcSecond, config: &Config) -> Result<(UtcSecond, i64), Rea
 }
 
 /// Whether a leap second may be near: within five seconds of the end of a month.
-pub fn in_leap_window(utc: UtcSecond) -> bool {
+pub(crate) fn in_leap_window(utc: UtcSecond) -> bool {
     let second = i64::from(utc.second_of_day());
     second >= DAY - REACH && utc.plus(REACH).date().ymd().2 == 1 || second <= REACH && utc.date().ymd().2 == 1
 }
 
 /// Whether the end of a month lies between these two seconds.
-pub fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
+pub(crate) fn is_past_leap_window(earlier: UtcSecond, later: UtcSecond) -> bool {
     let [(year, month, _), later] = [earlier, later].map(|utc| utc.date().ymd());
     (year, month) != (later.0, later.1)
 }

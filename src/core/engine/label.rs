@@ -47,7 +47,7 @@ const SAME_DELAY: Span = Span::from_millis(100);
 
 /// The label and what led to it.
 #[derive(Clone, Debug, Default)]
-pub struct Labeller {
+pub(crate) struct Labeller {
     delay: Option<Span>,
     /// The last epochs, for a first label.
     pub(super) epochs: VecDeque<Epoch>,
@@ -81,7 +81,7 @@ pub struct Label {
 
 /// Evidence other than the receiver's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Beside {
+pub(crate) struct Beside {
     /// The UTC second of count 0 by a system clock that is an independent check.
     pub system: Option<UtcSecond>,
     /// The same by the system clock, whether or not it is an independent check.
@@ -92,23 +92,23 @@ pub struct Beside {
 
 impl Labeller {
     /// `delay` is the configured sentence delay.
-    pub fn new(delay: Option<Span>) -> Self {
+    pub(crate) fn new(delay: Option<Span>) -> Self {
         Self { delay, ..Self::default() }
     }
 
     /// Forgets the label and everything that led to it.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self::new(self.delay);
     }
 
     /// Forgets the label, because the pulse that it was counted on has moved. The epochs remain valid.
-    pub fn count_anew(&mut self) {
+    pub(crate) fn count_anew(&mut self) {
         (self.label, self.disagreement) = (None, None);
     }
 
     /// Takes an epoch; returns a verdict if it dissents or changes the label. Within a leap window, it only continues
     /// the sequence of names.
-    pub fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Option<Verdict> {
+    pub(crate) fn add(&mut self, epoch: Epoch, phase: &Phase, beside: Beside, in_leap_window: bool) -> Option<Verdict> {
         self.chain.add(epoch.utc, epoch.named);
         if in_leap_window {
             self.epochs.clear();
@@ -149,17 +149,17 @@ impl Labeller {
     }
 
     /// A leap second may occur now, or may have occurred unseen.
-    pub fn over_leap(&mut self) {
+    pub(crate) fn over_leap(&mut self) {
         self.label = self.label.map(|label| Label { over_leap: Some(0), ..label });
     }
 
     /// Seconds may have been missed.
-    pub fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self) {
         self.label = self.label.map(|label| Label { doubted: TO_CONFIRM, ..label });
     }
 
     /// A first label, if the last epochs agree and nothing before them contradicts it.
-    pub fn propose(&mut self, phase: &Phase, beside: Beside) {
+    pub(crate) fn propose(&mut self, phase: &Phase, beside: Beside) {
         let from = phase.since - phase.period;
         let epochs = self.epochs.iter().rev().take_while(|epoch| epoch.named >= from);
         let placed: Vec<Placed> = epochs.map(|epoch| place(epoch, phase, self.delay, beside.system)).collect();
@@ -241,7 +241,7 @@ impl Labeller {
 
     /// The label, if the epochs agree on one yet; an error if they contradict each other or the count. `leap` is what
     /// was announced for the end of the last month.
-    pub fn view(&self, leap: Leap) -> Result<Option<Label>, Refusal> {
+    pub(crate) fn view(&self, leap: Leap) -> Result<Option<Label>, Refusal> {
         let Some(label) = self.label else {
             return match (self.unplaced, self.epochs.len()) {
                 (Some(refusal), 3..) => Err(refusal),

@@ -13,17 +13,17 @@
 
 use std::collections::VecDeque;
 
-pub mod clock_map;
+pub(crate) mod clock_map;
 mod config;
-pub mod edges;
-pub mod epochs;
-pub mod guard;
-pub mod label;
-pub mod phase;
-pub mod receiver;
+pub(crate) mod edges;
+pub(crate) mod epochs;
+pub(crate) mod guard;
+pub(crate) mod label;
+pub(crate) mod phase;
+pub(crate) mod receiver;
 mod sentences;
 mod state;
-pub mod ublox;
+pub(crate) mod ublox;
 
 pub use config::{Config, Conventions, Rollover, WitnessMode};
 pub(crate) use config::{DATE_CEILING, DATE_FLOOR};

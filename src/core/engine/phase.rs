@@ -33,7 +33,7 @@ const READING: Span = Span::from_nanos(300);
 
 /// The count of the pulse.
 #[derive(Clone, Debug, Default)]
-pub struct Phase {
+pub(crate) struct Phase {
     /// Hits at the settled rate.
     settled: VecDeque<Hit>,
     /// The line of the settled hits before the pulse crept away.
@@ -58,7 +58,7 @@ struct Hit {
 
 /// How a pulse follows the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follows {
+pub(crate) enum Follows {
     /// At the predicted position, to within this.
     InPhase(i64, Span),
     /// At the predicted position, but it runs free.
@@ -69,7 +69,7 @@ pub enum Follows {
 
 impl Phase {
     /// Takes the on-time edge. `None` if it is at another position: not the pulse, or a pulse that moves.
-    pub fn follow(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, error: Span) -> Option<Follows> {
+    pub(crate) fn follow(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, error: Span) -> Option<Follows> {
         let raw = on_time.last;
         let last = self.new.back().copied().filter(|last| raw - last.raw <= KEPT_FOR);
         let mut before = None;
@@ -140,19 +140,19 @@ impl Phase {
     }
 
     /// When the pulse last arrived.
-    pub fn last(&self) -> Option<Instant<Raw>> {
+    pub(crate) fn last(&self) -> Option<Instant<Raw>> {
         self.new.back().map(|hit| hit.raw)
     }
 
     /// The count of the last pulse at or before `raw`, and how long before.
-    pub fn before(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
+    pub(crate) fn before(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
         let last = self.new.back()?;
         let (n, rest) = (raw - last.raw).div_rem(self.period);
         Some((last.index.saturating_add(n), rest))
     }
 
     /// The count of the pulse nearest to `raw`, and how far `raw` is after it.
-    pub fn nearest(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
+    pub(crate) fn nearest(&self, raw: Instant<Raw>) -> Option<(i64, Span)> {
         let last = self.new.back()?;
         let (n, rest) = (raw - last.raw).nearest(self.period);
         Some((last.index.saturating_add(n), rest))

@@ -10,7 +10,7 @@ pub(super) const HEARD_WITHIN: Span = Span::from_millis(3_500);
 
 /// What arrives from the receiver, and when it last did.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     /// When its device was opened or lost.
     started: Option<Instant<Raw>>,
     /// Why nothing can arrive from it.
@@ -56,12 +56,12 @@ impl Run {
 
 impl Receiver {
     /// Its device was opened or lost.
-    pub fn device(&mut self, now: Instant<Raw>, lost: Option<Lost>) {
+    pub(crate) fn device(&mut self, now: Instant<Raw>, lost: Option<Lost>) {
         (self.lost, self.started, self.foreign) = (lost, Some(now), None);
     }
 
     /// Bytes of this burst arrived; counts of all bytes before them and with them.
-    pub fn bytes(&mut self, now: Instant<Raw>, burst: Burst, before: &LineCounts, counts: &LineCounts) {
+    pub(crate) fn bytes(&mut self, now: Instant<Raw>, burst: Burst, before: &LineCounts, counts: &LineCounts) {
         self.bytes.add(now);
         self.burst = Some(burst);
         if counts.sentences > before.sentences {
@@ -75,29 +75,29 @@ impl Receiver {
     }
 
     /// Another program has read something from it.
-    pub fn report(&mut self, now: Instant<Raw>) {
+    pub(crate) fn report(&mut self, now: Instant<Raw>) {
         self.bytes.add(now);
         self.sentences.add(now);
     }
 
     /// It named a second.
-    pub fn epoch(&mut self, now: Instant<Raw>) {
+    pub(crate) fn epoch(&mut self, now: Instant<Raw>) {
         self.valid.add(now);
         (self.epoch, self.no_fix) = (Some(now), None);
     }
 
     /// It reported no fix.
-    pub fn no_fix(&mut self, now: Instant<Raw>) {
+    pub(crate) fn no_fix(&mut self, now: Instant<Raw>) {
         (self.valid, self.no_fix) = (Run::default(), Some(now));
     }
 
     /// Since when it has named valid seconds without a longer pause.
-    pub fn valid_since(&self, now: Instant<Raw>) -> Option<Instant<Raw>> {
+    pub(crate) fn valid_since(&self, now: Instant<Raw>) -> Option<Instant<Raw>> {
         self.valid.since(now)
     }
 
     /// Why it does not name the second at `now`; `None` if it does.
-    pub fn lacks(&self, now: Instant<Raw>) -> Option<Reason> {
+    pub(crate) fn lacks(&self, now: Instant<Raw>) -> Option<Reason> {
         let lately = |at: Option<Instant<Raw>>| at.is_some_and(|at| now - at <= HEARD_WITHIN);
         let at_start = |at: Instant<Raw>| self.started.is_some_and(|started| at - started <= HEARD_WITHIN);
         Some(match self.foreign {

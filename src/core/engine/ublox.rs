@@ -22,7 +22,7 @@ const EPOCH_IN_WEEK: i64 = 4 * DAY;
 
 /// What a u-blox receiver reports besides seconds. It stays empty with any other receiver.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ublox {
+pub(crate) struct Ublox {
     /// When each kind of message last reported that UTC is not known; `None` if it reports the opposite, or nothing.
     clock: Option<Instant<Raw>>,
     time_utc: Option<Instant<Raw>>,
@@ -36,7 +36,7 @@ pub struct Ublox {
 
 /// Reports that other parts of the engine use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub(crate) enum News {
     /// The receiver does not know UTC.
     UtcUnknown,
     /// The next leap second, or that there is none.
@@ -45,7 +45,7 @@ pub enum News {
 
 impl Ublox {
     /// Takes a sentence.
-    pub fn sentence(&mut self, now: Instant<Raw>, sentence: &Sentence) -> Option<News> {
+    pub(crate) fn sentence(&mut self, now: Instant<Raw>, sentence: &Sentence) -> Option<News> {
         match sentence.leap_seconds? {
             LeapSeconds::Default(_) => knows_utc(&mut self.clock, now, false),
             LeapSeconds::Received(seconds) => {
@@ -56,7 +56,7 @@ impl Ublox {
     }
 
     /// Takes a frame.
-    pub fn frame(&mut self, now: Instant<Raw>, frame: &Frame) -> Option<News> {
+    pub(crate) fn frame(&mut self, now: Instant<Raw>, frame: &Frame) -> Option<News> {
         match frame.message {
             Message::TimeUtc(time) => knows_utc(&mut self.time_utc, now, time.knows_utc),
             // Without a fix it says nothing about UTC: a receiver that lost its satellites has not lost its leap seconds.
@@ -80,14 +80,14 @@ impl Ublox {
     }
 
     /// Whether the receiver reports that its seconds are not UTC.
-    pub fn utc_is_unknown(&self, now: Instant<Raw>) -> bool {
+    pub(crate) fn utc_is_unknown(&self, now: Instant<Raw>) -> bool {
         [self.clock, self.time_utc, self.pvt, self.time_ls].iter().flatten().any(|&said| now - said <= UNKNOWN_FOR)
     }
 
     /// What to add to the time of the pulse that begins this second and arrived at `pulse`; zero unless it was
     /// announced for this second and before it. A pulse announced in GPS time needs the leap seconds of PUBX,04 or
     /// NAV-TIMELS.
-    pub fn correction(&self, utc: UtcSecond, pulse: Instant<Raw>) -> Span {
+    pub(crate) fn correction(&self, utc: UtcSecond, pulse: Instant<Raw>) -> Span {
         let announced = self.pulses.iter().flatten().find(|(announced, at)| {
             let ahead = match announced.base {
                 TimeBase::Utc => Some(0),

@@ -32,7 +32,7 @@ const FRAME_SILENCE: Span = Span::from_millis(250);
 
 /// A message that is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found<'a> {
+pub(crate) enum Found<'a> {
     /// A line.
     Line(Line<'a>),
     /// A frame of u-blox's binary protocol, and all its bytes.
@@ -41,7 +41,7 @@ pub enum Found<'a> {
 
 /// Cuts bytes into sentences and frames.
 #[derive(Clone, Debug, Default)]
-pub struct Framer {
+pub(crate) struct Framer {
     /// Bytes that may be a frame, from its first byte on; at most as many as the longest frame has.
     held: VecDeque<Byte>,
     /// The line so far; `None` outside a line.
@@ -55,7 +55,7 @@ pub struct Framer {
 
 /// Reads that follow each other without silence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Burst {
+pub(crate) struct Burst {
     /// When its first read returned.
     pub began: Instant<Raw>,
     /// Bytes of its first read.
@@ -109,7 +109,7 @@ impl Burst {
 
 impl Framer {
     /// Takes the bytes of one read and passes each sentence that they complete to `found`.
-    pub fn push(&mut self, bytes: &Bytes, mut found: impl FnMut(Sentence)) {
+    pub(crate) fn push(&mut self, bytes: &Bytes, mut found: impl FnMut(Sentence)) {
         self.push_all(bytes, |item| {
             if let Found::Line(Line { read: Ok(sentence), .. }) = item {
                 found(sentence);
@@ -118,7 +118,7 @@ impl Framer {
     }
 
     /// Takes the bytes of one read and passes each line and frame that they complete to `found`, used or not.
-    pub fn push_all(&mut self, bytes: &Bytes, mut found: impl FnMut(Found<'_>)) {
+    pub(crate) fn push_all(&mut self, bytes: &Bytes, mut found: impl FnMut(Found<'_>)) {
         let (read_at, read) = (bytes.read_at, bytes.data.len());
         let first = read_at - bytes.byte_time.times(read as i64);
         if self.last_byte.is_none_or(|last| first - last > FRAME_SILENCE) {
@@ -142,23 +142,23 @@ impl Framer {
     }
 
     /// Input has ended: ends an unfinished line or frame.
-    pub fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
+    pub(crate) fn finish(&mut self, mut found: impl FnMut(Found<'_>)) {
         self.release(Patience::None, &mut found);
         self.end(Ok(()), &mut found);
     }
 
     /// The burst that the last bytes belong to.
-    pub fn burst(&self) -> Burst {
+    pub(crate) fn burst(&self) -> Burst {
         self.burst
     }
 
     /// Counts of all bytes so far.
-    pub fn counts(&self) -> LineCounts {
+    pub(crate) fn counts(&self) -> LineCounts {
         self.counts
     }
 
     /// Discards an unfinished line, for example after the device was reopened.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 

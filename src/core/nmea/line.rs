@@ -17,7 +17,7 @@ pub(super) struct Byte {
 
 /// A complete line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// Its printable characters, from `$` up to its end or to where it was broken off.
     pub text: &'a str,
     /// When its first byte began on the line.
@@ -28,7 +28,7 @@ pub struct Line<'a> {
 
 /// Why a line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No `*` and two hexadecimal digits at the end.
     #[error("it has no checksum")]
     NoChecksum,
@@ -59,7 +59,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Short name for programs.
-    pub const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::NoChecksum => "no-checksum",
             Self::WrongChecksum { .. } => "wrong-checksum",

@@ -5,7 +5,7 @@ use crate::core::time::{Instant, Raw, Span};
 
 /// When the gate opens and closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GateConfig {
+pub(crate) struct GateConfig {
     /// Opens after this long with uninterrupted samples.
     pub opens_after: Span,
     /// Closes after this long without a sample.
@@ -23,7 +23,7 @@ const PAUSE: Span = Span::from_millis(2_500);
 
 /// The gate.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gate {
+pub(crate) struct Gate {
     config: GateConfig,
     pub(super) is_open: bool,
     /// When it opened or closed.
@@ -34,18 +34,18 @@ pub struct Gate {
 
 impl Gate {
     /// A closed gate.
-    pub fn new(config: GateConfig, now: Instant<Raw>) -> Self {
+    pub(crate) fn new(config: GateConfig, now: Instant<Raw>) -> Self {
         Self { config, since: now, ..Self::default() }
     }
 
     /// A sample is published.
-    pub fn sample(&mut self, now: Instant<Raw>) {
+    pub(crate) fn sample(&mut self, now: Instant<Raw>) {
         let first = self.samples.filter(|(_, last)| now - *last <= PAUSE).map_or(now, |(first, _)| first);
         self.samples = Some((first, now));
     }
 
     /// Time passes, in a state that publishes samples or does not.
-    pub fn pass(&mut self, now: Instant<Raw>, publishes: bool) {
+    pub(crate) fn pass(&mut self, now: Instant<Raw>, publishes: bool) {
         let Some((first, last)) = self.samples else { return };
         let flows = publishes && now - last <= PAUSE;
         let turns = if self.is_open {

@@ -38,7 +38,7 @@ const TEXT: &str = "text/plain";
 
 /// Serves metrics at this address for as long as it is polled. Retries an address that is not available, and logs this
 /// once: the time service does not depend on monitoring.
-pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
+pub(crate) async fn serve(address: SocketAddr, board: Receiver<Board>) {
     let mut said = String::new();
     loop {
         // Shows another instance who has the address. The listener, not the claim, reserves it.
@@ -64,7 +64,7 @@ pub async fn serve(address: SocketAddr, board: Receiver<Board>) {
 }
 
 /// Answers requests for as long as it is polled.
-pub async fn run(listener: TcpListener, board: Receiver<Board>) {
+pub(crate) async fn run(listener: TcpListener, board: Receiver<Board>) {
     let mut connections = VecDeque::new();
     loop {
         let Ok((client, _)) = listener.accept().await else {

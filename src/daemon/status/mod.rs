@@ -1,10 +1,10 @@
 //! The status of a run, for people and machines: collected from events and verdicts on a [`Board`], served by
 //! [`server`] and [`metrics`]. It does not affect the run.
 
-pub mod gate;
-pub mod metrics;
-pub mod server;
-pub mod snapshot;
+pub(crate) mod gate;
+pub(crate) mod metrics;
+pub(crate) mod server;
+pub(crate) mod snapshot;
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The status of a run so far.
 #[derive(Clone, Debug, Default)]
-pub struct Board {
+pub(crate) struct Board {
     /// Everything that does not depend on the time of the query.
     known: Snapshot,
     state: State,
@@ -38,7 +38,7 @@ pub struct Board {
 
 impl Board {
     /// A board for a run with these sources, given by name.
-    pub fn new(engine: &Engine, receiver: String, pulse: String, gate: GateConfig) -> Self {
+    pub(crate) fn new(engine: &Engine, receiver: String, pulse: String, gate: GateConfig) -> Self {
         let now = raw_now();
         let mut board = Self { gate: Gate::new(gate, now), ..Self::default() };
         board.known.version = env!("CARGO_PKG_VERSION").into();
@@ -48,7 +48,7 @@ impl Board {
     }
 
     /// Takes an event and its verdicts. Returns whether the state has changed.
-    pub fn update(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> bool {
+    pub(crate) fn update(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> bool {
         let (before, now) = (self.state, raw_now());
         self.count(event);
         for verdict in verdicts {
@@ -118,7 +118,7 @@ impl Board {
     }
 
     /// The status now.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let Reading { raw: now, sys, .. } = Reading::now();
         let age = |since: Instant<Raw>| (now - since).nanos() / 1_000_000;
         let (since, _) = (sys - (now - self.since)).parts();

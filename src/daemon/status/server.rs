@@ -19,13 +19,13 @@ use crate::sys::claim::{Claim, listener, rival};
 use crate::sys::error::{OpenError, Problem};
 
 /// Maximum number of clients that stay connected. When full, send one snapshot and close.
-pub const FOLLOWERS: usize = 32;
+pub(crate) const FOLLOWERS: usize = 32;
 /// Interval of the check that the socket's name still exists.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The listening end. Its name is removed when it is dropped.
 #[derive(Debug)]
-pub struct StatusServer {
+pub(crate) struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
     /// The socket that was created at the path; `None` if it was removed and could not be created again.
@@ -36,7 +36,7 @@ pub struct StatusServer {
 
 impl StatusServer {
     /// Listens at this path. Replaces the stale socket of a killed process. Every user on this machine may connect.
-    pub fn bind(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn bind(path: &Path) -> Result<Self, OpenError> {
         let shown = path.display();
         if path.as_os_str().is_empty() || SocketAddr::from_pathname(path).is_err() {
             let sentence = format!(
@@ -50,7 +50,7 @@ impl StatusServer {
     }
 
     /// Serves clients until the daemon drops its board. Creates a removed socket again.
-    pub async fn run(mut self, mut board: watch::Receiver<Board>) {
+    pub(crate) async fn run(mut self, mut board: watch::Receiver<Board>) {
         let (mut followers, mut look) = (Vec::<UnixStream>::new(), interval(LOOK));
         loop {
             tokio::select! {

@@ -10,7 +10,7 @@ use crate::core::time::Span;
 
 /// The status. Ages and durations are in ms, measured values in ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Version of the program that answers.
     pub version: String,
     /// The state.
@@ -46,7 +46,7 @@ pub struct Snapshot {
 
 /// A reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReasonView {
+pub(crate) struct ReasonView {
     /// Its key.
     pub reason: String,
     /// Its sentence, for the operator.
@@ -55,7 +55,7 @@ pub struct ReasonView {
 
 /// The gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GateView {
+pub(crate) struct GateView {
     /// Whether it is open.
     pub open: bool,
     /// For how long it has been open or closed.
@@ -64,7 +64,7 @@ pub struct GateView {
 
 /// The receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiverView {
+pub(crate) struct ReceiverView {
     /// Where its sentences come from.
     pub source: String,
     /// Whether that is open.
@@ -87,7 +87,7 @@ pub struct ReceiverView {
 
 /// The pulse.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PulseView {
+pub(crate) struct PulseView {
     /// Where its edges come from.
     pub source: String,
     /// Whether that is open.
@@ -110,7 +110,7 @@ pub struct PulseView {
 
 /// A sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SampleView {
+pub(crate) struct SampleView {
     /// The UTC second that the on-time edge marks.
     pub second: String,
     /// How far UTC is ahead of the system clock.

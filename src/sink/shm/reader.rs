@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// A read-only attachment: it cannot clear `valid`, so chronyd misses nothing.
 #[derive(Debug)]
-pub struct ShmReader {
+pub(crate) struct ShmReader {
     segment: Segment,
     found: Status,
     memory: Attachment<ReadOnly>,
@@ -27,7 +27,7 @@ pub struct ShmReader {
 
 /// One consistent reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// Incremented by two for each sample.
     pub count: i32,
     /// 1 until a reader takes the sample.
@@ -38,7 +38,7 @@ pub struct Contents {
 
 impl ShmReader {
     /// Attaches the unit's segment for reading, regardless of its owner.
-    pub fn open(unit: u8) -> Result<Self, OpenError> {
+    pub(crate) fn open(unit: u8) -> Result<Self, OpenError> {
         let open = || {
             let segment = Segment::find(unit)?;
             Ok(Self { segment, found: segment.status()?, memory: segment.attach_read_only()? })
@@ -47,12 +47,12 @@ impl ShmReader {
     }
 
     /// The segment as it was before this reader attached, which itself changes `lpid` and `nattch`.
-    pub fn found(&self) -> &Status {
+    pub(crate) fn found(&self) -> &Status {
         &self.found
     }
 
     /// The segment now, including this reader.
-    pub fn status(&self) -> io::Result<Status> {
+    pub(crate) fn status(&self) -> io::Result<Status> {
         self.segment.status()
     }
 
@@ -60,7 +60,7 @@ impl ShmReader {
     ///
     /// With `valid` 0, a write may be in progress, so the next reading after the pause must be the same. Only a write
     /// that lasts longer than the pause gives a mixed reading, and then `valid` is 0.
-    pub fn contents(&self) -> Option<Contents> {
+    pub(crate) fn contents(&self) -> Option<Contents> {
         let mut last = None;
         for _ in 0..TRIES {
             let now = self.read_once();
@@ -92,28 +92,28 @@ impl Contents {
     }
 
     /// The receive timestamp as chrony reads it: the system clock at the pulse.
-    pub fn receive(&self) -> Instant<Sys> {
+    pub(crate) fn receive(&self) -> Instant<Sys> {
         let f = &self.fields;
         let nsec = if self.has_nanoseconds() { f.receive_nsec as i64 } else { f.receive_usec as i64 * 1_000 };
         Instant::from_parts(f.receive_sec, nsec)
     }
 
     /// The clock timestamp as chrony reads it, in nanoseconds of UTC since 1970.
-    pub fn clock_nanos(&self) -> i64 {
+    pub(crate) fn clock_nanos(&self) -> i64 {
         let f = &self.fields;
         let nsec = if self.has_nanoseconds() { f.clock_nsec as i64 } else { f.clock_usec as i64 * 1_000 };
         f.clock_sec.saturating_mul(NANOS).saturating_add(nsec)
     }
 
     /// Clock minus receive timestamp: how far UTC is ahead of the system clock.
-    pub fn offset(&self) -> Span {
+    pub(crate) fn offset(&self) -> Span {
         Instant::<Sys>::from_nanos(self.clock_nanos()) - self.receive()
     }
 
     /// The rules of chrony that concern this sample, at system time `now` and for a refclock with that `poll` (the
     /// power of two in seconds of chrony.conf). Empty if chronyd accepts it fully. One reading cannot show that chrony
     /// also drops a sample that is not newer than the last one it has.
-    pub fn findings(&self, now: Instant<Sys>, poll: i8) -> Vec<Finding> {
+    pub(crate) fn findings(&self, now: Instant<Sys>, poll: i8) -> Vec<Finding> {
         let f = &self.fields;
         let age = now - self.receive();
         let limit = power_of_two_seconds(poll.saturating_add(1));
@@ -133,7 +133,7 @@ impl Contents {
 
 /// A rule of chrony that concerns a sample. Displayed as the operator's sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// Dropped: `valid` is 0.
     #[error("valid is 0: it was already taken, or withdrawn")]
     NotValid,
@@ -159,7 +159,7 @@ pub enum Finding {
 
 impl Finding {
     /// Whether chronyd would not use the sample at all.
-    pub fn drops(self) -> bool {
+    pub(crate) fn drops(self) -> bool {
         self != Self::Microseconds
     }
 }

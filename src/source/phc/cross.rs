@@ -21,7 +21,7 @@ const PRECISE_PATIENCE: u32 = 5;
 
 /// How the PHC is compared to the system's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// Hardware latches all three clocks at once (PTM).
     Precise,
     /// The driver reads it closely between two readings of the system clock.

@@ -27,7 +27,7 @@ const WATCHDOG_AGAIN: Span = Span::from_secs(10);
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Take a cross timestamp and call [`Schedule::cross_taken`].
     CrossTs(Delivery),
     /// Set pin and channel again and call [`Schedule::rearmed`].
@@ -38,7 +38,7 @@ pub enum Step {
 
 /// When a cross timestamp is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// At once.
     Now,
     /// Together with the edge expected after it, or else with the next one: delivered alone, it would wake the engine's
@@ -48,7 +48,7 @@ pub enum Delivery {
 
 /// The deadlines, all on `CLOCK_MONOTONIC_RAW`.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// Cross timestamps to take before edges, in no order.
     before_edges: Vec<Instant<Raw>>,
     /// The next one to deliver at once, at the latest.
@@ -63,14 +63,14 @@ pub struct Schedule {
 
 impl Schedule {
     /// The PHC was opened and armed at `now`.
-    pub fn new(now: Instant<Raw>) -> Self {
+    pub(crate) fn new(now: Instant<Raw>) -> Self {
         let (before_edges, paid_until) = (Vec::new(), now - CREDIT);
         Self { before_edges, idle: now, first: START_COUNT, paid_until, rearm: now + WATCHDOG }
     }
 
     /// An edge of the channel was read. The cross timestamp that should follow immediately is delayed if too many were
     /// taken recently, but never dropped.
-    pub fn edges_read(&mut self, now: Instant<Raw>) {
+    pub(crate) fn edges_read(&mut self, now: Instant<Raw>) {
         (self.rearm, self.idle) = (now + WATCHDOG, now);
         let expected = now + Span::SECOND - BEFORE_EDGE;
         let is_shared = self.before_edges.iter().any(|before| (expected - *before).abs() <= SHARED);
@@ -80,7 +80,7 @@ impl Schedule {
     }
 
     /// A cross timestamp was taken or attempted.
-    pub fn cross_taken(&mut self, now: Instant<Raw>) {
+    pub(crate) fn cross_taken(&mut self, now: Instant<Raw>) {
         self.before_edges.retain(|before| *before > now);
         self.first = (self.first - 1).max(0);
         self.idle = now + if self.first > 0 { START_GAP } else { IDLE };
@@ -88,17 +88,17 @@ impl Schedule {
     }
 
     /// Pin and channel were set again, or this was attempted.
-    pub fn rearmed(&mut self, now: Instant<Raw>) {
+    pub(crate) fn rearmed(&mut self, now: Instant<Raw>) {
         self.rearm = now + WATCHDOG_AGAIN;
     }
 
     /// Pin and channel cannot be set now, for a temporary reason.
-    pub fn rearm_soon(&mut self, now: Instant<Raw>) {
+    pub(crate) fn rearm_soon(&mut self, now: Instant<Raw>) {
         self.rearm = now + Span::SECOND;
     }
 
     /// What to do now.
-    pub fn next(&self, now: Instant<Raw>) -> Step {
+    pub(crate) fn next(&self, now: Instant<Raw>) -> Step {
         let before_edge = self.before_edges.iter().copied().min();
         let at = before_edge.map_or(self.idle, |before| before.min(self.idle)).max(self.paid_until);
         if at <= now {

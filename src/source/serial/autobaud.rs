@@ -18,7 +18,7 @@ use crate::source::feed::{READ_MAX, bytes_now, pump};
 use crate::sys::tty::Tty;
 
 /// The rates that are tried, the likeliest first.
-pub const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_400, 460_800, 921_600];
+pub(crate) const RATES: [u32; 9] = [9_600, 115_200, 38_400, 4_800, 57_600, 19_200, 230_400, 460_800, 921_600];
 
 /// A USB adapter delivers bytes received at the previous rate within this time.
 const SETTLE: Duration = Duration::from_millis(30);

@@ -27,7 +27,7 @@ mod rivals;
 mod service;
 mod sinks;
 
-pub use service::Instance;
+pub(crate) use service::Instance;
 
 /// A check of an item.
 type Check = fn(&Patient<'_>) -> Vec<Checked>;
@@ -60,7 +60,7 @@ const READ_WRITE: u32 = 0o6;
 /// State of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Ok,
     /// It works, or it could not be checked.
@@ -71,7 +71,7 @@ pub enum Level {
 
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Item that was checked.
     pub item: &'static str,
     /// Its state.
@@ -132,7 +132,7 @@ impl From<OpenError> for Finding {
 
 /// The machine that is checked: files below a root directory, and queries that no file answers.
 #[derive(Debug)]
-pub struct System {
+pub(crate) struct System {
     /// Its root directory.
     pub root: PathBuf,
     /// Output of a program with these arguments, or why there is none.
@@ -145,12 +145,12 @@ pub struct System {
 
 impl System {
     /// This machine; `status` asks an instance at its socket.
-    pub fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
+    pub(crate) fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
         Self { root: "/".into(), run, status, phc_index: ptp::phc_index }
     }
 
     /// The path below the root directory.
-    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -217,7 +217,7 @@ impl Patient<'_> {
 }
 
 /// Checks everything.
-pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
+pub(crate) fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
     let settings = match instance.settings(system) {
         Ok(settings) => settings,
         Err(finding) => return vec![Finding { item: CONFIGURATION, ..finding }],
@@ -243,6 +243,6 @@ pub fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
 }
 
 /// The overall state.
-pub fn worst(found: &[Finding]) -> Level {
+pub(crate) fn worst(found: &[Finding]) -> Level {
     found.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
 }

@@ -14,7 +14,7 @@ const CONFIGURATIONS: &str = "/etc/gnss2shm";
 
 /// An instance of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
+pub(crate) struct Instance {
     /// Its name, as in `gnss2shm@NAME.service`.
     pub name: String,
     /// Path of its configuration.
@@ -26,7 +26,7 @@ impl Instance {
     ///
     /// # Errors
     /// There are several to choose from: a sentence with their names.
-    pub fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, String> {
+    pub(crate) fn find(system: &System, name: Option<&str>, config: Option<PathBuf>) -> Result<Self, String> {
         let stem = || Some(config.as_ref()?.file_stem()?.to_string_lossy().into_owned());
         let name = match (name.map(str::to_owned).or_else(stem), names(system).as_slice()) {
             (Some(name), _) => name,

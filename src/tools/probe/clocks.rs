@@ -32,7 +32,7 @@ const FLOOD: usize = 32;
 
 /// A PTP hardware clock.
 #[derive(Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// What it can do, or why it cannot be used now.
     pub(super) says: String,
     /// Its pins, and what was seen on them; none if it cannot be used.

@@ -22,10 +22,10 @@ use crate::sys::clock::raw_now;
 mod clocks;
 mod ports;
 mod report;
-pub mod settings;
+pub(crate) mod settings;
 
 use clocks::{Clock, Saw};
-pub use ports::Port;
+pub(crate) use ports::Port;
 
 /// Capacity of the event channel.
 const QUEUED: usize = 1_024;
@@ -40,7 +40,7 @@ const PAIR: Duration = Duration::from_secs(14);
 
 /// What was found.
 #[derive(Debug)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// The clocks and the results of their pins.
     pub clocks: Vec<Clock>,
     /// The ports and what was heard on them.
@@ -59,7 +59,7 @@ pub struct Findings {
 
 /// Searches these ports and clocks, all if none are given, and queries this gpsd. Takes about half a minute. The pins
 /// are restored when it returns, or else when its runtime ends.
-pub async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Findings {
+pub(crate) async fn search(serial: &[String], phc: &[String], gpsd: &GpsdConfig) -> Findings {
     let asked = gpsd.clone();
     let clocks = if phc.is_empty() { ports::devices("/sys/class/ptp") } else { phc.to_vec() };
     let ports = if serial.is_empty() { ports::hardware() } else { serial.to_vec() };
@@ -121,7 +121,7 @@ async fn pair(receiver: ReceiverConfig, pulse: PhcConfig, pairing: &mut Pairing)
 
 /// The engine's view of receiver and pulse together.
 #[derive(Debug, Default)]
-pub struct Pairing {
+pub(crate) struct Pairing {
     /// The engine.
     pub engine: Engine,
     /// Sentence delays from the pulse to the first byte, sorted.
@@ -130,7 +130,7 @@ pub struct Pairing {
 
 impl Pairing {
     /// Takes an event of the chosen sources.
-    pub fn take(&mut self, event: &Event) {
+    pub(crate) fn take(&mut self, event: &Event) {
         for verdict in self.engine.handle(event) {
             if let (Verdict::Sample(_), Some(label)) = (verdict, self.engine.label()) {
                 self.delays.push(label.delay);
@@ -140,12 +140,12 @@ impl Pairing {
     }
 
     /// Samples so far.
-    pub fn samples(&self) -> usize {
+    pub(crate) fn samples(&self) -> usize {
         self.delays.len()
     }
 
     /// Shortest, median, and longest delay.
-    pub fn spread(&self) -> Option<[Span; 3]> {
+    pub(crate) fn spread(&self) -> Option<[Span; 3]> {
         Some([*self.delays.first()?, *self.delays.get(self.delays.len() / 2)?, *self.delays.last()?])
     }
 }

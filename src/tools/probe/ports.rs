@@ -25,7 +25,7 @@ const KINDS_MAX: usize = 24;
 
 /// A port and what was heard on it.
 #[derive(Debug)]
-pub struct Port {
+pub(crate) struct Port {
     /// Its device.
     pub device: String,
     /// Why it was not tried.
@@ -107,7 +107,7 @@ pub(super) fn entries(directory: &str) -> Vec<String> {
 
 /// What is known of the receiver on a port.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     framer: Framer,
     /// Its messages: addresses of sentences, and names of other protocols.
     pub speaks: Vec<String>,
@@ -155,7 +155,7 @@ impl Heard {
     }
 
     /// Number of bytes received.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.framer.counts().bytes
     }
 }

@@ -91,7 +91,7 @@ impl Findings {
 
     /// What is missing and what to do, in one sentence that does not repeat the report above it; `None` if receiver and
     /// pulse are paired.
-    pub fn missing(&self) -> Option<String> {
+    pub(crate) fn missing(&self) -> Option<String> {
         let no_pulse = self.pulse.is_none().then(|| self.no_pulse());
         let no_receiver = "no receiver was recognized: check its power and cable, and follow the advice on its port";
         let no_receiver = self.receiver.is_none().then(|| no_receiver.to_owned());

@@ -12,7 +12,7 @@ use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
 
 /// The unit of the SHM refclock: 0, or, if gpsd runs and writes its own samples there, one that gpsd does not use.
-pub fn unit(found: &Findings) -> u8 {
+pub(crate) fn unit(found: &Findings) -> u8 {
     if found.gpsd.is_some() { GPSD_UNITS } else { 0 }
 }
 
