@@ -48,7 +48,6 @@ const KEPT_FOR: Span = Span::from_millis(2_500);
 const KEPT: usize = 256;
 
 /// Events of all sources.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     /// Events of the clock that timestamps the edges. They may wait for the others; their sender blocks while the
     /// channel is full.
@@ -139,7 +138,6 @@ fn show(mut verdicts: Vec<Verdict>, shown: &mut State, state: State, lost: Optio
 
 /// The events of the pulse. An edge that follows the on-time one is not needed before the next sentences, so it does not
 /// wake the engine's thread; the next on-time edge does.
-#[derive(Debug)]
 struct Pulse {
     events: Receiver<Event>,
     /// Whether they wait until something else wakes the engine's thread.

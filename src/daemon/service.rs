@@ -20,7 +20,6 @@ pub(crate) fn notify(state: NotifyState<'_>) {
 }
 
 /// Notifies the watchdog while the event loop and the thread that reads the pulse run.
-#[derive(Debug)]
 pub(crate) struct Watchdog {
     pulse: Heartbeat,
     /// The heartbeat's count at the last notification.

@@ -51,7 +51,6 @@ struct Chunk {
 }
 
 /// Receives every event before the engine does.
-#[derive(Debug)]
 pub(crate) struct Recorder {
     chunk: Chunk,
     disk: SyncSender<Chunk>,

@@ -36,7 +36,6 @@ const TRUTH_KEPT: usize = 64;
 const AHEAD: Span = Span::from_secs(2);
 
 /// A running receiver and NIC, until dropped.
-#[derive(Debug)]
 pub(crate) struct Live {
     /// Path of the pseudo terminal that the receiver writes to.
     pub device: String,

@@ -84,7 +84,6 @@ impl SimEdges {
 }
 
 /// Seeded random numbers: `SplitMix64`, small and the same on every machine.
-#[derive(Debug)]
 struct Random(u64);
 
 impl Random {

@@ -5,13 +5,11 @@
 pub(crate) mod shm;
 pub(crate) mod sock;
 
-use std::fmt::Debug;
-
 use crate::core::event::{Reason, Sample};
 
 /// Takes samples, never blocks, and logs problems, once per change. Each type has its own `open`, which fails if no
 /// retry would help.
-pub(crate) trait Sink: Debug + Send {
+pub(crate) trait Sink: Send {
     /// Publishes a sample.
     fn publish(&mut self, sample: &Sample);
 
@@ -39,7 +37,6 @@ pub(crate) fn lost(sinks: &Sinks) -> Option<Reason> {
 mod tests {
     use super::*;
 
-    #[derive(Debug)]
     struct Fake(Option<Reason>);
 
     impl Sink for Fake {
@@ -52,7 +49,7 @@ mod tests {
     #[test]
     fn samples_are_lost_only_if_no_sink_is_left() {
         const LOST: Option<Reason> = Some(Reason::SegmentLost);
-        for (sinks, lost) in [
+        for (each, lost) in [
             (&[][..], None),
             (&[None], None),
             (&[LOST], LOST),
@@ -60,8 +57,8 @@ mod tests {
             (&[None, LOST], None),
             (&[LOST, LOST], LOST),
         ] {
-            let sinks: Sinks = sinks.iter().map(|lost| Box::new(Fake(*lost)) as Box<dyn Sink>).collect();
-            assert_eq!(super::lost(&sinks), lost, "{sinks:?}");
+            let sinks: Sinks = each.iter().map(|lost| Box::new(Fake(*lost)) as Box<dyn Sink>).collect();
+            assert_eq!(super::lost(&sinks), lost, "{each:?}");
         }
     }
 }

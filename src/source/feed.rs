@@ -47,7 +47,6 @@ pub(super) fn change(change: SourceChange) -> Event {
 }
 
 /// Reports each change of a source to the engine and the log, once.
-#[derive(Debug)]
 pub(super) struct Presence<'a> {
     pub(super) events: &'a Sender<Event>,
     /// Why the source is missing, as last reported to the engine.

@@ -145,7 +145,6 @@ enum Act {
 
 /// One conversation with gpsd: its requests, the device to follow, and the handling of answers. Pure: lines in, actions
 /// out.
-#[derive(Debug)]
 struct Session<'a> {
     wanted: Option<&'a str>,
     /// The actions to take now, in this order.
@@ -156,7 +155,6 @@ struct Session<'a> {
 }
 
 /// The device that is followed.
-#[derive(Debug)]
 struct Followed {
     path: String,
     /// When it was requested, until gpsd reports it.

@@ -14,7 +14,6 @@ use crate::sys::error::OpenError;
 use crate::sys::wait::{Woken, wait};
 
 /// The device's connection to the rest of the program: the channel for its events, and the bell that asks it to stop.
-#[derive(Debug)]
 pub(super) struct Link {
     /// Blocks while the channel is full, until its receiver makes room or is dropped.
     pub(super) events: Sender<Event>,

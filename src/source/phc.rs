@@ -52,7 +52,6 @@ pub(crate) struct PhcConfig {
 pub(crate) struct Pin(pub(crate) String);
 
 /// An open PHC that timestamps edges. Drop disables timestamping and restores the pins.
-#[derive(Debug)]
 pub(crate) struct Phc {
     ptp: Ptp,
     clock: Device,

@@ -52,7 +52,6 @@ pub(crate) enum Capture {
 }
 
 /// An open kernel PPS device.
-#[derive(Debug)]
 pub(crate) struct KernelPps {
     config: PpsConfig,
     device: Device,

@@ -48,7 +48,6 @@ impl fmt::Display for PulseConfig {
 }
 
 /// An open device that timestamps edges.
-#[derive(Debug)]
 pub(crate) enum Pulse {
     /// A PTP hardware clock.
     Phc(Phc),
@@ -84,7 +83,6 @@ impl Pulse {
 }
 
 /// The thread that owns the device. Drop stops it and restores the device.
-#[derive(Debug)]
 pub(crate) struct PulseThread {
     /// Rings when dropped.
     bell: Option<PipeWriter>,

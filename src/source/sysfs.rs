@@ -14,7 +14,6 @@ const NO_CLOCK: &str = "has no PTP hardware clock";
 const ITS_NIC: &str = "use the NIC that the pulse is wired to";
 
 /// A class of devices in `/sys/class`.
-#[derive(Debug)]
 pub(crate) struct Class {
     /// Its name.
     pub(crate) name: &'static str,

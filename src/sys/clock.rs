@@ -67,7 +67,6 @@ pub(crate) fn max_error() -> io::Result<Option<Span>> {
 
 /// Detects that the system clock is set: a timer on `CLOCK_REALTIME` that never expires, but is canceled by the setting
 /// (`timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`, Linux 3.0). Slewing does not cancel it.
-#[derive(Debug)]
 pub(crate) struct ClockSet(Option<AsyncFd<OwnedFd>>);
 
 impl ClockSet {

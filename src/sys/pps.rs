@@ -84,7 +84,6 @@ pub(crate) struct FData {
 }
 
 /// An open kernel PPS device. `PPS_FETCH` blocks, and polling does not work before Linux 6.16, so one thread owns it.
-#[derive(Debug)]
 pub(crate) struct Pps(File);
 
 impl Pps {

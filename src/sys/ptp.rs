@@ -107,7 +107,6 @@ pub(crate) struct Bracket {
 }
 
 /// An open PTP hardware clock. One thread owns it: its `read` ignores `O_NONBLOCK`.
-#[derive(Debug)]
 pub(crate) struct Ptp(File);
 
 impl Ptp {

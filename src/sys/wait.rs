@@ -105,7 +105,6 @@ pub(crate) fn wait(device: &impl AsFd, bell: &PipeReader, time: Duration) -> io:
 
 /// Interrupts this thread's blocking system calls (`EINTR`) at every expiry of a timer, until it is dropped:
 /// `timer_create(2)` with a signal to the calling thread.
-#[derive(Debug)]
 pub(super) struct Interrupt(libc::timer_t);
 
 impl Interrupt {

@@ -31,7 +31,6 @@ pub(crate) enum Method {
 }
 
 /// Takes cross timestamps with a method that was detected once.
-#[derive(Debug)]
 pub(crate) struct CrossReader {
     pub(crate) method: Method,
     failures: u32,

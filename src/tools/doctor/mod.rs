@@ -131,7 +131,6 @@ impl From<OpenError> for Finding {
 }
 
 /// The machine that is checked: files below a root directory, and queries that no file answers.
-#[derive(Debug)]
 pub(crate) struct System {
     /// Its root directory.
     pub root: PathBuf,

@@ -39,7 +39,6 @@ const ENOUGH: usize = 8;
 const PAIR: Duration = Duration::from_secs(14);
 
 /// What was found.
-#[derive(Debug)]
 pub(crate) struct Findings {
     /// The clocks and the results of their pins.
     pub clocks: Vec<Clock>,

@@ -24,7 +24,6 @@ const REST: Duration = Duration::from_millis(2_500);
 const KINDS_MAX: usize = 24;
 
 /// A port and what was heard on it.
-#[derive(Debug)]
 pub(crate) struct Port {
     /// Its device.
     pub device: String,
