@@ -44,12 +44,6 @@ impl Default for GpsdConfig {
     }
 }
 
-impl GpsdConfig {
-    /// What is allowed, for messages.
-    pub(crate) const ALLOWED: &'static str =
-        "a host and port, such as \"localhost:2947\", and optionally a device: \"localhost:2947:/dev/ttyS0\"";
-}
-
 impl FromStr for GpsdConfig {
     type Err = String;
     /// `HOST:PORT` or `HOST:PORT:DEVICE`; a device begins with a slash.
@@ -58,7 +52,11 @@ impl FromStr for GpsdConfig {
             Some((server, device)) => (server, Some(format!("/{device}"))),
             None => (text, None),
         };
-        let wrong = |_| format!("`{text}` is invalid: it must be {}", Self::ALLOWED);
+        let wrong = |_| {
+            format!(
+                "`{text}` is invalid: it must be a host and port, such as \"localhost:2947\", and optionally a device: \"localhost:2947:/dev/ttyS0\""
+            )
+        };
         Ok(Self { server: server.parse().map_err(wrong)?, device })
     }
 }

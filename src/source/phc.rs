@@ -309,17 +309,14 @@ fn claim(path: &Path, channel: u32, pin: Option<&PinState>, queue: Queue) -> Res
     iter::once(channel).chain(pin).map(claim).collect()
 }
 
-impl Pin {
-    /// What an operator may write.
-    pub(crate) const ALLOWED: &'static str = "a pin's name, such as \"SDP0\", or its number, counted from 0";
-}
-
 impl FromStr for Pin {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         // No driver uses a number, or an empty text, as a name.
         if text.parse::<u32>().is_err() && text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c)) {
-            return Err(format!("`{text}` is invalid: it must be {}", Self::ALLOWED));
+            return Err(format!(
+                "`{text}` is invalid: it must be a pin's name, such as \"SDP0\", or its number, counted from 0"
+            ));
         }
         Ok(Self(text.to_owned()))
     }

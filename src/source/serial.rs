@@ -54,9 +54,6 @@ impl Default for Baud {
 }
 
 impl Baud {
-    /// What an operator may write.
-    pub(crate) const ALLOWED: &'static str = "a whole number from 300 to 4000000 or \"auto\"";
-
     /// The initial rate.
     fn rate(self) -> u32 {
         if let Self::Rate(rate) = self { rate } else { 9_600 }
@@ -69,7 +66,9 @@ impl FromStr for Baud {
         match text.parse() {
             _ if text == "auto" => Ok(Self::Auto),
             Ok(rate @ 300..=4_000_000) => Ok(Self::Rate(rate)),
-            Ok(_) | Err(_) => Err(format!("`{text}` is not a baud rate: it must be {}", Self::ALLOWED)),
+            Ok(_) | Err(_) => {
+                Err(format!("`{text}` is not a baud rate: it must be a whole number from 300 to 4000000 or \"auto\""))
+            }
         }
     }
 }

@@ -44,11 +44,6 @@ pub(crate) struct Server {
     pub port: u16,
 }
 
-impl Server {
-    /// What an operator may write.
-    pub(crate) const ALLOWED: &'static str = "a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\"";
-}
-
 impl FromStr for Server {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -59,7 +54,11 @@ impl FromStr for Server {
             let port = port.parse().ok().filter(|port| *port > 0)?;
             (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
         };
-        parse().ok_or_else(|| format!("`{text}` is invalid: it must be {}", Self::ALLOWED))
+        parse().ok_or_else(|| {
+            format!(
+                "`{text}` is invalid: it must be a host and port, such as \"localhost:2947\" or \"[2001:db8::1]:2947\""
+            )
+        })
     }
 }
 

@@ -19,8 +19,6 @@ use tracing::warn;
 use super::snapshot::Snapshot;
 use super::{Board, PAUSE};
 use crate::core::event::{Reason, State};
-use crate::sys::claim::Claim;
-use crate::sys::error::Problem;
 
 /// Maximum number of connections. A further one closes the oldest, so that idle connections cannot lock out a scraper.
 const CONNECTIONS: usize = 8;
@@ -41,16 +39,12 @@ const TEXT: &str = "text/plain";
 pub(crate) async fn serve(address: SocketAddr, board: Receiver<Board>) {
     let mut said = String::new();
     loop {
-        // Shows another instance who has the address. The listener, not the claim, reserves it.
-        let claim = Claim::take(&format!("metrics-{address}"), |rival| format!("{rival} has it; "));
         let error = match TcpListener::bind(address).await {
             Ok(listener) => return run(listener, board).await,
             Err(error) => error,
         };
-        let holder = claim.err().filter(|error| error.problem == Problem::Taken);
-        let holder = holder.map(|error| error.to_string()).unwrap_or_default();
         let sentence = format!(
-            "cannot serve metrics at {address}: {error}; {holder}use another port, 1024 or higher \
+            "cannot serve metrics at {address}: {error}; use another port, 1024 or higher \
              (`ss -ltnp sport = :{}` as root shows the program that has this one); samples are not affected, and \
                  gnss2shm retries",
             address.port()

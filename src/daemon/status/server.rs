@@ -7,12 +7,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::watch;
-use tokio::time::{interval, sleep};
-use tracing::warn;
+use tokio::time::sleep;
 
 use super::{Board, PAUSE, SOCKETS};
 use crate::sys::claim::{Claim, listener, rival};
@@ -20,15 +18,13 @@ use crate::sys::error::{OpenError, Problem};
 
 /// Maximum number of clients that stay connected. When full, send one snapshot and close.
 pub(crate) const FOLLOWERS: usize = 32;
-/// Interval of the check that the socket's name still exists.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// The listening end. Its name is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct StatusServer {
     path: PathBuf,
     listener: UnixListener,
-    /// The socket that was created at the path; `None` if it was removed and could not be created again.
+    /// The socket that was created at the path.
     created: Option<(u64, u64)>,
     /// Without the claim, if two processes find a stale socket, the slower one would remove the faster one's.
     _claim: Claim,
@@ -49,9 +45,9 @@ impl StatusServer {
         Ok(Self { path: path.to_owned(), listener, created: identity(path), _claim: claim })
     }
 
-    /// Serves clients until the daemon drops its board. Creates a removed socket again.
-    pub(crate) async fn run(mut self, mut board: watch::Receiver<Board>) {
-        let (mut followers, mut look) = (Vec::<UnixStream>::new(), interval(LOOK));
+    /// Serves clients until the daemon drops its board.
+    pub(crate) async fn run(self, mut board: watch::Receiver<Board>) {
+        let mut followers = Vec::<UnixStream>::new();
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
@@ -68,7 +64,6 @@ impl StatusServer {
                         followers.push(client);
                     }
                 }
-                _ = look.tick() => self.renew(),
                 change = board.changed() => {
                     if change.is_err() {
                         return;
@@ -79,34 +74,12 @@ impl StatusServer {
             }
         }
     }
-
-    fn is_ours(&self) -> bool {
-        self.created.is_some() && identity(&self.path) == self.created
-    }
-
-    /// Creates the socket again if its name is gone. Connected clients stay. Logs a failure once.
-    fn renew(&mut self) {
-        if self.is_ours() {
-            return;
-        }
-        match listen(&self.path) {
-            Ok(listener) => {
-                (self.listener, self.created) = (listener, identity(&self.path));
-                warn!("the status socket {} was removed and has been created again", self.path.display());
-            }
-            Err(error) => {
-                if self.created.take().is_some() {
-                    warn!("{error}; the old one was removed, trying again");
-                }
-            }
-        }
-    }
 }
 
 impl Drop for StatusServer {
     fn drop(&mut self) {
         // If another program removed this socket, the path may belong to another process by now.
-        if self.is_ours() {
+        if self.created.is_some() && identity(&self.path) == self.created {
             let _ = fs::remove_file(&self.path);
         }
     }
