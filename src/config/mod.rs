@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::core::engine;
 use crate::core::units::Size;
-use crate::daemon::status::gate::GateConfig;
+use crate::daemon::status::GateConfig;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::PhcConfig;
 use crate::source::pps::PpsConfig;

@@ -3,14 +3,12 @@
 //! Sources only produce [`Event`]s, sinks and status only consume [`Verdict`]s. Every event carries the time at which it
 //! was captured, so the same events give the same verdicts, regardless of scheduling.
 
-mod contradiction;
 mod reason;
 pub mod text;
 mod verdict;
 
-pub use contradiction::Contradiction;
 pub use reason::Reason;
-pub use verdict::{Sample, State, Verdict};
+pub use verdict::{Contradiction, Sample, State, Verdict};
 
 use crate::core::time::{Date, EdgeClock, Instant, Raw, Span, Sys, UtcSecond};
 

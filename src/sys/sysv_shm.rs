@@ -136,17 +136,18 @@ impl Segment {
 
     /// Owner, mode, size, and users. `PermissionDenied` without permission to read it.
     pub(crate) fn status(self) -> io::Result<Status> {
-        self.stat(libc::IPC_STAT).map(|ds| self.described(&ds))
+        self.described(libc::IPC_STAT)
     }
 
     /// The same without any permission on it: since Linux 4.17, shmctl(2).
     pub(crate) fn public_status(self) -> io::Result<Status> {
         const SHM_STAT_ANY: i32 = 15; // of <linux/shm.h>; takes an index, which the kernel cuts out of an ID
-        self.stat(SHM_STAT_ANY).map(|ds| self.described(&ds))
+        self.described(SHM_STAT_ANY)
     }
 
-    fn described(self, ds: &libc::shmid_ds) -> Status {
-        Status {
+    fn described(self, how: i32) -> io::Result<Status> {
+        let ds = self.stat(how)?;
+        Ok(Status {
             id: self.id,
             uid: ds.shm_perm.uid,
             gid: ds.shm_perm.gid,
@@ -157,7 +158,7 @@ impl Segment {
             cpid: ds.shm_cpid,
             lpid: ds.shm_lpid,
             nattch: ds.shm_nattch,
-        }
+        })
     }
 
     /// Makes this user the owner; group and mode do not change. The creator keeps the owner's rights. Only owner,

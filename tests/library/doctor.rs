@@ -418,14 +418,6 @@ fn faults_of_the_pulse_are_found() {
         &[("pulse", Failure, "/dev/pps0 does not exist", "ldattach pps")],
     );
     planted(
-        "sleepy",
-        |machine| {
-            machine.write("/sys/class/net/eth0/carrier", "0\n");
-            machine.write("/sys/class/net/eth0/device/power/control", "auto\n");
-        },
-        &[("interface", Warning, "eth0 has no link", "power/control")],
-    );
-    planted(
         "interface-down",
         |machine| machine.write("/sys/class/net/eth0/flags", "0x1002\n"),
         &[("interface", Warning, "eth0 is down", "ip link set eth0 up")],

@@ -20,7 +20,7 @@ use crate::library::common::{TestDir, output};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::Reason;
 use gnss2shm::daemon::status::Board;
-use gnss2shm::daemon::status::gate::GateConfig;
+use gnss2shm::daemon::status::GateConfig;
 use gnss2shm::daemon::status::metrics;
 use gnss2shm::recording::{Item, Reader};
 use serde_json::Value;

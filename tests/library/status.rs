@@ -15,7 +15,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Leap, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Instant as TimeOf, Span, UtcSecond};
 use gnss2shm::daemon::status::Board;
-use gnss2shm::daemon::status::gate::GateConfig;
+use gnss2shm::daemon::status::GateConfig;
 use gnss2shm::daemon::status::metrics;
 use gnss2shm::daemon::status::server::{FOLLOWERS, StatusServer};
 use gnss2shm::daemon::status::snapshot::Snapshot;

@@ -86,10 +86,10 @@ impl<'a> Row<'a> {
                     TimeBase::Other => "the week of another time base",
                 };
                 let second = second_of_week.map_or("none".into(), |second| second.to_string());
-                let (worth, correction) = match correction {
-                    Some(correction) => ("correction of the next pulse", format!(", {:+} ns", correction.nanos())),
-                    None => ("the next pulse, without a correction", String::new()),
-                };
+                let with =
+                    |correction: Span| ("correction of the next pulse", format!(", {:+} ns", correction.nanos()));
+                let (worth, correction) =
+                    correction.map_or(("the next pulse, without a correction", String::new()), with);
                 ("TIM-TP", worth, format!(": second {second} of {base}{correction}"))
             }
             Message::Other => return None,

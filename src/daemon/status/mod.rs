@@ -1,7 +1,6 @@
 //! The status of a run, for people and machines: collected from events and verdicts on a [`Board`], served by
 //! [`server`] and [`metrics`]. It does not affect the run.
 
-pub(crate) mod gate;
 pub(crate) mod metrics;
 pub(crate) mod server;
 pub(crate) mod snapshot;
@@ -13,7 +12,6 @@ use crate::core::event::text::Word;
 use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
-use gate::{Gate, GateConfig};
 use snapshot::{GateView, ReasonView, SampleView, Snapshot, sync};
 
 /// Directory of the status sockets of the service's instances.
@@ -133,6 +131,63 @@ impl Board {
             sample.age_ms = age(at);
         }
         shown
+    }
+}
+
+/// When the gate opens and closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GateConfig {
+    /// Opens after this long with uninterrupted samples.
+    pub opens_after: Span,
+    /// Closes after this long without a sample.
+    pub closes_after: Span,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self { opens_after: Span::from_secs(10), closes_after: Span::from_secs(10) }
+    }
+}
+
+/// A longer gap between two samples is an interruption.
+const GAP: Span = Span::from_millis(2_500);
+
+/// Whether programs can rely on the time: like the state, but slower, so that a short loss does not make services that
+/// depend on it stop and start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gate {
+    config: GateConfig,
+    is_open: bool,
+    /// When it opened or closed.
+    since: Instant<Raw>,
+    /// The first and the last of the uninterrupted samples.
+    samples: Option<(Instant<Raw>, Instant<Raw>)>,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub(crate) fn new(config: GateConfig, now: Instant<Raw>) -> Self {
+        Self { config, since: now, ..Self::default() }
+    }
+
+    /// A sample is published.
+    pub(crate) fn sample(&mut self, now: Instant<Raw>) {
+        let first = self.samples.filter(|(_, last)| now - *last <= GAP).map_or(now, |(first, _)| first);
+        self.samples = Some((first, now));
+    }
+
+    /// Time passes, in a state that publishes samples or does not.
+    pub(crate) fn pass(&mut self, now: Instant<Raw>, publishes: bool) {
+        let Some((first, last)) = self.samples else { return };
+        let flows = publishes && now - last <= GAP;
+        let turns = if self.is_open {
+            !flows && now - last >= self.config.closes_after
+        } else {
+            flows && now - first >= self.config.opens_after
+        };
+        if turns {
+            (self.is_open, self.since) = (!self.is_open, now);
+        }
     }
 }
 

@@ -81,21 +81,12 @@ pub(super) fn pulse(patient: &Patient<'_>) -> Checked {
     Ok(format!("{config}: {device}"))
 }
 
-/// igb and igc do not timestamp while the interface is down, and an unused adapter may be put to sleep.
+/// igb and igc do not timestamp while the interface is down.
 pub(super) fn interface(patient: &Patient<'_>) -> Option<Checked> {
     let name = patient.pulse.as_ref().ok()?.interfaces().into_iter().next()?;
-    let of = |file: &str| patient.system.text(format!("/sys/class/net/{name}/{file}"));
-    let (says, cure) = if !is_up(&of("flags")) {
-        (
-            "is down; igb and igc do not timestamp in that state",
-            format!("run `ip link set {name} up`, and make that permanent"),
-        )
-    } else if of("carrier") == "0" && of("device/power/control") == "auto" {
-        // Linux, drivers/net/ethernet/intel/igb/igb_main.c, igb_runtime_idle(): after 5 s without a link.
-        let wakes = format!("run `echo on > /sys/class/net/{name}/device/power/control` at every boot");
-        ("has no link, so its adapter and PHC may be put to sleep", wakes)
-    } else {
+    if is_up(&patient.system.text(format!("/sys/class/net/{name}/flags"))) {
         return Some(Ok(format!("{name} is up")));
-    };
-    Some(Err(Finding::warning(format!("{name} {says}"), cure)))
+    }
+    let cure = format!("run `ip link set {name} up`, and make that permanent");
+    Some(Err(Finding::warning(format!("{name} is down; igb and igc do not timestamp in that state"), cure)))
 }
