@@ -74,7 +74,7 @@ impl Settings {
             return Err(refuse(file, Some("[gpsd] device"), why));
         }
         let (engine, gate) = (o.engine(&f), GateConfig::default());
-        let baud = o.baud.or(f.baud).unwrap_or_default();
+        let baud = o.baud.or(f.baud).unwrap_or(Baud::USUAL);
         let (receiver, other_receiver) = exactly_one("receiver", receivers(&o, baud), receivers(&f, baud), file)?;
         let (pin, channel) = (o.pin.clone().or(f.pin.clone()), o.channel.or(f.channel).unwrap_or_default());
         let capture = o.pps_capture.or(f.pps_capture).unwrap_or_default();

@@ -54,10 +54,8 @@ pub(crate) fn width(text: &str) -> Result<Span, String> {
 
 /// Parses a time greater than zero.
 pub(crate) fn positive_span(text: &str) -> Result<Span, String> {
-    match parse_span(text)? {
-        span if span > Span::ZERO => Ok(span),
-        _ => Err(format!("`{text}` is not greater than zero")),
-    }
+    let span = parse_span(text)?;
+    if span > Span::ZERO { Ok(span) } else { Err(format!("`{text}` is not greater than zero")) }
 }
 
 /// A whole number of this range.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::SendError;
 
 use crate::core::event::{Event, SourceChange};
 use crate::sys::clock::raw_now;
@@ -26,7 +25,7 @@ pub(super) struct Link {
 impl Link {
     /// Tells what happened to the device now.
     pub(super) fn change(&self, change: SourceChange) -> Result<(), End> {
-        Ok(self.events.blocking_send(Event::Source { raw: raw_now(), change })?)
+        self.events.blocking_send(Event::Source { raw: raw_now(), change }).map_err(|_| End::Stop)
     }
 
     /// Sleeps, unless the bell is rung or the channel is closed.
@@ -63,10 +62,4 @@ pub(super) enum End {
     Io(#[from] io::Error),
     #[error("{0}")]
     Unusable(#[from] OpenError),
-}
-
-impl From<SendError<Event>> for End {
-    fn from(_: SendError<Event>) -> Self {
-        Self::Stop
-    }
 }

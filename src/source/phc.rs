@@ -159,7 +159,7 @@ impl Phc {
                 }
                 Step::Wait(span) => {
                     for event in due(&mut batch) {
-                        link.events.blocking_send(event)?;
+                        link.events.blocking_send(event).map_err(|_| End::Stop)?;
                     }
                     let time = Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0));
                     match self.ptp.wait(&link.bell, time)? {

@@ -114,12 +114,12 @@ impl KernelPps {
                 watched = raw_now();
             }
             for edge in edges {
-                link.events.blocking_send(Event::Edge(edge))?;
+                link.events.blocking_send(Event::Edge(edge)).map_err(|_| End::Stop)?;
             }
             let now = raw_now();
             if now - crossed >= CROSS_GAP {
                 crossed = now;
-                link.events.blocking_send(Event::CrossTs(cross_ts()))?;
+                link.events.blocking_send(Event::CrossTs(cross_ts())).map_err(|_| End::Stop)?;
             }
         }
     }

@@ -47,13 +47,10 @@ pub(crate) enum Baud {
     Rate(u32),
 }
 
-impl Default for Baud {
-    fn default() -> Self {
-        Self::Rate(9_600)
-    }
-}
-
 impl Baud {
+    /// The rate of NMEA 0183 receivers that nobody has changed.
+    pub(crate) const USUAL: Self = Self::Rate(9_600);
+
     /// The initial rate.
     fn rate(self) -> u32 {
         if let Self::Rate(rate) = self { rate } else { 9_600 }

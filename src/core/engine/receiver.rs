@@ -29,14 +29,14 @@ pub(crate) struct Receiver {
     /// When it last named a second, even in a burst that is not over.
     pub(super) epoch: Option<Instant<Raw>>,
     /// Epochs since the last one that was not valid.
-    valid: Run,
+    pub(super) valid: Run,
     /// When it last reported that it does not know UTC.
     pub(super) utc_unknown: Option<Instant<Raw>>,
 }
 
 /// Something that arrives repeatedly: when it began, without a longer pause since, and when it last arrived.
 #[derive(Clone, Copy, Debug, Default)]
-struct Run(Option<[Instant<Raw>; 2]>);
+pub(super) struct Run(Option<[Instant<Raw>; 2]>);
 
 impl Run {
     fn add(&mut self, now: Instant<Raw>) {
@@ -44,7 +44,7 @@ impl Run {
     }
 
     /// Since when it has been arriving; `None` if it has stopped.
-    fn since(self, now: Instant<Raw>) -> Option<Instant<Raw>> {
+    pub(super) fn since(self, now: Instant<Raw>) -> Option<Instant<Raw>> {
         self.0.filter(|[_, last]| now - *last <= HEARD_WITHIN).map(|[since, _]| since)
     }
 
@@ -89,11 +89,6 @@ impl Receiver {
     /// It reported no fix.
     pub(crate) fn no_fix(&mut self, now: Instant<Raw>) {
         (self.valid, self.no_fix) = (Run::default(), Some(now));
-    }
-
-    /// Since when it has named valid seconds without a longer pause.
-    pub(crate) fn valid_since(&self, now: Instant<Raw>) -> Option<Instant<Raw>> {
-        self.valid.since(now)
     }
 
     /// Why it does not name the second at `now`; `None` if it does.

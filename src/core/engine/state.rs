@@ -145,7 +145,7 @@ impl Engine {
     /// After doubt, pulse and receiver must both be good for a while, at the same time.
     pub(super) fn regain_trust(&mut self) {
         let is_long_ago = |at: Instant<Raw>| self.now - at >= SETTLE;
-        if self.doubted.is_some_and(is_long_ago) && self.receiver.valid_since(self.now).is_some_and(is_long_ago) {
+        if self.doubted.is_some_and(is_long_ago) && self.receiver.valid.since(self.now).is_some_and(is_long_ago) {
             self.doubted = None;
         }
     }

@@ -63,7 +63,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
         foreign: Foreign::Rtcm,
         sync: [0xD3..=0xD3, 0x00..=0x03],
         length: |frame| Some(number_be(frame, 1)).filter(|payload| *payload >= 2).map(|payload| payload + 6),
-        is_right: |frame| crc_24q(frame) == 0,
+        is_right: |frame| crc(frame, 24, 0x86_4CFB) == 0,
         row: 1,
     },
     // Septentrio SBF (reference guides, "SBF outline"): `$@`, CRC-16 over the bytes after it, block number, length of
@@ -75,7 +75,7 @@ pub(super) const PROTOCOLS: [Protocol; 9] = [
             _ if frame.len() < 8 => Some(SBF_MIN),
             length => (length.is_multiple_of(4) && (SBF_MIN..=SBF_MAX).contains(&length)).then_some(length),
         },
-        is_right: |frame| usize::from(crc_16(frame.get(4..).unwrap_or_default())) == number_le(frame, 2),
+        is_right: |frame| crc(frame.get(4..).unwrap_or_default(), 16, 0x1021) == number_le(frame, 2),
         row: 1,
     },
     // SiRF Binary Protocol Reference Manual (CSR, 2008): 0xA0 0xA2, length, payload, 15-bit sum of its bytes, 0xB0 0xB3;
@@ -260,14 +260,8 @@ fn xor(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum ^ byte)
 }
 
-/// Qualcomm's CRC-24Q.
-fn crc_24q(bytes: &[u8]) -> u32 {
-    let step = |sum: u32| if sum & 0x80_0000 == 0 { sum << 1 } else { sum << 1 ^ 0x186_4CFB };
-    bytes.iter().fold(0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte) << 16, |sum, _| step(sum)))
-}
-
-/// CCITT's CRC-16, starting from zero.
-fn crc_16(bytes: &[u8]) -> u16 {
-    let step = |sum: u16| if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 };
-    bytes.iter().fold(0, |sum, &byte| (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| step(sum)))
+/// A cyclic redundancy check of so many bits that starts from zero.
+fn crc(bytes: &[u8], bits: u32, polynomial: usize) -> usize {
+    let step = |sum: usize| if sum >> (bits - 1) == 0 { sum << 1 } else { (sum << 1 ^ polynomial) & ((1 << bits) - 1) };
+    bytes.iter().fold(0, |sum, &byte| (0..8).fold(sum ^ usize::from(byte) << (bits - 8), |sum, _| step(sum)))
 }

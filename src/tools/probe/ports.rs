@@ -36,7 +36,7 @@ pub(crate) struct Port {
 impl Port {
     /// Its settings. Without a rate, the default remains.
     pub(super) fn config(&self) -> ReceiverConfig {
-        let baud = self.heard.rate.map(Baud::Rate).unwrap_or_default();
+        let baud = self.heard.rate.map_or(Baud::USUAL, Baud::Rate);
         ReceiverConfig::Serial(SerialConfig { device: self.device.clone(), baud })
     }
 }

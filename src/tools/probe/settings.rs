@@ -71,7 +71,7 @@ mod tests {
         let phc = |device: &str, pin| PhcConfig { device: device.into(), pin, channel: 1 };
         for (receiver, pulse) in [
             (serial("/dev/ttyS1", Baud::Rate(115_200)), phc("eth0", Some(Pin("SDP0".into())))),
-            (serial("/dev/gnss0", Baud::default()), phc("/dev/ptp1", None)),
+            (serial("/dev/gnss0", Baud::USUAL), phc("/dev/ptp1", None)),
             (serial("/dev/a \"quoted\\name\"", Baud::Auto), phc("eth0", Some(Pin("3".into())))),
             (gpsd(Some("/dev/ttyS1")), phc("eth0", Some(Pin("SDP1".into())))),
             (gpsd(None), phc("eth0", None)),
