@@ -63,8 +63,8 @@ impl Settings {
     ///
     /// # Errors
     /// One sentence about a contradiction or a missing setting:
-    /// [`Problem::Options`](crate::sys::error::Problem::Options), or
-    /// [`Problem::Wrong`](crate::sys::error::Problem::Wrong) if it is in the file.
+    /// [`Problem::Options`], or
+    /// [`Problem::Wrong`] if it is in the file.
     pub(crate) fn new(options: Given, file: Option<&File>) -> Result<Self, OpenError> {
         let (o, f) = (options, file.map(|file| file.given.clone()).unwrap_or_default());
         if let (Some(GpsdConfig { device: Some(other), .. }), Some(device)) = (&f.gpsd, &f.gpsd_device)

@@ -1,6 +1,6 @@
 //! Resources that only one process may use: an SHM unit, a recording, a socket path, a PHC channel. A second process
 //! would interfere with the first, and neither would notice. Sinks, recorder, status socket, and
-//! [PHC](crate::source::phc) claim theirs before they use it; for a metrics port, the claim only identifies its holder.
+//! [PHC](crate::source::phc) claim theirs before they use it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};

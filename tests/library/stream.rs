@@ -436,7 +436,7 @@ fn what_is_no_fifo_is_refused() {
     let dir = TestDir::new("no-fifo");
     let file = dir.join("file");
     File::create(&file).unwrap();
-    for (path, words) in [(file, "name another path"), ("/dev/null".into(), "--serial /dev/null")] {
+    for (path, words) in [(file, "use another path"), ("/dev/null".into(), "--serial /dev/null")] {
         let refused = Source::open(ReceiverConfig::Fifo(path)).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
     }

@@ -2,19 +2,13 @@
 //! the holder, and the resource is free as soon as the first is gone, even after kill -9.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::run::{ABSENT, PATIENCE, Run, scraped};
 use crate::common::{TestDir, TestUnit};
-
-/// A free port that stays free: this process has its own loopback address.
-fn port_of_ours() -> String {
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    TcpListener::bind(SocketAddr::from(([127, high + 1, middle, low], 0))).unwrap().local_addr().unwrap().to_string()
-}
 
 #[test]
 fn what_another_instance_has_is_refused_with_its_pid_until_it_is_gone() {
@@ -54,18 +48,6 @@ fn a_port_that_another_program_listens_at_stops_no_sample_and_is_served_once_it_
     run.said(&format!("ss -ltnp sport = :{}", address.port()));
     drop(listener);
     assert!(scraped(address, PATIENCE).contains("gnss2shm_state"));
-}
-
-#[test]
-fn a_port_that_another_instance_has_is_said_to_be_its_own() {
-    let port = port_of_ours();
-    let (one, other) = (TestUnit::claim(), TestUnit::claim());
-    let args = [&ABSENT[..], &["--metrics", &port]].concat();
-    let first = Run::start(one.unit, &args);
-    first.said("waiting for it");
-    scraped(port.parse().unwrap(), PATIENCE);
-    let said = Run::start(other.unit, &args).said("use another port");
-    assert!(said.contains(&format!("another gnss2shm (pid {})", first.pid())), "{said}");
 }
 
 #[test]

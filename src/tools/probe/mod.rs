@@ -1,6 +1,6 @@
 //! Finds receiver and pulse on an unknown machine: listens on every serial port at every rate, tries every pin of every
 //! clock, queries gpsd, and feeds the two that were found to the engine. It decides nothing about time:
-//! [`Engine`](crate::core::engine::Engine) finds the on-time edge from the events of the daemon's own sources.
+//! [`Engine`] finds the on-time edge from the events of the daemon's own sources.
 //!
 //! Ports in use by another process are not touched; pins are restored.
 
