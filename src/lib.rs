@@ -25,6 +25,11 @@
 //! | [`tools`] | probe and doctor |
 //! | [`cli`] | commands, exit codes, the log |
 //!
+//! The way of an edge: [`sys::ptp`] reads it, [`source::phc`] sends it, [`daemon`] passes it to [`core::engine`], where it
+//! waits for the next cross timestamp; then [`core::engine::clock_map`] converts it, [`core::engine::edges`] decides whether
+//! it is on time, [`core::engine::phase`] counts it, [`core::engine::guard`] checks the sample, [`daemon`] passes that to
+//! [`sink::shm`], which stores it in the segment.
+//!
 //! `gnss2shm run` uses one thread for the PHC or the kernel PPS device, because reading either one blocks. A recording has
 //! a writer thread, because a disk may block, and standard input has a reader thread. All the rest runs on one
 //! current-thread tokio runtime. Each event carries the time of its capture, so verdicts depend on events, not on
@@ -46,6 +51,7 @@
 //! | the text format of a recording | [`core::event::text`], [`recording`] |
 //! | the figures of the promise | docs/envelope.md, tests/library/sim/figures.rs |
 //! | a setting | [`config`] |
+//! | a source, a sink | [`source::receiver`], [`sink`]; CONTRIBUTING.md |
 //! | status and metrics | [`daemon::status`] |
 //! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |
 //!

@@ -21,19 +21,19 @@ use row::{Row, VALID};
 const ABOUT_TIME: &str = "about time";
 const REFUSED: &str = "refused";
 
-/// Print the time that each sentence in a receiver's raw bytes names, or why it is refused
+/// For each sentence in a receiver's raw output, print the time it names or why the sentence is refused
 ///
-/// Each sentence is judged by itself. `gnss2shm run` requires more: a possible date, no sentence for the same second
-/// that reports no fix, and several seconds that agree. Dates that it refuses are marked.
+/// Each sentence is judged by itself. `gnss2shm run` also requires a plausible date, agreement over several seconds, and
+/// no other sentence for the same second that reports a missing fix. Dates that it refuses are marked.
 ///
-/// The keys of each JSON object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark, and
-/// text; those that do not apply are null.
+/// With --json, the keys of each object are file, byte, kind, message, utc, validity, `date_refused`, refused, remark,
+/// and text; those that do not apply are null.
 ///
 /// A summary of each file follows on standard error: bytes, lines with a correct checksum, lines refused, and counts by
 /// kind.
 ///
-/// Exit status: 0 each file has a sentence with a valid time, 1 at least one has none, 65 at least one is a recording,
-/// 66 at least one cannot be read; others as in sysexits(3). The other files are still decoded.
+/// Exit status: 0 if each file has a sentence with a valid time; 1 if at least one has none; 65 if at least one is a
+/// recording; 66 if at least one cannot be read (the rest are still decoded); other codes as in sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

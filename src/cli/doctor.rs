@@ -7,17 +7,19 @@ use crate::tools::doctor::{self, Instance, Level, System};
 
 /// Check an installed system and suggest fixes
 ///
-/// Each line is one item: ok, or warning or FAILURE with the problem and, after a semicolon, the fix.
-/// Nothing is changed, and no device is opened. Items that only root can check are listed.
+/// Each line reports one item as ok, warning, or FAILURE; the latter two are followed by the problem and, after a
+/// semicolon, the fix. Nothing is changed, and no device is opened. Without root, items that only root can check are
+/// reported as not checked.
 ///
-/// Exit status: 0 all ok, 1 at least one failure, 2 warnings but no failure; others as in sysexits(3).
+/// Exit status: 0 if all is ok; 1 if there is a failure; 2 if there are warnings but no failure; other codes as in
+/// sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one in /etc/gnss2shm]
     #[arg(value_name = "INSTANCE")]
     instance: Option<String>,
-    /// Its settings file [default: /etc/gnss2shm/INSTANCE.toml]
+    /// The instance's settings file [default: /etc/gnss2shm/INSTANCE.toml]
     #[arg(long, value_name = "FILE", value_parser = |path: &str| std::path::absolute(path))]
     config: Option<PathBuf>,
     /// Print one JSON object per line

@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Listen on this port; can be repeated [default: all serial ports that are not in use]
     #[arg(long, value_name = "DEV")]
     serial: Vec<String>,
-    /// Try the pins of this PTP hardware clock; can be repeated [default: all of them]
+    /// Try the pins of this PTP hardware clock; can be repeated [default: all clocks]
     #[arg(long, value_name = "IFACE|/dev/ptpN")]
     phc: Vec<String>,
     /// gpsd to query for receivers
@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Write the line for chrony.conf to this file
     #[arg(long, value_name = "FILE")]
     chrony: Option<PathBuf>,
-    /// Overwrite these files if they exist
+    /// Overwrite the files given by --write and --chrony if they exist
     #[arg(long)]
     force: bool,
 }

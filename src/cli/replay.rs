@@ -13,10 +13,13 @@ use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::daemon::log::Rejections;
 use crate::recording::{Header, Item, Reader};
 
-/// Feed a recording of `run --record` to the engine again and print the results
+/// Feed a recording made by `run --record` to the engine and print the results
 ///
-/// Exit status: 0 the recording was read to its end; 65 it is damaged, lacks events, or is not a recording; others as
-/// in sysexits(3). A recording that ends in the middle of a line, as when its writer was killed, is not damaged.
+/// The short name of each reason is explained in TROUBLESHOOTING.md, the format in gnss2shm-recording(5).
+///
+/// Exit status: 0 if the recording was read to its end; 65 if it is damaged, lacks events, or is not a recording; other
+/// codes as in sysexits(3). A recording that ends in the middle of a line, for example because its writer was killed,
+/// does not count as damaged.
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

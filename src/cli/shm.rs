@@ -19,8 +19,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Show an SHM segment as chronyd sees it, without consuming samples
 ///
-/// Exit status: 0 the segment was shown, whatever is in it; 66 there is no such segment, or it was removed during
-/// --watch; 69 it is too small for a refclock; 77 it cannot be read; others as in sysexits(3).
+/// Exit status: 0 if the segment was shown, with or without a valid sample; 66 if there is no such segment, or it was
+/// removed during --watch; 69 if it is too small for a refclock; 77 if it cannot be read; other codes as in sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

@@ -27,27 +27,31 @@ use crate::sys::wait;
 
 /// A sample with a larger error is wrong.
 const WRONG: Span = Span::from_micros(10);
-/// Simulate receiver and NIC, and check every sample against true time
+
+/// Simulate a receiver and a NIC, and check every sample against the true time
 ///
 /// Standard output has a line for each sample and a summary at the end; the log, on standard error, has a line for each
 /// change of state and the reason if there is no sample. The first sample appears about five seconds after the start.
 ///
-/// Exit status: 0 there were samples and all were right, 1 there were none or one was wrong; others as in sysexits(3).
+/// Exit status: 0 if there were samples and all were right; 1 if there were none or one was wrong; other codes as in
+/// sysexits(3).
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
     #[command(flatten)]
     scenario: Scenario,
-    /// Unit of chrony's SHM refclock to write to; the default is used by neither gpsd nor `run`
+    /// Unit of chrony's SHM refclock to write to; neither gpsd nor `run` uses the default
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true, default_value = "13", value_parser = unit)]
     shm: u8,
-    /// If the synchronized real system clock disagrees with the first label: block samples, warn, or do not check (off)
+    /// What to do if this machine's own system clock is synchronized and disagrees with the first second determined: block
+    /// samples, warn, or nothing (off: no check is made)
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = word_parser::<WitnessMode>())]
     witness: WitnessMode,
-    /// Assume the two conventions that cannot be measured, or confirm them before publishing
+    /// Whether to assume that the pulse is the shorter part of the second and that a sentence names the last pulse before
+    /// it, or to confirm both before publishing
     #[arg(long, value_name = "HOW", default_value = "assume", value_parser = word_parser::<Conventions>())]
     conventions: Conventions,
-    /// End after this time, with a summary [default: at Ctrl-C]
+    /// Print a summary and end after this time [default: run until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, value_parser = positive_span)]
     time: Option<Span>,
 }

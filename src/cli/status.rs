@@ -30,17 +30,18 @@ pub(super) struct Args {
     /// Status socket, as given to `gnss2shm run --status`
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Print JSON, one line per answer
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     /// Keep running, and print a line for each change of state
     #[arg(long)]
     follow: bool,
-    /// Print nothing; exit with 0 if programs may rely on the time, 1 if not, or 69 and a line on standard error if
-    /// nothing answers
+    /// Print nothing to standard output; exit with 0 if programs may rely on the time, 1 if not, or 69, with a message on
+    /// standard error, if nothing answers
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     check: bool,
-    /// Wait up to this long for the state Locked (with --check: until programs may rely on the time)
+    /// Wait up to this long for the state Locked (with --check: until programs may rely on the time); exit with 1 if it is
+    /// not reached
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_span, conflicts_with = "follow")]
     wait_locked: Option<Span>,
 }

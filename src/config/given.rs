@@ -50,7 +50,7 @@ pub(crate) struct Given {
     /// PTP hardware clock that timestamps the pulse: its network interface, PCI address, or device
     #[arg(long, alias = "[phc] device", value_name = "IFACE|PCI|/dev/ptpN", value_parser = Name::new())]
     pub(super) phc: Option<String>,
-    /// Pin to which the pulse is wired [default: the pin that has the channel, or the first]
+    /// Pin to which the pulse is wired [default: the pin assigned to the channel, or else the first]
     #[arg(long, alias = "[phc] pin", value_name = "NAME|INDEX", allow_negative_numbers = true)]
     pub(super) pin: Option<Pin>,
     /// External timestamp channel [default: 0]
@@ -73,7 +73,7 @@ pub(crate) struct Given {
     #[arg(long, alias = "[pulse] edges", value_name = "EDGES", allow_negative_numbers = true)]
     #[arg(value_parser = word_parser::<Edges>())]
     pub(super) edges: Option<Edges>,
-    /// Delay of the pulse in cable and antenna; negative if it arrives early [default: 0ns]
+    /// Delay of the pulse in the antenna and cable; negative if it arrives early [default: 0ns]
     #[arg(long, alias = "[pulse] offset", value_name = "TIME", allow_hyphen_values = true, value_parser = offset)]
     pub(super) offset: Option<Span>,
     /// Pulse rate; only 1 Hz is supported
@@ -83,7 +83,7 @@ pub(crate) struct Given {
     /// Time from the pulse to the first byte of its sentences; needed if over 950 ms, or if the pulse lasts about 500 ms
     #[arg(long, alias = "[sentences] delay", value_name = "TIME", allow_hyphen_values = true, value_parser = delay)]
     pub(super) delay: Option<Span>,
-    /// Accept ZDA alone, which does not tell whether there is a fix
+    /// Accept ZDA alone, although it does not report whether there is a fix
     #[arg(long, alias = "[sentences] trust-zda", num_args = 0, default_missing_value = "true")]
     pub(super) trust_zda: Option<bool>,
     /// Correct each pulse by the quantization error that u-blox's TIM-TP reports
@@ -116,24 +116,25 @@ pub(crate) struct Given {
     #[arg(long, alias = "[metrics] listen", value_name = "127.0.0.1:PORT", allow_negative_numbers = true, value_parser = loopback)]
     pub(super) metrics: Option<SocketAddr>,
 
-    /// Open the gate of `gnss2shm status --check` after this long with uninterrupted samples [default: 10s]
+    /// Let `status --check` report success once samples have been uninterrupted for this long [default: 10s]
     #[arg(long, alias = "[gate] opens-after", value_name = "TIME", allow_hyphen_values = true, value_parser = duration)]
     pub(super) gate_opens_after: Option<Span>,
-    /// Close the gate after this long without a sample [default: 10s]
+    /// Let it report failure after this long without a sample [default: 10s]
     #[arg(long, alias = "[gate] closes-after", value_name = "TIME", allow_hyphen_values = true, value_parser = duration)]
     pub(super) gate_closes_after: Option<Span>,
 
-    /// Keep publishing on the pulse alone for this long after sentences stop [default: 60s]
+    /// Keep publishing from the pulse alone for this long after sentences stop [default: 60s]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = duration)]
     pub(super) holdover: Option<Span>,
     /// Refuse dates from before this release, or correct them by multiples of 1024 weeks [default: refuse]
     #[arg(long, value_name = "HOW", allow_negative_numbers = true, value_parser = word_parser::<Rollover>())]
     pub(super) rollover: Option<Rollover>,
-    /// If the synchronized system clock disagrees with the first label: block samples, warn, or do not check (off)
-    /// [default: block]
+    /// What to do if the system clock is synchronized and disagrees with the first second determined: block samples, warn, or
+    /// nothing (off: no check is made) [default: block]
     #[arg(long, value_name = "MODE", allow_negative_numbers = true, value_parser = word_parser::<WitnessMode>())]
     pub(super) witness: Option<WitnessMode>,
-    /// Assume the two conventions that cannot be measured, or confirm them before publishing [default: assume]
+    /// Whether to assume that the pulse is the shorter part of the second and that a sentence names the last pulse before
+    /// it, or to confirm both before publishing [default: assume]
     #[arg(long, value_name = "HOW", allow_negative_numbers = true, value_parser = word_parser::<Conventions>())]
     pub(super) conventions: Option<Conventions>,
 }

@@ -69,7 +69,7 @@ fn permille(text: &str) -> Result<u32, String> {
 pub(crate) enum SimEdges {
     /// Both, without saying which is which, like Intel's i210
     Both,
-    /// Only the rising edge, as its driver guarantees
+    /// Only the rising edge, as the driver guarantees
     One,
 }
 

@@ -1,6 +1,7 @@
-//! Sinks of samples. A sink takes finished samples and does not depend on their origin.
+//! Sinks of samples. A sink takes finished samples and does not depend on their origin. It sees samples only: what is
+//! wanted every second, or with a state and a reason, belongs in the `observe` closure of `cli/run.rs`.
 //!
-//! To add one: a file here with an `impl Sink`, and the line in `cli/run.rs` that opens it.
+//! To add one: the recipe in CONTRIBUTING.md.
 
 pub(crate) mod shm;
 pub(crate) mod sock;
@@ -8,7 +9,7 @@ pub(crate) mod sock;
 use crate::core::event::{Reason, Sample};
 
 /// Takes samples, never blocks, and logs problems, once per change. Each type has its own `open`, which fails if no
-/// retry would help.
+/// retry would help. A disk may block: a sink that writes to one needs a thread, as [`crate::recording::recorder`] has.
 pub(crate) trait Sink: Send {
     /// Publishes a sample.
     fn publish(&mut self, sample: &Sample);
@@ -19,7 +20,8 @@ pub(crate) trait Sink: Send {
     /// Withdraws a sample that has not been read yet, if the protocol supports it.
     fn withdraw(&mut self) {}
 
-    /// Why samples are lost until an operator acts; `None` in a sink that only waits for its reader.
+    /// Why samples are lost until an operator acts; `None` in a sink that only waits for its reader: it then counts as one
+    /// that reaches a reader, and the state is published as such.
     fn lost(&self) -> Option<Reason> {
         None
     }

@@ -78,6 +78,10 @@ fn what_arrives_from_a_receiver_has_its_reason() {
         [sentence(&gga), gsv, sentence(&zda)].concat()
     };
     let fast = |n: u32| rmc(&format!("1200{:02}.{}", n / 5, n % 5 * 2), "A", "201126");
+    let gns_and_zda = |n: u32| {
+        let gns = format!("GNGNS,1200{n:02},1,N,2,E,AA,8,1,1,1,,");
+        [sentence(&gns), sentence(&format!("GNZDA,1200{n:02},20,11,2026,,"))].concat()
+    };
     for (what, input, reason) in [
         ("nothing", vec![], Some(Reason::NoBytes)),
         ("a sentence", sentence(&rmc("120000", "A", "201126")), None),
@@ -105,6 +109,8 @@ fn what_arrives_from_a_receiver_has_its_reason() {
             Some(Reason::NoTime),
         ),
         ("too early", seconds(60, |n| rmc(&format!("1200{n:02}"), "A", "060407")), Some(Reason::DateTooEarly)),
+        ("GNS", seconds(60, |n| format!("GNGNS,1200{n:02},1,N,2,E,AA,8,1,1,1,,")), Some(Reason::NoTime)),
+        ("GNS and ZDA", (0..20).flat_map(gns_and_zda).collect(), None),
         ("GGA", seconds(60, |n| format!("GPGGA,1200{n:02},1,N,2,E,1,8,1,1,M,1,M,,")), Some(Reason::NoTime)),
         (
             "SiRF running free",

@@ -1,6 +1,6 @@
-//! Combines sentences into epochs: an epoch is the second that one burst names. RMC decides which second that is; other
-//! sentences of the burst that name another second do not count. Without RMC, a burst that names two seconds names
-//! none.
+//! Combines sentences into epochs: an epoch is the second that one burst names. RMC, or a binary message that is as complete,
+//! decides which second that is; other sentences of the burst that name another second do not count. Without one, a burst
+//! that names two seconds names none; date and validity may be of different sentences, such as ZDA and GGA.
 //!
 //! The time of an epoch is an interval: not later than the read with the sentence's first byte, and not earlier than
 //! the pace measured in this burst allows. The port's rate cannot be used: native USB delivers a burst at once,
@@ -230,6 +230,7 @@ impl Epochs {
             }
             (TimeOfDay::LeapSecond, _) => sayings.push(Saying::LeapSecond(decides.first)),
             (TimeOfDay::Fraction, _) => sayings.push(Saying::Fraction),
+            // No date, or not valid: if that lasts, the receiver lacks the time (`no-time`).
             (TimeOfDay::Whole(_), _) => {}
         }
     }

@@ -1,8 +1,8 @@
 //! The pure core: events in, verdicts out. It does no input or output, reads no clock, logs nothing and has no threads;
 //! the same events give the same verdicts, bit for bit.
 //!
-//! The path of an edge: [`clock_map`] converts its timestamp, [`edges`] decides whether it is on time, [`phase`] counts
-//! it, [`guard`] lets it pass; it becomes a sample if label and state permit. The path of a sentence: [`epochs`]
+//! The path of an edge: it waits for the next cross timestamp, [`clock_map`] converts its timestamp, [`edges`] decides
+//! whether it is on time, [`phase`] counts it; if state and label permit and [`guard`] lets it pass, it becomes a sample. The path of a sentence: [`epochs`]
 //! combines it with the rest of its burst, [`label`] assigns the epoch to a pulse. [`receiver`] determines what is
 //! missing from the sentences, [`ublox`] keeps what a u-blox receiver reports in addition; `state` determines the
 //! state.
@@ -212,6 +212,8 @@ impl Engine {
         }
     }
 
+    /// Of a short pulse, [`edges`] returns the first edge, and `phc` is the one that completed its cluster: it serves only to
+    /// measure rates.
     fn on_dated(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) {
         // The system time is that of the true second.
         let stamp = self.timestamper.error;

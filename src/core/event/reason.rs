@@ -89,7 +89,7 @@ reasons! {
     /// gpsd's protocol.
     GpsdProtocol = "gpsd-protocol": "the data is gpsd's own protocol: use --gpsd HOST:PORT instead of --tcp, --fifo or --stdin",
     /// Sentences, but none with a time and a date.
-    NoTime = "no-time": "valid sentences arrive, but something needed to determine the second is missing (UTC time, date, or fix): enable RMC, or ZDA with GGA",
+    NoTime = "no-time": "valid sentences arrive, but something needed to determine the second is missing (UTC time, date, or fix): enable RMC, or ZDA with GGA, GNS, or GLL",
     /// No time is a whole second.
     NoWholeSecond = "no-whole-second": "the sentences' times are never a whole second: set the receiver to one fix per second, aligned to UTC",
     /// The receiver reports that it has no fix.

@@ -62,7 +62,8 @@ fn quality(quality: &str) -> Validity {
     Validity::valid_if(matches!(quality, "1" | "2" | "3" | "4" | "5" | "9"))
 }
 
-/// One mode per system; one valid mode is enough. Trimble's GPGNS and GLGNS have none: the GNGNS before them has all.
+/// One mode per system; one valid mode is enough. Trimble sends GNGNS with all modes, then GPGNS and GLGNS
+/// without any.
 fn modes(modes: &str) -> Validity {
     if modes.is_empty() { Validity::Unsaid } else { Validity::valid_if(modes.chars().any(mode_is_valid)) }
 }
