@@ -233,6 +233,7 @@ name, here:
 - `gnss2shm status --json` has the short name in `reason`, the metric `gnss2shm_reason` in a label.
 - The last line of `gnss2shm status` counts pulses, edges, and sentences that were not used, by short name, as does the
   metric `gnss2shm_rejected_total`. A few of them are normal: each is one second without a sample.
+- `gnss2shm replay FILE` lists the short names in its summary.
 
 `gnss2shm doctor` looks for causes in the rest of the system.
 
