@@ -1,5 +1,6 @@
 //! What the engine says of a receiver alone, by the bytes that it sends: why there is no second, or that there is one.
 
+use crate::library::common::{pvt, sentence};
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Bytes, Event, Reason, SourceChange};
 use gnss2shm::core::nmea::{Found, Framer, Line};
@@ -41,25 +42,6 @@ fn lacks(input: &[u8]) -> Option<Reason> {
         }
     }
     engine.state().reason().filter(|reason| *reason != Reason::PhcLost)
-}
-
-fn sentence(body: &str) -> Vec<u8> {
-    format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte)).into_bytes()
-}
-
-/// NAV-PVT of 2026-11-20T12:00:00, all of it valid, so many nanoseconds later.
-fn pvt(nanos: i32) -> Vec<u8> {
-    let mut payload = vec![0; 92];
-    payload[4..12].copy_from_slice(&[0xEA, 0x07, 11, 20, 12, 0, 0, 0b111]);
-    payload[16..20].copy_from_slice(&nanos.to_le_bytes());
-    payload[20..22].copy_from_slice(&[3, 1]);
-    let mut frame = [&[0xB5, 0x62, 0x01, 0x07, 92, 0], payload.as_slice()].concat();
-    let sums = frame[2..].iter().fold((0_u8, 0_u8), |(a, b), byte| {
-        let a = a.wrapping_add(*byte);
-        (a, b.wrapping_add(a))
-    });
-    frame.extend([sums.0, sums.1]);
-    frame
 }
 
 /// Sentences of so many seconds.

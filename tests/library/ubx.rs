@@ -1,5 +1,6 @@
 //! A u-blox receiver on a mixed line: its binary frames between sentences, and its reports about UTC and its pulse.
 
+use crate::library::common::sentence;
 use crate::library::simulated::scenario::{Fault, FaultKind, LeapShape, Scenario, SimSentence};
 use crate::library::simulated::timeline::Timeline;
 use crate::library::simulated::world::World;
@@ -20,10 +21,6 @@ fn frame(class: u8, id: u8, payload: &[u8]) -> Vec<u8> {
     }
     frame.extend([a as u8, b as u8]);
     frame
-}
-
-fn sentence(body: &str) -> Vec<u8> {
-    format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte)).into_bytes()
 }
 
 /// `leap_seconds` as in the sentence: with a D where they are the firmware's.

@@ -1,6 +1,7 @@
 //! Input other than good sentences, and the reason given for it: each as from a serial line and from a stream. The
 //! pulse is always present; good sentences start after twenty seconds.
 
+use crate::library::common::sentence;
 use crate::library::simulated::scenario::{Fault, FaultKind, Scenario};
 use crate::library::simulated::timeline::Timeline;
 use crate::library::simulated::world::World;
@@ -27,10 +28,6 @@ const RTCM: &[u8] =
 const SBF: &[u8] = b"\x24\x40\xE6\x49\x1A\x17\x18\x00\xE8\x03\x00\x00\x60\x09\x1A\x0B\x14\x0C\x00\x00\x12\x07\x01\x02";
 const GPSD: &[u8] =
     b"{\"class\":\"VERSION\",\"release\":\"3.22\",\"rev\":\"3.22\",\"proto_major\":3,\"proto_minor\":14}\r\n";
-
-fn sentence(body: &str) -> Vec<u8> {
-    format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte)).into_bytes()
-}
 
 /// Bytes of all values that are not a frame; each piece contains a frame's header.
 fn noise(piece: i64, header: &[u8]) -> Vec<u8> {
