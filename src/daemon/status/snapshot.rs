@@ -36,6 +36,9 @@ pub(crate) struct Snapshot {
     pub receiver: ReceiverView,
     /// The pulse.
     pub pulse: PulseView,
+    /// The PHC compared with the pulse; none with a kernel PPS device.
+    #[serde(default)]
+    pub phc: Option<PhcView>,
     /// The last sample.
     pub sample: Option<SampleView>,
     /// Samples so far.
@@ -83,6 +86,9 @@ pub(crate) struct ReceiverView {
     pub last_time_ms: Option<i64>,
     /// Sentence delay, pulse to first byte.
     pub delay_ns: Option<i64>,
+    /// TAI minus UTC in seconds, as far as the receiver reports it.
+    #[serde(default)]
+    pub tai_offset_s: Option<i64>,
 }
 
 /// The pulse.
@@ -106,6 +112,23 @@ pub(crate) struct PulseView {
     pub width_ns: Option<i64>,
     /// Window of the last cross timestamp.
     pub cross_window_ns: Option<i64>,
+}
+
+/// The PHC compared with GNSS at the last pulse whose second is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PhcView {
+    /// Time scale that the PHC shows to within half a second: `TAI`, `UTC`, or `ARB`, an arbitrary one.
+    pub timescale: String,
+    /// How far UTC is ahead of the PHC.
+    pub utc_offset_ns: i64,
+    /// How far TAI is ahead of the PHC; none while no source gives TAI - UTC.
+    pub tai_offset_ns: Option<i64>,
+    /// Error bound of both: the resolution of the timestamps.
+    pub error_ns: i64,
+    /// How much faster than GNSS the PHC runs, in parts per billion.
+    pub rate_ppb: Option<i64>,
+    /// Age of the pulse.
+    pub age_ms: i64,
 }
 
 /// A sample.
