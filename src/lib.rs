@@ -46,6 +46,7 @@
 //! | which second a pulse marks | [`core::engine::label`] |
 //! | possible dates, leap seconds, the system-clock check | [`core::engine::guard`], [`source::witness`] |
 //! | PHC time to system time, steps | [`core::engine::clock_map`] |
+//! | the PHC compared with GNSS | [`core::engine::audit`] |
 //! | states, and the sentences an operator reads | [`core::engine`], [`core::event::Reason`] |
 //! | log lines | [`daemon`], [`daemon::log`] |
 //! | the text format of a recording | [`core::event::text`], [`recording`] |
