@@ -1,5 +1,5 @@
-//! Other knowledge of this machine about time: whether the system clock is synchronized, and which leap second is
-//! announced.
+//! Other knowledge of this machine about time: whether the system clock is synchronized, which leap second is
+//! announced, and TAI - UTC.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
-use crate::core::time::{DAY, Date};
+use crate::core::time::{DAY, Date, UtcSecond};
 use crate::sys::clock::max_error;
 use crate::sys::clock::{raw_now, sys_now};
 use crate::sys::wait::Alarm;
@@ -48,15 +48,30 @@ fn read_table(path: &str) -> Option<Announced> {
     next
 }
 
-/// The first leap second at the end of that day (since 1970) or later. A line holds the time from which TAI - UTC has a
-/// new value, and that value; `#` begins a comment.
+/// TAI - UTC in seconds at this second, from the table of this path. None if it has expired, or cannot be read.
+pub(crate) fn table_tai_offset(path: &str, at: UtcSecond) -> Option<i64> {
+    offset_at(&std::fs::read_to_string(path).ok()?, at)
+}
+
+/// The value of the last line that begins by then, unless the table expires first (`#@`); a table without an expiry does
+/// not count.
+fn offset_at(table: &str, at: UtcSecond) -> Option<i64> {
+    let at = at.posix().saturating_add(NTP_EPOCH_DAYS * DAY);
+    let expires = table.lines().find_map(|line| line.strip_prefix("#@")?.trim().parse::<i64>().ok())?;
+    let last = table.lines().filter_map(entry).filter(|(from, _)| *from <= at).last();
+    last.filter(|_| at < expires).map(|(_, offset)| offset)
+}
+
+/// The NTP second from which TAI - UTC has a new value, and that value; `#` begins a comment.
+fn entry(line: &str) -> Option<(i64, i64)> {
+    let mut fields = line.split('#').next()?.split_ascii_whitespace().map(str::parse::<i64>);
+    Some((fields.next()?.ok()?, fields.next()?.ok()?))
+}
+
+/// The first leap second at the end of that day (since 1970) or later.
 fn next_leap(table: &str, today: i64) -> Option<Announced> {
-    let line = |line: &str| {
-        let mut fields = line.split('#').next()?.split_ascii_whitespace().map(str::parse::<i64>);
-        let (from, offset) = (fields.next()?.ok()?, fields.next()?.ok()?);
-        Some((from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1, offset))
-    };
-    let lines: Vec<_> = table.lines().filter_map(line).collect();
+    let last_day = |from: i64| from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1;
+    let lines: Vec<_> = table.lines().filter_map(entry).map(|(from, offset)| (last_day(from), offset)).collect();
     let changes = lines.iter().zip(lines.iter().skip(1));
     let mut leaps = changes.filter_map(|((_, before), (last_day, after))| match after.saturating_sub(*before) {
         1 => Some((*last_day, Leap::Insert)),
@@ -92,6 +107,19 @@ mod tests {
         let table = format!("{TABLE}4007491200 36\n");
         let announced = next_leap(&table, day(2020, 1, 1).days()).unwrap();
         assert_eq!(announced.leap, Leap::Delete);
+    }
+
+    #[test]
+    fn the_offset_is_that_of_the_second_and_an_expired_table_has_none() {
+        let table = format!("#@ 4007491200\n{TABLE}");
+        let at = |date: Date, second| offset_at(&table, UtcSecond::from_civil(date, second));
+        assert_eq!(at(day(2016, 12, 31), 86_399), Some(36));
+        assert_eq!(at(day(2017, 1, 1), 0), Some(37));
+        assert_eq!(at(day(2026, 12, 28), 86_399), Some(37));
+        assert_eq!(at(day(2026, 12, 29), 0), None, "expired");
+        assert_eq!(at(day(1971, 12, 31), 86_399), None, "before the first line");
+        assert_eq!(offset_at(TABLE, UtcSecond::from_civil(day(2020, 1, 1), 0)), None, "without an expiry");
+        assert_eq!(table_tai_offset("/nonexistent", UtcSecond::from_posix(0)), None);
     }
 
     #[test]

@@ -54,15 +54,27 @@ impl Reading {
 /// The system clock's maximum error, or `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
 /// `TIME_ERROR`), or an ntpd has only just started.
 pub(crate) fn max_error() -> io::Result<Option<Span>> {
+    let (timex, state) = read_timex()?;
+    let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
+    let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
+    Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
+}
+
+/// TAI - UTC in seconds as the kernel has it, or `None` while no program has set it (chronyd does with `leapseclist`).
+pub(crate) fn tai_offset() -> io::Result<Option<i64>> {
+    let (timex, _) = read_timex()?;
+    Ok(Some(i64::from(timex.tai)).filter(|seconds| *seconds != 0))
+}
+
+/// adjtimex(2) without changing anything: what it fills in, and the clock's state.
+fn read_timex() -> io::Result<(libc::timex, libc::c_long)> {
     // SAFETY: a timex is plain integers, for which zero is valid; modes = 0 only reads.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
     // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
     // a PHC, without any capability.
     // SAFETY: the pointer is to a local timex.
     let state = check(unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) })?;
-    let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
-    let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
-    Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
+    Ok((timex, state))
 }
 
 /// Detects that the system clock is set: a timer on `CLOCK_REALTIME` that never expires, but is canceled by the setting
