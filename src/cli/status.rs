@@ -68,9 +68,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         (false, true) => format!("{} {} {}\n", now.since, now.sync, state(now)),
     };
     if args.follow {
-        let mut next = Some(now);
+        let (mut next, mut shown) = (Some(now), None);
         while let Some(now) = next {
-            super::print(&text(&now))?;
+            // A line also comes at each pulse.
+            let is = Some((now.state.clone(), now.reason.clone()));
+            if is != shown {
+                super::print(&text(&now))?;
+                shown = is;
+            }
             next = changes.next_for_reader()?;
         }
         let why = match connect() {

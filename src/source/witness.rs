@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
-use crate::core::time::{DAY, Date};
+use crate::core::time::{DAY, Date, UtcSecond};
 use crate::sys::clock::{KernelClock, kernel_clock, raw_now, sys_now};
 use crate::sys::wait::Alarm;
 
@@ -62,13 +62,18 @@ pub(crate) fn read_table(path: &str) -> Table {
     if let Some(Announced { day, leap }) = next {
         info!("{path} announces a leap second for the end of {day} ({leap:?})");
     }
-    Table { next, tai_offset: tai_offset(&table, now) }
+    Table { next, tai_offset: tai_offset(&table, UtcSecond::from_posix(now)) }
 }
 
-/// TAI - UTC at this time (POSIX); none if the table expires before: `#@` begins a line with the time until which it is
-/// valid, in NTP seconds.
-fn tai_offset(table: &str, now: i64) -> Option<i64> {
-    let now = now.saturating_add(NTP_EPOCH_DAYS * DAY);
+/// TAI - UTC in seconds at this second, from the table at this path. None if it has expired or cannot be read.
+pub(crate) fn table_tai_offset(path: &str, at: UtcSecond) -> Option<i64> {
+    tai_offset(&std::fs::read_to_string(path).ok()?, at)
+}
+
+/// The value of the last line that begins by then; none if the table expires first: `#@` begins a line with the time until
+/// which it is valid, in NTP seconds. A table without one does not count.
+fn tai_offset(table: &str, at: UtcSecond) -> Option<i64> {
+    let now = at.posix().saturating_add(NTP_EPOCH_DAYS * DAY);
     let expires = table.lines().find_map(|line| line.strip_prefix("#@")?.trim().parse::<i64>().ok())?;
     let (_, offset) = lines(table).take_while(|(from, _)| *from <= now).last().filter(|_| now < expires)?;
     Some(offset)
@@ -125,15 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_is_that_of_the_last_line_before_now_until_the_table_expires() {
+    fn the_offset_is_that_of_the_second_and_an_expired_table_has_none() {
         let table = format!("#@ 4007491200\n{TABLE}");
-        let offset = |at: Date| tai_offset(&table, at.days() * DAY);
-        assert_eq!(offset(day(2016, 12, 31)), Some(36));
-        assert_eq!(offset(day(2017, 1, 1)), Some(37));
-        assert_eq!(offset(day(2026, 12, 28)), Some(37));
-        assert_eq!(offset(day(2026, 12, 29)), None, "expired");
-        assert_eq!(offset(day(1971, 1, 1)), None, "before the first line");
-        assert_eq!(tai_offset(TABLE, day(2017, 1, 1).days() * DAY), None, "nothing says until when it is valid");
+        let at = |date: Date, second| tai_offset(&table, UtcSecond::from_civil(date, second));
+        assert_eq!(at(day(2016, 12, 31), 86_399), Some(36));
+        assert_eq!(at(day(2017, 1, 1), 0), Some(37));
+        assert_eq!(at(day(2026, 12, 28), 86_399), Some(37));
+        assert_eq!(at(day(2026, 12, 29), 0), None, "expired");
+        assert_eq!(at(day(1971, 12, 31), 86_399), None, "before the first line");
+        assert_eq!(tai_offset(TABLE, UtcSecond::from_civil(day(2020, 1, 1), 0)), None, "without an expiry");
+        assert_eq!(table_tai_offset("/nonexistent", UtcSecond::from_posix(0)), None);
     }
 
     #[test]

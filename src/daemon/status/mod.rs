@@ -46,9 +46,10 @@ impl Board {
         board
     }
 
-    /// Takes an event and its verdicts. Returns whether the state has changed.
+    /// Takes an event and its verdicts. Returns whether there is news for connected clients: the state has changed, or a
+    /// pulse became a sample or was compared with the PHC.
     pub(crate) fn update(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> bool {
-        let (before, now) = (self.state, raw_now());
+        let (before, compared, now) = ((self.state, self.last_sample), self.known.phc.clone(), raw_now());
         self.count(event);
         for verdict in verdicts {
             match verdict {
@@ -84,7 +85,7 @@ impl Board {
         self.last_time = engine.last_time();
         let view = |reason: Reason| ReasonView { reason: reason.key().into(), sentence: reason.sentence().into() };
         self.known.besides = engine.besides().into_iter().map(view).collect();
-        self.state != before
+        (self.state, self.last_sample) != before || self.known.phc != compared
     }
 
     fn turn(&mut self, to: State, now: Instant<Raw>) {
