@@ -35,7 +35,7 @@ scenario() {
 }
 
 phc_stays_within() { # ns
-	for second in 1 2 3 4 5 6 7 8; do
+	for second in 1 2 3 4 5; do
 		sleep 1
 		phc_is_within "$1" | tee -a /results/phc.log
 		phc_is_within "$1" >/dev/null || return 1
@@ -48,9 +48,9 @@ audit_says() {
 
 # The audit of the last pulse is what the module knows of it, to within the noise and 50 ns.
 audit_is_right() {
-	pulse=$(cat /sys/module/gnss2shm_sim/parameters/at_pulse)
+	pulse=$(cat $at_pulse)
 	audit_says '"phc":{' || { echo "no audit"; return 1; }
-	[ "$pulse" = "$(cat /sys/module/gnss2shm_sim/parameters/at_pulse)" ] || { echo "a pulse came meanwhile"; return 1; }
+	[ "$pulse" = "$(cat $at_pulse)" ] || { echo "a pulse came meanwhile"; return 1; }
 	age=$(sed 's/.*"phc":{[^}]*"age_ms":\([0-9]*\).*/\1/' /results/status)
 	[ "$age" -lt 900 ] || { echo "$age ms old"; return 1; }
 	audit=$(sed 's/.*"phc":{[^}]*"utc_offset_ns":\([-0-9]*\).*/\1/' /results/status)
