@@ -221,14 +221,19 @@ fn the_unit_keeps_the_segment_that_chronyd_reads() {
 }
 
 #[test]
-fn the_line_for_chronyd_is_the_one_of_the_readme_and_chronyd_takes_it() {
+fn the_lines_for_chronyd_are_the_one_of_the_readme_and_chronyd_takes_them() {
     let snippet = text("files/usr/share/gnss2shm/chrony.conf");
     let line = snippet.lines().find(|line| !line.starts_with('#')).unwrap();
     assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
-    let dir = TestDir::new("chrony-snippet");
-    fs::write(dir.join("chrony.conf"), &snippet).unwrap();
-    let mut chronyd = Command::new("chronyd");
-    chronyd.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-p", "-f"]).arg(dir.join("chrony.conf"));
-    let chronyd = output(&mut chronyd);
-    assert!(chronyd.status.success() && String::from_utf8_lossy(&chronyd.stdout).contains(line), "{chronyd:?}");
+    let grandmaster = "files/usr/share/gnss2shm/grandmaster/chrony.conf";
+    for (snippet, wanted) in [(snippet, vec![line]), (text(grandmaster), vec![line, "leapsectz right/UTC"])] {
+        let dir = TestDir::new("chrony-snippet");
+        fs::write(dir.join("chrony.conf"), &snippet).unwrap();
+        let mut chronyd = Command::new("chronyd");
+        chronyd.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-p", "-f"]).arg(dir.join("chrony.conf"));
+        let chronyd = output(&mut chronyd);
+        let printed = String::from_utf8_lossy(&chronyd.stdout);
+        let is_printed = |line: &&str| printed.lines().any(|printed| printed == *line);
+        assert!(chronyd.status.success() && wanted.iter().all(is_printed), "{chronyd:?}");
+    }
 }

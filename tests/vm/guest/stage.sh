@@ -210,6 +210,10 @@ edges() {
 	gnss2shm status --socket /run/status --json | sed 's/.*"edges":\([0-9]*\).*/\1/'
 }
 
+linux_is_from() { # major, minor
+	uname -r | awk -F . -v major="$1" -v minor="$2" '{ exit $1 < major || $1 == major && $2 + 0 < minor }'
+}
+
 uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }

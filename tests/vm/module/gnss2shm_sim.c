@@ -264,11 +264,19 @@ static int last_at_once(void)
 	return last;
 }
 
-static void deliver(s64 raw)
+static long at_pulse[2];
+module_param_array(at_pulse, long, NULL, 0444);
+MODULE_PARM_DESC(at_pulse, "the last pulse: its second of truth, and how far the NIC's clock was ahead of truth, ns");
+
+static void deliver(s64 raw, bool on_time)
 {
 	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS };
 	s64 stamp = line_at(raw < nic.raw ? &nic_before : &nic, raw);
 
+	if (on_time) {
+		at_pulse[0] = second;
+		at_pulse[1] = stamp - second * NSEC_PER_SEC;
+	}
 	if (noise_ns > 0)
 		stamp += (s64)(prandom_u32_state(&random) % (2 * (u32)noise_ns + 1)) - noise_ns;
 	event.timestamp = stamp;
@@ -347,7 +355,7 @@ static enum hrtimer_restart tick(struct hrtimer *t)
 			if (card)
 				tell_card(at, lost, done < last, &now);
 			else if (!lost)
-				deliver(at);
+				deliver(at, plan[done].rising && plan[done].phase == sawtooth());
 			if (!lost)
 				capture(at, plan[done].rising, &now);
 		}

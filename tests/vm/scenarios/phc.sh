@@ -62,10 +62,6 @@ scenario() {
 	check "the end" true
 }
 
-linux_is_from() { # major, minor
-	uname -r | awk -F . -v major="$1" -v minor="$2" '{ exit $1 < major || $1 == major && $2 + 0 < minor }'
-}
-
 waits() { # words, arguments: reports this and keeps running until it is killed
 	words=$1
 	shift
