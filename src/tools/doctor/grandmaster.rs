@@ -3,11 +3,9 @@
 use super::rivals::{named, option};
 use super::{Checked, Finding, Patient};
 use crate::source::pulse::PulseConfig;
-use crate::source::sysfs::Device;
+use crate::source::sysfs::{Device, each_reader_gets_every_edge};
 use crate::sys::processes::Process;
 
-/// From this kernel on, each descriptor of a PHC has its own event queue, so that ts2phc and gnss2shm can both read it.
-const OWN_QUEUES: (u32, u32) = (6, 7);
 /// Options of ptp4l that keep it from following another clock: since linuxptp 4.0, and before.
 const SERVER_ONLY: [&str; 2] = ["serverOnly", "masterOnly"];
 
@@ -61,10 +59,14 @@ fn steering(patient: &Patient<'_>) -> Checked {
         .filter(is_servo)
         .collect();
     match *servos {
-        [ts2phc] if ts2phc.name == "ts2phc" && patient.system.kernel() < OWN_QUEUES => Err(Finding::failure(
-            format!("{ts2phc} reads the pulse, too, and before Linux 6.7 each of the two gets only some of the edges"),
-            "steer the NIC's clock with phc2sys (/usr/share/gnss2shm/grandmaster), or use a newer kernel",
-        )),
+        [ts2phc] if ts2phc.name == "ts2phc" && !each_reader_gets_every_edge(&patient.system.root) => {
+            Err(Finding::failure(
+                format!(
+                    "{ts2phc} reads the pulse, too, and before Linux 6.7 each of the two gets only some of the edges"
+                ),
+                "steer the NIC's clock with phc2sys (/usr/share/gnss2shm/grandmaster), or use a newer kernel",
+            ))
+        }
         [servo] => Ok(format!("{servo} steers {}", node.display())),
         [] => Err(Finding::failure(
             format!("no program is seen that steers {}", node.display()),

@@ -166,13 +166,6 @@ impl System {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    /// Major and minor number of the kernel's version.
-    fn kernel(&self) -> (u32, u32) {
-        let release = self.text("/proc/sys/kernel/osrelease");
-        let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
-        (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
-    }
-
     /// Sorted names in a directory; none if it cannot be read.
     fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
         sysfs::names(&self.at(directory))
