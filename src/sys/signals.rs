@@ -5,8 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Signals that end the process, and their names. SIGHUP never arrives if it was ignored at start, as under nohup(1).
-const ENDS: [(libc::c_int, &str); 3] =
-    [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT"), (libc::SIGHUP, "SIGHUP")];
+const ENDS: [(libc::c_int, &str); 3] = [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT"), (libc::SIGHUP, "SIGHUP")];
 
 /// The signals, blocked in the thread that made this and in the threads that it starts later.
 pub(crate) struct Signals(libc::sigset_t);
