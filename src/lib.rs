@@ -21,6 +21,7 @@
 //! | [`source`] | serial ports, gpsd, streams, PHC, kernel PPS |
 //! | [`simulator`] | a simulated receiver and NIC for `gnss2shm simulate` |
 //! | [`daemon`] | wiring, status, metrics, systemd |
+//! | [`grandmaster`] | ptp4l's grandmaster settings for `gnss2shm grandmaster` |
 //! | [`config`] | settings, from the file and the command line |
 //! | [`tools`] | probe and doctor |
 //! | [`cli`] | commands, exit codes, the log |
@@ -46,6 +47,7 @@
 //! | which second a pulse marks | [`core::engine::label`] |
 //! | possible dates, leap seconds, the system-clock check | [`core::engine::guard`], [`source::witness`] |
 //! | PHC time to system time, steps | [`core::engine::clock_map`] |
+//! | the PHC compared with GNSS | [`core::engine::audit`] |
 //! | states, and the sentences an operator reads | [`core::engine`], [`core::event::Reason`] |
 //! | log lines | [`daemon`], [`daemon::log`] |
 //! | the text format of a recording | [`core::event::text`], [`recording`] |
@@ -53,6 +55,7 @@
 //! | a setting | [`config`] |
 //! | a source, a sink | [`source::receiver`], [`sink`]; CONTRIBUTING.md |
 //! | status and metrics | [`daemon::status`] |
+//! | what ptp4l may claim as a grandmaster | [`grandmaster::policy`] |
 //! | exclusive use of a unit, file, or PHC channel | [`sys::claim`] |
 //!
 //! # The engine as a library
@@ -81,6 +84,7 @@ mod cli;
 mod config;
 mod core;
 mod daemon;
+mod grandmaster;
 mod recording;
 mod simulator;
 mod sink;

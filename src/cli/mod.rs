@@ -16,6 +16,7 @@ use crate::sys::wait::await_input;
 
 mod decode;
 mod doctor;
+mod grandmaster;
 mod log;
 mod probe;
 mod replay;
@@ -45,6 +46,7 @@ enum Command {
     Shm(shm::Args),
     Status(status::Args),
     Doctor(doctor::Args),
+    Grandmaster(grandmaster::Args),
 }
 
 /// The program: from its arguments to its exit code.
@@ -84,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Shm(args) => shm::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Grandmaster(args) => grandmaster::run(args),
     }
 }
 

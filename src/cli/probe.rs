@@ -8,7 +8,7 @@ use super::run::stop;
 use super::{ExitCode, Failure};
 use crate::source::gpsd::GpsdConfig;
 use crate::sys::error::OpenError;
-use crate::tools::probe::{Findings, search, settings};
+use crate::tools::probe::{Findings, grandmaster, search, settings};
 
 /// Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf
 #[derive(clap::Args, Debug)]
@@ -28,7 +28,10 @@ pub(super) struct Args {
     /// Write the line for chrony.conf to this file
     #[arg(long, value_name = "FILE")]
     chrony: Option<PathBuf>,
-    /// Overwrite the files given by --write and --chrony if they exist
+    /// Write all files of a PTP grandmaster below this directory, such as / or a new one
+    #[arg(long, value_name = "DIR", conflicts_with = "chrony")]
+    grandmaster: Option<PathBuf>,
+    /// Overwrite files that exist
     #[arg(long)]
     force: bool,
 }
@@ -36,8 +39,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     // Checked before the search, which takes half a minute.
     if let Some(path) = args.write.iter().chain(&args.chrony).find(|path| !args.force && path.exists()) {
-        let sentence = format!("{} exists: give another file, or use --force to overwrite it", path.display());
-        return Err(Failure::new(ExitCode::CannotCreate, sentence));
+        return Err(exists(path));
     }
     super::on_runtime(async move {
         let stop = stop()?;
@@ -59,6 +61,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     let unit = settings::unit(found);
     let (Some(receiver), Some(pulse)) = (&found.receiver, &found.pulse) else { return Ok(()) };
+    if let Some(directory) = &args.grandmaster {
+        return deliver_grandmaster(args, found, directory, settings::toml(receiver, pulse, unit));
+    }
     let texts = [
         (&args.write, "settings", settings::toml(receiver, pulse, unit)),
         (&args.chrony, "for chrony.conf", settings::chrony(unit)),
@@ -74,6 +79,33 @@ fn deliver(args: &Args, found: &Findings) -> Result<(), Failure> {
     }
     let next = settings::next(args.write.as_deref(), args.chrony.as_deref());
     super::print(&format!("next\n  {next}\n"))
+}
+
+/// Writes the files of a grandmaster below this directory.
+fn deliver_grandmaster(args: &Args, found: &Findings, directory: &Path, settings: String) -> Result<(), Failure> {
+    let machine = grandmaster::Machine::find(found, settings::unit(found))?;
+    let settings = settings + "# What gnss2shm grandmaster tells ptp4l: gnss2shm.toml(5).\n[grandmaster]\n";
+    let mut files = vec![(args.write.clone().unwrap_or_else(|| directory.join("etc/gnss2shm/default.toml")), settings)];
+    files.extend(machine.files().into_iter().map(|(path, text)| (directory.join(path.trim_start_matches('/')), text)));
+    if let Some((path, _)) = files.iter().find(|(path, _)| !args.force && path.exists()) {
+        return Err(exists(path));
+    }
+    let mut written = "grandmaster".to_owned();
+    for (path, text) in files {
+        if let Some(parent) = path.parent() {
+            let failed = |error| OpenError::not_created(format_args!("{} cannot be created", parent.display()), error);
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        save(&path, &text)?;
+        written += &format!("\n  written to {}", path.display());
+    }
+    super::show(&format!("{written}\n"))?;
+    super::print(&format!("next\n  {}\n", machine.next(directory)))
+}
+
+fn exists(path: &Path) -> Failure {
+    let sentence = format!("{} exists: give another file, or use --force to overwrite it", path.display());
+    Failure::new(ExitCode::CannotCreate, sentence)
 }
 
 /// Writes a temporary file and renames it, even over a link, so that readers never see a partial file.

@@ -11,6 +11,7 @@ use crate::core::event::text::Word;
 use crate::core::event::{Event, Leap, Sample, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::daemon::log::Rejections;
+use crate::daemon::status::snapshot::PhcView;
 use crate::recording::{Header, Item, Reader};
 
 /// Feed a recording made by `run --record` to the engine and print the results
@@ -76,6 +77,7 @@ struct Replay {
     samples: u64,
     labels: Option<(UtcSecond, UtcSecond)>,
     rejections: Rejections,
+    phc: Option<PhcView>,
     lost: i64,
 }
 
@@ -118,6 +120,7 @@ impl Replay {
         *self.events.entry(keyword).or_default() += 1;
         let verdicts = run.engine.handle(event);
         self.in_state.entry(run.engine.state().name()).or_default();
+        self.phc = run.engine.phc_audit().as_ref().map(PhcView::from).or(self.phc.take());
         for verdict in verdicts {
             self.rejections.count(&verdict);
             let line = match verdict {
@@ -155,6 +158,9 @@ impl Replay {
         let _ = write!(self.text, "events {events}{told}\nsamples {}{labels}\n{}", self.samples, self.rejections);
         if !states.is_empty() {
             let _ = writeln!(self.text, "states {}", states.join(", "));
+        }
+        if let Some(phc) = &self.phc {
+            let _ = writeln!(self.text, "phc {phc}");
         }
         if self.lost > 0 {
             let doubt = "events are missing in the recording: from there on, the result may differ from what happened";

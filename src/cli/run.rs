@@ -131,7 +131,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
                 info!("{}", summary.line(state));
             }
         }
-        // Its readers are only notified of a change of state.
+        // Its readers are only notified of a pulse or a change of state.
         board.send_if_modified(|board| board.update(engine, event, verdicts));
         ControlFlow::Continue(())
     };

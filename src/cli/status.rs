@@ -68,9 +68,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         (false, true) => format!("{} {} {}\n", now.since, now.sync, state(now)),
     };
     if args.follow {
-        let mut next = Some(now);
+        let (mut next, mut shown) = (Some(now), None);
         while let Some(now) = next {
-            super::print(&text(&now))?;
+            // A line also comes at each pulse.
+            let is = Some((now.state.clone(), now.reason.clone()));
+            if is != shown {
+                super::print(&text(&now))?;
+                shown = is;
+            }
             next = changes.next_for_reader()?;
         }
         let why = match connect() {
@@ -99,26 +104,30 @@ fn state(now: &Snapshot) -> String {
 
 impl Args {
     fn path(&self) -> Result<PathBuf, Failure> {
-        if let Some(path) = &self.socket {
-            return Ok(path.clone());
-        }
-        let there = || {
-            names(Path::new(SOCKETS)).iter().filter_map(|name| Some(name.strip_suffix(".sock")?.to_owned())).collect()
-        };
-        let instances: Vec<_> = self.instance.clone().map_or_else(there, |instance| vec![instance]);
-        match instances.as_slice() {
-            [] => Err(Failure::new(
-                ExitCode::Unavailable,
-                format!(
-                    "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or start `run` with \
-                     --status and give the same path with --socket"
-                ),
-            )),
-            [only] => Ok(Path::new(SOCKETS).join(format!("{only}.sock"))),
-            several => {
-                let why = format!("there are several instances; name one of them: {}", several.join(", "));
-                Err(Failure::new(ExitCode::Usage, why))
-            }
+        path_of(self.instance.as_deref(), self.socket.as_deref())
+    }
+}
+
+/// The status socket at this path, or else that of this instance, or else the only one.
+pub(super) fn path_of(instance: Option<&str>, socket: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = socket {
+        return Ok(path.to_owned());
+    }
+    let there =
+        || names(Path::new(SOCKETS)).iter().filter_map(|name| Some(name.strip_suffix(".sock")?.to_owned())).collect();
+    let instances: Vec<_> = instance.map_or_else(there, |instance| vec![instance.to_owned()]);
+    match instances.as_slice() {
+        [] => Err(Failure::new(
+            ExitCode::Unavailable,
+            format!(
+                "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or start `run` with --status \
+                 and give the same path with --socket"
+            ),
+        )),
+        [only] => Ok(Path::new(SOCKETS).join(format!("{only}.sock"))),
+        several => {
+            let why = format!("there are several instances; name one of them: {}", several.join(", "));
+            Err(Failure::new(ExitCode::Usage, why))
         }
     }
 }
@@ -135,6 +144,13 @@ impl Answers {
         if self.from.buffer().is_empty() {
             super::written(await_input(self.from.get_ref()))?;
         }
+        self.next()
+    }
+
+    /// The next answer, however late: there may be no pulse for days. `None` if the other side has ended.
+    pub(super) fn next_without_limit(&mut self) -> Result<Option<Snapshot>, Failure> {
+        // The limit is only for the first answer.
+        self.from.get_ref().set_read_timeout(None).map_err(|error| unanswered(&self.path, &error))?;
         self.next()
     }
 

@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::given::Given;
+use super::grandmaster::GrandmasterGiven;
 use crate::core::printable::printable;
 use crate::sys::error::{OpenError, Problem};
 
@@ -29,7 +30,9 @@ const TEXT_MAX: usize = 300;
 const GPSD_DEVICE: &str = "[gpsd] device";
 /// The tables, which may also be empty.
 const TABLES: &str = "[serial], [gpsd], [tcp], [fifo], [stdin], [phc], [pps], [pulse], [sentences], [shm], [sock], [record], [status], \
-     [metrics], [gate]";
+     [metrics], [gate], [grandmaster]";
+/// The table whose keys are options of another command.
+const GRANDMASTER: &str = "[grandmaster] ";
 
 /// A settings file without errors.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub(crate) struct File {
     pub(super) name: String,
     text: String,
     pub(super) given: Given,
+    pub(super) grandmaster: GrandmasterGiven,
     /// The position of each key, such as `[serial] baud`, as a byte offset in the text.
     places: BTreeMap<String, usize>,
 }
@@ -76,8 +80,9 @@ impl File {
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, OpenError> {
         // Some editors write a byte order mark first; columns are counted without it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (name, places) = (name.to_owned(), BTreeMap::new());
-        let mut file = Self { name, text: text.to_owned(), given: Given::default(), places };
+        let (name, text_of, places) = (name.to_owned(), text.to_owned(), BTreeMap::new());
+        let (given, grandmaster) = (Given::default(), GrandmasterGiven::default());
+        let mut file = Self { name, text: text_of, given, grandmaster, places };
         let root = DeTable::parse(text).map_err(|error| file.refuse_toml(&error))?;
         for (name, value) in root.get_ref() {
             let table = format!("[{}]", name.get_ref());
@@ -100,7 +105,11 @@ impl File {
     fn set(&mut self, table: &str, name: &Spanned<DeString<'_>>, to: &Spanned<DeValue<'_>>) -> Result<(), OpenError> {
         let (at, name) = (name.span().start, format!("{table}{}", name.get_ref()));
         let gpsd_device = Arg::new(GPSD_DEVICE).long(GPSD_DEVICE).value_parser(NonEmptyStringValueParser::new());
-        let options = Given::augment_args(Command::new("").arg(gpsd_device));
+        let options = if table == GRANDMASTER {
+            GrandmasterGiven::augment_args(Command::new(""))
+        } else {
+            Given::augment_args(Command::new("").arg(gpsd_device))
+        };
         let Some(option) = options.get_arguments().find(|option| key(option) == name) else {
             let keys = options.get_arguments().map(key);
             let keys: Vec<_> =
@@ -123,6 +132,9 @@ impl File {
             _ => format!("--{name}="),
         };
         let mut set = |matches: ArgMatches| {
+            if table == GRANDMASTER {
+                return self.grandmaster.update_from_arg_matches(&matches);
+            }
             self.given.gpsd_device = matches.get_one(GPSD_DEVICE).cloned().or(self.given.gpsd_device.take());
             self.given.update_from_arg_matches(&matches)
         };

@@ -22,10 +22,12 @@ use crate::sys::error::{OpenError, Problem};
 
 mod file;
 mod given;
+mod grandmaster;
 
 pub(crate) use file::File;
 pub(crate) use given::Given;
 pub(crate) use given::{unit, word_parser};
+pub(crate) use grandmaster::{GrandmasterGiven, GrandmasterSettings};
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.

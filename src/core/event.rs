@@ -38,6 +38,8 @@ pub enum Event {
         raw: Instant<Raw>,
         /// The next leap second that it announces.
         next: Option<Announced>,
+        /// TAI - UTC in seconds, unless the table has expired.
+        tai_offset: Option<i64>,
     },
     /// Time passes even if nothing happens.
     Tick {
@@ -113,6 +115,8 @@ pub struct Witness {
     pub raw: Instant<Raw>,
     /// Maximum error of the system clock; `None` while it is not synchronized.
     pub max_error: Option<Span>,
+    /// The kernel's TAI - UTC in seconds; `None` if no program has set it.
+    pub tai_offset: Option<i64>,
 }
 
 /// An announced leap second.

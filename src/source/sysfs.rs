@@ -231,6 +231,13 @@ fn value(file: &Path) -> Option<String> {
     Some(fs::read_to_string(file).ok()?.trim().to_owned())
 }
 
+/// Whether each reader of a PHC gets every edge: since Linux 6.7, each descriptor has its own event queue.
+pub(crate) fn each_reader_gets_every_edge(root: &Path) -> bool {
+    let release = fs::read_to_string(root.join("proc/sys/kernel/osrelease")).unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(7))
+}
+
 /// The names in a directory, sorted; none if it cannot be read.
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let found = fs::read_dir(directory).into_iter().flatten().flatten();

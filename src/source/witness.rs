@@ -7,9 +7,8 @@ use tokio::sync::mpsc::Sender;
 use tracing::{debug, info};
 
 use crate::core::event::{Announced, Event, Leap, Witness};
-use crate::core::time::{DAY, Date};
-use crate::sys::clock::max_error;
-use crate::sys::clock::{raw_now, sys_now};
+use crate::core::time::{DAY, Date, UtcSecond};
+use crate::sys::clock::{KernelClock, kernel_clock, raw_now, sys_now};
 use crate::sys::wait::Alarm;
 
 /// The interval between queries to the kernel; the engine discards a result after 30 s.
@@ -26,10 +25,15 @@ pub(crate) async fn run(events: Sender<Event>) {
     let mut alarm = Alarm::default();
     for asked in 0_u64.. {
         let is_due = asked.is_multiple_of(READ_TABLE_EVERY);
-        let table = is_due.then(|| Event::LeapTable { raw: raw_now(), next: read_table(TABLE) });
-        let witness = max_error()
+        let table = is_due.then(|| {
+            let Table { next, tai_offset } = read_table(TABLE);
+            Event::LeapTable { raw: raw_now(), next, tai_offset }
+        });
+        let witness = kernel_clock()
             .inspect_err(|error| debug!("adjtimex: {error}: it is not known whether the system clock is synchronized"))
-            .map(|max_error| Event::Witness(Witness { raw: raw_now(), max_error }));
+            .map(|KernelClock { max_error, tai_offset }| {
+                Event::Witness(Witness { raw: raw_now(), max_error, tai_offset })
+            });
         for event in table.into_iter().chain(witness.ok()) {
             if events.send(event).await.is_err() {
                 return;
@@ -39,29 +43,60 @@ pub(crate) async fn run(events: Sender<Event>) {
     }
 }
 
-fn read_table(path: &str) -> Option<Announced> {
-    let table = std::fs::read_to_string(path).inspect_err(|error| debug!("{path}: {error}")).ok()?;
-    let next = next_leap(&table, sys_now().parts().0.div_euclid(DAY));
+/// What the table says now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// The next leap second.
+    pub next: Option<Announced>,
+    /// TAI - UTC in seconds, unless the table has expired.
+    pub tai_offset: Option<i64>,
+}
+
+/// Reads the table at this path, as of now; empty if it cannot be read.
+pub(crate) fn read_table(path: &str) -> Table {
+    let Ok(table) = std::fs::read_to_string(path).inspect_err(|error| debug!("{path}: {error}")) else {
+        return Table::default();
+    };
+    let (now, _) = sys_now().parts();
+    let next = next_leap(&table, now.div_euclid(DAY));
     if let Some(Announced { day, leap }) = next {
         info!("{path} announces a leap second for the end of {day} ({leap:?})");
     }
-    next
+    Table { next, tai_offset: tai_offset(&table, UtcSecond::from_posix(now)) }
 }
 
-/// The first leap second at the end of that day (since 1970) or later. A line holds the time from which TAI - UTC has a
-/// new value, and that value; `#` begins a comment.
-fn next_leap(table: &str, today: i64) -> Option<Announced> {
-    let line = |line: &str| {
+/// TAI - UTC in seconds at this second, from the table at this path. None if it has expired or cannot be read.
+pub(crate) fn table_tai_offset(path: &str, at: UtcSecond) -> Option<i64> {
+    tai_offset(&std::fs::read_to_string(path).ok()?, at)
+}
+
+/// The value of the last line that begins by then; none if the table expires first: `#@` begins a line with the time until
+/// which it is valid, in NTP seconds. A table without one does not count.
+fn tai_offset(table: &str, at: UtcSecond) -> Option<i64> {
+    let now = at.posix().saturating_add(NTP_EPOCH_DAYS * DAY);
+    let expires = table.lines().find_map(|line| line.strip_prefix("#@")?.trim().parse::<i64>().ok())?;
+    let (_, offset) = lines(table).take_while(|(from, _)| *from <= now).last().filter(|_| now < expires)?;
+    Some(offset)
+}
+
+/// The times (NTP seconds) from which TAI - UTC has a new value, and the values; `#` begins a comment.
+fn lines(table: &str) -> impl Iterator<Item = (i64, i64)> {
+    table.lines().filter_map(|line| {
         let mut fields = line.split('#').next()?.split_ascii_whitespace().map(str::parse::<i64>);
-        let (from, offset) = (fields.next()?.ok()?, fields.next()?.ok()?);
-        Some((from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1, offset))
-    };
-    let lines: Vec<_> = table.lines().filter_map(line).collect();
-    let changes = lines.iter().zip(lines.iter().skip(1));
-    let mut leaps = changes.filter_map(|((_, before), (last_day, after))| match after.saturating_sub(*before) {
-        1 => Some((*last_day, Leap::Insert)),
-        -1 => Some((*last_day, Leap::Delete)),
-        _ => None,
+        Some((fields.next()?.ok()?, fields.next()?.ok()?))
+    })
+}
+
+/// The first leap second at the end of that day (since 1970) or later.
+fn next_leap(table: &str, today: i64) -> Option<Announced> {
+    let changes = lines(table).zip(lines(table).skip(1));
+    let mut leaps = changes.filter_map(|((_, before), (from, after))| {
+        let last_day = from.div_euclid(DAY) - NTP_EPOCH_DAYS - 1;
+        match after.saturating_sub(before) {
+            1 => Some((last_day, Leap::Insert)),
+            -1 => Some((last_day, Leap::Delete)),
+            _ => None,
+        }
     });
     let (last_day, leap) = leaps.find(|(last_day, _)| *last_day >= today)?;
     Some(Announced { day: Date::from_days(last_day), leap })
@@ -92,6 +127,19 @@ mod tests {
         let table = format!("{TABLE}4007491200 36\n");
         let announced = next_leap(&table, day(2020, 1, 1).days()).unwrap();
         assert_eq!(announced.leap, Leap::Delete);
+    }
+
+    #[test]
+    fn the_offset_is_that_of_the_second_and_an_expired_table_has_none() {
+        let table = format!("#@ 4007491200\n{TABLE}");
+        let at = |date: Date, second| tai_offset(&table, UtcSecond::from_civil(date, second));
+        assert_eq!(at(day(2016, 12, 31), 86_399), Some(36));
+        assert_eq!(at(day(2017, 1, 1), 0), Some(37));
+        assert_eq!(at(day(2026, 12, 28), 86_399), Some(37));
+        assert_eq!(at(day(2026, 12, 29), 0), None, "expired");
+        assert_eq!(at(day(1971, 12, 31), 86_399), None, "before the first line");
+        assert_eq!(tai_offset(TABLE, UtcSecond::from_civil(day(2020, 1, 1), 0)), None, "without an expiry");
+        assert_eq!(table_tai_offset("/nonexistent", UtcSecond::from_posix(0)), None);
     }
 
     #[test]

@@ -51,9 +51,18 @@ impl Reading {
     }
 }
 
-/// The system clock's maximum error, or `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
-/// `TIME_ERROR`), or an ntpd has only just started.
-pub(crate) fn max_error() -> io::Result<Option<Span>> {
+/// The kernel's report on the system clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KernelClock {
+    /// Its maximum error; `None` if it is not synchronized: the kernel says so (`STA_UNSYNC`, or the state
+    /// `TIME_ERROR`), or an ntpd has only just started.
+    pub max_error: Option<Span>,
+    /// TAI - UTC in seconds; `None` if no program has set it.
+    pub tai_offset: Option<i64>,
+}
+
+/// Asks the kernel (adjtimex(2)).
+pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     // SAFETY: a timex is plain integers, for which zero is valid; modes = 0 only reads.
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
     // Not the C library's adjtimex: it calls clock_adjtime(2), which the systemd unit forbids, because that can also step
@@ -62,7 +71,10 @@ pub(crate) fn max_error() -> io::Result<Option<Span>> {
     let state = check(unsafe { libc::syscall(libc::SYS_adjtimex, &raw mut timex) })?;
     let is_claimed = state != libc::c_long::from(libc::TIME_ERROR) && timex.status & libc::STA_UNSYNC == 0;
     let is_synchronized = is_claimed && timex.esterror != NTPSEC_STARTS;
-    Ok(is_synchronized.then(|| Span::from_micros(timex.maxerror)))
+    Ok(KernelClock {
+        max_error: is_synchronized.then(|| Span::from_micros(timex.maxerror)),
+        tai_offset: Some(i64::from(timex.tai)).filter(|offset| *offset != 0),
+    })
 }
 
 /// Detects that the system clock is set: a timer on `CLOCK_REALTIME` that never expires, but is canceled by the setting

@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod pps;
 pub(crate) mod processes;
 pub(crate) mod ptp;
+pub(crate) mod signals;
 pub(crate) mod sysv_shm;
 pub(crate) mod tty;
 pub(crate) mod wait;

@@ -148,14 +148,15 @@ impl Invention {
             let off = Span::from_nanos(random.within(WINDOW / 2));
             Event::CrossTs(CrossTs { phc: phc(raw + off), sys: sys(first, raw), raw, window: Span::from_nanos(WINDOW) })
         };
-        let witness = |raw| Event::Witness(Witness { raw, max_error: self.witness.then_some(WITNESS_ERROR) });
+        let witness =
+            |raw| Event::Witness(Witness { raw, max_error: self.witness.then_some(WITNESS_ERROR), tai_offset: None });
         let (promise, width) = match self.edges {
             Nic::Both => (Edges::Both, Some(Span::from_millis(self.width))),
             Nic::One => (Edges::RisingOnly, None),
         };
         let mut noise = Random(3);
         let raw = pulse(-1);
-        let mut events = vec![witness(raw), Event::LeapTable { raw, next: None }];
+        let mut events = vec![witness(raw), Event::LeapTable { raw, next: None, tai_offset: None }];
         events.extend(
             [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)].map(|change| Event::Source { raw, change }),
         );

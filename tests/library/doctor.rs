@@ -51,6 +51,7 @@ impl Machine {
                 fs::read_to_string(system.at(file)).map_err(|_| error.into())
             },
             status: |_| Ok(snapshot()),
+            tai_offset: || Some(37),
             phc_index: |interface| match interface {
                 "eth0" => Ok(Some(0)),
                 "lo" => Ok(None),
@@ -807,4 +808,74 @@ fn the_exit_status_and_the_lines_are_for_scripts() {
     }
     let help = crate::library::common::output(Command::new(program()).args(["doctor", "--help"]));
     assert!(String::from_utf8(help.stdout).unwrap().contains("2 if there are warnings but no failure"));
+}
+
+impl Machine {
+    /// A grandmaster, as the files in /usr/share/gnss2shm/grandmaster make it on a new kernel.
+    fn grandmaster(&self) {
+        self.write("/etc/gnss2shm/default.toml", &format!("{CONFIG}[grandmaster]\n"));
+        self.write("/proc/sys/kernel/osrelease", "6.12.9+bpo-amd64\n");
+        self.write("/etc/linuxptp/grandmaster.conf", "# serverOnly 0\n[global]\nmasterOnly\t\t1\n[eth0]\n");
+        self.process(710, 1, "gnss2shm", "/usr/bin/gnss2shm grandmaster --config /etc/gnss2shm/default.toml");
+        self.process(720, 1, "ts2phc", "/usr/sbin/ts2phc -f /etc/linuxptp/ts2phc-grandmaster.conf -s generic");
+        self.process(730, 1, "ptp4l", "/usr/sbin/ptp4l -f /etc/linuxptp/grandmaster.conf");
+        for pid in [720, 730] {
+            self.open(pid, 3, "/dev/ptp0");
+        }
+    }
+}
+
+#[test]
+fn the_chain_of_a_grandmaster_is_ok_with_either_program_that_steers_the_clock() {
+    is_ok("grandmaster", |machine| machine.grandmaster());
+    is_ok("grandmaster-phc2sys", |machine| {
+        machine.grandmaster();
+        machine.write("/proc/sys/kernel/osrelease", "6.1.0-41-amd64\n");
+        machine.remove("/proc/720");
+        machine.process(721, 1, "phc2sys", "/usr/sbin/phc2sys -s CLOCK_REALTIME -c eth0 -O 37");
+    });
+}
+
+#[test]
+fn faults_of_a_grandmasters_chain_are_found() {
+    use Level::{Failure, Warning};
+    let planted = |name: &str, plant: &dyn Fn(&mut Machine), fault: Fault<'_>| {
+        let plant = |machine: &mut Machine| {
+            machine.grandmaster();
+            plant(machine);
+        };
+        planted(name, plant, &[fault]);
+    };
+    let at = "grandmaster";
+    planted(
+        "gm-not-followed",
+        &|machine| machine.remove("/proc/710"),
+        (at, Failure, "no `gnss2shm grandmaster` is running", "systemctl enable --now gnss2shm-grandmaster@default"),
+    );
+    planted(
+        "gm-no-tai",
+        &|machine| machine.system.tai_offset = || None,
+        (at, Failure, "TAI - UTC is not set", "leapsectz"),
+    );
+    planted(
+        "gm-not-steered",
+        &|machine| machine.remove("/proc/720"),
+        (at, Failure, "no program is seen that steers /dev/ptp0", "start ts2phc"),
+    );
+    planted(
+        "gm-two-servos",
+        &|machine| machine.process(721, 1, "phc2sys", "/usr/sbin/phc2sys -s CLOCK_REALTIME -c eth0 -O 37"),
+        (at, Failure, "ts2phc (pid 720) and phc2sys (pid 721) both steer /dev/ptp0", "stop one"),
+    );
+    planted(
+        "gm-old-kernel",
+        &|machine| machine.write("/proc/sys/kernel/osrelease", "6.6.1\n"),
+        (at, Failure, "ts2phc (pid 720) reads the pulse, too", "phc2sys"),
+    );
+    planted("gm-no-ptp4l", &|machine| machine.remove("/proc/730"), (at, Failure, "ptp4l is not running", "ptp4l.conf"));
+    planted(
+        "gm-may-follow",
+        &|machine| machine.write("/etc/linuxptp/grandmaster.conf", "[global]\nclockClass 6\n"),
+        (at, Warning, "ptp4l (pid 730) may follow another clock", "`masterOnly 1`"),
+    );
 }

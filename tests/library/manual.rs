@@ -226,7 +226,7 @@ fn the_lines_for_chronyd_are_the_one_of_the_readme_and_chronyd_takes_them() {
     let line = snippet.lines().find(|line| !line.starts_with('#')).unwrap();
     assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
     let grandmaster = "files/usr/share/gnss2shm/grandmaster/chrony.conf";
-    for (snippet, wanted) in [(snippet, vec![line]), (text(grandmaster), vec![line, "leapsectz right/UTC"])] {
+    for (snippet, wanted) in [(snippet.clone(), vec![line]), (text(grandmaster), vec![line, "leapsectz right/UTC"])] {
         let dir = TestDir::new("chrony-snippet");
         fs::write(dir.join("chrony.conf"), &snippet).unwrap();
         let mut chronyd = Command::new("chronyd");

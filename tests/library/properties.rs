@@ -54,9 +54,10 @@ fn event() -> impl Strategy<Value = Event> {
             window
         })),
         (instant(), change).prop_map(|(raw, change)| Event::Source { raw, change }),
-        (instant(), proptest::option::of(span()))
-            .prop_map(|(raw, max_error)| Event::Witness(Witness { raw, max_error })),
-        (instant(), proptest::option::of(announced)).prop_map(|(raw, next)| Event::LeapTable { raw, next }),
+        (instant(), proptest::option::of(span()), any::<Option<i64>>())
+            .prop_map(|(raw, max_error, tai_offset)| Event::Witness(Witness { raw, max_error, tai_offset })),
+        (instant(), proptest::option::of(announced), any::<Option<i64>>())
+            .prop_map(|(raw, next, tai_offset)| Event::LeapTable { raw, next, tai_offset }),
         instant().prop_map(|raw| Event::Tick { raw }),
     ]
 }

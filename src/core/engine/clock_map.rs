@@ -17,7 +17,7 @@ use crate::core::time::{Clock, EdgeClock, Instant, Raw, Span, Sys};
 const KEPT: usize = 24;
 /// No PHC's rate is off by more than this: a servo sets an igb's by at most 6.25 % (`max_adj` in `igb_ptp.c`); for a
 /// kernel PPS device, it is the system clock, slewed by at most 10 %.
-const RATE_PPM: i64 = 120_000;
+pub(super) const RATE_PPM: i64 = 120_000;
 /// By how much, beyond its rate, a bracket may be off unless its PHC was stepped.
 const STEP: Span = Span::from_micros(20);
 /// An edge whose time is less certain than this is not evidence of a phase.
@@ -53,6 +53,8 @@ pub(crate) struct ClockMap {
 /// A moment of the PHC on the other two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dated {
+    /// The moment itself.
+    pub phc: Instant<EdgeClock>,
     /// On `CLOCK_MONOTONIC_RAW`.
     pub raw: Instant<Raw>,
     /// Bound of the error of `raw`.
@@ -152,7 +154,7 @@ impl ClockMap {
         };
         let raw = before.raw + between(before.raw.nanos(), after.raw.nanos());
         let room = if is_own { Span::from_nanos(i64::MAX) } else { limit - error };
-        Some(Dated { raw, raw_error, sys, error, room })
+        Some(Dated { phc, raw, raw_error, sys, error, room })
     }
 
     /// How far this bracket's clock deviates from the rates over the brackets around it, relative to the PHC.

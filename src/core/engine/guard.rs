@@ -138,12 +138,12 @@ mod tests {
         let second = |s| Instant::from_parts(s, 0);
         let mut guard = Guard::new(WitnessMode::Block, Conventions::Assume);
         assert_eq!(guard.system_error(second(0)), None);
-        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)), tai_offset: None });
         assert_eq!(guard.system_error(second(10)), Some(Span::from_millis(50)));
         assert_eq!(guard.system_error(second(31)), None, "too old");
-        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(201)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(201)), tai_offset: None });
         assert_eq!(guard.system_error(second(1)), None, "too vague");
-        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)) });
+        guard.witness = Some(Witness { raw: second(0), max_error: Some(Span::from_millis(50)), tai_offset: None });
         let label = utc(2026, 11, 20, 0);
         let right = Instant::from_parts(label.posix(), 0);
         let late = right + Span::from_millis(51);

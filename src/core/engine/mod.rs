@@ -2,7 +2,7 @@
 //! the same events give the same verdicts, bit for bit.
 //!
 //! The path of an edge: it waits for the next cross timestamp, [`clock_map`] converts its timestamp, [`edges`] decides
-//! whether it is on time, [`phase`] counts it; if state and label permit and [`guard`] lets it pass, it becomes a sample. The path of a sentence: [`epochs`]
+//! whether it is on time, [`phase`] counts it, [`audit`] compares the PHC with it; if state and label permit and [`guard`] lets it pass, it becomes a sample. The path of a sentence: [`epochs`]
 //! combines it with the rest of its burst, [`label`] assigns the epoch to a pulse. [`receiver`] determines what is
 //! missing from the sentences, [`ublox`] keeps what a u-blox receiver reports in addition; `state` determines the
 //! state.
@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 
+pub(crate) mod audit;
 pub(crate) mod clock_map;
 mod config;
 pub(crate) mod edges;
@@ -32,7 +33,8 @@ use crate::core::event::{
     Contradiction, CrossTs, Edge, Edges as Grant, Event, Reason, Sample, SourceChange, State, Verdict,
 };
 use crate::core::nmea::{Framer, LineCounts};
-use crate::core::time::{EdgeClock, Instant, Raw, Span, UtcSecond};
+use crate::core::time::{Instant, Raw, Span, UtcSecond};
+use audit::{Auditor, TaiOffsets};
 use clock_map::{ClockMap, Continuity, Dated};
 use edges::{Edges, Hint, OnTime, Pulse};
 use epochs::Epochs;
@@ -71,6 +73,8 @@ pub struct Engine {
     pending: VecDeque<Edge>,
     edges: Edges,
     phase: Phase,
+    auditor: Auditor,
+    tai_offsets: TaiOffsets,
     // Both together.
     labeller: Labeller,
     guard: Guard,
@@ -113,8 +117,12 @@ impl Engine {
             Event::Edge(edge) => self.on_edge(*edge, &mut verdicts),
             Event::CrossTs(cross) => self.on_cross_ts(*cross, &mut verdicts),
             Event::Source { change, .. } => self.on_source(*change),
-            Event::Witness(witness) => self.guard.witness = Some(*witness),
-            Event::LeapTable { next, .. } => self.guard.announced = *next,
+            Event::Witness(witness) => {
+                (self.guard.witness, self.tai_offsets.kernel) = (Some(*witness), witness.tai_offset);
+            }
+            Event::LeapTable { next, tai_offset, .. } => {
+                (self.guard.announced, self.tai_offsets.table) = (*next, *tai_offset);
+            }
             Event::Tick { .. } => {}
         }
         self.drop_worn_label();
@@ -170,6 +178,7 @@ impl Engine {
         (self.timestamper, self.pulse_lost) = (timestamper, false);
         self.pulse_awaited_since = Some(self.now);
         self.clock_map = ClockMap::default();
+        self.auditor = Auditor::default();
         self.pending.clear();
     }
 
@@ -205,16 +214,14 @@ impl Engine {
                 Ok(None) | Err(Reason::StaleEdge) => verdicts.push(Verdict::Rejected(Reason::StaleEdge)),
                 // Read before it occurred: it was timestamped before the clock was set back.
                 Ok(Some(dated)) if dated.raw <= edge.read_at + dated.raw_error => {
-                    self.on_dated(dated, edge.phc, verdicts);
+                    self.on_dated(dated, verdicts);
                 }
                 Ok(Some(_)) | Err(_) => verdicts.push(Verdict::Rejected(self.timestamper.stepped)),
             }
         }
     }
 
-    /// Of a short pulse, [`edges`] returns the first edge, and `phc` is the one that completed its cluster: it serves only to
-    /// measure rates.
-    fn on_dated(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) {
+    fn on_dated(&mut self, dated: Dated, verdicts: &mut Vec<Verdict>) {
         // The system time is that of the true second.
         let stamp = self.timestamper.error;
         let dated = Dated {
@@ -224,7 +231,7 @@ impl Engine {
             ..dated
         };
         let rejected = match self.edges.add(dated, self.hint()) {
-            Ok(Some(on_time)) => self.on_pulse(on_time, phc, verdicts).err(),
+            Ok(Some(on_time)) => self.on_pulse(on_time, verdicts).err(),
             Ok(None) => None,
             Err(Reason::NotYet) => Some(self.input_state().reason().unwrap_or(Reason::NotYet)),
             Err(reason) => Some(reason),
@@ -240,9 +247,9 @@ impl Engine {
     }
 
     /// The on-time edge of a second: a sample if everything else permits.
-    fn on_pulse(&mut self, dated: Dated, phc: Instant<EdgeClock>, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
+    fn on_pulse(&mut self, dated: Dated, verdicts: &mut Vec<Verdict>) -> Result<(), Reason> {
         let Some(on_time) = self.on_time() else { return Ok(()) };
-        let (index, miss) = self.count(on_time, phc, dated).ok_or(Reason::Stray)?;
+        let (index, miss) = self.count(on_time, dated).ok_or(Reason::Stray)?;
         self.mind_leap_window(index);
         let state = self.input_state();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
@@ -251,24 +258,38 @@ impl Engine {
         let utc = label.base.plus(index);
         let error = dated.error + miss;
         let certain = dated.sys.and_then(|at| if miss <= dated.room { Ok(at) } else { Err(Reason::UnevenPulse) });
-        let at = certain.inspect_err(|reason| {
-            let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
-            self.passed_over = Some((since, *reason));
-        })?;
-        let at = if self.config.sawtooth { at + self.ublox.correction(utc, dated.raw) } else { at };
+        let at = match certain {
+            Ok(at) => at,
+            Err(reason) => {
+                let since = self.passed_over.map_or(dated.raw, |(since, _)| since);
+                self.passed_over = Some((since, reason));
+                // The PHC can be compared with the pulse while the system clock cannot.
+                if self.state.publishes() && dated.raw_error + miss <= audit::UNEVEN {
+                    self.audit(index, utc, dated, miss);
+                }
+                return Err(reason);
+            }
+        };
+        let at = at + self.sawtooth(utc, dated);
         // Also for a lone edge: only the width shows that it is the one that starts the pulse.
         let is_configured = self.config.width.is_some() && self.config.delay.is_some();
         let overruled = self.guard.pass(self.now, utc, at, is_configured)?;
         verdicts.extend(overruled.map(|offset| Verdict::WitnessOverruled { offset }));
+        self.audit(index, utc, dated, miss);
         (self.has_published, self.passed_over) = (true, None);
         self.update_state(verdicts); // before the sample, so that no sample is issued in a state without samples
         verdicts.push(Verdict::Sample(Sample { label: utc, at, error, leap: self.guard.leap(utc, 0) }));
         Ok(())
     }
 
+    /// What to add to the time of this pulse, if that is configured.
+    fn sawtooth(&self, utc: UtcSecond, dated: Dated) -> Span {
+        if self.config.sawtooth { self.ublox.correction(utc, dated.raw) } else { Span::ZERO }
+    }
+
     /// Counts the pulse; doubts one that moved or runs free. `None` if it is not at the expected position.
-    fn count(&mut self, on_time: OnTime, phc: Instant<EdgeClock>, dated: Dated) -> Option<(i64, Span)> {
-        let counted = match self.phase.follow(on_time, phc, dated.raw_error)? {
+    fn count(&mut self, on_time: OnTime, dated: Dated) -> Option<(i64, Span)> {
+        let counted = match self.phase.follow(on_time, dated.phc, dated.raw_error)? {
             // On the system clock, which may be slewed by 10 %.
             Follows::InPhase(index, miss) => (index, miss + miss.per(10)),
             Follows::RunsFree(index) => {

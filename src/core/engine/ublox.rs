@@ -84,6 +84,11 @@ impl Ublox {
         [self.clock, self.time_utc, self.pvt, self.time_ls].iter().flatten().any(|&said| now - said <= UNKNOWN_FOR)
     }
 
+    /// GPS time minus UTC in seconds, if the receiver knows it.
+    pub(crate) fn leap_seconds(&self, now: Instant<Raw>) -> Option<i64> {
+        self.leap_seconds.filter(|_| !self.utc_is_unknown(now))
+    }
+
     /// What to add to the time of the pulse that begins this second and arrived at `pulse`; zero unless it was
     /// announced for this second and before it. A pulse announced in GPS time needs the leap seconds of PUBX,04 or
     /// NAV-TIMELS.

@@ -80,6 +80,8 @@ words! { SourceChange:
 const UNSYNCHRONISED: &str = "unsynchronised";
 const NONE: &str = "none";
 const NO_FIX: &str = "no-fix";
+/// A field that recordings of older versions lack, and that is left out if it is not known.
+const TAI_OFFSET: &str = "TAI - UTC";
 
 impl Event {
     /// When it was captured, and the keyword of its line.
@@ -117,10 +119,20 @@ impl fmt::Display for Event {
                 write!(f, " {} {} {}", phc.nanos(), sys.nanos(), window.nanos())
             }
             Self::Source { raw: _, change } => write!(f, " {}", change.word()),
-            Self::Witness(Witness { raw: _, max_error: Some(error) }) => write!(f, " {}", error.nanos()),
-            Self::Witness(Witness { raw: _, max_error: None }) => write!(f, " {UNSYNCHRONISED}"),
-            Self::LeapTable { raw: _, next: Some(Announced { day, leap }) } => write!(f, " {day} {}", leap.word()),
-            Self::LeapTable { raw: _, next: None } => write!(f, " {NONE}"),
+            Self::Witness(Witness { raw: _, max_error, tai_offset }) => {
+                match max_error {
+                    Some(error) => write!(f, " {}", error.nanos()),
+                    None => write!(f, " {UNSYNCHRONISED}"),
+                }?;
+                write_optional(f, *tai_offset)
+            }
+            Self::LeapTable { raw: _, next, tai_offset } => {
+                match next {
+                    Some(Announced { day, leap }) => write!(f, " {day} {}", leap.word()),
+                    None => write!(f, " {NONE}"),
+                }?;
+                write_optional(f, *tai_offset)
+            }
             Self::Tick { raw: _ } => Ok(()),
         }
     }
@@ -154,14 +166,14 @@ pub fn parse(line: &[u8]) -> Result<Event, Flaw> {
         b"source" => Event::Source { raw, change: fields.take("change of a source")? },
         b"witness" => {
             let max_error = fields.take_unless(UNSYNCHRONISED, "error of the system clock")?;
-            Event::Witness(Witness { raw, max_error })
+            Event::Witness(Witness { raw, max_error, tai_offset: fields.optional(TAI_OFFSET)? })
         }
         b"leap-table" => {
             let next = match fields.take_unless(NONE, "day")? {
                 Some(day) => Some(Announced { day, leap: fields.take("kind of leap second")? }),
                 None => None,
             };
-            Event::LeapTable { raw, next }
+            Event::LeapTable { raw, next, tai_offset: fields.optional(TAI_OFFSET)? }
         }
         b"tick" => Event::Tick { raw },
         other => return Err(Flaw::unreadable("keyword", other)),
@@ -253,6 +265,11 @@ impl<'a> Fields<'a> {
         self.take(field).map(Some)
     }
 
+    /// The next field, if there is one.
+    fn optional<V: Value>(&mut self, field: &str) -> Result<Option<V>, Flaw> {
+        self.0.is_some().then(|| self.take(field)).transpose()
+    }
+
     pub(crate) fn end(self) -> Result<(), Flaw> {
         self.0.map_or(Ok(()), |rest| Err(Flaw(format!("`{}` follows the last field", excerpt(rest)))))
     }
@@ -293,6 +310,11 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
         }
     }
     f.write_char('"')
+}
+
+/// A field at the end of a line, unless it is not known.
+fn write_optional(f: &mut fmt::Formatter<'_>, value: Option<i64>) -> fmt::Result {
+    value.map_or(Ok(()), |value| write!(f, " {value}"))
 }
 
 /// The byte after a backslash.

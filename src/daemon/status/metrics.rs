@@ -18,6 +18,8 @@ use tracing::warn;
 
 use super::snapshot::Snapshot;
 use super::{Board, PAUSE};
+use crate::core::engine::audit::Timescale;
+use crate::core::event::text::Word;
 use crate::core::event::{Reason, State};
 
 /// Maximum number of connections. A further one closes the oldest, so that idle connections cannot lock out a scraper.
@@ -110,6 +112,9 @@ fn page(now: &Snapshot) -> String {
     // Every reason from the start: a counter that first appears with a value of 1 shows no increase.
     let rejected = |reason: &Reason| now.rejected.get(reason.key()).copied().unwrap_or(0);
     let rejected = Reason::ALL.iter().map(|reason| series("reason", reason.key(), rejected(reason))).collect();
+    let (phc, phc_scale) = (now.phc.as_ref(), |scale: &str| now.phc.as_ref().is_some_and(|phc| phc.timescale == scale));
+    let timescales =
+        Timescale::ALL.iter().map(|scale| series("timescale", scale.word(), phc_scale(scale.word()).into())).collect();
     let states = State::NAMES.iter().map(|name| series("state", name, (*name == now.state).into())).collect();
     let reason = now.reason.iter().map(|reason| series("reason", reason, 1)).collect();
     let metrics = [
@@ -120,6 +125,12 @@ fn page(now: &Snapshot) -> String {
         ("sentence_delay_seconds", GAUGE, "From the pulse to its sentence", ns(receiver.delay_ns)),
         ("pulse_width_seconds", GAUGE, "Measured pulse width", ns(pulse.width_ns)),
         ("cross_timestamp_window_seconds", GAUGE, "Last cross timestamp's window", ns(pulse.cross_window_ns)),
+        ("phc_utc_offset_seconds", GAUGE, "UTC minus PHC", ns(phc.map(|phc| phc.utc_offset_ns))),
+        ("phc_tai_offset_seconds", GAUGE, "TAI minus PHC", ns(phc.and_then(|phc| phc.tai_offset_ns))),
+        ("phc_error_bound_seconds", GAUGE, "Error bound of the PHC's offsets", ns(phc.map(|phc| phc.error_ns))),
+        ("phc_rate_ratio", GAUGE, "How much faster than GNSS the PHC runs", ns(phc.and_then(|phc| phc.rate_ppb))),
+        ("phc_age_seconds", GAUGE, "Age of the PHC's offsets", ms(phc.map(|phc| phc.age_ms))),
+        ("phc_timescale", GAUGE, "1 for the time scale that the PHC shows", timescales),
         ("last_edge_age_seconds", GAUGE, "Age of the last edge", ms(pulse.last_edge_ms)),
         ("last_time_age_seconds", GAUGE, "Age of the last valid second received", ms(receiver.last_time_ms)),
         ("last_sample_age_seconds", GAUGE, "Age of the last sample", ms(sample.as_ref().map(|sample| sample.age_ms))),

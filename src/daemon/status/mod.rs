@@ -12,7 +12,7 @@ use crate::core::event::text::Word;
 use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::sys::clock::{Reading, raw_now};
-use snapshot::{GateView, ReasonView, SampleView, Snapshot, sync};
+use snapshot::{GateView, PhcView, ReasonView, SampleView, Snapshot, sync};
 
 /// Directory of the status sockets of the service's instances.
 pub(crate) const SOCKETS: &str = "/run/gnss2shm";
@@ -32,6 +32,7 @@ pub(crate) struct Board {
     last_time: Option<Instant<Raw>>,
     last_edge: Option<Instant<Raw>>,
     last_sample: Option<Instant<Raw>>,
+    last_audit: Option<Instant<Raw>>,
 }
 
 impl Board {
@@ -45,9 +46,10 @@ impl Board {
         board
     }
 
-    /// Takes an event and its verdicts. Returns whether the state has changed.
+    /// Takes an event and its verdicts. Returns whether there is news for connected clients: the state has changed, or a
+    /// pulse became a sample or was compared with the PHC.
     pub(crate) fn update(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> bool {
-        let (before, now) = (self.state, raw_now());
+        let (before, compared, now) = ((self.state, self.last_sample), self.known.phc.clone(), raw_now());
         self.count(event);
         for verdict in verdicts {
             match verdict {
@@ -76,10 +78,14 @@ impl Board {
         receiver.delay_ns = engine.label().map(|label| label.delay.nanos());
         pulse.settled = on_time.is_some();
         pulse.width_ns = on_time.and_then(|on_time| on_time.width).map(Span::nanos);
+        receiver.tai_offset_s = engine.tai_offset_of_receiver();
+        let audit = engine.phc_audit();
+        self.known.phc = audit.as_ref().map(PhcView::from);
+        self.last_audit = audit.map(|audit| audit.raw);
         self.last_time = engine.last_time();
         let view = |reason: Reason| ReasonView { reason: reason.key().into(), sentence: reason.sentence().into() };
         self.known.besides = engine.besides().into_iter().map(view).collect();
-        self.state != before
+        (self.state, self.last_sample) != before || self.known.phc != compared
     }
 
     fn turn(&mut self, to: State, now: Instant<Raw>) {
@@ -129,6 +135,9 @@ impl Board {
         shown.pulse.last_edge_ms = self.last_edge.map(age);
         if let (Some(sample), Some(at)) = (&mut shown.sample, self.last_sample) {
             sample.age_ms = age(at);
+        }
+        if let (Some(phc), Some(at)) = (&mut shown.phc, self.last_audit) {
+            phc.age_ms = age(at);
         }
         shown
     }

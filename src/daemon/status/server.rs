@@ -1,5 +1,5 @@
 //! The status socket: a client gets a [`Snapshot`](super::snapshot::Snapshot) as a line of JSON, and another at each
-//! change of state while it stays connected. Client input is discarded unread, so it cannot be an attack.
+//! pulse and each change of state while it stays connected. Client input is discarded unread, so it cannot be an attack.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -68,7 +68,7 @@ impl StatusServer {
                     if change.is_err() {
                         return;
                     }
-                    let line = line(&board);
+                    let line = if followers.is_empty() { Vec::new() } else { line(&board) };
                     followers.retain(|follower| send(follower, &line));
                 }
             }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::engine::audit::Audit;
 use crate::core::event::State;
+use crate::core::event::text::Word;
 use crate::core::time::Span;
 
 /// The status. Ages and durations are in ms, measured values in ns.
@@ -146,6 +148,34 @@ pub(crate) struct SampleView {
     pub age_ms: i64,
 }
 
+impl From<&Audit> for PhcView {
+    fn from(audit: &Audit) -> Self {
+        Self {
+            timescale: audit.timescale().word().into(),
+            utc_offset_ns: audit.utc.nanos(),
+            tai_offset_ns: audit.tai.map(Span::nanos),
+            error_ns: audit.error.nanos(),
+            rate_ppb: audit.rate_ppb,
+            age_ms: 0,
+        }
+    }
+}
+
+/// `TAI, offset +12 ns, error below 50 ns, rate -3 ppb`, or how far UTC is ahead of an arbitrary time scale.
+impl fmt::Display for PhcView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { timescale, utc_offset_ns: utc, tai_offset_ns, error_ns, rate_ppb, .. } = self;
+        let exact = |scale: &str, offset: i64| format!("{scale} offset {offset:+} ns, error below {error_ns} ns");
+        let shown = match (timescale.as_str(), tai_offset_ns) {
+            ("TAI", Some(tai)) => exact("TAI,", *tai),
+            ("UTC", _) => exact("UTC,", *utc),
+            _ => format!("neither TAI nor UTC, UTC is {} ahead", Span::from_nanos(*utc)),
+        };
+        let rate = rate_ppb.map_or_else(String::new, |rate| format!(", rate {rate:+} ppb"));
+        write!(f, "{shown}{rate}")
+    }
+}
+
 /// The state in the terms of other programs.
 pub(super) fn sync(state: State) -> &'static str {
     match state {
@@ -183,7 +213,9 @@ impl fmt::Display for Snapshot {
         lines.extend(self.contradiction.iter().map(|figures| ("figures", figures.clone())));
         lines.extend(self.besides.iter().map(|view| ("besides", view.sentence.clone())));
         lines.push(("sample", self.sample.as_ref().map_or("none yet".into(), sample)));
-        lines.extend([("pulse", pulse), ("receiver", receiver)]);
+        lines.push(("pulse", pulse));
+        lines.extend(self.phc.iter().map(|phc| ("phc", format!("{phc}, {} ago", ms(phc.age_ms)))));
+        lines.push(("receiver", receiver));
         lines.push(("gate", format!("{} for {}", if gate.open { "open" } else { "closed" }, ms(gate.for_ms))));
         lines.iter().try_for_each(|(label, text)| writeln!(f, "{label:10} {text}"))?;
         write!(f, "counters   {samples} samples")?;

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::core::printable::printable;
 use crate::daemon::status::snapshot::Snapshot;
 use crate::source::sysfs::{self, Device};
+use crate::sys::clock::kernel_clock;
 use crate::sys::error::OpenError;
 use crate::sys::processes::Process;
 use crate::sys::ptp;
@@ -23,6 +24,7 @@ use service::Account;
 
 mod chrony;
 mod devices;
+mod grandmaster;
 mod rivals;
 mod service;
 mod sinks;
@@ -35,7 +37,7 @@ type Check = fn(&Patient<'_>) -> Vec<Checked>;
 type Checked = Result<String, Finding>;
 
 /// The items, in the order in which they should be fixed.
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 13] = [
     (CONFIGURATION, |patient| vec![Ok(patient.instance.config.display().to_string())]),
     ("service user", |patient| vec![patient.account.clone().map(|account| account.name)]),
     ("receiver", |patient| vec![devices::receiver(patient)]),
@@ -48,6 +50,7 @@ const CHECKS: [(&str, Check); 12] = [
     ("chrony.conf", chrony::lines),
     ("chrony source", chrony::sources),
     ("service", |patient| vec![service::check(patient)]),
+    ("grandmaster", grandmaster::check),
 ];
 /// Without its settings, no other item can be checked.
 const CONFIGURATION: &str = "configuration";
@@ -138,6 +141,8 @@ pub(crate) struct System {
     pub run: fn(&System, &str, &[&str]) -> Result<String, String>,
     /// The state at this status socket, or why there is none.
     pub status: fn(&Path) -> Result<Snapshot, String>,
+    /// The kernel's TAI - UTC in seconds, if a program has set it.
+    pub tai_offset: fn() -> Option<i64>,
     /// N of the `/dev/ptpN` that belongs to a network interface, from its driver.
     pub phc_index: fn(&str) -> io::Result<Option<u32>>,
 }
@@ -145,7 +150,8 @@ pub(crate) struct System {
 impl System {
     /// This machine; `status` asks an instance at its socket.
     pub(crate) fn live(status: fn(&Path) -> Result<Snapshot, String>) -> Self {
-        Self { root: "/".into(), run, status, phc_index: ptp::phc_index }
+        let tai_offset = || kernel_clock().ok()?.tai_offset;
+        Self { root: "/".into(), run, status, tai_offset, phc_index: ptp::phc_index }
     }
 
     /// The path below the root directory.
@@ -193,6 +199,8 @@ struct Patient<'a> {
     /// The chronyd that sets the clock, if running.
     chronyd: Option<&'a Process>,
     chrony: ChronyConf,
+    /// Whether its settings say that this machine is a PTP grandmaster.
+    is_grandmaster: bool,
     /// The PHC or PPS device of the pulse, or why `run` refuses it.
     pulse: Result<Device, Finding>,
 }
@@ -231,6 +239,7 @@ pub(crate) fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
         chronyd,
         chrony: ChronyConf::read(system, chronyd),
         pulse: devices::find(system, &settings.pulse),
+        is_grandmaster: system.text(&instance.config).lines().any(|line| line.trim() == "[grandmaster]"),
         settings,
     };
     let finding = |item, checked: Checked| match checked {

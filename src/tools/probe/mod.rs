@@ -20,6 +20,7 @@ use crate::source::witness;
 use crate::sys::clock::raw_now;
 
 mod clocks;
+pub(crate) mod grandmaster;
 mod ports;
 mod report;
 pub(crate) mod settings;

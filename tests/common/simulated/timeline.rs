@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::random::Random;
+use gnss2shm::core::engine::audit::Audit;
 use gnss2shm::core::event::{Bytes, CrossTs, Edge, Event, Sample, SourceChange, Witness};
 use gnss2shm::core::time::{EdgeClock, Instant, Raw, Span};
 use gnss2shm::source::phc::schedule::{Schedule, Step};
@@ -18,6 +19,8 @@ const WAKE_TO_CROSS: Span = Span::from_micros(15);
 const AHEAD: i64 = 4;
 /// The kernel is asked about the system clock this often, in seconds.
 const WITNESS_EVERY: i64 = 8;
+/// TAI - UTC, as the kernel and the leap second table have it.
+const TAI_OFFSET: Option<i64> = Some(37);
 
 /// Events in the order in which they reach the engine: that of the times at which they were captured, unless threads
 /// stall.
@@ -52,8 +55,12 @@ impl Timeline {
         };
         let promise = timeline.world.scenario().edges.promise();
         let max_error = timeline.world.scenario().sys_max_error;
-        timeline.add(start, start, Event::Witness(Witness { raw: start, max_error }));
-        timeline.add(start, start, Event::LeapTable { raw: start, next: timeline.world.scenario().announced });
+        timeline.add(start, start, Event::Witness(Witness { raw: start, max_error, tai_offset: TAI_OFFSET }));
+        timeline.add(
+            start,
+            start,
+            Event::LeapTable { raw: start, next: timeline.world.scenario().announced, tai_offset: TAI_OFFSET },
+        );
         for change in [SourceChange::SentencesOpen, SourceChange::PulseOpen(promise)] {
             timeline.add(start, start, Event::Source { raw: start, change });
         }
@@ -68,6 +75,12 @@ impl Timeline {
     /// The error of a sample against the system time at which its second truly began; `None` if no such second begins.
     pub fn error(&self, sample: &Sample) -> Option<Span> {
         self.world.pulse(sample.label).map(|pulse| sample.at - self.world.sys(pulse))
+    }
+
+    /// The error of the PHC's comparison with GNSS; `None` if its second never begins.
+    pub fn audit_error(&self, audit: &Audit) -> Option<Span> {
+        let shown = self.world.phc(self.world.pulse(audit.second)?);
+        Some(audit.utc - (Instant::from_parts(audit.second.posix(), 0) - shown))
     }
 
     /// The number of the second that is generated next: a little ahead of the events.
@@ -101,7 +114,7 @@ impl Timeline {
                     self.add(at, at, Event::Tick { raw: at });
                     if number % WITNESS_EVERY == 0 {
                         let max_error = self.world.scenario().sys_max_error;
-                        self.add(at, at, Event::Witness(Witness { raw: at, max_error }));
+                        self.add(at, at, Event::Witness(Witness { raw: at, max_error, tai_offset: TAI_OFFSET }));
                     }
                 }
                 Act::Edge(phc) => {

@@ -3,6 +3,7 @@
 use crate::library::simulated::scenario::{Scenario, SimEdges, SimSentence};
 use crate::library::simulated::timeline::Timeline;
 use crate::library::simulated::world::World;
+use gnss2shm::core::engine::audit::Audit;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, Sample, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
@@ -17,6 +18,9 @@ pub struct Outcome {
     pub state: State,
     pub rejected: Vec<Reason>,
     pub relabeled: Vec<i64>,
+    /// The PHC's comparisons with GNSS that are not right.
+    pub wrong_audits: Vec<(Audit, Option<Span>)>,
+    pub audits: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,15 @@ pub fn run_with(
     let mut timeline = Timeline::new(World::new(scenario.clone(), first, Instant::from_parts(1_000, 0)));
     let mut engine = Engine::new(config);
     let end = timeline.world().pulse_number(seconds);
-    let mut outcome =
-        Outcome { samples: Vec::new(), state: engine.state(), rejected: Vec::new(), relabeled: Vec::new() };
-    let mut second = 0;
+    let mut outcome = Outcome {
+        samples: Vec::new(),
+        state: engine.state(),
+        rejected: Vec::new(),
+        relabeled: Vec::new(),
+        wrong_audits: Vec::new(),
+        audits: 0,
+    };
+    let (mut second, mut audited) = (0, None);
     loop {
         let event = timeline.next_event();
         if let Event::Tick { raw } = event {
@@ -71,6 +81,13 @@ pub fn run_with(
             }
         }
         let verdicts = if is_told(&event) { engine.handle(&event) } else { Vec::new() };
+        if let Some(audit) = engine.phc_audit().filter(|audit| audited.replace(audit.raw) != Some(audit.raw)) {
+            outcome.audits += 1;
+            let error = timeline.audit_error(&audit);
+            if error.is_none_or(|error| error.abs() > audit.error + scenario.noise) {
+                outcome.wrong_audits.push((audit, error));
+            }
+        }
         for (verdict, next) in verdicts.iter().zip(verdicts.iter().skip(1).map(Some).chain([None])) {
             match *verdict {
                 // Locked is not reported before there is a sample.
@@ -98,6 +115,7 @@ impl Outcome {
         for judged in &self.samples {
             assert!(judged.is_right(), "{context}: second {}: {judged:?}", judged.second);
         }
+        assert!(self.wrong_audits.is_empty(), "{context}: {:?}", self.wrong_audits.first());
         let rising = |pair: &[Judged]| pair[0].sample.label < pair[1].sample.label;
         assert!(self.samples.windows(2).all(rising), "{context}: labels rise");
     }
@@ -106,6 +124,7 @@ impl Outcome {
     pub fn assert_works(&self, at_least: usize, context: &str) {
         self.assert_right(context);
         let got = self.samples.len();
+        assert!(self.audits >= got, "{context}: {} audits for {got} samples", self.audits);
         assert!(got >= at_least, "{context}: {got} samples, {:?}, {:?}", self.state, self.rejected.last());
     }
 

@@ -44,13 +44,14 @@ fn every_event_reads_as_documented() {
             Event::Source { raw, change: SourceChange::PulseOpen(Edges::Unknown) },
             "12 source pulse-open-both-or-unknown",
         ),
-        (Event::Witness(Witness { raw, max_error: Some(ns(5)) }), "12 witness 5"),
-        (Event::Witness(Witness { raw, max_error: None }), "12 witness unsynchronised"),
+        // Recordings of 0.1.0 do not have TAI - UTC.
+        (Event::Witness(Witness { raw, max_error: Some(ns(5)), tai_offset: None }), "12 witness 5"),
+        (Event::Witness(Witness { raw, max_error: None, tai_offset: Some(37) }), "12 witness unsynchronised 37"),
         (
-            Event::LeapTable { raw, next: Some(Announced { day, leap: Leap::Insert }) },
-            "12 leap-table 2028-12-31 insert",
+            Event::LeapTable { raw, next: Some(Announced { day, leap: Leap::Insert }), tai_offset: Some(37) },
+            "12 leap-table 2028-12-31 insert 37",
         ),
-        (Event::LeapTable { raw, next: None }, "12 leap-table none"),
+        (Event::LeapTable { raw, next: None, tai_offset: None }, "12 leap-table none"),
         (Event::Tick { raw }, "12 tick"),
     ] {
         assert_eq!(event.to_string(), text);
@@ -80,7 +81,7 @@ fn what_is_wrong_with_a_line_is_named() {
         ("12 cross 1 2", "the window is missing"),
         ("12 source lost", "`lost` is not a change of a source"),
         ("12 witness", "error of the system clock is missing"),
-        ("12 witness unsynchronised 1", "`1` follows"),
+        ("12 witness unsynchronised 37 1", "`1` follows"),
         ("12 witness nobody", "`nobody` is not an error"),
         ("12 leap-table", "the day is missing"),
         ("12 leap-table 2028-12-32 insert", "`2028-12-32` is not a day"),
@@ -147,9 +148,11 @@ fn event() -> impl Strategy<Value = Event> {
             Event::CrossTs(CrossTs { phc, sys, raw, window: Span::from_nanos(window) })
         }),
         (raw(), change()).prop_map(|(raw, change)| Event::Source { raw, change }),
-        (raw(), any::<Option<i64>>())
-            .prop_map(|(raw, error)| { Event::Witness(Witness { raw, max_error: error.map(Span::from_nanos) }) }),
-        (raw(), proptest::option::of(announced())).prop_map(|(raw, next)| Event::LeapTable { raw, next }),
+        (raw(), any::<[Option<i64>; 2]>()).prop_map(|(raw, [error, tai_offset])| {
+            Event::Witness(Witness { raw, max_error: error.map(Span::from_nanos), tai_offset })
+        }),
+        (raw(), proptest::option::of(announced()), any::<Option<i64>>())
+            .prop_map(|(raw, next, tai_offset)| Event::LeapTable { raw, next, tai_offset }),
         raw().prop_map(|raw| Event::Tick { raw }),
     ]
 }

@@ -43,6 +43,8 @@ struct Course {
     differ: Option<(Judged, Sample)>,
     ground: BTreeSet<String>,
     silent_in: String,
+    /// The first wrong comparison of the PHC with GNSS.
+    wrong_audit: Option<Failure>,
 }
 
 fn run(genome: &Genome) -> Course {
@@ -50,7 +52,7 @@ fn run(genome: &Genome) -> Course {
         Timeline::new(World::new(genome.case.scenario.clone(), genome.case.first, Instant::from_parts(1_000, 0)));
     let (mut engine, mut twin) = (Engine::new(genome.config()), Engine::new(genome.config()));
     let twin_from = 30 + (genome.case.scenario.seed % 90) as i64;
-    let mut course = Course::default();
+    let (mut course, mut audited) = (Course::default(), None);
     let (begins, ends) = (timeline.world().pulse_number(0), timeline.world().pulse_number(SECONDS));
     loop {
         let event = timeline.next_event();
@@ -71,6 +73,13 @@ fn run(genome: &Genome) -> Course {
                     course.ground.insert(format!("{:?}: {reason:?}", engine.state()));
                 }
                 _ => {}
+            }
+        }
+        if let Some(audit) = engine.phc_audit().filter(|audit| audited.replace(audit.raw) != Some(audit.raw)) {
+            let error = timeline.audit_error(&audit);
+            if error.is_none_or(|error| error.abs() > audit.error + genome.case.scenario.noise) {
+                let failure = || Failure { kind: "a wrong audit", second, says: format!("{audit:?}, {error:?}") };
+                course.wrong_audit.get_or_insert_with(failure);
             }
         }
         // Events that the daemon sends once are also sent to the twin.
@@ -96,9 +105,10 @@ fn differs(verdict: &Verdict, judged: &[Judged]) -> Option<(Judged, Sample)> {
 }
 
 pub fn judge(genome: &Genome) -> Judgement {
-    let course = run(genome);
+    let mut course = run(genome);
     let silence = silence(genome, &course);
-    let failure = wrong(&course, genome.case.scenario.noise).or_else(|| twins_differ(&course)).or_else(|| {
+    let wrong = wrong(&course, genome.case.scenario.noise).or(course.wrong_audit.take());
+    let failure = wrong.or_else(|| twins_differ(&course)).or_else(|| {
         silence.filter(|(_, lasts)| *lasts > 0).map(|(second, lasts)| Failure {
             kind: "silence",
             second,
