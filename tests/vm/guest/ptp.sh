@@ -41,13 +41,9 @@ stop() {
 	until_true 5 test ! -d "/proc/$its_pid"
 }
 
-# ask SOCKET MESSAGE...: pmc's answers, a field per line.
+# ask SOCKET MESSAGE [MESSAGE]: pmc's answers, a field per line.
 ask() {
-	its_socket=$1
-	shift
-	for message; do
-		echo "GET $message"
-	done | xargs -d '\n' pmc -u -b 0 -d "$domain" -s "$its_socket" -i "/run/pmc.$$" | tr -s '\t ' ' '
+	pmc -u -b 0 -d "$domain" -s "$1" -i "/run/pmc.$$" "GET $2" ${3:+"GET $3"} | tr -s '\t ' ' '
 }
 domain=0
 
