@@ -108,8 +108,9 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
     let heart = Heartbeat::default();
     let mut watchdog = Watchdog::enabled(heart.clone());
     notify(NotifyState::Ready);
+    let mut rest = RETRY; // for the first line
     loop {
-        let mut input = inputs.recv_timeout(session.rest(raw_now()).min(TURN));
+        let mut input = inputs.recv_timeout(rest);
         loop {
             match input {
                 Ok(Input::Status(at, line)) => {
@@ -132,6 +133,7 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
         session.turn(now).into_iter().for_each(tell);
         heart.beat();
         watchdog.iter_mut().for_each(Watchdog::turn);
+        rest = session.rest(raw_now()).min(TURN);
     }
 }
 
