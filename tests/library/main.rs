@@ -25,6 +25,7 @@ mod common;
 mod doctor;
 mod fuzz;
 mod gpsd;
+mod grandmaster;
 mod heard;
 mod inputs;
 mod keys;
