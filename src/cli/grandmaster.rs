@@ -34,6 +34,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const QUEUED: usize = 16;
 
 /// Keep ptp4l's grandmaster settings at what `gnss2shm run` measures
+///
+/// Steers no clock. ptp4l must use the PHC that `gnss2shm run` compares with the pulse, and another program must keep that
+/// PHC at TAI. Class 6 is claimed while the state is Locked, the gate is open, two of kernel, leap second table, and
+/// receiver agree on TAI - UTC, and the PHC was within --bound of TAI at every pulse for --steady; after it, class 7 for
+/// --holdover, if that is given. Otherwise, and at the end, ptp4l is told that its clock is not synchronized. The log has
+/// a line for each change of class, with the reason.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one]

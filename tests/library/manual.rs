@@ -182,11 +182,13 @@ fn said<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
 
 #[test]
 fn units_start_the_program_as_it_wants_to_be_started() {
-    for unit in ["gnss2shm@.service", "gnss2shm-wait@.service"] {
+    for unit in ["gnss2shm@.service", "gnss2shm-wait@.service", "gnss2shm-grandmaster@.service"] {
         let unit = text(&format!("files/usr/lib/systemd/system/{unit}"));
-        let start = said(&unit, "ExecStart")[0].replace("%i", "default");
-        let arguments = start.strip_prefix("/usr/bin/").unwrap().split(' ');
-        Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{start}: {error}"));
+        for start in [said(&unit, "ExecStart"), said(&unit, "ExecStopPost")].concat() {
+            let start = start.replace("%i", "default");
+            let arguments = start.strip_prefix("/usr/bin/").unwrap().split(' ');
+            Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{start}: {error}"));
+        }
     }
 }
 
