@@ -20,7 +20,7 @@ use crate::grandmaster::policy::{Policy, PolicyConfig, second};
 use crate::grandmaster::session::{News, Session, differences};
 use crate::source::link::Heartbeat;
 use crate::source::witness::{TABLE, table_tai_offset};
-use crate::sys::clock::{raw_now, sys_now, tai_offset};
+use crate::sys::clock::{kernel_clock, raw_now, sys_now};
 use crate::sys::error::Problem;
 use crate::sys::signals::Signals;
 
@@ -108,8 +108,9 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
     let heart = Heartbeat::default();
     let mut watchdog = Watchdog::enabled(heart.clone());
     notify(NotifyState::Ready);
+    let mut rest = RETRY; // for the first line
     loop {
-        let mut input = inputs.recv_timeout(session.rest(raw_now()).min(TURN));
+        let mut input = inputs.recv_timeout(rest);
         loop {
             match input {
                 Ok(Input::Status(at, line)) => {
@@ -132,13 +133,14 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
         session.turn(now).into_iter().for_each(tell);
         heart.beat();
         watchdog.iter_mut().for_each(Watchdog::turn);
+        rest = session.rest(raw_now()).min(TURN);
     }
 }
 
 /// TAI - UTC of the kernel, and of the table at this time, or else by the system clock.
 fn offsets(utc: Option<UtcSecond>) -> (Option<i64>, Option<i64>) {
     let utc = utc.unwrap_or_else(|| UtcSecond::from_posix(sys_now().parts().0));
-    (tai_offset().ok().flatten(), table_tai_offset(TABLE, utc))
+    (kernel_clock().ok().and_then(|kernel| kernel.tai_offset), table_tai_offset(TABLE, utc))
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {

@@ -97,7 +97,7 @@ fn deliver_grandmaster(args: &Args, found: &Findings, directory: &Path, settings
             fs::create_dir_all(parent).map_err(failed)?;
         }
         save(&path, &text)?;
-        written += &format!("\n  written to {}", path.display());
+        written.extend(["\n  written to ", &path.display().to_string()]);
     }
     super::show(&format!("{written}\n"))?;
     super::print(&format!("next\n  {}\n", machine.next(directory)))

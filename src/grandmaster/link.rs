@@ -77,8 +77,8 @@ struct Connected {
     /// Our name in the file system, through which ptp4l answers from any network namespace.
     own: Option<PathBuf>,
     path: PathBuf,
-    /// Device and inode of ptp4l's socket: a restarted ptp4l has another one.
-    identity: Option<(u64, u64)>,
+    /// Which socket of ptp4l's this is: a restarted ptp4l has another one.
+    identity: Option<Identity>,
 }
 
 impl Link {
@@ -264,9 +264,11 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
 }
 
-/// Device and inode of a path.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+/// Device, inode, and time of the last change of the inode, because a new file may get the inode of a removed one.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
 }
 
 #[cfg(test)]

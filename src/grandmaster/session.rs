@@ -121,9 +121,12 @@ impl Session {
             news.push(News::Answers);
         }
         let class = decision.settings.clock_class;
-        if self.class != Some(class) || had.clock_class != class {
-            self.class = Some(class);
+        let before = self.class.replace(class);
+        if before != Some(class) {
             news.push(News::Class(class, decision.why.to_string()));
+        } else if had.clock_class != class {
+            let why = format!("set again, because ptp4l had class {}: {}", had.clock_class, decision.why);
+            news.push(News::Class(class, why));
         }
         news
     }

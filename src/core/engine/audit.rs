@@ -86,8 +86,8 @@ impl Engine {
         if self.timestamper == Timestamper::PHC {
             let offset = self.config.offset;
             let phc = dated.phc - offset + self.sawtooth(utc, dated);
-            let error = self.timestamper.error + miss + offset.abs().ppm(RATE_PPM);
-            let pulse = Pulse { index, utc, phc, raw: dated.raw, error };
+            let error = self.timestamper.error + offset.abs().ppm(RATE_PPM);
+            let pulse = Pulse { index, utc, phc, raw: dated.raw, error, miss };
             self.auditor.add(pulse, self.tai_offset(utc));
         }
     }
@@ -111,17 +111,20 @@ pub(super) struct Auditor {
 impl Auditor {
     /// Takes the pulse with this count, which begins this second; `tai_offset` is TAI - UTC.
     pub(super) fn add(&mut self, pulse: Pulse, tai_offset: Option<i64>) {
-        let Pulse { index, utc, phc, raw, error } = pulse;
+        let Pulse { index, utc, phc, raw, error, miss } = pulse;
         let gain_since = |&(earlier, at): &(i64, Instant<EdgeClock>)| {
             let seconds = index.saturating_sub(earlier);
             (seconds > 0).then(|| (phc - at - Span::SECOND.times(seconds)).per(seconds))
         };
         let gain = self.pulses.back().and_then(gain_since).filter(|gain| gain.abs() <= RATE_MAX);
-        if gain.is_none_or(|gain| (gain - self.gain.unwrap_or(gain)).abs() > STEP) {
+        let bend = gain.zip(self.gain).map(|(gain, before)| (gain - before).abs());
+        if gain.is_none() || bend.is_some_and(|bend| bend > STEP) {
             *self = Self::default();
         } else {
             self.gain = gain;
         }
+        // On one of the two clocks, the pulse is this far from where the last ones predict it.
+        let error = error + bend.map_or(miss, |bend| bend.min(miss));
         self.pulses.push_back((index, phc));
         self.pulses.retain(|(earlier, _)| index.saturating_sub(*earlier) <= SECONDS);
         let oldest = self.pulses.front().filter(|(earlier, _)| index.saturating_sub(*earlier) >= SECONDS_MIN);
@@ -139,6 +142,8 @@ pub(super) struct Pulse {
     pub(super) phc: Instant<EdgeClock>,
     pub(super) raw: Instant<Raw>,
     pub(super) error: Span,
+    /// How far it is from its expected position on the raw clock.
+    pub(super) miss: Span,
 }
 
 /// TAI - UTC in seconds, according to each source.
@@ -178,7 +183,7 @@ mod tests {
             let utc = UtcSecond::from_posix(1_800_000_000 + index);
             let phc = Instant::from_parts(utc.posix(), 0) + Span::from_nanos(ahead(index));
             let (raw, error) = (Instant::from_parts(index, 0), Span::from_nanos(50));
-            auditor.add(Pulse { index, utc, phc, raw, error }, Some(37));
+            auditor.add(Pulse { index, utc, phc, raw, error, miss: Span::from_micros(1) }, Some(37));
             auditor.last.unwrap()
         };
         (0..seconds).map(audit).collect()

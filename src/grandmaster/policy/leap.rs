@@ -7,7 +7,7 @@ use crate::core::time::{DAY, Instant, Raw, Span, UtcSecond};
 /// A leap second is announced for the last twelve hours of its day (IEEE 1588-2019, 8.2.4.3).
 const ANNOUNCED_FOR: Span = Span::from_secs(12 * 3_600);
 /// From this long before midnight, ptp4l's fields are left as they are.
-const HANDS_OFF: Span = Span::from_secs(5);
+const HANDS_OFF_S: i64 = 5;
 /// At the latest after this, the sources count again, even if none of them has moved.
 const MOVED_WITHIN: Span = Span::from_secs(3_600);
 
@@ -33,7 +33,7 @@ impl LeapWatch {
     pub(super) fn see(&mut self, second: UtcSecond, at: Instant<Raw>, leap: Leap, agreed: Option<i64>, fits: bool) {
         self.clock = Some((second, at));
         if let Some(announced) = self.announced
-            && second >= announced.midnight.plus(-HANDS_OFF.nanos() / Span::SECOND.nanos())
+            && second >= announced.midnight.plus(-HANDS_OFF_S)
         {
             let since = Span::from_secs(second.since(announced.midnight));
             let has_moved = since >= Span::ZERO && (fits || agreed.is_some() && agreed == announced.after);
@@ -78,6 +78,6 @@ impl LeapWatch {
 
     /// Whether ptp4l's own offset and flags are to be left alone.
     pub(super) fn is_hands_off(&self, now: Instant<Raw>) -> bool {
-        self.until(now).is_some_and(|(until, _)| until <= HANDS_OFF && until > -MOVED_WITHIN)
+        self.until(now).is_some_and(|(until, _)| until <= Span::from_secs(HANDS_OFF_S) && until > -MOVED_WITHIN)
     }
 }

@@ -1,5 +1,6 @@
 # probe finds pin, baud rate, and delay, and `run` locks with the settings that it writes.
 programs="gnss2shm"
+files="/usr/share/zoneinfo/right/UTC"
 judged=checks
 lasts=260
 
@@ -83,7 +84,12 @@ scenario() {
 
 	sim pulse 1
 	sim wired 2
-	probes other-pin
+	if [ "$card" = sim ]; then
+		probes other-pin # this clock has no interface, as ptp4l needs
+	else
+		probes other-pin --grandmaster /results/made/gm
+		check "a grandmaster's files are written" grandmaster_is_made
+	fi
 	check "another pin is found" found "  SDP2 of "
 	check "another pin: its answer is yes" found "status 0 after"
 	sim wired 0
@@ -121,6 +127,19 @@ scenario() {
 	check_clock
 	check_judge
 	check "the end" true
+}
+
+# For this kernel and interface; chronyd reads the file as gnss2shm wrote it.
+grandmaster_is_made() {
+	made=/results/made/gm/etc
+	servo=phc2sys
+	linux_is_from 6 7 && servo=ts2phc
+	grep -qx "\[$(interface)\]" $made/linuxptp/grandmaster.conf &&
+		grep -q "^refclock SHM 0 " $made/chrony/conf.d/gnss2shm.conf &&
+		chronyd -p -f $made/chrony/conf.d/gnss2shm.conf &&
+		grep -q "^ExecStart=/usr/sbin/$servo" $made/systemd/system/grandmaster-$servo.service &&
+		grep -qx "\[grandmaster\]" $made/gnss2shm/default.toml &&
+		found "systemctl enable --now grandmaster-$servo grandmaster-ptp4l gnss2shm-grandmaster@default"
 }
 
 refuses_to_overwrite() {
