@@ -24,7 +24,7 @@ scenario() {
 	start_chronyd "$(cat $recipe/chrony.conf)"
 	start_receiver --leap-at "$leap_at" --leap-says "$leap_says"
 	start_gnss2shm --status /run/gnss2shm/default.sock
-	start grandmaster gnss2shm grandmaster
+	start grandmaster gnss2shm grandmaster default
 	start_judge
 	watch_client &
 	check "it is announced, with class 6" until_true 40 client_sees 6 37 1 1
