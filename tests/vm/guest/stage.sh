@@ -296,6 +296,25 @@ clock_is_right() {
 	judge --clock | awk -F = -v limit="$clock_limit_ns" '{ print; exit $2 < -limit || $2 > limit }'
 }
 
+# mark: the present, for clock_stayed.
+mark() {
+	wc -l </results/judge.log
+}
+
+# clock_stayed MARK: whether the system clock was within the limit of true time ever since, at each reading of the judge. The
+# first line after the mark is left out, because it also covers up to 5 s before.
+clock_stayed() {
+	tail -n "+$(($1 + 1))" /results/judge.log | awk -v limit="$clock_limit_ns" '
+		$1 == "clock" && lines++ && $4 > worst { worst = $4 }
+		END { print worst + 0; exit lines < 2 || worst > limit }'
+}
+
+# check_clock_stayed NAME MARK: checks that, and prints the largest error.
+check_clock_stayed() {
+	check "$1: the clock stays within $clock_limit_ns ns" clock_stayed "$2"
+	echo "$1: the clock was at most $(clock_stayed "$2") ns off" >>/results/figures
+}
+
 nothing_wrong() {
 	grep WRONG /results/judge.log
 	grep -q " wrong=0 " /results/judge.log
