@@ -221,14 +221,16 @@ fn the_unit_keeps_the_segment_that_chronyd_reads() {
 }
 
 #[test]
-fn the_line_for_chronyd_is_the_one_of_the_readme_and_chronyd_takes_it() {
-    let snippet = text("files/usr/share/gnss2shm/chrony.conf");
-    let line = snippet.lines().find(|line| !line.starts_with('#')).unwrap();
-    assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
-    let dir = TestDir::new("chrony-snippet");
-    fs::write(dir.join("chrony.conf"), &snippet).unwrap();
-    let mut chronyd = Command::new("chronyd");
-    chronyd.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-p", "-f"]).arg(dir.join("chrony.conf"));
-    let chronyd = output(&mut chronyd);
-    assert!(chronyd.status.success() && String::from_utf8_lossy(&chronyd.stdout).contains(line), "{chronyd:?}");
+fn the_lines_for_chronyd_are_those_of_the_readme_and_chronyd_takes_them() {
+    for name in ["chrony.conf", "chrony-fallback.conf"] {
+        let snippet = text(&format!("files/usr/share/gnss2shm/{name}"));
+        let line = snippet.lines().find(|line| !line.starts_with('#')).unwrap();
+        assert!(text("README.md").contains(&format!("```\n{line}\n```")), "{line}");
+        let dir = TestDir::new("chrony-snippet");
+        fs::write(dir.join("chrony.conf"), &snippet).unwrap();
+        let mut chronyd = Command::new("chronyd");
+        chronyd.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(["-p", "-f"]).arg(dir.join("chrony.conf"));
+        let chronyd = output(&mut chronyd);
+        assert!(chronyd.status.success() && String::from_utf8_lossy(&chronyd.stdout).contains(line), "{chronyd:?}");
+    }
 }

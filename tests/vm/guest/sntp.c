@@ -1,15 +1,13 @@
 /*
- * An NTP server that serves true time: sntp ADDRESS ERROR JITTER, in ns. It answers every request at once (RFC 5905, mode 4,
- * stratum 1). Its timestamps are true time plus ERROR, plus or minus up to JITTER in each of the two. SIGUSR1 makes it
- * silent, or lets it answer again.
+ * An NTP server that serves true time: sntp ADDRESS ERROR JITTER DISPERSION, in ns. It answers every request at once
+ * (RFC 5905, mode 4, stratum 1). Its timestamps are true time plus ERROR, plus or minus up to JITTER, the same for both.
+ * DISPERSION is the error that it admits to.
  */
 #define _GNU_SOURCE
 #include "truth.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,14 +23,6 @@ struct packet {
 };
 _Static_assert(sizeof(struct packet) == 48, "size");
 
-static volatile sig_atomic_t silent;
-
-static void toggle(int signal)
-{
-	(void)signal;
-	silent = !silent;
-}
-
 static uint64_t ntp(int64_t ns)
 {
 	uint64_t sec = ns / SECOND + EPOCH, fraction = ((uint64_t)(ns % SECOND) << 32) / SECOND;
@@ -43,14 +33,14 @@ static uint64_t ntp(int64_t ns)
 int main(int argc, char **argv)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(123) }, from;
-	int64_t error, jitter;
+	int64_t error, jitter, dispersion;
 	int truth = truth_open(), s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (argc != 4 || !inet_aton(argv[1], &at.sin_addr))
-		die("sntp ADDRESS ERROR JITTER");
+	if (argc != 5 || !inet_aton(argv[1], &at.sin_addr))
+		die("sntp ADDRESS ERROR JITTER DISPERSION");
 	error = atoll(argv[2]);
 	jitter = atoll(argv[3]);
-	signal(SIGUSR1, toggle);
+	dispersion = atoll(argv[4]);
 	if (s < 0 || bind(s, (struct sockaddr *)&at, sizeof(at)))
 		die("port 123");
 	srand48(at.sin_addr.s_addr);
@@ -58,7 +48,7 @@ int main(int argc, char **argv)
 		struct packet p;
 		socklen_t length = sizeof(from);
 
-		if (recvfrom(s, &p, sizeof(p), 0, (struct sockaddr *)&from, &length) != sizeof(p) || silent)
+		if (recvfrom(s, &p, sizeof(p), 0, (struct sockaddr *)&from, &length) != sizeof(p))
 			continue;
 		int64_t off = error + (int64_t)((2 * drand48() - 1) * jitter);
 
@@ -67,7 +57,8 @@ int main(int argc, char **argv)
 		p.mode = 4 << 3 | 4;
 		p.stratum = 1;
 		p.precision = -20;
-		p.root_delay = p.root_dispersion = 0;
+		p.root_delay = 0;
+		p.root_dispersion = htobe32(dispersion * 65536 / SECOND);
 		memcpy(p.refid, "TRUE", 4);
 		p.reference = p.receive;
 		p.transmit = ntp(truth_read(truth).truth + off);

@@ -214,6 +214,11 @@ uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }
 
+# at SECONDS: waits until the receiver has been running for this long, since $began.
+at() {
+	sleep "$(awk -v began="$began" -v at="$1" '{ left = began + at - $1; print(left > 0 ? left : 0) }' /proc/uptime)"
+}
+
 # Descriptors and threads of gnss2shm.
 held_open() {
 	echo "$(ls "/proc/$(pidof gnss2shm)/fd" | wc -l) $(ls "/proc/$(pidof gnss2shm)/task" | wc -l)"
