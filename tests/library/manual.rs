@@ -189,6 +189,7 @@ fn units_start_the_program_as_it_wants_to_be_started() {
             let arguments = start.strip_prefix("/usr/bin/").unwrap().split(' ');
             Cli::try_parse_from(arguments).unwrap_or_else(|error| panic!("{start}: {error}"));
         }
+    }
 }
 
 /// README.md's drop-in for services that need the time.
