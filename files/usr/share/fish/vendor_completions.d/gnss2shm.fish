@@ -82,7 +82,8 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'gpsd to query for receivers' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l write -d 'Write the settings for `gnss2shm run --config` to this file' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l chrony -d 'Write the line for chrony.conf to this file' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite the files given by --write and --chrony if they exist'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l grandmaster -d 'Write all files of a PTP grandmaster below this directory, such as / or a new one' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite files that exist'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 'Time from the pulse to the first byte of its sentences' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'Maximum jitter of that time' -r
