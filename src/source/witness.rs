@@ -58,7 +58,7 @@ pub(crate) fn table_tai_offset(path: &str, at: UtcSecond) -> Option<i64> {
 fn offset_at(table: &str, at: UtcSecond) -> Option<i64> {
     let at = at.posix().saturating_add(NTP_EPOCH_DAYS * DAY);
     let expires = table.lines().find_map(|line| line.strip_prefix("#@")?.trim().parse::<i64>().ok())?;
-    let last = table.lines().filter_map(entry).filter(|(from, _)| *from <= at).last();
+    let last = table.lines().filter_map(entry).rfind(|(from, _)| *from <= at);
     last.filter(|_| at < expires).map(|(_, offset)| offset)
 }
 
