@@ -124,7 +124,10 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
                     session.policy().see(at, &line, kernel, table);
                 }
                 Ok(Input::Lost(why)) => session.policy().lose(raw_now(), why),
-                Ok(Input::Stop(signal)) => return end(signal, session),
+                Ok(Input::Stop(signal)) => {
+                    end(signal, session);
+                    return Ok(());
+                }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => {
                     let why = "the threads of grandmaster ended unexpectedly: please report this bug";
@@ -187,9 +190,9 @@ fn tell(news: News) {
         News::Class(class, why) => {
             let line = format!("class {class}: {why}");
             if class == 6 {
-                info!("{line}")
+                info!("{line}");
             } else {
-                warn!("{line}")
+                warn!("{line}");
             }
             line
         }
@@ -205,14 +208,13 @@ fn tell(news: News) {
     notify(NotifyState::Status(&line));
 }
 
-fn end(signal: &str, mut session: Session) -> Result<(), Failure> {
+fn end(signal: &str, mut session: Session) {
     info!("received {signal}: leaving ptp4l without a claim");
     notify(NotifyState::Stopping);
     match session.withdraw(raw_now()) {
         Ok(()) | Err(LinkError::Absent(..)) => {}
         Err(error) => warn!("{error}"),
     }
-    Ok(())
 }
 
 /// Withdraws what a killed process has claimed. Without a ptp4l, nothing is claimed.

@@ -9,9 +9,18 @@ use std::time::Duration;
 
 use gnss2shm::grandmaster::management::GrandmasterSettings;
 
-/// What it has: the bytes of its settings, the states of its two ports, and how often it was set.
+/// What it has, shared with its thread.
 #[derive(Clone)]
-pub(super) struct Has(Arc<Mutex<([u8; 8], [u8; 2], usize)>>);
+pub(super) struct Has(Arc<Mutex<State>>);
+
+struct State {
+    /// The bytes of its settings.
+    settings: [u8; 8],
+    /// The states of its two ports.
+    ports: [u8; 2],
+    /// How often it was set.
+    sets: usize,
+}
 
 /// The fake; its socket is removed when it is dropped.
 pub(super) struct FakePtp4l {
@@ -26,7 +35,11 @@ impl FakePtp4l {
     pub(super) fn start(path: &Path, mut script: impl FnMut(&[u8], &Has) -> Vec<Vec<u8>> + Send + 'static) -> Self {
         let socket = UnixDatagram::bind(path).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let has = Has(Arc::new(Mutex::new(([248, 0xfe, 0xff, 0xff, 0, 37, 0, 0xa0], [6, 6], 0))));
+        let has = Has(Arc::new(Mutex::new(State {
+            settings: [248, 0xfe, 0xff, 0xff, 0, 37, 0, 0xa0],
+            ports: [6, 6],
+            sets: 0,
+        })));
         let is_over = Arc::new(AtomicBool::new(false));
         let (of_thread, ends) = (has.clone(), is_over.clone());
         let thread = std::thread::spawn(move || {
@@ -50,7 +63,7 @@ impl FakePtp4l {
 
     /// How often it was set.
     pub(super) fn sets(&self) -> usize {
-        self.has.0.lock().unwrap().2
+        self.has.0.lock().unwrap().sets
     }
 
     /// Another program sets its class.
@@ -59,7 +72,7 @@ impl FakePtp4l {
     }
 
     pub(super) fn set_port_state(&self, port: usize, state: u8) {
-        self.has.0.lock().unwrap().1[port - 1] = state;
+        self.has.0.lock().unwrap().ports[port - 1] = state;
     }
 }
 
@@ -73,7 +86,8 @@ impl Drop for FakePtp4l {
 
 impl Has {
     pub(super) fn settings(&self) -> GrandmasterSettings {
-        let [clock_class, clock_accuracy, high, low, utc_high, utc_low, flags, time_source] = self.0.lock().unwrap().0;
+        let [clock_class, clock_accuracy, high, low, utc_high, utc_low, flags, time_source] =
+            self.0.lock().unwrap().settings;
         GrandmasterSettings {
             clock_class,
             clock_accuracy,
@@ -91,7 +105,7 @@ impl Has {
 
     /// Another program sets its class.
     pub(super) fn set_class(&self, class: u8) {
-        self.0.lock().unwrap().0[0] = class;
+        self.0.lock().unwrap().settings[0] = class;
     }
 }
 
@@ -100,14 +114,14 @@ pub(super) fn answer(request: &[u8], has: &Has) -> Vec<u8> {
     let mut has = has.0.lock().unwrap();
     let id = [request[52], request[53]];
     if request[46] == 1 {
-        has.0.copy_from_slice(&request[54..62]);
-        has.2 += 1;
+        has.settings.copy_from_slice(&request[54..62]);
+        has.sets += 1;
     }
     let port = u16::from_be_bytes([request[42], request[43]]);
     let data = match id {
-        [0xc0, 0x01] => has.0.to_vec(),
+        [0xc0, 0x01] => has.settings.to_vec(),
         [0x20, 0x00] => [&[1, 0, 0, 2][..], &[0; 16]].concat(),
-        [0x20, 0x04] => [&[0; 8][..], &port.to_be_bytes(), &[has.1[usize::from(port) - 1]], &[0; 15]].concat(),
+        [0x20, 0x04] => [&[0; 8][..], &port.to_be_bytes(), &[has.ports[usize::from(port) - 1]], &[0; 15]].concat(),
         _ => panic!("{request:?}"),
     };
     reply(request, &[&[0, 1], &(2 + data.len() as u16).to_be_bytes()[..], &id, &data].concat())
