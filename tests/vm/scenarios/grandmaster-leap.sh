@@ -3,8 +3,8 @@ programs="gnss2shm ip ptp4l pmc zic"
 files="/usr/share/gnss2shm/grandmaster /usr/share/zoneinfo/leapseconds"
 judged=checks
 lasts=150
-: "${start:=$(($(date -d "$(date +%Y)-01-01 +1 year UTC" +%s) - 45))}"
-leap_at=$((start + 45))
+: "${start:=$(($(date -d "$(date +%Y)-01-01 +1 year UTC" +%s) - 60))}"
+leap_at=$((start + 60))
 phc_epoch=$((start + 37)) phc_ppb=$truth_ppb sys_offset=0
 
 scenario() {
@@ -27,7 +27,7 @@ scenario() {
 	start grandmaster gnss2shm grandmaster default
 	start_judge
 	watch_client &
-	check "it is announced, with class 6" until_true 40 client_sees 6 37 1 1
+	check "it is announced, with class 6" until_true 50 client_sees 6 37 1 1
 	check "truth was set back" until_true 60 grep -q "^leap " /results/judge.log
 	check "what holds after it is announced, with class 6" until_true 60 client_sees 6 38 1 0
 	sleep 3
