@@ -528,7 +528,8 @@ fn faults_of_other_consumers_are_found() {
         "ntpd-rs-alone",
         |machine| {
             machine.with_ntpd_rs();
-            machine.write(conf, "[[source]]\nmode = \"sock\"\npath = \"/run/ntpd-rs/gnss2shm.sock\"\nprecision = 1e-7\n");
+            machine
+                .write(conf, "[[source]]\nmode = \"sock\"\npath = \"/run/ntpd-rs/gnss2shm.sock\"\nprecision = 1e-7\n");
         },
         &[("consumer", Failure, "has 1 sources and needs 3 that agree", "`minimum-agreeing-sources = 1`")],
     );

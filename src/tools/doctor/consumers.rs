@@ -47,8 +47,12 @@ impl Consumer {
             let text = system.text(&conf);
             let table = DeTable::parse(&text).ok()?.into_inner();
             let sources = sources(&table);
-            let is_ours = |path: &str| settings.sock.as_ref().is_some_and(|sock| is_same(system, sock, Path::new(path)));
-            sources.iter().any(|source| text_of(source, "mode") == "sock" && is_ours(text_of(source, "path"))).then_some(())?;
+            let is_ours =
+                |path: &str| settings.sock.as_ref().is_some_and(|sock| is_same(system, sock, Path::new(path)));
+            sources
+                .iter()
+                .any(|source| text_of(source, "mode") == "sock" && is_ours(text_of(source, "path")))
+                .then_some(())?;
             Some(Self { process: process.clone(), conf, lacks: lacks(&table, &sources) })
         });
         let ntpsec = || {
@@ -73,7 +77,8 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
         return vec![Err(Finding::failure(says, "use ntpd-rs 1.5 to 1.9, or chronyd"))];
     }
     if let Some((has, needed)) = consumer.lacks {
-        let says = format!("{conf}: {consumer} has {has} sources and needs {needed} that agree: it never sets the clock");
+        let says =
+            format!("{conf}: {consumer} has {has} sources and needs {needed} that agree: it never sets the clock");
         let cure = "write `minimum-agreeing-sources = 1` below [synchronization] and restart it";
         return vec![Err(Finding::failure(says, cure))];
     }
