@@ -1,5 +1,6 @@
-# GNSS first, NTP as the fallback, with the package's lines for chronyd: the receiver loses its fix, then its pulse; chronyd
-# follows the servers, which are up to 0.5 ms off, and returns. All along, the clock is at most 1 ms off and never stepped.
+# GNSS first, NTP as the fallback, with the package's lines for chronyd: the receiver loses its fix, then its pulse;
+# chronyd follows the servers, which are up to 0.5 ms off, and returns. All along, the clock is at most 1 ms off and
+# never stepped.
 programs="gnss2shm"
 judged=checks
 lasts=170

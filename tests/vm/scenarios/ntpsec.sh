@@ -1,6 +1,7 @@
-# NTPsec's ntpd instead of chronyd, with the package's lines, and users and start order as in docs/consumers.md. The clock is
-# 0.3 s off. At start, ntpd sets the kernel's state to synchronized with an error of 16 us, to which the kernel adds
-# 0.5 ms per second. If gnss2shm trusted that, it would not publish a contradicting time, and ntpd has no other source.
+# NTPsec's ntpd instead of chronyd, with the package's lines, and users and start order as in docs/consumers.md. The
+# clock is 0.3 s off. At start, ntpd sets the kernel's state to synchronized with an error of 16 us, to which the kernel
+# adds 0.5 ms per second. If gnss2shm trusted that, it would not publish a contradicting time, and ntpd has no other
+# source.
 programs="gnss2shm ntpd setpriv"
 judged=checks
 lasts=150
