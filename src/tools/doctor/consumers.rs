@@ -1,6 +1,6 @@
-//! NTP daemons that read the samples in place of chronyd: ntpd-rs from the SOCK socket, NTPsec's ntpd from the SHM segment.
-//! One that runs and whose configuration names the sink is no rival; the checks of chronyd do not apply then. Of its
-//! configuration, only what concerns the sink is read: ntp.toml(5) and ntp.conf(5).
+//! NTP daemons that read the samples in place of chronyd: ntpd-rs from the SOCK socket, NTPsec's ntpd from the SHM
+//! segment. One that runs and whose configuration names the sink is no rival; the checks of chronyd do not apply then.
+//! Of its configuration, only what concerns the sink is read: ntp.toml(5) and ntp.conf(5).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -128,7 +128,8 @@ fn lacks(conf: &DeTable<'_>, sources: &[&DeTable<'_>]) -> Option<(i64, i64)> {
     (has < needed).then_some((has, needed))
 }
 
-/// The SHM unit that this line of ntp.conf reads: `refclock shm unit 0 ...`, or `server 127.127.28.0 ...` as before NTPsec.
+/// The SHM unit that this line of ntp.conf reads: `refclock shm unit 0 ...`, or `server 127.127.28.0 ...` as before
+/// NTPsec.
 fn unit(line: &str) -> Option<u8> {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     match words[..] {

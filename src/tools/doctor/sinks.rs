@@ -9,8 +9,8 @@ use crate::sink::shm::{Status, judge, key};
 use crate::sys::claim::Trusted;
 use crate::sys::processes::Process;
 
-/// Owner, permissions, and users of the segment: the service must be able to write to it, and only the reader may have it
-/// attached as well.
+/// Owner, permissions, and users of the segment: the service must be able to write to it, and only the reader may have
+/// it attached as well.
 pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
     let key = key(unit);
     let status = listed(&patient.system.text("/proc/sysvipc/shm"), key).ok_or_else(|| {

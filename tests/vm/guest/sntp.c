@@ -1,7 +1,7 @@
 /*
  * An NTP server that serves true time: sntp ADDRESS ERROR JITTER DISPERSION, in ns. It answers every request at once
- * (RFC 5905, mode 4, stratum 1). Its timestamps are true time plus ERROR, plus or minus up to JITTER, the same for both.
- * DISPERSION is the error that it admits to.
+ * (RFC 5905, mode 4, stratum 1). Its timestamps are true time plus ERROR, plus or minus up to JITTER, the same for
+ * both. DISPERSION is the error that it admits to.
  */
 #define _GNU_SOURCE
 #include "truth.h"

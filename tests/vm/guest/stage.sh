@@ -310,8 +310,8 @@ mark() {
 	wc -l </results/judge.log
 }
 
-# clock_stayed MARK: whether the system clock was within the limit of true time ever since, at each reading of the judge. The
-# first line after the mark is left out, because it also covers up to 5 s before.
+# clock_stayed MARK: whether the system clock was within the limit of true time ever since, at each reading of the
+# judge. The first line after the mark is left out, because it also covers up to 5 s before.
 clock_stayed() {
 	tail -n "+$(($1 + 1))" /results/judge.log | awk -v limit="$clock_limit_ns" '
 		$1 == "clock" && lines++ && $4 > worst { worst = $4 }

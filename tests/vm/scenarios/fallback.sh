@@ -1,5 +1,6 @@
-# GNSS first, NTP as the fallback, with the package's lines for chronyd: the receiver loses its fix, then its pulse; chronyd
-# follows the servers, which are up to 0.5 ms off, and returns. All along, the clock is at most 1 ms off and never stepped.
+# GNSS first, NTP as the fallback, with the package's lines for chronyd: the receiver loses its fix, then its pulse;
+# chronyd follows the servers, which are up to 0.5 ms off, and returns. All along, the clock is at most 1 ms off and
+# never stepped.
 programs="gnss2shm"
 judged=checks
 lasts=170
@@ -10,7 +11,7 @@ scenario() {
 		start sntp$n sntp 127.0.0.$n $((100000 * n)) 200000 1000000
 	done
 	start_chronyd "$(fallback_lines)"
-	start_receiver --invalid 40:80
+	start_receiver --invalid 40:75
 	began=$(uptime_s)
 	start_gnss2shm --status /run/status
 	start_judge
@@ -27,10 +28,10 @@ scenario() {
 	check "the gate closes" until_true 15 gate_is_closed
 	check "chronyd follows a server" until_true 60 follows_a_server
 	echo "without GNSS for $(since_fix_was_lost) s: $(judge --clock)" >>/results/figures
-	sleep 10
+	sleep 5
 	echo "without GNSS for $(since_fix_was_lost) s: $(judge --clock)" >>/results/figures
 	sim pulse 1
-	at 81
+	at 76
 	check_comes_back "the fix and the pulse are back" 20
 	check "chronyd returns to GNSS" until_true 30 followed
 	check "the gate opens" until_true 15 gate_is_open

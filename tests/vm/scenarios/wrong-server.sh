@@ -1,8 +1,9 @@
-# What chronyd does if its sources disagree: NTP servers that are 50 ms off, a receiver that names the wrong second; with the
-# refclock line as it is, with `prefer`, and with `trust`. The figures are in docs/fallback.md. By hand: nothing is judged.
+# What chronyd does if its sources disagree: NTP servers that are 50 ms off, a receiver that names the wrong second;
+# with the refclock line as it is, with `prefer`, and with `trust`. The figures are in docs/fallback.md. By hand:
+# nothing is judged.
 programs="gnss2shm"
 judged=checks
-lasts=330
+lasts=400
 
 scenario() {
 	ifconfig lo 127.0.0.1 up
@@ -38,7 +39,7 @@ scenario() {
 }
 
 start_gnss2shm_later() {
-	sleep 12
+	sleep 8
 	start_gnss2shm --witness "$1"
 }
 
@@ -51,7 +52,7 @@ outcome() {
 	start_chronyd "$(refclock_shm) $options
 		$(for n in "$@"; do echo "server 127.0.0.$n minpoll 1 maxpoll 2 iburst"; done)
 		rtcsync"
-	sleep 30
+	sleep 35
 	{
 		echo "$situation, \"$options\": $(judge --clock)"
 		chronyc -n sources | grep '^[#^]'
