@@ -47,6 +47,12 @@ scenario() {
 	step "$nic" -37000000000
 	check_class 6 "the NIC's clock is right again" 30
 
+	step "$nic" 3000
+	check_class 52 "it is 3 us off" 3
+	expect_6
+	step "$nic" -3000
+	check_class 6 "it is right once more" 30
+
 	killall nmea-gen
 	start_receiver --invalid 0:3 # from its second, which begins in up to 1.3 s
 	check_class 52 "the fix is lost" 3.5
