@@ -34,6 +34,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const QUEUED: usize = 16;
 
 /// Keep ptp4l's grandmaster settings at what `gnss2shm run` measures
+///
+/// Steers no clock. ptp4l must use the PHC that `gnss2shm run` compares with the pulse, and another program must keep that
+/// PHC at TAI. Class 6 is claimed while the state is Locked, the gate is open, two of kernel, leap second table, and
+/// receiver agree on TAI - UTC, and the PHC was within --bound of TAI at every pulse for --steady; after it, class 7 for
+/// --holdover, if that is given. Otherwise, and at the end, ptp4l is told that its clock is not synchronized. The log has
+/// a line for each change of class, with the reason.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Instance of the service [default: the only one]
@@ -118,7 +124,10 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
                     session.policy().see(at, &line, kernel, table);
                 }
                 Ok(Input::Lost(why)) => session.policy().lose(raw_now(), why),
-                Ok(Input::Stop(signal)) => return end(signal, session),
+                Ok(Input::Stop(signal)) => {
+                    end(signal, session);
+                    return Ok(());
+                }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => {
                     let why = "the threads of grandmaster ended unexpectedly: please report this bug";
@@ -181,9 +190,9 @@ fn tell(news: News) {
         News::Class(class, why) => {
             let line = format!("class {class}: {why}");
             if class == 6 {
-                info!("{line}")
+                info!("{line}");
             } else {
-                warn!("{line}")
+                warn!("{line}");
             }
             line
         }
@@ -199,14 +208,13 @@ fn tell(news: News) {
     notify(NotifyState::Status(&line));
 }
 
-fn end(signal: &str, mut session: Session) -> Result<(), Failure> {
+fn end(signal: &str, mut session: Session) {
     info!("received {signal}: leaving ptp4l without a claim");
     notify(NotifyState::Stopping);
     match session.withdraw(raw_now()) {
         Ok(()) | Err(LinkError::Absent(..)) => {}
         Err(error) => warn!("{error}"),
     }
-    Ok(())
 }
 
 /// Withdraws what a killed process has claimed. Without a ptp4l, nothing is claimed.

@@ -2,6 +2,8 @@ use super::*;
 use crate::core::engine::{Conventions, Rollover, WitnessMode};
 use crate::core::event;
 use crate::core::time::Span;
+use crate::grandmaster::link::LinkConfig;
+use crate::grandmaster::policy::{PolicyConfig, Profile};
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::{PhcConfig, Pin};
 use crate::source::pps::{Capture, PpsConfig};
@@ -168,4 +170,71 @@ fn world_writable_without_shm_is_refused_as_an_option_and_accepted_in_a_file_as_
     assert!(settled(&["--sock", sock, "--shm", "5", "--shm-world-writable"], FILE).unwrap().world_writable);
     let file = format!("{FILE}\n[shm]\nworld-writable = true\n[sock]\npath = \"{sock}\"");
     assert_eq!(settled(&[], &file).unwrap().shm, None);
+}
+
+fn grandmaster(options: &[&str], text: &str) -> Result<GrandmasterSettings, OpenError> {
+    let options = <GrandmasterGiven as clap::Args>::augment_args(clap::Command::new("")).get_matches_from(options);
+    let options = <GrandmasterGiven as clap::FromArgMatches>::from_arg_matches(&options).unwrap();
+    GrandmasterSettings::new(options, Some(&File::parse("x.toml", text)?))
+}
+
+#[test]
+fn the_grandmasters_table_is_read_an_option_overrides_it_and_run_ignores_it() {
+    let text = r#"
+        [serial]
+        device = "/dev/ttyS1"
+        [phc]
+        device = "eth0"
+        [grandmaster]
+        socket = "/run/ptp/a"
+        domain = 24
+        transport-specific = 1
+        profile = "g8275"
+        bound = "100ns"
+        steady = "20s"
+        holdover = "4h"
+        holdover-bound = "1500ns"
+        "#;
+    let read = grandmaster(&[""], text).unwrap();
+    let expected = GrandmasterSettings {
+        link: LinkConfig { socket: Some("/run/ptp/a".into()), domain: 24, transport_specific: 1 },
+        policy: PolicyConfig {
+            profile: Profile::G8275,
+            bound: Span::from_nanos(100),
+            steady: Span::from_secs(20),
+            holdover: Some((Span::from_secs(14_400), Span::from_nanos(1_500))),
+        },
+    };
+    assert_eq!(read, expected);
+    let overridden =
+        grandmaster(&["", "--domain=0", "--profile=1588", "--holdover=1min", "--socket=/b"], text).unwrap();
+    assert_eq!((overridden.link.domain, overridden.policy.profile), (0, Profile::Ieee1588));
+    assert_eq!(overridden.policy.holdover, Some((Span::from_secs(60), Span::from_nanos(1_500))));
+    assert_eq!(overridden.link.socket, Some("/b".into()));
+    assert_eq!(of_file(text).unwrap(), of_file(text.split("[grandmaster]").next().unwrap()).unwrap());
+    assert_eq!(grandmaster(&[""], "").unwrap(), GrandmasterSettings::default());
+}
+
+#[test]
+fn class_7_needs_its_length_and_a_bound_that_is_not_tighter_than_class_6s() {
+    for (options, text, problem, words) in [
+        (
+            &[""][..],
+            "[grandmaster]\nholdover = \"4h\"",
+            Problem::Wrong,
+            "x.toml:2:1: `holdover = \"4h\"`: holdover needs",
+        ),
+        (&[""], "[grandmaster]\nholdover-bound = \"1us\"", Problem::Wrong, "x.toml:2:1: `holdover-bound = \"1us\"`: "),
+        (
+            &[""],
+            "[grandmaster]\nholdover = \"4h\"\nholdover-bound = \"999ns\"",
+            Problem::Wrong,
+            "x.toml:3:1: `holdover-bound = \"999ns\"`: holdover-bound is less than bound",
+        ),
+        (&["", "--holdover=4h"], "", Problem::Options, "holdover needs holdover-bound"),
+        (&["", "--holdover=4h", "--holdover-bound=1us", "--bound=2us"], "", Problem::Options, "is less than bound"),
+    ] {
+        let error = grandmaster(options, text).unwrap_err();
+        assert!(error.problem == problem && error.to_string().contains(words), "{error}");
+    }
 }

@@ -270,6 +270,3 @@ type Identity = (u64, u64, i64, i64);
 fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,6 +20,7 @@ const EVERY_PORT: u16 = 0xffff;
 
 /// All fields of linuxptp's `GRANDMASTER_SETTINGS_NP`: a SET replaces every one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own in the message
 pub(crate) struct GrandmasterSettings {
     pub clock_class: u8,
     /// Enumeration of 1588 7.6.2.6.

@@ -173,6 +173,3 @@ pub(crate) fn differences(from: GrandmasterSettings, to: GrandmasterSettings) ->
     let changed = pairs.filter(|(from, to)| from != to);
     changed.map(|((name, from), (_, to))| format!("{name} {from} -> {to}")).collect::<Vec<_>>().join(", ")
 }
-
-#[cfg(test)]
-mod tests;

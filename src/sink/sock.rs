@@ -1,4 +1,5 @@
-//! chrony's SOCK refclock: one datagram per sample to a Unix socket that chronyd creates.
+//! chrony's SOCK refclock: one datagram per sample to a Unix socket that the reader creates: chronyd, or ntpd-rs, which
+//! ignores the time in it and takes the offset for that of its arrival.
 //!
 //! [`SockSink`] never blocks. Each sample is sent to the path, not to a connection, so that a restarted chronyd gets
 //! the next one; a sample that cannot be sent is dropped, because the next one supersedes it. Source: chrony's
@@ -72,7 +73,7 @@ impl SockSink {
     fn report(&mut self, sent: &io::Result<()>) {
         let path = self.path.display();
         let report = match sent {
-            Ok(()) => format!("{path} exists: sending samples to chronyd's SOCK refclock"),
+            Ok(()) => format!("{path} exists: sending samples to it"),
             Err(error) => format!("{path} {}", trouble(error)),
         };
         if report == self.report {
@@ -114,14 +115,19 @@ fn trouble(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) => {
             "does not exist: start chronyd with a `refclock SOCK` line that names it (where AppArmor confines chronyd, \
-             as on Debian, it must be /run/chrony.NAME.sock); waiting for it"
+             as on Debian, it must be /run/chrony.NAME.sock), or ntpd-rs with a `sock` source; waiting for it"
         }
-        Some(libc::ECONNREFUSED) => "was left behind by a chronyd that has ended: start chronyd; waiting for it",
-        Some(libc::EAGAIN | libc::ENOBUFS) => "is full: check whether chronyd is hung; samples are dropped until then",
+        Some(libc::ECONNREFUSED) => {
+            "was left behind by a chronyd or ntpd-rs that has ended: start it again; waiting for it"
+        }
+        Some(libc::EAGAIN | libc::ENOBUFS) => {
+            "is full: check whether chronyd, or ntpd-rs, is hung; samples are dropped until then"
+        }
         Some(libc::EACCES | libc::EPERM) => {
             "cannot be written to (permission denied), because chronyd creates it for root: run as root, or name it \
-             /run/chrony.NAME.sock and open it to all users with `ExecStartPost=+chmod 0666` in chrony.service; \
-                 retrying"
+             /run/chrony.NAME.sock and open it to all users with `ExecStartPost=+chmod 0666` in chrony.service \
+             (ntpd-rs: with `UMask=0007` in ntpd-rs.service and `SupplementaryGroups=ntpd-rs` in gnss2shm@.service); \
+             retrying"
         }
         Some(libc::EPROTOTYPE) => {
             "is a socket of the wrong type: use the path from the `refclock SOCK` line in chrony.conf"

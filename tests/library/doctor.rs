@@ -31,6 +31,7 @@ const MAPS: &str = "7f0000000000-7f0000001000 rw-s 00000000 00:01 32769  /SYSV4e
 /// Output of the programs.
 const SOURCES: &str = "/sources.csv";
 const SHOWN: &str = "/unit.txt";
+const VERSION: &str = "/ntp-daemon.txt";
 
 /// A machine in a directory.
 struct Machine {
@@ -46,6 +47,7 @@ impl Machine {
             run: |system, program, _| {
                 let (file, error) = match program {
                     "systemctl" => (SHOWN, "systemctl cannot be started"),
+                    "ntp-daemon" => (VERSION, "ntp-daemon cannot be started"),
                     _ => (SOURCES, "chronyc: 506 Cannot talk to daemon"),
                 };
                 fs::read_to_string(system.at(file)).map_err(|_| error.into())
@@ -154,6 +156,29 @@ impl Machine {
         self.node("/dev/pps0");
         self.write("/sys/class/pps/pps0/dev", "0:0\n");
         self.write("/sys/class/pps/pps0/name", "serial0");
+    }
+
+    /// ntpd-rs in place of chronyd, with the configuration of the package.
+    fn with_ntpd_rs(&self) {
+        let sock = "/run/ntpd-rs/gnss2shm.sock";
+        self.without_chronyd();
+        self.process(700, 1, "ntp-daemon", "/usr/bin/ntp-daemon");
+        self.write("/etc/ntpd-rs/ntp.toml", include_str!("../../files/usr/share/gnss2shm/ntpd-rs.toml"));
+        self.config("[shm]\nunit = 0", &format!("[sock]\npath = \"{sock}\""));
+        self.write(sock, "");
+        self.mode(sock, 0o666);
+    }
+
+    /// NTPsec in place of chronyd, with the configuration of the package.
+    fn with_ntpsec(&self) {
+        self.without_chronyd();
+        self.process(700, 1, "ntpd", "/usr/sbin/ntpd -p /run/ntpd.pid -c /etc/ntpsec/ntp.conf -g -N -u ntpsec:ntpsec");
+        self.write("/etc/ntpsec/ntp.conf", include_str!("../../files/usr/share/gnss2shm/ntpsec.conf"));
+        self.write("/proc/700/maps", MAPS);
+    }
+
+    fn without_chronyd(&self) {
+        ["/etc/chrony", "/proc/500", "/proc/501"].iter().for_each(|path| self.remove(path));
     }
 
     fn source(&self, state: char, reach: u32) {
@@ -267,6 +292,17 @@ fn other_healthy_systems_are_ok_too() {
         let path = machine.system.at("/run/chrony.gnss.sock");
         drop(std::os::unix::net::UnixDatagram::bind(&path).unwrap());
         machine.mode("/run/chrony.gnss.sock", 0o666);
+    });
+    is_ok("ntpd-rs", |machine| machine.with_ntpd_rs());
+    is_ok("ntpd-rs-elsewhere", |machine| {
+        machine.with_ntpd_rs();
+        fs::rename(machine.system.at("/etc/ntpd-rs/ntp.toml"), machine.system.at("/etc/x.toml")).unwrap();
+        machine.process(700, 1, "ntp-daemon", "/usr/bin/ntp-daemon --config=/etc/x.toml");
+    });
+    is_ok("ntpsec", |machine| machine.with_ntpsec());
+    is_ok("ntpsec-and-a-chronyd-that-serves", |machine| {
+        machine.with_ntpsec();
+        machine.process(500, 1, "chronyd", "chronyd -x");
     });
     is_ok("pps", Machine::with_pps);
     is_ok("pps-by-ldattach", |machine| {
@@ -474,6 +510,83 @@ fn rivals_are_found() {
             machine.open(700, 5, "/dev/ptp0");
         },
         &[("rivals", Warning, "ts2phc (pid 700) has /dev/ptp0 open", "stop it")],
+    );
+}
+
+#[test]
+fn faults_of_other_consumers_are_found() {
+    use Level::Failure;
+    let conf = "/etc/ntpd-rs/ntp.toml";
+    planted(
+        "ntpd-rs-turned",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine.write(VERSION, "ntp-daemon 2.0.0-alpha.20260715\n");
+        },
+        &[("consumer", Failure, "ntp-daemon (pid 700) is ntpd-rs 2.0.0-alpha", "use ntpd-rs 1.5 to 1.9")],
+    );
+    planted(
+        "ntpd-rs-alone",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine
+                .write(conf, "[[source]]\nmode = \"sock\"\npath = \"/run/ntpd-rs/gnss2shm.sock\"\nprecision = 1e-7\n");
+        },
+        &[("consumer", Failure, "has 1 sources and needs 3 that agree", "`minimum-agreeing-sources = 1`")],
+    );
+    planted(
+        "ntpd-rs-closed",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine.mode("/run/ntpd-rs/gnss2shm.sock", 0o700);
+        },
+        &[("SOCK socket", Failure, "gnss2shm cannot read and write", "`SupplementaryGroups=ntpd-rs`")],
+    );
+    planted(
+        "ntpd-rs-without-a-socket",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine.remove("/run/ntpd-rs");
+        },
+        &[("SOCK socket", Failure, "No such file", "restart ntpd-rs")],
+    );
+    planted(
+        "ntpd-rs-and-phc2sys",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine.process(701, 1, "phc2sys", "phc2sys -s eth0 -O -37");
+        },
+        &[("rivals", Failure, "phc2sys (pid 701) sets the system clock, as ntp-daemon does", "disable --now phc2sys")],
+    );
+    planted(
+        "ntpd-rs-and-chronyd",
+        |machine| {
+            machine.with_ntpd_rs();
+            machine.process(500, 1, "chronyd", "chronyd");
+            machine.write("/etc/chrony/chrony.conf", "refclock SOCK /run/ntpd-rs/gnss2shm.sock refid GNSS\n");
+        },
+        &[("rivals", Failure, "ntp-daemon (pid 700) sets the system clock, as chronyd does", "ntpd-rs.toml")],
+    );
+    planted(
+        "ntpsec-of-another-unit",
+        |machine| {
+            machine.with_ntpsec();
+            machine.write("/etc/ntpsec/ntp.conf", "refclock shm unit 7\n");
+            machine.write("/proc/700/maps", "");
+        },
+        &[
+            ("rivals", Failure, "ntpd (pid 700) sets the system clock", "ntpsec.conf"),
+            ("chronyd", Failure, "is not running", "systemctl enable --now chrony"),
+            ("chrony.conf", Failure, "no line `refclock SHM 0`", "restart chronyd"),
+        ],
+    );
+    planted(
+        "ntpsec-orphan",
+        |machine| {
+            machine.with_ntpsec();
+            machine.write("/proc/700/maps", &MAPS.replace("32769", "7"));
+        },
+        &[("SHM segment", Failure, "ntpd (pid 700) does not have unit 0 attached", "ntpsec")],
     );
 }
 

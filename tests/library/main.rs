@@ -1,5 +1,5 @@
 //! Unit tests of the crate: engine, parsers, simulated worlds, sources on real pseudo terminals and sockets, sinks with
-//! a real chronyd, a real gpsd, and every installed file.
+//! a real chronyd, gpsd, and ptp4l, and every installed file.
 //!
 //! Programs must be started with [`common::start`]: a child briefly has all open files of this process.
 #![allow(
@@ -25,6 +25,7 @@ mod common;
 mod doctor;
 mod fuzz;
 mod gpsd;
+mod grandmaster;
 mod heard;
 mod inputs;
 mod keys;

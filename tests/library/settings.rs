@@ -48,9 +48,10 @@ fn every_key_is_listed_here_and_has_its_option() {
     let listed: Vec<_> = KEYS.iter().map(|key| (key.table, key.name)).collect();
     assert_eq!(keys(), listed.iter().map(|(table, name)| (table.map(str::to_owned), (*name).to_owned())).collect());
     let command = Cli::command();
-    let run = command.find_subcommand("run").unwrap();
-    for option in KEYS.iter().filter_map(|key| key.option) {
-        assert!(run.get_arguments().any(|known| known.get_long() == option.strip_prefix("--")), "{option}");
+    for (key, option) in KEYS.iter().filter_map(|key| Some((key, key.option?))) {
+        let verb = if key.table == Some("grandmaster") { "grandmaster" } else { "run" };
+        let verb = command.find_subcommand(verb).unwrap();
+        assert!(verb.get_arguments().any(|known| known.get_long() == option.strip_prefix("--")), "{option}");
     }
 }
 
@@ -119,6 +120,7 @@ fn every_key_refuses_values_of_every_other_type_with_place_key_value_and_what_is
             "sock.path=\"no such value\"",
             "record.path=\"no such value\"",
             "status.socket=\"no such value\"",
+            "grandmaster.socket=\"no such value\"",
         ]
     );
 }
@@ -145,6 +147,12 @@ fn values_out_of_range_are_refused_with_the_range_and_the_last_one_within_is_tak
         (Some("shm"), "unit", &["0", "255", "\"255\""], &["-1", "256", "300"]),
         (Some("metrics"), "listen", &["\"127.0.0.1:1\"", "\"[::1]:1\""], &["\"0.0.0.0:1\"", "\"127.0.0.1\"", "9123"]),
         (Some("gate"), "opens-after", &["\"0s\"", "\"24h\""], &["\"-1ns\"", "\"25h\""]),
+        (Some("grandmaster"), "domain", &["0", "255"], &["-1", "256"]),
+        (Some("grandmaster"), "transport-specific", &["0", "0xf", "\"1\""], &["-1", "16"]),
+        (Some("grandmaster"), "profile", &["\"1588\"", "\"g8275\""], &["\"G8275\"", "\"g8275.1\""]),
+        (Some("grandmaster"), "bound", &["\"25ns\"", "\"10ms\""], &["\"24ns\"", "\"10000001ns\"", "1"]),
+        (Some("grandmaster"), "steady", &["\"0s\"", "\"1h\""], &["\"-1ns\"", "\"3601s\""]),
+        (Some("grandmaster"), "holdover", &["\"1ns\"", "\"168h\""], &["\"0s\"", "\"169h\""]),
         (None, "holdover", &["\"0s\"", "\"24h\""], &["\"-1ns\"", "\"2d\"", "60"]),
         (None, "witness", &["\"off\""], &["\"Off\"", "0"]),
     ] {
@@ -272,6 +280,12 @@ fn each_option_that_takes_a_number_answers_for_itself() {
         ("simulate", "--phc-ppm", "-1001"),
         ("simulate", "--system-ppm", "x"),
         ("simulate", "--loss", "-1%"),
+        ("grandmaster", "--domain", "-1"),
+        ("grandmaster", "--transport-specific", "-1"),
+        ("grandmaster", "--bound", "-1us"),
+        ("grandmaster", "--steady", "-1s"),
+        ("grandmaster", "--holdover", "-1s"),
+        ("grandmaster", "--holdover-bound", "-1s"),
         ("shm", "--poll", "900"),
         ("shm", "<UNIT>", "-1"),
     ] {

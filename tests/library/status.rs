@@ -23,6 +23,13 @@ use gnss2shm::sys::clock::raw_now;
 use gnss2shm::sys::error::Problem;
 use tokio::sync::watch;
 
+const SAMPLE: Verdict = Verdict::Sample(Sample {
+    label: UtcSecond::from_posix(0),
+    at: TimeOf::from_nanos(0),
+    error: Span::ZERO,
+    leap: Leap::None,
+});
+
 /// Both servers on a separate thread, and control of the state.
 struct Daemon {
     dir: TestDir,
@@ -64,14 +71,21 @@ impl Daemon {
     }
 
     fn turn(&mut self, to: State) {
-        let at = TimeOf::default();
-        let sample = Sample { label: UtcSecond::from_posix(0), at, error: Span::ZERO, leap: Leap::None };
         let mut changed = vec![Verdict::StateChanged { from: self.state, to }];
-        changed.extend(to.publishes().then_some(Verdict::Sample(sample)));
+        changed.extend(to.publishes().then_some(SAMPLE));
         self.state = to;
+        self.update(&changed);
+    }
+
+    /// A pulse that becomes a sample.
+    fn pulse(&self) {
+        self.update(&[SAMPLE]);
+    }
+
+    fn update(&self, changed: &[Verdict]) {
         let tick = Event::Tick { raw: raw_now() };
         let board = self.board.as_ref().unwrap();
-        assert!(board.send_if_modified(|board| board.update(&self.engine, &tick, &changed)));
+        assert!(board.send_if_modified(|board| board.update(&self.engine, &tick, changed)));
     }
 }
 
@@ -120,6 +134,13 @@ fn the_verb_shows_follows_checks_and_waits() {
     let waiter = start(verb(&socket).args(["--wait-locked", "1min", "--json"]));
     daemon.turn(State::Locked);
     assert_eq!(snapshot(&mut lines).sync, "LOCKED");
+    let mut client = BufReader::new(UnixStream::connect(&socket).unwrap());
+    assert_eq!(snapshot(&mut client).samples, 1);
+    for samples in 2..5 {
+        daemon.pulse();
+        // A client gets a line, and --follow prints none: its next one is the next state.
+        assert_eq!(snapshot(&mut client).samples, samples);
+    }
     let (code, text) = said(&waiter.wait_with_output().unwrap());
     assert_eq!((code, serde_json::from_str::<Snapshot>(&text).unwrap().sync.as_str()), (Some(0), "LOCKED"));
     assert_eq!(said(&output(verb(&socket).arg("--check"))), (Some(0), String::new()));

@@ -32,6 +32,9 @@ fn a_board_shows_what_came_and_what_came_of_it() {
     assert_eq!((shown.offset_ns, shown.error_ns, shown.leap.as_str()), (-250, 90, "insert"));
     assert!(now.to_string().contains("offset -250 ns, error below 90 ns, leap insert"), "{now}");
 
+    assert!(board.update(&engine, &Event::Tick { raw }, &[Verdict::Sample(sample)]), "news at each pulse");
+    assert!(!board.update(&engine, &Event::Tick { raw }, &[Verdict::Rejected(Reason::Noise)]), "and only then");
+
     let refusing = State::Refusing(Reason::LabelDissent);
     let said = [
         Verdict::Rejected(Reason::LabelDissent),

@@ -40,9 +40,11 @@ const LOCKED: GrandmasterSettings = GrandmasterSettings {
 const FREE: GrandmasterSettings =
     GrandmasterSettings { clock_class: 52, current_utc_offset: -3, leap59: true, ptp_timescale: true, ..DEFAULTS };
 
-/// A request as pmc sent it, and ptp4l's answer.
+/// What was asked, the request as pmc sent it, ptp4l's answer (none if it is below), and what that says.
+type Golden = (Request, Conversation, Vec<u8>, Vec<u8>, Answer);
+
 #[rustfmt::skip]
-fn golden() -> [(Request, Conversation, Vec<u8>, Vec<u8>, Answer); 5] {
+fn golden() -> [Golden; 5] {
     [
         (
             Request::Settings, of(0x39b8, 0),

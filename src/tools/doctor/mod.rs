@@ -20,9 +20,11 @@ use crate::sys::error::OpenError;
 use crate::sys::processes::Process;
 use crate::sys::ptp;
 use chrony::ChronyConf;
+use consumers::Consumer;
 use service::Account;
 
 mod chrony;
+mod consumers;
 mod devices;
 mod grandmaster;
 mod rivals;
@@ -37,18 +39,19 @@ type Check = fn(&Patient<'_>) -> Vec<Checked>;
 type Checked = Result<String, Finding>;
 
 /// The items, in the order in which they should be fixed.
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 14] = [
     (CONFIGURATION, |patient| vec![Ok(patient.instance.config.display().to_string())]),
     ("service user", |patient| vec![patient.account.clone().map(|account| account.name)]),
     ("receiver", |patient| vec![devices::receiver(patient)]),
     ("pulse", |patient| vec![devices::pulse(patient)]),
     ("interface", |patient| devices::interface(patient).into_iter().collect()),
     ("rivals", rivals::check),
-    ("chronyd", |patient| vec![chrony::daemon(patient)]),
+    ("consumer", consumers::check),
+    ("chronyd", |patient| with_chronyd(patient, |patient| vec![chrony::daemon(patient)])),
     ("SHM segment", |patient| patient.settings.shm.iter().map(|unit| sinks::shm(patient, *unit)).collect()),
     ("SOCK socket", |patient| patient.settings.sock.iter().map(|path| sinks::sock(patient, path)).collect()),
-    ("chrony.conf", chrony::lines),
-    ("chrony source", chrony::sources),
+    ("chrony.conf", |patient| with_chronyd(patient, chrony::lines)),
+    ("chrony source", |patient| with_chronyd(patient, chrony::sources)),
     ("service", |patient| vec![service::check(patient)]),
     ("grandmaster", grandmaster::check),
 ];
@@ -198,6 +201,8 @@ struct Patient<'a> {
     processes: &'a [Process],
     /// The chronyd that sets the clock, if running.
     chronyd: Option<&'a Process>,
+    /// The daemon that reads the samples in place of chronyd, if there is one.
+    consumer: Option<Consumer>,
     chrony: ChronyConf,
     /// Whether its settings say that this machine is a PTP grandmaster.
     is_grandmaster: bool,
@@ -205,7 +210,17 @@ struct Patient<'a> {
     pulse: Result<Device, Finding>,
 }
 
+/// A check that applies unless another daemon takes chronyd's place.
+fn with_chronyd(patient: &Patient<'_>, check: Check) -> Vec<Checked> {
+    if patient.consumer.is_none() { check(patient) } else { vec![] }
+}
+
 impl Patient<'_> {
+    /// The process that reads the samples, if it runs.
+    fn reader(&self) -> Option<&Process> {
+        self.consumer.as_ref().map(|consumer| &consumer.process).or(self.chronyd)
+    }
+
     /// Whether this file exists and the service may access it; otherwise the problem, with one of the fixes.
     fn may_use(&self, path: &Path, what: u32, absent: &str, denied: &str) -> Result<(), Finding> {
         let found = fs::metadata(self.system.at(path));
@@ -237,6 +252,7 @@ pub(crate) fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
         account: service::account(system, &instance.name),
         processes: &processes,
         chronyd,
+        consumer: Consumer::find(system, &processes, &settings),
         chrony: ChronyConf::read(system, chronyd),
         pulse: devices::find(system, &settings.pulse),
         is_grandmaster: system.text(&instance.config).lines().any(|line| line.trim() == "[grandmaster]"),

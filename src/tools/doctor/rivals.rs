@@ -12,8 +12,16 @@ use crate::sys::processes::Process;
 /// Programs that set the system clock as chronyd does, by the first 15 bytes of their names, and how to stop each.
 const CLOCK_SETTERS: [(&str, &str); 5] = [
     ("systemd-timesyn", "run `systemctl disable --now systemd-timesyncd`"),
-    ("ntpd", "run `systemctl disable --now ntp ntpsec ntpd openntpd`, whichever is installed"),
-    ("ntp-daemon", "run `systemctl disable --now ntpd-rs`"),
+    (
+        "ntpd",
+        "run `systemctl disable --now ntp ntpsec ntpd openntpd`, whichever is installed; NTPsec can also read the samples in \
+         place of chronyd: /usr/share/gnss2shm/ntpsec.conf",
+    ),
+    (
+        "ntp-daemon",
+        "run `systemctl disable --now ntpd-rs`; or it reads the samples in place of chronyd: \
+         /usr/share/gnss2shm/ntpd-rs.toml",
+    ),
     ("ptpd", "run `systemctl disable --now ptpd`, or start it with -n"),
     ("phc2sys", "run `systemctl disable --now phc2sys`, or have it feed chronyd: -E ntpshm -M with its own unit"),
 ];
@@ -21,7 +29,7 @@ const CLOCK_SETTERS: [(&str, &str); 5] = [
 const PHC_USERS: [&str; 5] = ["gnss2shm", "ptp4l", "phc2sys", "timemaster", "chronyd"];
 
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
-    let mut found = setters(patient.processes);
+    let mut found = setters(patient);
     let holders = |node: &Path| -> Vec<Process> {
         patient.processes.iter().filter(|process| process.has_open(node) == Some(true)).cloned().collect()
     };
@@ -60,11 +68,17 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Checked> {
 }
 
 /// Each other program that sets the system clock.
-fn setters(processes: &[Process]) -> Vec<Finding> {
+fn setters(patient: &Patient<'_>) -> Vec<Finding> {
+    let processes = patient.processes;
+    let consumer = patient.consumer.as_ref().map(|consumer| &consumer.process);
+    let ours = consumer.map_or("chronyd", |consumer| &consumer.name);
     let mut found = vec![];
     for (name, cure) in CLOCK_SETTERS {
-        let sets = |process: &&Process| name != "phc2sys" || sets_system_clock(&process.args());
-        let fault = |process| Finding::failure(format!("{process} sets the system clock, as chronyd does"), cure);
+        let sets = |process: &&Process| {
+            consumer.is_none_or(|consumer| consumer.pid != process.pid)
+                && (name != "phc2sys" || sets_system_clock(&process.args()))
+        };
+        let fault = |process| Finding::failure(format!("{process} sets the system clock, as {ours} does"), cure);
         found.extend(named(processes, name).filter(sets).map(fault));
     }
     for other in chronyds(processes).iter().skip(1).filter(|other| !leaves_the_clock(other)) {
@@ -88,7 +102,7 @@ pub(super) fn chronyds(processes: &[Process]) -> Vec<&Process> {
 }
 
 /// chronyd(8), option -x.
-fn leaves_the_clock(chronyd: &Process) -> bool {
+pub(super) fn leaves_the_clock(chronyd: &Process) -> bool {
     chronyd.args().iter().any(|arg| arg == "-x")
 }
 

@@ -1,5 +1,5 @@
-//! The sinks to chronyd: the SHM segment, from /proc/sysvipc/shm, which all users can read, and the SOCK socket, which
-//! chronyd creates.
+//! The sinks: the SHM segment, from /proc/sysvipc/shm, which all users can read, and the SOCK socket, which chronyd or
+//! ntpd-rs creates. Here, the reader is chronyd or the daemon that takes its place.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::sink::shm::{Status, judge, key};
 use crate::sys::claim::Trusted;
 use crate::sys::processes::Process;
 
-/// Owner, permissions, and users of the segment: the service must be able to write to it, and only chronyd may have it
-/// attached as well.
+/// Owner, permissions, and users of the segment: the service must be able to write to it, and only the reader may have
+/// it attached as well.
 pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
     let key = key(unit);
     let status = listed(&patient.system.text("/proc/sysvipc/shm"), key).ok_or_else(|| {
@@ -28,8 +28,8 @@ pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
         }
     }
     // chronyd's helper process inherits its attachments.
-    let chronyd = patient.chronyd;
-    let is_ours = |pid| chronyd.is_some_and(|chronyd| chronyd.pid == pid);
+    let reader = patient.reader();
+    let is_ours = |pid| reader.is_some_and(|reader| reader.pid == pid);
     let mut users = patient.processes.iter().filter(|process| process.has_attached(id) == Some(true));
     let stranger = |user: &&Process| user.name != "gnss2shm" && !is_ours(user.pid) && !is_ours(user.parent);
     if let Some(process) = users.find(stranger) {
@@ -37,9 +37,9 @@ pub(super) fn shm(patient: &Patient<'_>, unit: u8) -> Checked {
         let cure = format!("stop it, or use another unit in [shm] and in chrony.conf (gpsd: from {GPSD_UNITS} up)");
         return Err(Finding::failure(says, cure));
     }
-    if let Some(chronyd) = chronyd.filter(|chronyd| chronyd.has_attached(id) == Some(false)) {
-        let says = format!("{chronyd} does not have unit {unit} attached; it may have a segment that was removed");
-        return Err(Finding::failure(says, "run `systemctl restart chrony` (elsewhere: chronyd)"));
+    if let Some(reader) = reader.filter(|reader| reader.has_attached(id) == Some(false)) {
+        let says = format!("{reader} does not have unit {unit} attached; it may have a segment that was removed");
+        return Err(Finding::failure(says, "run `systemctl restart chrony` (elsewhere: chronyd; ntpsec)"));
     }
     Ok(format!("unit {unit} (key {key:#x}): {status}"))
 }
@@ -64,9 +64,18 @@ fn listed(listing: &str, key: i32) -> Option<Status> {
 
 pub(super) fn sock(patient: &Patient<'_>, path: &Path) -> Checked {
     let shown = path.display().to_string();
-    let absent =
-        format!("restart chronyd with `refclock SOCK {shown}` (AppArmor may allow only /run/chrony.NAME.sock)");
-    let denied = "add `ExecStartPost=+chmod 0666` and its path below [Service] in `systemctl edit chrony`";
+    let (absent, denied) = if patient.consumer.is_some() {
+        (
+            "restart ntpd-rs: it creates the socket".to_owned(),
+            "write `UMask=0007` below [Service] in `systemctl edit ntpd-rs` and `SupplementaryGroups=ntpd-rs` in \
+             `systemctl edit gnss2shm@.service`, and restart both",
+        )
+    } else {
+        (
+            format!("restart chronyd with `refclock SOCK {shown}` (AppArmor may allow only /run/chrony.NAME.sock)"),
+            "add `ExecStartPost=+chmod 0666` and its path below [Service] in `systemctl edit chrony`",
+        )
+    };
     patient.may_use(path, READ_WRITE, &absent, denied)?;
     Ok(shown)
 }

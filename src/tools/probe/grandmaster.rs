@@ -2,6 +2,7 @@
 //! interface, pin, pulse width, and SHM unit.
 
 use std::path::Path;
+use std::slice;
 
 use super::Findings;
 use crate::core::time::Span;
@@ -65,7 +66,7 @@ impl Machine {
     pub(crate) fn files(&self) -> Vec<Placed> {
         let Self { interface, pin, channel, unit, .. } = self;
         let section = ("[eth0]".to_owned(), format!("[{interface}]"));
-        let ptp4l = replaced(PTP4L, &[section.clone()]);
+        let ptp4l = replaced(PTP4L, slice::from_ref(&section));
         let chrony = replaced(CHRONY, &[("SHM 0".into(), format!("SHM {unit}")), self.tai_offset()]);
         let steering = if self.each_reader_gets_every_edge {
             let [width, edges] = self.edges();

@@ -9,7 +9,7 @@
  * Read-only: the segment is attached read-only. It shares no code with the program it judges.
  *
  * Lines on stdout, all times in ns:
- *   clock T OFFSET              system clock minus truth, T seconds after the start
+ *   clock T OFFSET WORST        system clock minus truth, T seconds after the start, and its largest size since the last line
  *   sample L ERROR UNCERTAINTY  and words that qualify it
  *   leap L                      truth was set back in second L
  *   summary KEY=VALUE ...       last line
@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 	};
 	static struct sample waiting[64];
 	int unit = 0, pending = 0, truth, c, i;
-	int64_t seconds = 60, start, said = -1, last = 0;
+	int64_t seconds = 60, start, said = -1, last = 0, largest = 0;
 	bool peek = false, clock = false;
 	double rms, worst;
 	long visit;
@@ -388,9 +388,12 @@ int main(int argc, char **argv)
 		pending -= i;
 		memmove(waiting, waiting + i, pending * sizeof(*waiting));
 
+		if (llabs(now.sys - now.truth) > largest)
+			largest = llabs(now.sys - now.truth);
 		if (t % 5 == 0 && t != said) {
-			printf("clock %ld %ld\n", (long)t, (long)(now.sys - now.truth));
+			printf("clock %ld %ld %ld\n", (long)t, (long)(now.sys - now.truth), (long)largest);
 			said = t;
+			largest = 0;
 		}
 		if (t >= seconds || asked_to_end)
 			break;

@@ -218,6 +218,11 @@ uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }
 
+# at SECONDS: waits until the receiver has been running for this long, since $began.
+at() {
+	sleep "$(awk -v began="$began" -v at="$1" '{ left = began + at - $1; print(left > 0 ? left : 0) }' /proc/uptime)"
+}
+
 # Descriptors and threads of gnss2shm.
 held_open() {
 	echo "$(ls "/proc/$(pidof gnss2shm)/fd" | wc -l) $(ls "/proc/$(pidof gnss2shm)/task" | wc -l)"
@@ -298,6 +303,25 @@ check_clock() {
 
 clock_is_right() {
 	judge --clock | awk -F = -v limit="$clock_limit_ns" '{ print; exit $2 < -limit || $2 > limit }'
+}
+
+# mark: the present, for clock_stayed.
+mark() {
+	wc -l </results/judge.log
+}
+
+# clock_stayed MARK: whether the system clock was within the limit of true time ever since, at each reading of the
+# judge. The first line after the mark is left out, because it also covers up to 5 s before.
+clock_stayed() {
+	tail -n "+$(($1 + 1))" /results/judge.log | awk -v limit="$clock_limit_ns" '
+		$1 == "clock" && lines++ && $4 > worst { worst = $4 }
+		END { print worst + 0; exit lines < 2 || worst > limit }'
+}
+
+# check_clock_stayed NAME MARK: checks that, and prints the largest error.
+check_clock_stayed() {
+	check "$1: the clock stays within $clock_limit_ns ns" clock_stayed "$2"
+	echo "$1: the clock was at most $(clock_stayed "$2") ns off" >>/results/figures
 }
 
 nothing_wrong() {

@@ -30,11 +30,6 @@ scenario() {
 	check "the end" true
 }
 
-# at SECONDS: waits until the receiver has been running for this long.
-at() {
-	sleep "$(awk -v began="$began" -v at="$1" '{ left = began + at - $1; print(left > 0 ? left : 0) }' /proc/uptime)"
-}
-
 locked_again() {
 	sed '1,/Coasting/d' /results/gnss2shm.log | grep -q " Locked"
 }

@@ -34,6 +34,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "decode" -d 'For e
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "doctor" -d 'Check an installed system and suggest fixes'
+complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "grandmaster" -d 'Keep ptp4l\'s grandmaster settings at what `gnss2shm run` measures'
 complete -c gnss2shm -n "__fish_gnss2shm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l config -d 'Settings file in TOML; options override it, and a receiver or pulse given as an option replaces the file\'s' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand run" -l serial -d 'Serial port of the receiver' -r
@@ -81,7 +82,8 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l phc -d 'Try 
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l gpsd -d 'gpsd to query for receivers' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l write -d 'Write the settings for `gnss2shm run --config` to this file' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l chrony -d 'Write the line for chrony.conf to this file' -r -F
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite the files given by --write and --chrony if they exist'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l grandmaster -d 'Write all files of a PTP grandmaster below this directory, such as / or a new one' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -l force -d 'Overwrite files that exist'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand probe" -s h -l help -d 'Print help'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l delay -d 'Time from the pulse to the first byte of its sentences' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand simulate" -l jitter -d 'Maximum jitter of that time' -r
@@ -122,12 +124,27 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'The instance\'s settings file [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "simulate" -d 'Simulate a receiver and a NIC, and check every sample against the true time'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "replay" -d 'Feed a recording made by `run --record` to the engine and print the results'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "decode" -d 'For each sentence in a receiver\'s raw output, print the time it names or why the sentence is refused'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "doctor" -d 'Check an installed system and suggest fixes'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l config -d 'Settings file in TOML, of which only [grandmaster] is used [default: that of INSTANCE, if there is one]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l status -d 'Status socket, as given to `gnss2shm run --status`' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l socket -d 'ptp4l\'s read-write socket, its `uds_address` [default: /var/run/ptp4l or /var/run/ptp/ptp4l]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l domain -d 'ptp4l\'s domainNumber [default: 0]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l transport-specific -d 'ptp4l\'s transportSpecific [default: 0]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l profile -d 'Class of a clock that is not synchronized: 52 (1588), or 248 (g8275) [default: 1588]' -r -f -a "1588\t''
+g8275\t''"
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l bound -d 'Maximum distance of the PHC from TAI for class 6; clockAccuracy covers it [default: 1us]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l steady -d 'Claim class 6 once every pulse has been within the bound for this long [default: 5s]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l holdover -d 'Claim class 7 for this long after class 6, with --holdover-bound [default: never]' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l holdover-bound -d 'Maximum distance of the PHC from TAI after this holdover' -r
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l print -d 'Print what would be claimed and why, from one look at the status, and change nothing'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l withdraw -d 'Leave ptp4l without a claim, and exit; also if nothing else runs'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "simulate" -d 'Simulate a receiver and a NIC, and check every sample against the true time'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "replay" -d 'Feed a recording made by `run --record` to the engine and print the results'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "decode" -d 'For each sentence in a receiver\'s raw output, print the time it names or why the sentence is refused'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "shm" -d 'Show an SHM segment as chronyd sees it, without consuming samples'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "status" -d 'Show the state of a running `gnss2shm run`'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "doctor" -d 'Check an installed system and suggest fixes'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "grandmaster" -d 'Keep ptp4l\'s grandmaster settings at what `gnss2shm run` measures'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
