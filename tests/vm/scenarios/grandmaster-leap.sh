@@ -1,6 +1,6 @@
 # What a PTP client is told while a leap second is inserted at the end of the year.
 programs="gnss2shm ip ptp4l pmc zic"
-files="/usr/share/gnss2shm/grandmaster /usr/share/zoneinfo/leapseconds"
+files=/usr/share/zoneinfo/leapseconds
 judged=checks
 lasts=150
 : "${start:=$(($(date -d "$(date +%Y)-01-01 +1 year UTC" +%s) - 60))}"
