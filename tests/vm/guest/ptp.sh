@@ -53,7 +53,7 @@ stop() {
 
 # ask SOCKET MESSAGE [MESSAGE]: pmc's answers, a field per line, in the domain of /tmp/domain.
 ask() {
-	pmc -u -b 0 -d "$(cat /tmp/domain)" -s "$1" -i "/run/pmc.$$" "GET $2" ${3:+"GET $3"} | tr -s '\t ' ' '
+	pmc -u -b 0 -d "$(cat /tmp/domain)" -s "$1" -i "/run/pmc-${1##*/}" "GET $2" ${3:+"GET $3"} | tr -s '\t ' ' '
 }
 
 # watch_client: keeps what the client knows about its grandmaster in /tmp/seen, and as a line for each look in
@@ -62,7 +62,8 @@ watch_client() {
 	while sleep 0.1; do
 		ask /run/ptp4l-client PARENT_DATA_SET TIME_PROPERTIES_DATA_SET >/tmp/seen.new
 		mv /tmp/seen.new /tmp/seen
-		echo "$(uptime_s) $(cut -d , -f 1 $at_pulse) $(seen gm.ClockClass) $(seen currentUtcOffset) $(seen currentUtcOffsetValid) $(seen leap61)"
+		echo "$(uptime_s) $(cut -d , -f 1 $at_pulse) $(seen gm.ClockClass)" \
+			"$(seen currentUtcOffset) $(seen currentUtcOffsetValid) $(seen leap61)"
 	done >>/results/client-saw 2>/dev/null
 }
 

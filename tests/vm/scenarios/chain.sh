@@ -1,7 +1,7 @@
 # A grandmaster's clocks, without NTP: chronyd sets the system clock and its TAI offset, phc2sys or (from Linux 6.7 on)
 # ts2phc steers the NIC's clock to TAI, which starts anywhere and is stepped by years meanwhile.
 programs="gnss2shm phc2sys ts2phc"
-files="/usr/share/gnss2shm/grandmaster /usr/share/zoneinfo/right/UTC"
+files=/usr/share/zoneinfo/right/UTC
 judged=checks
 lasts=150
 

@@ -1,7 +1,7 @@
 # What a PTP client is told while pulse, fix, ptp4l, and the NIC's clock come and go: class 6 only while all of it is
 # right. The NIC's clock starts right and keeps the rate of true time, so no time is spent on steering it.
 programs="gnss2shm ip ptp4l pmc"
-files="/usr/share/gnss2shm/grandmaster /usr/share/zoneinfo/right/UTC"
+files=/usr/share/zoneinfo/right/UTC
 judged=checks
 lasts=240
 : "${start:=$(($(date +%s) / 86400 * 86400 + 86400 + 43200))}"
@@ -46,6 +46,12 @@ scenario() {
 	expect_6
 	step "$nic" -37000000000
 	check_class 6 "the NIC's clock is right again" 30
+
+	step "$nic" 3000
+	check_class 52 "it is 3 us off" 3
+	expect_6
+	step "$nic" -3000
+	check_class 6 "it is right once more" 30
 
 	killall nmea-gen
 	start_receiver --invalid 0:3 # from its second, which begins in up to 1.3 s
