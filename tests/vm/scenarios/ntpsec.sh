@@ -27,7 +27,7 @@ scenario() {
 	start gnss2shm /bin/setpriv --reuid 102 --regid 102 --clear-groups gnss2shm run --serial $tty --baud "$baud" --phc "$nic" \
 		--pin SDP0 --shm "$unit" $extra
 	start_judge
-	check "the segment exists" until_true 5 count
+	check "the segment exists" until_true 5 judge --peek
 	start ntpd ntpd -n -g -N -u ntpsec:ntpsec -c /usr/share/gnss2shm/ntpsec.conf -l /results/ntpd-own.log
 	had=$(count)
 	check "it has the label" until_true 15 says "Locked\|disagrees"
