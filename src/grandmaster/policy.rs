@@ -7,7 +7,7 @@ mod why;
 
 use crate::core::event::Leap;
 use crate::core::event::text::{Word, words};
-use crate::core::time::{Date, Instant, Raw, Span, UtcSecond};
+use crate::core::time::{Date, Instant, NANOS, Raw, Span, UtcSecond};
 use crate::daemon::status::snapshot::{PhcView, SampleView, Snapshot};
 use leap::LeapWatch;
 
@@ -19,6 +19,10 @@ pub(crate) use why::Why;
 const TAI: &str = "TAI";
 /// The state for class 6.
 const LOCKED: &str = "Locked";
+/// The reason of the state around the end of a month: nothing but a leap second is in doubt.
+const LEAP_WINDOW: &str = "leap-window";
+/// Class 6 is kept for this long around the end of a month; then the gate is open again.
+const BRIDGED: Span = Span::from_secs(60);
 /// A pulse that is this old when its status line arrives does not count.
 const PULSE_OLD: Span = Span::from_millis(1_300);
 /// What was measured at a pulse holds for this long after it.
@@ -112,6 +116,11 @@ pub(crate) struct Policy {
     /// Whether the PHC showed TAI when it was last measured.
     is_tai: Option<bool>,
     leap: LeapWatch,
+    /// Whether at the last pulse `run` and this process agreed on TAI - UTC.
+    same_tai: bool,
+    /// The beginning of the end of a month that class 6 is kept over: without an announced leap second, nothing but UTC is
+    /// in doubt, and the PHC is compared with the pulse all the while.
+    bridge: Option<Instant<Raw>>,
 }
 
 impl Policy {
@@ -128,6 +137,8 @@ impl Policy {
             heard: None,
             is_tai: None,
             leap: LeapWatch::default(),
+            same_tai: false,
+            bridge: None,
         }
     }
 
@@ -139,9 +150,10 @@ impl Policy {
         if let Some(phc) = &status.phc {
             self.is_tai = Some(phc.timescale == TAI);
         }
+        let bridges = self.bridges(now, status);
         let within = |agreed: Option<i64>, bound| {
             let phc = measured(status)?;
-            is_within(phc, agreed.ok_or(Why::NotAgreed(self.tai))?, bound)
+            is_within(phc, agreed.ok_or(Why::NotAgreed(self.tai))?, bound, bridges)
         };
         if let Some((_, bound)) = self.config.holdover
             && matches!(within(self.agreed, bound), Err(Why::NotTai(_) | Why::Off(..)))
@@ -152,10 +164,24 @@ impl Policy {
         if let Some((second, age, leap)) = status.sample.as_ref().and_then(read) {
             self.leap.see(second, now - age, leap, self.tai.agreed(), fit.is_ok());
         }
-        match is_locked(status).and(fit) {
+        let seconds = |phc: &PhcView| Some(phc.tai_offset_ns?.saturating_sub(phc.utc_offset_ns?) / NANOS);
+        if let Some(offset) = status.phc.as_ref().and_then(seconds) {
+            self.same_tai = self.tai.agreed() == Some(offset);
+        }
+        match is_locked(status, bridges).and(fit) {
             Ok(pulse_age) => self.good_pulse(now - pulse_age),
             Err(why) => self.doubt(now, why),
         }
+    }
+
+    /// Whether class 6 is kept over the end of a month.
+    fn bridges(&mut self, now: Instant<Raw>, status: &Snapshot) -> bool {
+        let is_class_6 = self.lacks.is_none() && self.locked_until.is_some_and(|until| now < until);
+        let is_over = status.state == LOCKED && status.gate.open;
+        let may_begin = is_leap_window(status) && self.same_tai && !self.leap.is_announced();
+        let since = self.bridge.or(may_begin.then_some(now));
+        self.bridge = since.filter(|since| is_class_6 && !is_over && now - *since <= BRIDGED);
+        self.bridge.is_some()
     }
 
     /// Every condition was met at this pulse.
@@ -261,13 +287,20 @@ impl Policy {
 }
 
 /// Whether the daemon vouches for the time.
-fn is_locked(status: &Snapshot) -> Result<(), Why> {
+fn is_locked(status: &Snapshot, bridges: bool) -> Result<(), Why> {
     let reason = status.sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
     match (status.state.as_str(), status.gate.open) {
         (LOCKED, true) => Ok(()),
+        (LOCKED, false) if bridges => Ok(()),
+        _ if bridges && is_leap_window(status) => Ok(()),
         (LOCKED, false) => Err(Why::GateClosed),
         (state, _) => Err(Why::NotLocked(format!("{state}{reason}"))),
     }
+}
+
+/// Whether nothing is in doubt but a leap second at the end of this month.
+fn is_leap_window(status: &Snapshot) -> bool {
+    status.reason.as_deref() == Some(LEAP_WINDOW)
 }
 
 /// The PHC as measured at the last pulse.
@@ -276,12 +309,15 @@ fn measured(status: &Snapshot) -> Result<&PhcView, Why> {
     if Span::from_millis(phc.age_ms) < PULSE_OLD { Ok(phc) } else { Err(Why::NoPulse) }
 }
 
-/// Whether the PHC is within the bound of TAI, to the whole seconds; then the age of the pulse.
-fn is_within(phc: &PhcView, tai_offset: i64, bound: Span) -> Result<Span, Why> {
+/// Whether the PHC is within the bound of TAI, to the whole seconds; then the age of the pulse. Only if TAI is counted over the
+/// end of a month, UTC need not be known.
+fn is_within(phc: &PhcView, tai_offset: i64, bound: Span, is_counted: bool) -> Result<Span, Why> {
     if phc.timescale != TAI {
         return Err(Why::NotTai(phc.timescale.clone()));
     }
-    let offset = Span::from_nanos(phc.utc_offset_ns) + Span::from_secs(tai_offset);
+    let by_utc = phc.utc_offset_ns.map(|utc| Span::from_nanos(utc) + Span::from_secs(tai_offset));
+    let counted = phc.tai_offset_ns.filter(|_| is_counted).map(Span::from_nanos);
+    let offset = by_utc.or(counted).ok_or(Why::NotCompared)?;
     let error = Span::from_nanos(phc.error_ns).abs();
     if offset.abs() + error > bound {
         return Err(Why::Off(offset, error, bound));

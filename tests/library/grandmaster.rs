@@ -31,7 +31,7 @@ fn line() -> Snapshot {
         sync: "LOCKED".into(),
         gate: GateView { open: true, for_ms: 0 },
         receiver: ReceiverView { tai_offset_s: Some(37), ..ReceiverView::default() },
-        phc: Some(PhcView { timescale: "TAI".into(), utc_offset_ns: -37_000_000_000, ..PhcView::default() }),
+        phc: Some(PhcView { timescale: "TAI".into(), utc_offset_ns: Some(-37_000_000_000), ..PhcView::default() }),
         sample: Some(SampleView {
             second: "2026-11-20T12:00:00Z".into(),
             leap: "none".into(),

@@ -7,7 +7,7 @@ use crate::core::engine::Engine;
 use crate::core::engine::clock_map::{Dated, RATE_PPM};
 use crate::core::engine::state::Timestamper;
 use crate::core::event::text::words;
-use crate::core::event::{Announced, Leap};
+use crate::core::event::{Announced, Leap, Reason};
 use crate::core::time::{EdgeClock, Instant, Raw, Span, UtcSecond};
 
 /// The rate is the mean of this many seconds, and of no fewer than the minimum.
@@ -31,8 +31,8 @@ pub(crate) struct Audit {
     pub raw: Instant<Raw>,
     /// The second that it begins.
     pub second: UtcSecond,
-    /// How far UTC is ahead of the PHC.
-    pub utc: Span,
+    /// How far UTC is ahead of the PHC; `None` while a leap second may have occurred.
+    pub utc: Option<Span>,
     /// How far TAI is ahead of the PHC, if TAI - UTC is known.
     pub tai: Option<Span>,
     /// Bound of the error of both.
@@ -64,7 +64,7 @@ impl Audit {
         let is_near = |offset: Span| offset.abs() < NEAR;
         match (self.tai, self.utc) {
             (Some(tai), _) if is_near(tai) => Timescale::Tai,
-            (_, utc) if is_near(utc) => Timescale::Utc,
+            (_, Some(utc)) if is_near(utc) => Timescale::Utc,
             _ => Timescale::Arbitrary,
         }
     }
@@ -84,12 +84,30 @@ impl Engine {
     /// Compares the PHC with the pulse that begins this second. A kernel PPS device has none.
     pub(super) fn audit(&mut self, index: i64, utc: UtcSecond, dated: Dated, miss: Span) {
         if self.timestamper == Timestamper::PHC {
-            let offset = self.config.offset;
-            let phc = dated.phc - offset + self.sawtooth(utc, dated);
-            let error = self.timestamper.error + offset.abs().ppm(RATE_PPM);
-            let pulse = Pulse { index, utc, phc, raw: dated.raw, error, miss };
-            self.auditor.add(pulse, self.tai_offset(utc));
+            let tai_offset = self.tai_offset(utc);
+            self.auditor.add(self.pulse(index, utc, dated, miss), tai_offset);
         }
+    }
+
+    /// The same around the end of a month, as long as nothing else is in doubt than whether UTC has had a leap second: TAI has
+    /// none, so its seconds can be counted.
+    pub(super) fn audit_over_leap(&mut self, index: i64, dated: Dated, miss: Span) {
+        let is_doubtful = self.doubted.is_some() || self.receiver.lacks(self.now).is_some();
+        if let Some(label) = self.labeller.label
+            && self.timestamper == Timestamper::PHC
+            && self.labelling() == Err((Reason::LeapWindow, None))
+            && !is_doubtful
+            && dated.raw_error + miss <= UNEVEN
+        {
+            self.auditor.count(self.pulse(index, label.base.plus(index), dated, miss));
+        }
+    }
+
+    fn pulse(&self, index: i64, utc: UtcSecond, dated: Dated, miss: Span) -> Pulse {
+        let offset = self.config.offset;
+        let phc = dated.phc - offset + self.sawtooth(utc, dated);
+        let error = self.timestamper.error + offset.abs().ppm(RATE_PPM);
+        Pulse { index, utc, phc, raw: dated.raw, error, miss }
     }
 
     /// TAI - UTC in this second, if any source has it.
@@ -105,12 +123,25 @@ pub(super) struct Auditor {
     pulses: VecDeque<(i64, Instant<EdgeClock>)>,
     /// What the PHC gained per second between the last two.
     gain: Option<Span>,
+    /// TAI - UTC at the last pulse whose second was known.
+    tai_offset: Option<i64>,
     pub(super) last: Option<Audit>,
 }
 
 impl Auditor {
-    /// Takes the pulse with this count, which begins this second; `tai_offset` is TAI - UTC.
+    /// Takes a pulse; `tai_offset` is TAI - UTC in its second.
     pub(super) fn add(&mut self, pulse: Pulse, tai_offset: Option<i64>) {
+        self.tai_offset = tai_offset;
+        self.last = Some(self.compare(pulse));
+    }
+
+    /// Takes a pulse whose second is counted from the last one that was known, whatever UTC did.
+    pub(super) fn count(&mut self, pulse: Pulse) {
+        let audit = Audit { utc: None, ..self.compare(pulse) };
+        self.last = Some(audit).filter(|audit| audit.timescale() == Timescale::Tai).or(self.last);
+    }
+
+    fn compare(&mut self, pulse: Pulse) -> Audit {
         let Pulse { index, utc, phc, raw, error, miss } = pulse;
         let gain_since = |&(earlier, at): &(i64, Instant<EdgeClock>)| {
             let seconds = index.saturating_sub(earlier);
@@ -119,7 +150,7 @@ impl Auditor {
         let gain = self.pulses.back().and_then(gain_since).filter(|gain| gain.abs() <= RATE_MAX);
         let bend = gain.zip(self.gain).map(|(gain, before)| (gain - before).abs());
         if gain.is_none() || bend.is_some_and(|bend| bend > STEP) {
-            *self = Self::default();
+            *self = Self { tai_offset: self.tai_offset, ..Self::default() };
         } else {
             self.gain = gain;
         }
@@ -130,7 +161,7 @@ impl Auditor {
         let oldest = self.pulses.front().filter(|(earlier, _)| index.saturating_sub(*earlier) >= SECONDS_MIN);
         let rate_ppb = oldest.and_then(gain_since).map(Span::nanos);
         let ahead = |offset: i64| Instant::from_parts(utc.plus(offset).posix(), 0) - phc;
-        self.last = Some(Audit { raw, second: utc, utc: ahead(0), tai: tai_offset.map(ahead), error, rate_ppb });
+        Audit { raw, second: utc, utc: Some(ahead(0)), tai: self.tai_offset.map(ahead), error, rate_ppb }
     }
 }
 
@@ -196,7 +227,7 @@ mod tests {
         {
             let audits = audits(|n| ahead + 120 + 5 * n, 30);
             let last = audits.last().unwrap();
-            assert_eq!((last.timescale(), last.utc), (scale, Span::from_nanos(-ahead - 265)));
+            assert_eq!((last.timescale(), last.utc), (scale, Some(Span::from_nanos(-ahead - 265))));
             assert_eq!(last.tai, Some(Span::from_nanos(37_000_000_000 - ahead - 265)));
             assert_eq!((audits[3].rate_ppb, audits[4].rate_ppb, last.rate_ppb), (None, Some(5), Some(5)));
         }
@@ -206,8 +237,8 @@ mod tests {
     fn a_step_shows_at_the_next_pulse_and_is_no_rate() {
         for step in [37_000_000_000, -1_000_000_000_000_000_000, 200_000] {
             let audits = audits(|n| if n < 10 { 0 } else { step }, 20);
-            assert_eq!(audits[9].utc, Span::ZERO);
-            assert_eq!(audits[10].utc, Span::from_nanos(-step));
+            assert_eq!(audits[9].utc, Some(Span::ZERO));
+            assert_eq!(audits[10].utc, Some(Span::from_nanos(-step)));
             assert_eq!(audits[10].rate_ppb, None);
             assert!(audits[14..].iter().all(|audit| audit.rate_ppb == Some(0)), "{step}");
         }

@@ -253,6 +253,7 @@ impl Engine {
         self.mind_leap_window(index);
         let state = self.input_state();
         let (true, Some(label)) = (state.publishes(), self.label()) else {
+            self.audit_over_leap(index, dated, miss);
             return Err(state.reason().unwrap_or(Reason::NotYet));
         };
         let utc = label.base.plus(index);

@@ -125,7 +125,7 @@ fn page(now: &Snapshot) -> String {
         ("sentence_delay_seconds", GAUGE, "From the pulse to its sentence", ns(receiver.delay_ns)),
         ("pulse_width_seconds", GAUGE, "Measured pulse width", ns(pulse.width_ns)),
         ("cross_timestamp_window_seconds", GAUGE, "Last cross timestamp's window", ns(pulse.cross_window_ns)),
-        ("phc_utc_offset_seconds", GAUGE, "UTC minus PHC", ns(phc.map(|phc| phc.utc_offset_ns))),
+        ("phc_utc_offset_seconds", GAUGE, "UTC minus PHC", ns(phc.and_then(|phc| phc.utc_offset_ns))),
         ("phc_tai_offset_seconds", GAUGE, "TAI minus PHC", ns(phc.and_then(|phc| phc.tai_offset_ns))),
         ("phc_error_bound_seconds", GAUGE, "Error bound of the PHC's offsets", ns(phc.map(|phc| phc.error_ns))),
         ("phc_rate_ratio", GAUGE, "How much faster than GNSS the PHC runs", ns(phc.and_then(|phc| phc.rate_ppb))),

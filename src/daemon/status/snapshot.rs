@@ -121,8 +121,8 @@ pub(crate) struct PulseView {
 pub(crate) struct PhcView {
     /// Time scale that the PHC shows to within half a second: `TAI`, `UTC`, or `ARB`, an arbitrary one.
     pub timescale: String,
-    /// How far UTC is ahead of the PHC.
-    pub utc_offset_ns: i64,
+    /// How far UTC is ahead of the PHC; none while a leap second may have occurred.
+    pub utc_offset_ns: Option<i64>,
     /// How far TAI is ahead of the PHC; none while no source gives TAI - UTC.
     pub tai_offset_ns: Option<i64>,
     /// Error bound of both: the resolution of the timestamps.
@@ -152,7 +152,7 @@ impl From<&Audit> for PhcView {
     fn from(audit: &Audit) -> Self {
         Self {
             timescale: audit.timescale().word().into(),
-            utc_offset_ns: audit.utc.nanos(),
+            utc_offset_ns: audit.utc.map(Span::nanos),
             tai_offset_ns: audit.tai.map(Span::nanos),
             error_ns: audit.error.nanos(),
             rate_ppb: audit.rate_ppb,
@@ -168,8 +168,8 @@ impl fmt::Display for PhcView {
         let exact = |scale: &str, offset: i64| format!("{scale} offset {offset:+} ns, error below {error_ns} ns");
         let shown = match (timescale.as_str(), tai_offset_ns) {
             ("TAI", Some(tai)) => exact("TAI,", *tai),
-            ("UTC", _) => exact("UTC,", *utc),
-            _ => format!("neither TAI nor UTC, UTC is {} ahead", Span::from_nanos(*utc)),
+            ("UTC", _) => exact("UTC,", utc.unwrap_or_default()),
+            _ => format!("neither TAI nor UTC, UTC is {} ahead", Span::from_nanos(utc.unwrap_or_default())),
         };
         let rate = rate_ppb.map_or_else(String::new, |rate| format!(", rate {rate:+} ppb"));
         write!(f, "{shown}{rate}")

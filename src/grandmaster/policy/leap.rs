@@ -53,6 +53,11 @@ impl LeapWatch {
         self.announced = Some(Announcement { midnight, leap, after: agreed.map(|agreed| agreed + step) });
     }
 
+    /// Whether a leap second is announced.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced.is_some()
+    }
+
     /// UTC, counted from the last sample on.
     pub(super) fn utc(&self, now: Instant<Raw>) -> Option<UtcSecond> {
         let (second, at) = self.clock?;

@@ -31,7 +31,8 @@ fn line() -> Snapshot {
         receiver: ReceiverView { tai_offset_s: Some(TAI_UTC), ..ReceiverView::default() },
         phc: Some(PhcView {
             timescale: TAI.into(),
-            utc_offset_ns: 120 - TAI_UTC * 1_000_000_000,
+            utc_offset_ns: Some(120 - TAI_UTC * 1_000_000_000),
+            tai_offset_ns: Some(120),
             error_ns: 8,
             ..PhcView::default()
         }),
@@ -116,7 +117,7 @@ fn class_6_begins_when_every_pulse_was_right_for_the_steady_time() {
 /// Lines that each lack one condition, with TAI - UTC of kernel and table, and the reason.
 fn lacking() -> Vec<(&'static str, Snapshot, [Option<i64>; 2])> {
     let agreed = [Some(TAI_UTC); 2];
-    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = offset - TAI_UTC * 1_000_000_000);
+    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = Some(offset - TAI_UTC * 1_000_000_000));
     let stale = |line: &mut Snapshot| phc(line).age_ms = 1_300;
     vec![
         ("gnss2shm run is Coasting", changed(|line| line.state = "Coasting".into()), agreed),
@@ -133,7 +134,7 @@ fn lacking() -> Vec<(&'static str, Snapshot, [Option<i64>; 2])> {
         ("is 993 ns (error up to 8 ns) from TAI", ns(993), agreed),
         ("is -993 ns (error up to 8 ns) from TAI", ns(-993), agreed),
         ("is 1.0 s (error", ns(1_000_000_000), agreed),
-        ("from TAI", changed(|line| phc(line).utc_offset_ns = i64::MIN), agreed),
+        ("from TAI", changed(|line| phc(line).utc_offset_ns = Some(i64::MIN)), agreed),
         ("from TAI", changed(|line| phc(line).error_ns = i64::MIN), agreed),
         // All three agree on a value that the PHC contradicts.
         ("is 1.0 s (error", changed(|line| line.receiver.tai_offset_s = Some(38)), [Some(38), Some(38)]),
@@ -174,7 +175,7 @@ fn each_condition_alone_withdraws_class_6_at_once_and_says_why() {
 
 #[test]
 fn the_last_value_within_each_limit_is_enough() {
-    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = offset - TAI_UTC * 1_000_000_000);
+    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = Some(offset - TAI_UTC * 1_000_000_000));
     let mut alone = changed(|line| line.receiver.tai_offset_s = None);
     phc(&mut alone).age_ms = 1_299;
     for (lacks, [kernel, table]) in [
@@ -223,7 +224,7 @@ fn class_7_follows_class_6_for_its_time_and_says_its_own_bound() {
 
 #[test]
 fn a_measurement_outside_the_holdover_bound_ends_class_7_for_good() {
-    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = offset - TAI_UTC * 1_000_000_000);
+    let ns = |offset: i64| changed(|line| phc(line).utc_offset_ns = Some(offset - TAI_UTC * 1_000_000_000));
     for (measured, after) in [
         (ns(50_000), 7),
         (ns(100_000), 52),
@@ -240,7 +241,12 @@ fn a_measurement_outside_the_holdover_bound_ends_class_7_for_good() {
     }
     // Also while the sources no longer agree.
     let mut policy = locked(holding());
-    policy.see(at(7_000), &changed(|line| phc(line).utc_offset_ns += 1_000_000), None, None);
+    policy.see(
+        at(7_000),
+        &changed(|line| phc(line).utc_offset_ns = Some(1_000_120 - TAI_UTC * 1_000_000_000)),
+        None,
+        None,
+    );
     assert_eq!(class(&policy, 7_000), 52);
 }
 
@@ -271,7 +277,7 @@ fn leap_line(second: i64, leap: &str, utc_offset_s: i64) -> Snapshot {
         let sample = line.sample.as_mut().unwrap();
         (sample.second, sample.leap) = (label.to_string(), leap.into());
         line.receiver.tai_offset_s = None;
-        phc(line).utc_offset_ns = -utc_offset_s * 1_000_000_000;
+        phc(line).utc_offset_ns = Some(-utc_offset_s * 1_000_000_000);
     })
 }
 
@@ -329,6 +335,66 @@ fn an_announced_leap_second_that_does_not_come_is_corrected_after_midnight() {
     policy.refresh(at(3_700_000), Some(38), Some(38));
     assert_eq!(policy.decide(at(3_500_000), &HAS, None).settings.current_utc_offset, 36);
     assert_eq!(policy.decide(at(3_700_000), &HAS, None).settings.current_utc_offset, 38);
+}
+
+/// A line in the window around the end of a month: TAI is counted, UTC is not known.
+fn window_line() -> Snapshot {
+    changed(|line| {
+        line.state = "Refusing".into();
+        line.reason = Some(LEAP_WINDOW.into());
+        phc(line).utc_offset_ns = None;
+    })
+}
+
+#[test]
+fn class_6_is_kept_over_the_end_of_a_month_while_every_pulse_is_on_tai() {
+    let see = |policy: &mut Policy, second: i64, line: &Snapshot| {
+        policy.see(at(second * 1_000), line, Some(TAI_UTC), Some(TAI_UTC));
+        class(policy, second * 1_000 + 100)
+    };
+    let closed = changed(|line| line.gate.open = false);
+    let mut policy = locked(PolicyConfig::default());
+    assert!((7..19).all(|second| see(&mut policy, second, &window_line()) == 6));
+    assert!((19..29).all(|second| see(&mut policy, second, &closed) == 6), "until the gate is open again");
+    assert_eq!(see(&mut policy, 29, &line()), 6);
+    assert_eq!(see(&mut policy, 30, &closed), 52, "then it counts again");
+
+    let late = |line: &mut Snapshot| phc(line).tai_offset_ns = Some(2_000);
+    let no_fix = |line: &mut Snapshot| line.reason = Some("no-fix".into());
+    let no_tai = |line: &mut Snapshot| phc(line).tai_offset_ns = None;
+    let old = |line: &mut Snapshot| phc(line).age_ms = 1_400;
+    for (what, change) in
+        [("off", &late as &dyn Fn(&mut Snapshot)), ("no fix", &no_fix), ("no TAI", &no_tai), ("no pulse", &old)]
+    {
+        let mut policy = locked(PolicyConfig::default());
+        assert_eq!(see(&mut policy, 7, &window_line()), 6);
+        let mut line = window_line();
+        change(&mut line);
+        assert_eq!(see(&mut policy, 8, &line), 52, "{what}");
+        assert_eq!(see(&mut policy, 9, &window_line()), 52, "{what}: nothing brings it back within the window");
+    }
+}
+
+#[test]
+fn class_6_is_not_kept_over_a_leap_second_or_for_long_or_by_another_tai_offset_and_does_not_begin_there() {
+    let see = |policy: &mut Policy, second: i64, line: &Snapshot| {
+        policy.see(at(second * 1_000), line, Some(TAI_UTC), Some(TAI_UTC));
+        class(policy, second * 1_000 + 100)
+    };
+    let mut policy = locked(PolicyConfig::default());
+    assert_eq!(see(&mut policy, 7, &changed(|line| line.sample.as_mut().unwrap().leap = "insert".into())), 6);
+    assert_eq!(see(&mut policy, 8, &window_line()), 52, "a leap second is announced");
+
+    let mut policy = locked(PolicyConfig::default());
+    assert!((7..=66).all(|second| see(&mut policy, second, &window_line()) == 6));
+    assert_eq!(see(&mut policy, 68, &window_line()), 52, "longer than a minute");
+
+    let mut policy = locked(PolicyConfig::default());
+    assert_eq!(see(&mut policy, 7, &changed(|line| phc(line).tai_offset_ns = Some(1_000_000_120))), 6);
+    assert_eq!(see(&mut policy, 8, &window_line()), 52, "run counts with another TAI - UTC");
+
+    let mut policy = Policy::new(PolicyConfig::default());
+    assert!((0..20).all(|second| see(&mut policy, second, &window_line()) == 52));
 }
 
 #[test]

@@ -79,8 +79,14 @@ impl Timeline {
 
     /// The error of the PHC's comparison with GNSS; `None` if its second never begins.
     pub fn audit_error(&self, audit: &Audit) -> Option<Span> {
-        let shown = self.world.phc(self.world.pulse(audit.second)?);
-        Some(audit.utc - (Instant::from_parts(audit.second.posix(), 0) - shown))
+        let error =
+            |ahead: Span, second: i64, begins| ahead - (Instant::from_parts(second, 0) - self.world.phc(begins));
+        if let Some(utc) = audit.utc {
+            return self.world.pulse(audit.second).map(|begins| error(utc, audit.second.posix(), begins));
+        }
+        // TAI has no leap seconds.
+        let (number, offset) = (audit.second.since(self.world.first_second()), TAI_OFFSET?);
+        Some(error(audit.tai?, audit.second.posix() + offset, self.world.pulse_number(number)))
     }
 
     /// The number of the second that is generated next: a little ahead of the events.

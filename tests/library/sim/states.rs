@@ -7,7 +7,7 @@ use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Announced, Contradiction, CrossTs, Event, Leap, Reason, State, Verdict};
 use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
 
-use super::harness::{evening, ms};
+use super::harness::{evening, ms, run_from};
 
 /// The states of this world, each once as it is entered.
 fn states(config: Config, faults: Vec<Fault>, seconds: i64) -> Vec<State> {
@@ -205,4 +205,25 @@ fn pulses_that_are_passed_over_one_after_the_other_are_a_state_with_a_reason() {
     }
     let bad = State::Refusing(Reason::ErrorTooLarge);
     assert_eq!(states.get(2..), Some(&[(bad, 10), (State::Locked, 30)][..]), "{states:?}");
+}
+
+/// A PHC that begins at 4242.123456789 s is set to TAI in the first seconds.
+#[test]
+fn the_phc_is_compared_with_every_pulse_over_the_end_of_a_month_if_it_shows_tai() {
+    let first = UtcSecond::from_civil(Date::new(2026, 11, 30).unwrap(), 86_370);
+    let to_tai = Span::from_secs(first.posix() + 37 - 4_242) - Span::from_nanos(123_456_789);
+    let set = Fault { from: 5, until: 6, kind: FaultKind::PhcStep(to_tai) };
+    for (leap, faults, at_least) in [
+        (None, vec![set], 80),
+        (Some((29, LeapShape::Sixty)), vec![set], 80),
+        (None, vec![], 65), // another clock: there is no use in TAI alone
+    ] {
+        let outcome =
+            run_from(first, Config::default(), &Scenario { phc_ppm: 0, leap, faults, ..Scenario::default() }, 90);
+        outcome.assert_works(60, "end of November");
+        let samples = outcome.samples.len();
+        assert!(samples <= 77, "{samples} samples: nothing is published around midnight");
+        assert!(outcome.audits >= at_least, "{} of 90 pulses, {leap:?}", outcome.audits);
+        assert!(at_least > 70 || outcome.audits < 78, "{} of 90 pulses", outcome.audits);
+    }
 }
