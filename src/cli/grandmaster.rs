@@ -22,6 +22,7 @@ use crate::source::link::Heartbeat;
 use crate::source::witness::{TABLE, table_tai_offset};
 use crate::sys::clock::{kernel_clock, raw_now, sys_now};
 use crate::sys::error::Problem;
+use crate::sys::processes::unmap_unused_code;
 use crate::sys::signals::Signals;
 
 /// Directory of the settings of the service's instances.
@@ -114,6 +115,7 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
     let heart = Heartbeat::default();
     let mut watchdog = Watchdog::enabled(heart.clone());
     notify(NotifyState::Ready);
+    unmap_unused_code();
     let mut rest = RETRY; // for the first line
     loop {
         let mut input = inputs.recv_timeout(rest);

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::mm::Advice;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::SignalKind;
 
@@ -136,6 +137,23 @@ pub(crate) fn open_files(wanted: u64) -> io::Result<u64> {
 pub(crate) fn survive_file_size_limit() {
     // SAFETY: ignoring a signal installs no handler and accesses no memory.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Unmaps the code that only the start needed. What is still used is mapped again at its next use, from the page cache.
+pub(crate) fn unmap_unused_code() {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    // `55d0-55f0 r-xp 0000 fe:00 123 /usr/bin/gnss2shm`
+    for line in maps.lines().filter(|line| line.contains(" r-xp ") && line.contains('/')) {
+        let address = |text: &str| usize::from_str_radix(text, 16).ok();
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let Some((begin, end)) = range.and_then(|(begin, end)| Some((address(begin)?, address(end)?))) else {
+            continue;
+        };
+        let start = std::ptr::with_exposed_provenance_mut(begin);
+        // SAFETY: a private mapping of a file that cannot be written has no content of its own; the kernel reads it again
+        // from the file (madvise(2), MADV_DONTNEED).
+        let _unchanged = unsafe { rustix::mm::madvise(start, end.saturating_sub(begin), Advice::LinuxDontNeed) };
+    }
 }
 
 /// Whether this process ignores a signal, as after nohup(1). Assumed false without /proc.

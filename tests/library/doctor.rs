@@ -985,6 +985,11 @@ fn faults_of_a_grandmasters_chain_are_found() {
         &|machine| machine.write("/proc/sys/kernel/osrelease", "6.6.1\n"),
         (at, Failure, "ts2phc (pid 720) reads the pulse, too", "phc2sys"),
     );
+    planted(
+        "gm-other-clock",
+        &|machine| machine.remove("/proc/730/fd/3"),
+        (at, Failure, "ptp4l (pid 730) does not use /dev/ptp0", "connect the pulse"),
+    );
     planted("gm-no-ptp4l", &|machine| machine.remove("/proc/730"), (at, Failure, "ptp4l is not running", "ptp4l.conf"));
     planted(
         "gm-may-follow",

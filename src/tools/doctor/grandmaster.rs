@@ -85,6 +85,17 @@ fn ptp4l(patient: &Patient<'_>) -> Checked {
             "start it with the ptp4l.conf of /usr/share/gnss2shm/grandmaster",
         ));
     };
+    if let Ok(Device { node, .. }) = &patient.pulse
+        && ptp4l.has_open(node) == Some(false)
+    {
+        return Err(Finding::failure(
+            format!(
+                "{ptp4l} does not use {}, so it serves another clock than the one that is measured",
+                node.display()
+            ),
+            "connect the pulse to the NIC that ptp4l serves",
+        ));
+    }
     let args = ptp4l.args();
     let file = option(&args, "-f").unwrap_or_default();
     let conf = patient.system.text(file);

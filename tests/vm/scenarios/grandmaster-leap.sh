@@ -1,4 +1,5 @@
-# What a PTP client is told while a leap second is inserted at the end of the year.
+# What a PTP client is told while a leap second is inserted at the end of the year; with --leap-says none, at the end of a
+# year without one.
 programs="gnss2shm ip ptp4l pmc zic"
 files=/usr/share/zoneinfo/leapseconds
 judged=checks
@@ -8,6 +9,7 @@ leap_at=$((start + 60))
 phc_epoch=$((start + 37)) phc_ppb=$truth_ppb sys_offset=0
 
 scenario() {
+	[ "$leap_says" != none ] || { month; return; }
 	# Both tables of leap seconds have it: the list of the IERS, and tzdata's right/UTC.
 	printf '#@ %d\n2272060800 10\n3692217600 37\n%d 38\n' $((leap_at + 2208988800 + 31536000)) \
 		$((leap_at + 2208988800)) >/usr/share/zoneinfo/leap-seconds.list
@@ -37,6 +39,32 @@ scenario() {
 	awk '{ now = $3 " " $4 " " $5 " " $6 } now != last { print $2 ": class, offset, valid, leap61: " now; last = now }' \
 		/results/client-saw >>/results/figures
 	check "the end" true
+}
+
+# Class 6 is not interrupted, although nothing is published around midnight.
+month() {
+	printf '#@ %d\n2272060800 10\n3692217600 37\n' $((leap_at + 2208988800 + 31536000)) \
+		>/usr/share/zoneinfo/leap-seconds.list
+	echo 'Zone UTC 0 - UTC' | zic -d /usr/share/zoneinfo/right -L /usr/share/zoneinfo/leapseconds -
+	mkdir -p /run/gnss2shm
+	start_network
+	start_server ptp4l.conf
+	start_client -s
+	start_chronyd "$(cat $recipe/chrony.conf)"
+	start_receiver
+	start_gnss2shm --status /run/gnss2shm/default.sock
+	start grandmaster gnss2shm grandmaster default
+	watch_client &
+	check "class 6" until_true 50 client_sees 6 37 1 0
+	began=$(uptime_s)
+	check "nothing is published around midnight" until_true 60 says "Refusing: the end of a month"
+	sleep 35
+	check "class 6 is not interrupted" always_6
+	check "the end" true
+}
+
+always_6() {
+	! awk -v began="$began" '$1 > began && ($3 != 6 || $4 != 37 || $6 != 0)' /results/client-saw | tee /results/figures | grep .
 }
 
 # client_sees CLASS OFFSET VALID LEAP61
