@@ -14,11 +14,13 @@ use super::{ExitCode, Failure};
 use crate::config::{File, GrandmasterGiven, GrandmasterSettings};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::daemon::service::{NotifyState, Watchdog, notify};
+use crate::daemon::status::SOCKETS;
 use crate::daemon::status::snapshot::Snapshot;
 use crate::grandmaster::link::{Link, LinkError};
 use crate::grandmaster::policy::{Policy, PolicyConfig, second};
 use crate::grandmaster::session::{News, Session, differences};
 use crate::source::link::Heartbeat;
+use crate::source::sysfs::names;
 use crate::source::witness::{TABLE, table_tai_offset};
 use crate::sys::clock::{kernel_clock, raw_now, sys_now};
 use crate::sys::error::Problem;
@@ -31,6 +33,8 @@ const SETTINGS: &str = "/etc/gnss2shm";
 const TURN: Duration = Duration::from_millis(1_100);
 /// Pause between two attempts to reach the status socket.
 const RETRY: Duration = Duration::from_secs(1);
+/// Pause before a connection that was closed is made again.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Lines that can wait for the main thread: it waits for ptp4l for a few seconds at most.
 const QUEUED: usize = 16;
 
@@ -73,12 +77,20 @@ enum Input {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let file = args.file()?;
-    let settings = GrandmasterSettings::new(args.given, file.as_ref())?;
+    let read = args.file();
     if args.withdraw {
-        return withdraw(settings);
+        // A file that has become wrong must not leave a claim behind.
+        let (file, wrong) = read.map_or_else(|wrong| (None, Some(wrong)), |file| (file, None));
+        let settings = GrandmasterSettings::new(args.given.clone(), file.as_ref());
+        let (settings, wrong) = match settings {
+            Ok(settings) => (settings, wrong),
+            Err(error) => (GrandmasterSettings::new(GrandmasterGiven::default(), None)?, Some(error.into())),
+        };
+        return withdraw(settings).and(wrong.map_or(Ok(()), Err));
     }
-    let status = path_of(args.instance.as_deref(), args.status.as_deref())?;
+    let file = read?;
+    let settings = GrandmasterSettings::new(args.given, file.as_ref())?;
+    let status = path_of(args.instance.as_deref(), args.status.as_deref(), "--status")?;
     if args.print {
         return print(&status, settings);
     }
@@ -87,10 +99,22 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 impl Args {
+    /// The instance: that one, or else the only one that runs, or that has settings.
+    fn instance(&self) -> Option<String> {
+        let running = || {
+            let path = path_of(None, self.status.as_deref(), "--status").ok()?;
+            path.strip_prefix(SOCKETS).ok()?.to_str()?.strip_suffix(".sock").map(str::to_owned)
+        };
+        let with_settings = || match names(Path::new(SETTINGS)).as_slice() {
+            [only] if self.status.is_none() => only.strip_suffix(".toml").map(str::to_owned),
+            _ => None,
+        };
+        self.instance.clone().or_else(running).or_else(with_settings)
+    }
+
     /// The settings file; that of the instance need not exist.
     fn file(&self) -> Result<Option<File>, Failure> {
-        let of_instance = |instance: &String| Path::new(SETTINGS).join(format!("{instance}.toml"));
-        let file = match (&self.config, self.instance.as_ref().map(of_instance)) {
+        let file = match (&self.config, self.instance().map(|name| Path::new(SETTINGS).join(format!("{name}.toml")))) {
             (Some(path), _) => File::read(path),
             (None, Some(path)) => match File::read(&path) {
                 Err(error) if error.problem == Problem::NotThere => return Ok(None),
@@ -113,7 +137,7 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
     })?;
     let mut session = Session::new(Link::new(settings.link), Policy::new(settings.policy));
     let heart = Heartbeat::default();
-    let mut watchdog = Watchdog::enabled(heart.clone());
+    let news = teller(heart.clone())?;
     notify(NotifyState::Ready);
     unmap_unused_code();
     let mut rest = RETRY; // for the first line
@@ -141,9 +165,9 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
         let now = raw_now();
         let (kernel, table) = offsets(session.policy().utc(now));
         session.policy().refresh(now, kernel, table);
-        session.turn(now).into_iter().for_each(tell);
+        // A log that nobody reads must not hold up a withdrawal.
+        session.turn(now).into_iter().for_each(|line| drop(news.try_send(line)));
         heart.beat();
-        watchdog.iter_mut().for_each(Watchdog::turn);
         rest = session.rest(raw_now()).min(TURN);
     }
 }
@@ -159,24 +183,29 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failur
     thread.map(drop).map_err(|error| Failure::os("cannot start a thread", error))
 }
 
-/// Passes on the lines of the status socket for as long as there is a receiver.
+/// Passes on the lines of the status socket for as long as there is a receiver. A connection that is closed, as when too
+/// many clients follow, is made again: each begins with a line.
 fn hear(path: &Path, to: &SyncSender<Input>) {
-    let status = |line| Input::Status(raw_now(), Box::new(line));
     loop {
         let why = match ask(path) {
             Err(failure) => failure.message,
             Ok((first, mut answers)) => {
                 let mut line = first;
-                loop {
-                    if to.send(status(line)).is_err() {
+                let ended = loop {
+                    if to.send(Input::Status(raw_now(), Box::new(line))).is_err() {
                         return;
                     }
                     match answers.next_without_limit() {
                         Ok(Some(next)) => line = next,
-                        Ok(None) => break format!("the status socket {} was closed", path.display()),
-                        Err(failure) => break failure.message,
+                        Ok(None) => break None,
+                        Err(failure) => break Some(failure.message),
                     }
-                }
+                };
+                let Some(why) = ended else {
+                    thread::sleep(AGAIN);
+                    continue;
+                };
+                why
             }
         };
         if to.send(Input::Lost(why)).is_err() {
@@ -184,6 +213,23 @@ fn hear(path: &Path, to: &SyncSender<Input>) {
         }
         thread::sleep(RETRY);
     }
+}
+
+/// A thread that logs news, and notifies systemd's watchdog while this heart beats.
+fn teller(heart: Heartbeat) -> Result<SyncSender<News>, Failure> {
+    let (sender, news) = sync_channel(QUEUED);
+    let mut watchdog = Watchdog::enabled(heart);
+    thread("log", move || {
+        loop {
+            match news.recv_timeout(TURN) {
+                Ok(line) => tell(line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            watchdog.iter_mut().for_each(Watchdog::turn);
+        }
+    })?;
+    Ok(sender)
 }
 
 /// Logs news, and shows it in `systemctl status`.

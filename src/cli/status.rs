@@ -104,12 +104,12 @@ fn state(now: &Snapshot) -> String {
 
 impl Args {
     fn path(&self) -> Result<PathBuf, Failure> {
-        path_of(self.instance.as_deref(), self.socket.as_deref())
+        path_of(self.instance.as_deref(), self.socket.as_deref(), "--socket")
     }
 }
 
-/// The status socket at this path, or else that of this instance, or else the only one.
-pub(super) fn path_of(instance: Option<&str>, socket: Option<&Path>) -> Result<PathBuf, Failure> {
+/// The status socket at this path, which this option gives, or else that of this instance, or else the only one.
+pub(super) fn path_of(instance: Option<&str>, socket: Option<&Path>, option: &str) -> Result<PathBuf, Failure> {
     if let Some(path) = socket {
         return Ok(path.to_owned());
     }
@@ -121,7 +121,7 @@ pub(super) fn path_of(instance: Option<&str>, socket: Option<&Path>) -> Result<P
             ExitCode::Unavailable,
             format!(
                 "there is no status socket in {SOCKETS}: start gnss2shm@INSTANCE.service, or start `run` with --status \
-                 and give the same path with --socket"
+                 and give the same path with {option}"
             ),
         )),
         [only] => Ok(Path::new(SOCKETS).join(format!("{only}.sock"))),

@@ -97,8 +97,9 @@ impl GrandmasterSettings {
 }
 
 fn bound(text: &str) -> Result<Span, String> {
-    let range = Span::from_nanos(25)..Span::from_nanos(10_000_001);
-    span_within(text, range, "from 25ns to 10ms, such as \"1us\"")
+    // A timestamp's own error bound is half of the least.
+    let range = Span::from_nanos(100)..Span::from_nanos(10_000_001);
+    span_within(text, range, "from 100ns to 10ms, such as \"1us\"")
 }
 
 fn steady(text: &str) -> Result<Span, String> {

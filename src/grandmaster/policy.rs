@@ -25,6 +25,9 @@ const LEAP_WINDOW: &str = "leap-window";
 const BRIDGED: Span = Span::from_secs(60);
 /// A pulse that is this old when its status line arrives does not count.
 const PULSE_OLD: Span = Span::from_millis(1_300);
+/// A receiver that has named no valid second for this long at a pulse has lost its fix, or is gone. One lost burst is not
+/// enough.
+const TIME_OLD: Span = Span::from_millis(2_000);
 /// What was measured at a pulse holds for this long after it.
 const HOLDS_FOR: Span = Span::from_millis(1_500);
 /// `timeSource` (IEEE 1588-2019, table 6): GNSS, and the internal oscillator.
@@ -290,6 +293,9 @@ impl Policy {
 fn is_locked(status: &Snapshot, bridges: bool) -> Result<(), Why> {
     let reason = status.sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
     match (status.state.as_str(), status.gate.open) {
+        (LOCKED, _) if status.receiver.last_time_ms.is_some_and(|age| Span::from_millis(age) > TIME_OLD) => {
+            Err(Why::NoTime(Span::from_millis(status.receiver.last_time_ms.unwrap_or_default())))
+        }
         (LOCKED, true) => Ok(()),
         (LOCKED, false) if bridges => Ok(()),
         _ if bridges && is_leap_window(status) => Ok(()),

@@ -150,7 +150,7 @@ fn values_out_of_range_are_refused_with_the_range_and_the_last_one_within_is_tak
         (Some("grandmaster"), "domain", &["0", "255"], &["-1", "256"]),
         (Some("grandmaster"), "transport-specific", &["0", "0xf", "\"1\""], &["-1", "16"]),
         (Some("grandmaster"), "profile", &["\"1588\"", "\"g8275\""], &["\"G8275\"", "\"g8275.1\""]),
-        (Some("grandmaster"), "bound", &["\"25ns\"", "\"10ms\""], &["\"24ns\"", "\"10000001ns\"", "1"]),
+        (Some("grandmaster"), "bound", &["\"100ns\"", "\"10ms\""], &["\"99ns\"", "\"10000001ns\"", "1"]),
         (Some("grandmaster"), "steady", &["\"0s\"", "\"1h\""], &["\"-1ns\"", "\"3601s\""]),
         (Some("grandmaster"), "holdover", &["\"1ns\"", "\"168h\""], &["\"0s\"", "\"169h\""]),
         (None, "holdover", &["\"0s\"", "\"24h\""], &["\"-1ns\"", "\"2d\"", "60"]),

@@ -149,13 +149,14 @@ impl Auditor {
         };
         let gain = self.pulses.back().and_then(gain_since).filter(|gain| gain.abs() <= RATE_MAX);
         let bend = gain.zip(self.gain).map(|(gain, before)| (gain - before).abs());
+        let seconds = self.pulses.back().map_or(1, |(earlier, _)| index.saturating_sub(*earlier));
         if gain.is_none() || bend.is_some_and(|bend| bend > STEP) {
             *self = Self { tai_offset: self.tai_offset, ..Self::default() };
         } else {
             self.gain = gain;
         }
         // On one of the two clocks, the pulse is this far from where the last ones predict it.
-        let error = error + bend.map_or(miss, |bend| bend.min(miss));
+        let error = error + bend.map_or(miss, |bend| bend.times(seconds).min(miss));
         self.pulses.push_back((index, phc));
         self.pulses.retain(|(earlier, _)| index.saturating_sub(*earlier) <= SECONDS);
         let oldest = self.pulses.front().filter(|(earlier, _)| index.saturating_sub(*earlier) >= SECONDS_MIN);

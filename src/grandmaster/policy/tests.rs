@@ -28,7 +28,7 @@ fn line() -> Snapshot {
     Snapshot {
         state: LOCKED.into(),
         gate: GateView { open: true, for_ms: 0 },
-        receiver: ReceiverView { tai_offset_s: Some(TAI_UTC), ..ReceiverView::default() },
+        receiver: ReceiverView { tai_offset_s: Some(TAI_UTC), last_time_ms: Some(2_000), ..ReceiverView::default() },
         phc: Some(PhcView {
             timescale: TAI.into(),
             utc_offset_ns: Some(120 - TAI_UTC * 1_000_000_000),
@@ -128,7 +128,8 @@ fn lacking() -> Vec<(&'static str, Snapshot, [Option<i64>; 2])> {
         ),
         ("the gate is closed", changed(|line| line.gate.open = false), agreed),
         ("does not compare a PHC", changed(|line| line.phc = None), agreed),
-        ("the last pulse on the PHC is too old", changed(stale), agreed),
+        ("has reported no pulse", changed(stale), agreed),
+        ("named no valid second for 2.0 s", changed(|line| line.receiver.last_time_ms = Some(2_001)), agreed),
         ("the PHC shows UTC, not TAI", changed(|line| phc(line).timescale = "UTC".into()), agreed),
         ("the PHC shows ARB, not TAI", changed(|line| phc(line).timescale = "ARB".into()), agreed),
         ("is 993 ns (error up to 8 ns) from TAI", ns(993), agreed),

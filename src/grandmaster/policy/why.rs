@@ -21,6 +21,8 @@ pub(crate) enum Why {
     GateClosed,
     /// There is nothing that compares the PHC with the pulse.
     NotCompared,
+    /// The receiver has named no valid second for this long.
+    NoTime(Span),
     /// The pulse is missing, or its second is not known.
     NoPulse,
     /// The PHC shows another time scale.
@@ -50,7 +52,14 @@ impl fmt::Display for Why {
                 f,
                 "gnss2shm run does not compare a PHC with the pulse: it needs [phc] and a pulse whose second is known"
             ),
-            Self::NoPulse => write!(f, "the last pulse on the PHC is too old: check antenna, pulse, and cable"),
+            Self::NoTime(age) => {
+                write!(f, "the receiver has named no valid second for {age}: check its antenna, fix, and line")
+            }
+            Self::NoPulse => write!(
+                f,
+                "gnss2shm run has reported no pulse for 1.5 s: check antenna, pulse, and cable, and with `gnss2shm status` \
+                 whether it is hung"
+            ),
             Self::NotTai(scale) => write!(
                 f,
                 "the PHC shows {scale}, not TAI: set it with a servo, such as ts2phc or phc2sys, that knows TAI - UTC"

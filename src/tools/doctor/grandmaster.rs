@@ -40,12 +40,13 @@ fn tai(patient: &Patient<'_>) -> Checked {
 
 /// Which program steers the NIC's clock, if it is one.
 fn steering(patient: &Patient<'_>) -> Checked {
-    let (PulseConfig::Phc(phc), Ok(Device { node, .. })) = (&patient.settings.pulse, &patient.pulse) else {
+    let (PulseConfig::Phc(phc), pulse) = (&patient.settings.pulse, &patient.pulse) else {
         return Err(Finding::failure(
             "the pulse is timestamped by a kernel PPS device, so nothing shows whether the NIC's clock is right",
             "connect the pulse to a pin of the NIC, and set [phc] in the settings file",
         ));
     };
+    let Device { node, .. } = pulse.as_ref().map_err(Clone::clone)?;
     let steers = |process: &&Process| {
         process.has_open(node) == Some(true)
             || process.args().iter().skip(1).any(|arg| *arg == phc.device || *arg == node.display().to_string())

@@ -50,8 +50,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key { table: Some("grandmaster"), name: "domain", option: Some("--domain"), allowed: "a whole number from 0 to 255" },
     Key { table: Some("grandmaster"), name: "transport-specific", option: Some("--transport-specific"), allowed: "a whole number from 0 to 15" },
     Key { table: Some("grandmaster"), name: "profile", option: Some("--profile"), allowed: r#""1588" or "g8275""# },
-    Key { table: Some("grandmaster"), name: "bound", option: Some("--bound"), allowed: "a time from 25ns to 10ms" },
+    Key { table: Some("grandmaster"), name: "bound", option: Some("--bound"), allowed: "a time from 100ns to 10ms" },
     Key { table: Some("grandmaster"), name: "steady", option: Some("--steady"), allowed: "a time from 0s to 1h" },
     Key { table: Some("grandmaster"), name: "holdover", option: Some("--holdover"), allowed: "a time above 0s up to 168h" },
-    Key { table: Some("grandmaster"), name: "holdover-bound", option: Some("--holdover-bound"), allowed: "a time from 25ns to 10ms" },
+    Key { table: Some("grandmaster"), name: "holdover-bound", option: Some("--holdover-bound"), allowed: "a time from 100ns to 10ms" },
 ];

@@ -227,3 +227,15 @@ fn the_phc_is_compared_with_every_pulse_over_the_end_of_a_month_if_it_shows_tai(
         assert!(at_least > 70 || outcome.audits < 78, "{} of 90 pulses", outcome.audits);
     }
 }
+
+#[test]
+fn a_pulse_that_is_out_of_place_after_a_gap_widens_the_bound_of_the_comparison() {
+    for lost in 0..6 {
+        let faults = vec![
+            Fault { from: 30, until: 30 + lost, kind: FaultKind::NoPulse },
+            Fault { from: 30 + lost, until: 31 + lost, kind: FaultKind::PulseShift(Span::from_micros(4)) },
+        ];
+        run_from(evening(), Config::default(), &Scenario { faults, ..Scenario::default() }, 60)
+            .assert_works(20, &format!("{lost} lost"));
+    }
+}
