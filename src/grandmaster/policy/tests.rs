@@ -211,7 +211,7 @@ fn class_7_follows_class_6_for_its_time_and_says_its_own_bound() {
     let GrandmasterSettings { clock_class, clock_accuracy, time_source, .. } = decision.settings;
     assert_eq!((clock_class, clock_accuracy, time_source), (7, 0x27, 0xa0));
     assert!(decision.settings.time_traceable && decision.settings.frequency_traceable);
-    assert!(decision.why.to_string().starts_with("holdover for 60.0 s at most: the last pulse"), "{}", decision.why);
+    assert!(decision.why.to_string().starts_with("holdover for 60.0 s at most: gnss2shm run has reported"), "{}", decision.why);
     policy.see(at(8_000), &changed(|line| line.state = "Coasting".into()), Some(TAI_UTC), Some(TAI_UTC));
     assert_eq!((class(&policy, 67_499), class(&policy, 67_500)), (7, 52));
     // Back to class 6, from class 7.
