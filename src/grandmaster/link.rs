@@ -237,7 +237,8 @@ fn send_unbound(message: &[u8], path: &Path) -> io::Result<()> {
     socket.send_to(message, path).map(drop)
 }
 
-/// Whether nobody listens: there is no socket, or it was left behind.
+/// Whether nobody listens: there is no socket, it was left behind, or it is closed since we connected to it.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+    use ErrorKind::{ConnectionRefused, ConnectionReset, NotConnected, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | NotConnected)
 }

@@ -31,6 +31,7 @@ fn own_name(own: &TestDir, number: u32) -> PathBuf {
 
 #[test]
 fn a_ptp4l_that_loses_its_name_is_withdrawn_and_so_is_one_whose_name_another_takes() {
+    let _nobody_starts = nobody_starts();
     let (dir, own) = (TestDir::new("grandmaster-name"), TestDir::new("grandmaster-name-own"));
     let path = dir.join("ptp4l");
     let first = start(&path);
@@ -52,6 +53,8 @@ fn a_ptp4l_that_loses_its_name_is_withdrawn_and_so_is_one_whose_name_another_tak
     fs::remove_file(&path).unwrap();
     session.withdraw(raw_now()).unwrap();
     assert_eq!(second.settings().clock_class, 52);
+    drop(second);
+    assert!(matches!(session.withdraw(raw_now()), Err(LinkError::Absent(..))), "it has ended");
 }
 
 #[test]
