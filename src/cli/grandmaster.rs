@@ -278,6 +278,7 @@ fn failure(error: &LinkError) -> Failure {
     let code = match error {
         LinkError::Denied(..) => ExitCode::NoPermission,
         LinkError::Absent(..) | LinkError::Silent { .. } | LinkError::Refused(..) => ExitCode::Unavailable,
+        LinkError::Own { .. } => ExitCode::CannotCreate,
         LinkError::Failed(..) => ExitCode::Os,
     };
     Failure::new(code, error.to_string())

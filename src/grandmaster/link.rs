@@ -1,26 +1,31 @@
-//! The datagram socket to ptp4l: one request at a time, and its answer. Nothing here waits longer than [`PATIENCE`].
+//! The datagram socket to ptp4l: one request at a time, and its answer. Nothing here waits longer than it is told to.
 //! Only ptp4l can reach our socket, because it is connected; answers that are late or meant for another are discarded.
 
+mod connection;
+mod own;
+
 use std::fmt;
-use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::net::SocketAddrUnix;
-
 use super::management::{Answer, Conversation, ErrorId, GrandmasterSettings, PortState, Request};
+use connection::{Connection, Identity};
+use own::OwnName;
+pub(crate) use own::directory;
 
-/// Time limit of a request and its answer.
+/// Time limit of a turn: of all its requests and their answers together.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// Time limit for what must not wait: to send without an answer.
+pub(crate) const BRIEFLY: Duration = Duration::from_millis(100);
+/// Only these ports are asked: the answer of a ptp4l that claims more is not to be believed.
+const PORTS: u16 = 64;
 /// ptp4l's default sockets: `uds_address` since 2024, and before.
 const DEFAULTS: [&str; 2] = ["/var/run/ptp4l", "/var/run/ptp/ptp4l"];
-/// Directory for our own socket where systemd gives none.
-const OWN_DIRECTORY: &str = "/run/gnss2shm";
-/// More than any answer.
-const DATAGRAM: usize = 1_500;
+/// What to do about a denied socket: as another user, and as root without `CAP_DAC_OVERRIDE`.
+const AS_ROOT: &str = "run this as root, or as a user who may write to it";
+const AS_OWNER: &str = "run this as the user who owns it, or let its group write (uds_file_mode)";
 
 /// How to reach ptp4l.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,10 +44,15 @@ pub(crate) enum LinkError {
     /// ptp4l's socket does not exist, or nobody listens on it.
     #[error("ptp4l does not listen on {0} ({1}): start it, or give its uds_address as `socket`")]
     Absent(Paths, io::Error),
-    #[error("ptp4l's socket {0} cannot be used ({1}): run this as root, or as a user who may write to it")]
-    Denied(Paths, io::Error),
+    #[error("ptp4l's socket {0} cannot be used ({1}): {2}")]
+    Denied(Paths, io::Error, &'static str),
     #[error("the socket {0} fails ({1}): check the `socket` setting against ptp4l's uds_address")]
     Failed(Paths, io::Error),
+    #[error(
+        "our own socket {path} cannot be created ({error}): make room there, or give a directory that can be written to as \
+         RUNTIME_DIRECTORY"
+    )]
+    Own { path: PathBuf, error: io::Error },
     #[error(
         "ptp4l on {path} does not answer for domain {domain} and transportSpecific {transport_specific}: set `domain` and \
          `transport-specific` as in ptp4l's configuration, and check that ptp4l is not stopped"
@@ -68,35 +78,54 @@ pub(crate) struct Link {
     /// Directory for our own socket.
     own: PathBuf,
     sequence: u16,
-    to: Option<Connected>,
-}
-
-/// A socket that is connected to ptp4l's.
-struct Connected {
-    socket: UnixDatagram,
-    /// Our name in the file system, through which ptp4l answers from any network namespace.
-    own: Option<PathBuf>,
-    path: PathBuf,
-    /// Which socket of ptp4l's this is: a restarted ptp4l has another one.
-    identity: Option<Identity>,
+    /// When the time limit of this turn ends.
+    until: Instant,
+    to: Option<Connection>,
+    /// The socket of the ptp4l that was last seen by [`Link::renew`].
+    last: Option<Identity>,
 }
 
 impl Link {
-    /// A link to ptp4l. Its own socket will be in the directory that systemd gives, or else in [`OWN_DIRECTORY`].
+    /// A link to ptp4l. Its own socket will be in the directory that systemd gives.
     pub(crate) fn new(config: LinkConfig) -> Self {
-        let given = std::env::var("RUNTIME_DIRECTORY").ok();
-        let own = given.as_deref().and_then(|all| all.split(':').next()).unwrap_or(OWN_DIRECTORY);
-        Self::with_own(config, Path::new(own))
+        Self::with_own(config, directory(std::env::var("RUNTIME_DIRECTORY").ok().as_deref()))
     }
 
     /// The same with its own socket in this directory.
     pub(crate) fn with_own(config: LinkConfig, own: &Path) -> Self {
-        Self { config, own: own.to_owned(), sequence: 0, to: None }
+        Self { config, own: own.to_owned(), sequence: 0, until: Instant::now(), to: None, last: None }
     }
 
-    /// Whether ptp4l's socket is another one than at the last request, as after a restart.
-    pub(crate) fn is_replaced(&self) -> bool {
-        self.to.as_ref().is_some_and(|to| identity(&to.path) != to.identity)
+    /// Sets the time limit for all requests up to the next call.
+    pub(crate) fn within(&mut self, limit: Duration) -> &mut Self {
+        self.until = Instant::now() + limit;
+        self
+    }
+
+    /// Connects if that is needed: also if our own name is gone, or ptp4l's name has become that of another socket. The
+    /// ptp4l of the old one may still run, and is sent these settings. The old connection is kept as long as there is no
+    /// other. Returns whether this is another ptp4l than at the last call.
+    pub(crate) fn renew(&mut self, parting: GrandmasterSettings) -> bool {
+        if self.to.as_ref().is_none_or(|to| to.is_replaced() || !to.is_named())
+            && let Ok(new) = self.connect()
+        {
+            let message = Request::Set(parting).encode(self.conversation());
+            let is_other = |old: &Connection| Some(new.identity?.is_other_file(old.identity?));
+            if let Some(old) = self.to.take().filter(|old| is_other(old) != Some(false)) {
+                let _ = old.send(&message, BRIEFLY); // in vain if it has ended
+            }
+            self.to = Some(new);
+        }
+        let Some(to) = &self.to else { return false };
+        std::mem::replace(&mut self.last, to.identity) != to.identity
+    }
+
+    /// Sets them without waiting for an answer: a ptp4l that is slow or stopped finds them in its queue. Returns whether
+    /// they are there.
+    pub(crate) fn set_blind(&mut self, settings: GrandmasterSettings) -> bool {
+        let message = Request::Set(settings).encode(self.conversation());
+        self.to.as_ref().is_some_and(|to| to.send(&message, BRIEFLY).is_ok())
+            || self.paths().iter().any(|path| send_unbound(&message, path).is_ok())
     }
 
     /// ptp4l's settings.
@@ -112,7 +141,7 @@ impl Link {
     /// The first port on which ptp4l follows another clock.
     pub(crate) fn follower(&mut self) -> Result<Option<u16>, LinkError> {
         let Answer::Ports(ports) = self.ask(Request::Defaults)? else { return Ok(None) };
-        for port in 1..=ports {
+        for port in 1..=ports.min(PORTS) {
             let state = self.ask(Request::Port(port))?;
             if matches!(state, Answer::PortState(PortState::Slave | PortState::Uncalibrated)) {
                 return Ok(Some(port));
@@ -128,23 +157,24 @@ impl Link {
         }
     }
 
-    /// Sends a request, and waits for its answer. Connects again after every failure to send.
-    fn ask(&mut self, request: Request) -> Result<Answer, LinkError> {
+    fn conversation(&mut self) -> Conversation {
         self.sequence = self.sequence.wrapping_add(1);
-        let conversation = Conversation {
+        Conversation {
             domain: self.config.domain,
             transport_specific: self.config.transport_specific,
             port: std::process::id() as u16, // its low half, as pmc does
             sequence: self.sequence,
-        };
-        if self.is_replaced() {
-            self.to = None;
         }
-        let to = match self.to.take() {
+    }
+
+    /// Sends a request, and waits for its answer. Connects again after every failure to send.
+    fn ask(&mut self, request: Request) -> Result<Answer, LinkError> {
+        let conversation = self.conversation();
+        let to = match self.to.take_if(|to| to.is_named()) {
             Some(to) => to,
             None => self.connect()?,
         };
-        match to.exchange(request, conversation) {
+        match to.exchange(request, conversation, self.until) {
             Ok(answer) => {
                 let path = to.path.clone();
                 self.to = Some(to);
@@ -158,11 +188,17 @@ impl Link {
         }
     }
 
-    fn connect(&self) -> Result<Connected, LinkError> {
+    fn connect(&self) -> Result<Connection, LinkError> {
         let mut last = ErrorKind::NotFound.into();
         for path in self.paths() {
-            match Connected::to(&path, &self.own) {
-                Ok(connected) => return Ok(connected),
+            let identity = Identity::of(&path);
+            let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(&path).map(|()| socket));
+            match connected {
+                Ok(socket) => {
+                    let own = OwnName::bind(&socket, &self.own);
+                    let own = own.map_err(|(path, error)| LinkError::Own { path, error })?;
+                    return Ok(Connection { socket, own, path, identity });
+                }
                 Err(error) if is_absent(&error) => last = error,
                 Err(error) => return Err(self.unusable(error)),
             }
@@ -179,7 +215,10 @@ impl Link {
         let paths = Paths(if there.is_empty() { all } else { there });
         match error.kind() {
             _ if is_absent(&error) => LinkError::Absent(paths, error),
-            ErrorKind::PermissionDenied => LinkError::Denied(paths, error),
+            ErrorKind::PermissionDenied => {
+                let cure = if rustix::process::geteuid().is_root() { AS_OWNER } else { AS_ROOT };
+                LinkError::Denied(paths, error, cure)
+            }
             _ => LinkError::Failed(paths, error),
         }
     }
@@ -191,82 +230,15 @@ impl Link {
     }
 }
 
-impl Connected {
-    fn to(path: &Path, directory: &Path) -> io::Result<Self> {
-        let socket = UnixDatagram::unbound()?;
-        let identity = identity(path);
-        socket.connect(path)?;
-        let own = match bind(&socket, directory) {
-            Ok(own) => Some(own),
-            Err(_) => {
-                // In this network namespace only.
-                rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
-                None
-            }
-        };
-        socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { socket, own, path: path.to_owned(), identity })
-    }
-
-    /// The answer; `None` if there is none in time.
-    fn exchange(&self, request: Request, conversation: Conversation) -> io::Result<Option<Answer>> {
-        let deadline = Instant::now() + PATIENCE;
-        let is_late = |error: &io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        match self.socket.send(&request.encode(conversation)) {
-            Ok(_) => {}
-            Err(error) if is_late(&error) => return Ok(None), // a stopped ptp4l: its queue is full
-            Err(error) => return Err(error),
-        }
-        let mut datagram = [0; DATAGRAM];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            self.socket.set_read_timeout(Some(left))?;
-            match self.socket.recv(&mut datagram) {
-                Ok(length) => {
-                    let answer = request.answer(conversation, datagram.get(..length).unwrap_or_default());
-                    if answer.is_some() {
-                        return Ok(answer);
-                    }
-                }
-                Err(error) if is_late(&error) => return Ok(None),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
+/// From a socket without a name, which gets no answer.
+fn send_unbound(message: &[u8], path: &Path) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(BRIEFLY))?;
+    socket.send_to(message, path).map(drop)
 }
 
-impl Drop for Connected {
-    fn drop(&mut self) {
-        if let Some(own) = &self.own {
-            let _ = fs::remove_file(own);
-        }
-    }
-}
-
-/// Gives the socket a name in this directory. ptp4l may run as any user: being connected protects the socket, not its
-/// mode.
-fn bind(socket: &UnixDatagram, directory: &Path) -> io::Result<PathBuf> {
-    let path = directory.join(format!("grandmaster.{}", std::process::id()));
-    if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()) {
-        fs::remove_file(&path)?; // of a killed process that had this pid
-    }
-    rustix::net::bind(socket, &SocketAddrUnix::new(&path)?)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o666))?;
-    Ok(path)
-}
-
-/// Whether nobody listens: there is no socket, or it was left behind.
+/// Whether nobody listens: there is no socket, it was left behind, or it is closed since we connected to it.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
-}
-
-/// Device, inode, and time of the last change of the inode, because a new file may get the inode of a removed one.
-type Identity = (u64, u64, i64, i64);
-
-fn identity(path: &Path) -> Option<Identity> {
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
+    use ErrorKind::{ConnectionRefused, ConnectionReset, NotConnected, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | NotConnected)
 }

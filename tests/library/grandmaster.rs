@@ -1,8 +1,10 @@
 //! `gnss2shm grandmaster` with ptp4l: a fake one that answers as it is told to, and the real one.
 
 mod fake;
+mod names;
 mod program;
 mod real;
+mod withdrawal;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use fake::{FakePtp4l, answer, refusal};
 use gnss2shm::core::time::Span;
 use gnss2shm::daemon::status::snapshot::{GateView, PhcView, ReceiverView, SampleView, Snapshot};
-use gnss2shm::grandmaster::link::{Link, LinkConfig, LinkError};
+use gnss2shm::grandmaster::link::{Link, LinkConfig, LinkError, PATIENCE};
 use gnss2shm::grandmaster::management::GrandmasterSettings;
 use gnss2shm::grandmaster::policy::{Policy, PolicyConfig};
 use gnss2shm::grandmaster::session::{News, Session};
@@ -19,9 +21,12 @@ use gnss2shm::sys::clock::raw_now;
 
 use crate::library::common::{TestDir, is_root, nobody_starts, run_as_nobody_at};
 
+fn config(socket: &Path) -> LinkConfig {
+    LinkConfig { socket: Some(socket.into()), domain: 24, transport_specific: 1 }
+}
+
 fn link(socket: &Path, own: &TestDir) -> Link {
-    let config = LinkConfig { socket: Some(socket.into()), domain: 24, transport_specific: 1 };
-    Link::with_own(config, own.path())
+    Link::with_own(config(socket), own.path())
 }
 
 /// A status line with nothing to object to.
@@ -57,14 +62,14 @@ fn settings_are_read_and_set_and_a_follower_is_seen() {
     let (dir, own) = (TestDir::new("grandmaster-link"), TestDir::new("grandmaster-own"));
     let fake = FakePtp4l::start(&dir.join("ptp4l"), |request, fake| vec![answer(request, fake)]);
     let mut link = link(&dir.join("ptp4l"), &own);
-    assert_eq!(link.settings().unwrap(), fake.settings());
-    assert_eq!(link.follower().unwrap(), None);
+    assert_eq!(link.within(PATIENCE).settings().unwrap(), fake.settings());
+    assert_eq!(link.within(PATIENCE).follower().unwrap(), None);
     let wanted = GrandmasterSettings { clock_class: 7, current_utc_offset: -1, leap59: true, ..fake.settings() };
-    assert_eq!(link.set(wanted).unwrap(), wanted);
-    assert_eq!((link.settings().unwrap(), fake.settings()), (wanted, wanted));
+    assert_eq!(link.within(PATIENCE).set(wanted).unwrap(), wanted);
+    assert_eq!((link.within(PATIENCE).settings().unwrap(), fake.settings()), (wanted, wanted));
     for state in [8, 9] {
         fake.set_port_state(2, state);
-        assert_eq!(link.follower().unwrap(), Some(2), "{state}");
+        assert_eq!(link.within(PATIENCE).follower().unwrap(), Some(2), "{state}");
     }
     assert_eq!(std::fs::read_dir(own.path()).unwrap().count(), 1, "its own socket");
     drop(link);
@@ -89,7 +94,7 @@ fn late_answers_and_those_for_others_are_discarded() {
     });
     let mut link = link(&dir.join("ptp4l"), &own);
     for _ in 0..5 {
-        assert_eq!(link.settings().unwrap(), fake.settings());
+        assert_eq!(link.within(PATIENCE).settings().unwrap(), fake.settings());
     }
     // Nobody else's message reaches it.
     let [socket] = std::fs::read_dir(own.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..]
@@ -104,7 +109,7 @@ fn silence_and_refusals_are_named_with_their_cure_and_in_time() {
     let (dir, own) = (TestDir::new("grandmaster-silent"), TestDir::new("grandmaster-silent-own"));
     let silent = FakePtp4l::start(&dir.join("silent"), |_, _| vec![]);
     let begin = Instant::now();
-    let error = link(&dir.join("silent"), &own).settings().unwrap_err();
+    let error = link(&dir.join("silent"), &own).within(PATIENCE).settings().unwrap_err();
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
     assert!(
         error.to_string().contains("does not answer for domain 24 and transportSpecific 1: set `domain`"),
@@ -112,7 +117,7 @@ fn silence_and_refusals_are_named_with_their_cure_and_in_time() {
     );
     drop(silent);
     let refuses = FakePtp4l::start(&dir.join("refuses"), |request, _| vec![refusal(request, 6)]);
-    let error = link(&dir.join("refuses"), &own).set(refuses.settings()).unwrap_err().to_string();
+    let error = link(&dir.join("refuses"), &own).within(PATIENCE).set(refuses.settings()).unwrap_err().to_string();
     assert!(error.contains("refuses SET GRANDMASTER_SETTINGS_NP on") && error.contains("(NOT_SUPPORTED)"), "{error}");
 }
 
@@ -124,7 +129,7 @@ fn a_stopped_ptp4l_whose_queue_is_full_blocks_nobody() {
     others.set_nonblocking(true).unwrap();
     while others.send_to(&[0; 62], dir.join("ptp4l")).is_ok() {}
     let begin = Instant::now();
-    let error = link(&dir.join("ptp4l"), &own).settings().unwrap_err();
+    let error = link(&dir.join("ptp4l"), &own).within(PATIENCE).settings().unwrap_err();
     assert!(matches!(error, LinkError::Silent { .. }) && begin.elapsed() < Duration::from_secs(30), "{error}");
 }
 
@@ -134,21 +139,19 @@ fn a_missing_ptp4l_is_named_and_a_restarted_one_is_found() {
     let (dir, own) = (TestDir::new("grandmaster-restart"), TestDir::new("grandmaster-restart-own"));
     let path = dir.join("ptp4l");
     let mut link = link(&path, &own);
-    let error = link.settings().unwrap_err().to_string();
+    let error = link.within(PATIENCE).settings().unwrap_err().to_string();
     assert!(error.contains(&format!("ptp4l does not listen on {} (No such file", path.display())), "{error}");
     drop(UnixDatagram::bind(&path).unwrap());
-    let error = link.settings().unwrap_err().to_string();
+    let error = link.within(PATIENCE).settings().unwrap_err().to_string();
     assert!(error.contains("(Connection refused"), "{error}");
     std::fs::remove_file(&path).unwrap();
     for _ in 0..3 {
         let fake = FakePtp4l::start(&path, |request, fake| vec![answer(request, fake)]);
-        assert_eq!(link.settings().unwrap(), fake.settings());
-        assert!(!link.is_replaced());
-        drop(fake);
-        assert!(link.is_replaced());
+        assert!(link.renew(GrandmasterSettings::default()) && !link.renew(GrandmasterSettings::default()));
+        assert_eq!(link.within(PATIENCE).settings().unwrap(), fake.settings());
     }
     let nowhere = LinkConfig { socket: Some("/nonexistent/ptp4l".into()), ..LinkConfig::default() };
-    assert!(matches!(Link::with_own(nowhere, own.path()).settings(), Err(LinkError::Absent(..))));
+    assert!(matches!(Link::with_own(nowhere, own.path()).within(PATIENCE).settings(), Err(LinkError::Absent(..))));
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn without_a_directory_for_its_own_socket_the_kernel_names_it() {
     let dir = TestDir::new("grandmaster-autobind");
     let fake = FakePtp4l::start(&dir.join("ptp4l"), |request, fake| vec![answer(request, fake)]);
     let config = LinkConfig { socket: Some(dir.join("ptp4l")), domain: 24, transport_specific: 1 };
-    assert_eq!(Link::with_own(config, Path::new("/nonexistent")).settings().unwrap(), fake.settings());
+    assert_eq!(Link::with_own(config, Path::new("/nonexistent")).within(PATIENCE).settings().unwrap(), fake.settings());
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn a_user_without_permission_is_told_so() {
 fn denied_to_nobody() {
     let socket = std::env::var_os("SOCKET").unwrap();
     let own = TestDir::new("grandmaster-nobodys");
-    let error = link(Path::new(&socket), &own).settings().unwrap_err().to_string();
+    let error = link(Path::new(&socket), &own).within(PATIENCE).settings().unwrap_err().to_string();
     assert!(error.contains("cannot be used (Permission denied") && error.contains("run this as root"), "{error}");
 }
 
@@ -245,7 +248,7 @@ fn a_ptp4l_that_does_not_keep_what_it_is_told_is_not_told_again_at_once() {
     let mut session = Session::new(link(&path, &own), locked());
     let news = session.turn(raw_now());
     assert!(
-        matches!(&news[..], [News::Trouble(why)] if why.contains("do not stay as they were set (clockClass 13 -> 6): stop")),
+        matches!(&news[..], [News::Trouble(why)] if why.contains("do not stay as they were set (clockClass 13 -> 6): another program sets")),
         "{news:?}"
     );
     assert_eq!((session.turn(raw_now()), fake.sets()), (vec![], 1));

@@ -18,6 +18,8 @@ struct State {
     settings: [u8; 8],
     /// The states of its two ports.
     ports: [u8; 2],
+    /// The number of ports that it claims.
+    count: u16,
     /// How often it was set.
     sets: usize,
 }
@@ -38,6 +40,7 @@ impl FakePtp4l {
         let has = Has(Arc::new(Mutex::new(State {
             settings: [248, 0xfe, 0xff, 0xff, 0, 37, 0, 0xa0],
             ports: [6, 6],
+            count: 2,
             sets: 0,
         })));
         let is_over = Arc::new(AtomicBool::new(false));
@@ -71,6 +74,11 @@ impl FakePtp4l {
         self.has.set_class(class);
     }
 
+    /// The number of ports that it claims to have.
+    pub(super) fn set_port_count(&self, count: u16) {
+        self.has.0.lock().unwrap().count = count;
+    }
+
     pub(super) fn set_port_state(&self, port: usize, state: u8) {
         self.has.0.lock().unwrap().ports[port - 1] = state;
     }
@@ -80,7 +88,7 @@ impl Drop for FakePtp4l {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap();
-        std::fs::remove_file(&self.path).unwrap();
+        let _ = std::fs::remove_file(&self.path); // a test can have removed it
     }
 }
 
@@ -118,10 +126,11 @@ pub(super) fn answer(request: &[u8], has: &Has) -> Vec<u8> {
         has.sets += 1;
     }
     let port = u16::from_be_bytes([request[42], request[43]]);
+    let state = has.ports.get(usize::from(port).wrapping_sub(1)).map_or(6, |state| *state);
     let data = match id {
         [0xc0, 0x01] => has.settings.to_vec(),
-        [0x20, 0x00] => [&[1, 0, 0, 2][..], &[0; 16]].concat(),
-        [0x20, 0x04] => [&[0; 8][..], &port.to_be_bytes(), &[has.ports[usize::from(port) - 1]], &[0; 15]].concat(),
+        [0x20, 0x00] => [&[1, 0], &has.count.to_be_bytes()[..], &[0; 16]].concat(),
+        [0x20, 0x04] => [&[0; 8][..], &port.to_be_bytes(), &[state], &[0; 15]].concat(),
         _ => panic!("{request:?}"),
     };
     reply(request, &[&[0, 1], &(2 + data.len() as u16).to_be_bytes()[..], &id, &data].concat())
