@@ -257,9 +257,11 @@ fn tell(news: News) {
 }
 
 fn end(signal: &str, mut session: Session) {
-    info!("received {signal}: leaving ptp4l without a claim");
+    // First: the log may be full.
+    let withdrawn = session.withdraw(raw_now());
     notify(NotifyState::Stopping);
-    match session.withdraw(raw_now()) {
+    info!("received {signal}: ptp4l is left without a claim");
+    match withdrawn {
         Ok(()) | Err(LinkError::Absent(..)) => {}
         Err(error) => warn!("{error}"),
     }
