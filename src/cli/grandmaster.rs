@@ -50,7 +50,7 @@ pub(super) struct Args {
     /// Instance of the service [default: the only one]
     #[arg(value_name = "INSTANCE", conflicts_with = "status")]
     instance: Option<String>,
-    /// Settings file in TOML, of which only [grandmaster] is used [default: that of INSTANCE, if there is one]
+    /// Settings file in TOML, of which only the table grandmaster is used [default: that of INSTANCE, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Status socket, as given to `gnss2shm run --status`

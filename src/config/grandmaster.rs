@@ -1,4 +1,4 @@
-//! The settings of `gnss2shm grandmaster`: options of that command, and keys of the file's table [grandmaster], which
+//! The settings of `gnss2shm grandmaster`: options of that command, and keys of the file's table `[grandmaster]`, which
 //! `gnss2shm run` ignores.
 
 use std::path::PathBuf;

@@ -1,77 +1,28 @@
 //! What ptp4l's grandmaster settings may claim, from what was measured: a pure function of the status lines, TAI - UTC,
 //! and the time. Class 6 is claimed only while every condition is seen to hold.
 
+mod claims;
+mod evidence;
 mod leap;
 mod tai;
 mod why;
 
-use crate::core::event::Leap;
-use crate::core::event::text::{Word, words};
-use crate::core::time::{Date, Instant, NANOS, Raw, Span, UtcSecond};
-use crate::daemon::status::snapshot::{PhcView, SampleView, Snapshot};
+use crate::core::time::{Instant, NANOS, Raw, Span, UtcSecond};
+use crate::daemon::status::snapshot::{PhcView, Snapshot};
+use claims::utc_of;
+use evidence::{LOCKED, TAI, is_leap_window, is_locked, is_within, measured, read};
 use leap::LeapWatch;
 
 use super::management::GrandmasterSettings;
+pub(crate) use claims::Profile;
+pub(crate) use evidence::second;
 pub(crate) use tai::TaiSources;
 pub(crate) use why::Why;
 
-/// The PHC's time scale for class 6, in the status.
-const TAI: &str = "TAI";
-/// The state for class 6.
-const LOCKED: &str = "Locked";
-/// The reason of the state around the end of a month: nothing but a leap second is in doubt.
-const LEAP_WINDOW: &str = "leap-window";
 /// Class 6 is kept for this long around the end of a month; then the gate is open again.
 const BRIDGED: Span = Span::from_secs(60);
-/// A pulse that is this old when its status line arrives does not count.
-const PULSE_OLD: Span = Span::from_millis(1_300);
-/// A receiver that has named no valid second for this long at a pulse has lost its fix, or is gone. One lost burst is not
-/// enough.
-const TIME_OLD: Span = Span::from_millis(2_000);
 /// What was measured at a pulse holds for this long after it.
 const HOLDS_FOR: Span = Span::from_millis(1_500);
-/// `timeSource` (IEEE 1588-2019, table 6): GNSS, and the internal oscillator.
-const GNSS: u8 = 0x20;
-const INTERNAL_OSCILLATOR: u8 = 0xa0;
-/// `offsetScaledLogVariance` of a clock that follows GNSS (ITU-T G.8275.1, table 2), and of an unknown one.
-const VARIANCE_LOCKED: u16 = 0x4e5d;
-const VARIANCE_UNKNOWN: u16 = 0xffff;
-/// `clockAccuracy` (IEEE 1588-2019, table 5): each value covers this much; then the unknown one.
-const ACCURACIES: [(Span, u8); 16] = [
-    (Span::from_nanos(25), 0x20),
-    (Span::from_nanos(100), 0x21),
-    (Span::from_nanos(250), 0x22),
-    (Span::from_micros(1), 0x23),
-    (Span::from_nanos(2_500), 0x24),
-    (Span::from_micros(10), 0x25),
-    (Span::from_micros(25), 0x26),
-    (Span::from_micros(100), 0x27),
-    (Span::from_micros(250), 0x28),
-    (Span::from_millis(1), 0x29),
-    (Span::from_micros(2_500), 0x2a),
-    (Span::from_millis(10), 0x2b),
-    (Span::from_millis(25), 0x2c),
-    (Span::from_millis(100), 0x2d),
-    (Span::from_millis(250), 0x2e),
-    (Span::from_secs(1), 0x2f),
-];
-const ACCURACY_UNKNOWN: u8 = 0xfe;
-
-/// The values for a clock that is not synchronized.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// IEEE 1588: class 52.
-    #[default]
-    Ieee1588,
-    /// ITU-T G.8275.1 and G.8275.2: class 248.
-    G8275,
-}
-
-words! { Profile:
-    (Self::Ieee1588) = "1588",
-    (Self::G8275) = "g8275",
-}
-
 /// The settings of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PolicyConfig {
@@ -233,16 +184,14 @@ impl Policy {
         let holdover = self.config.holdover.filter(|_| self.may_hold).zip(ended);
         let lacks = self.lacks.clone().unwrap_or(Why::NoPulse);
         let (settings, why) = match (follows, ended, holdover) {
-            (Some(port), _, _) => (self.free(), Why::Follows(port)),
+            (Some(port), _, _) => (claims::free(self.config.profile), Why::Follows(port)),
             (None, Some(ended), _) if ended < Span::ZERO && self.lacks.is_none() => {
-                let accuracy = accuracy(self.config.bound);
-                (traceable(6, accuracy, VARIANCE_LOCKED, GNSS), Why::Locked(self.config.bound))
+                (claims::locked(self.config.bound), Why::Locked(self.config.bound))
             }
             (None, Some(_), Some(((length, bound), ended))) if ended < length => {
-                let settings = traceable(7, accuracy(bound), VARIANCE_UNKNOWN, INTERNAL_OSCILLATOR);
-                (settings, Why::Holdover(length - ended.max(Span::ZERO), Box::new(lacks)))
+                (claims::holdover(bound), Why::Holdover(length - ended.max(Span::ZERO), Box::new(lacks)))
             }
-            (None, _, _) => (self.free(), lacks),
+            (None, _, _) => (claims::free(self.config.profile), lacks),
         };
         let settings = GrandmasterSettings { ptp_timescale: self.is_tai.unwrap_or(has.ptp_timescale), ..settings };
         Decision { settings: self.with_utc(now, settings, has), why }
@@ -253,7 +202,7 @@ impl Policy {
         let free = GrandmasterSettings {
             ptp_timescale: self.is_tai.unwrap_or(has.ptp_timescale),
             current_utc_offset: has.current_utc_offset,
-            ..self.free()
+            ..claims::free(self.config.profile)
         };
         if self.leap.is_hands_off(now) { utc_of(free, has) } else { free }
     }
@@ -272,111 +221,6 @@ impl Policy {
             leap59,
             ..to
         }
-    }
-
-    /// A clock that is not synchronized.
-    fn free(&self) -> GrandmasterSettings {
-        GrandmasterSettings {
-            clock_class: match self.config.profile {
-                Profile::Ieee1588 => 52,
-                Profile::G8275 => 248,
-            },
-            clock_accuracy: ACCURACY_UNKNOWN,
-            offset_scaled_log_variance: VARIANCE_UNKNOWN,
-            time_source: INTERNAL_OSCILLATOR,
-            ..GrandmasterSettings::default()
-        }
-    }
-}
-
-/// Whether the daemon vouches for the time.
-fn is_locked(status: &Snapshot, bridges: bool) -> Result<(), Why> {
-    let reason = status.sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
-    match (status.state.as_str(), status.gate.open) {
-        (LOCKED, _) if status.receiver.last_time_ms.is_some_and(|age| Span::from_millis(age) > TIME_OLD) => {
-            Err(Why::NoTime(Span::from_millis(status.receiver.last_time_ms.unwrap_or_default())))
-        }
-        (LOCKED, true) => Ok(()),
-        (LOCKED, false) if bridges => Ok(()),
-        _ if bridges && is_leap_window(status) => Ok(()),
-        (LOCKED, false) => Err(Why::GateClosed),
-        (state, _) => Err(Why::NotLocked(format!("{state}{reason}"))),
-    }
-}
-
-/// Whether nothing is in doubt but a leap second at the end of this month.
-fn is_leap_window(status: &Snapshot) -> bool {
-    status.reason.as_deref() == Some(LEAP_WINDOW)
-}
-
-/// The PHC as measured at the last pulse.
-fn measured(status: &Snapshot) -> Result<&PhcView, Why> {
-    let phc = status.phc.as_ref().ok_or(Why::NotCompared)?;
-    if Span::from_millis(phc.age_ms) < PULSE_OLD { Ok(phc) } else { Err(Why::NoPulse) }
-}
-
-/// Whether the PHC is within the bound of TAI, to the whole seconds; then the age of the pulse. Only if TAI is counted over the
-/// end of a month, UTC need not be known.
-fn is_within(phc: &PhcView, tai_offset: i64, bound: Span, is_counted: bool) -> Result<Span, Why> {
-    if phc.timescale != TAI {
-        return Err(Why::NotTai(phc.timescale.clone()));
-    }
-    let by_utc = phc.utc_offset_ns.map(|utc| Span::from_nanos(utc) + Span::from_secs(tai_offset));
-    let counted = phc.tai_offset_ns.filter(|_| is_counted).map(Span::from_nanos);
-    let offset = by_utc.or(counted).ok_or(Why::NotCompared)?;
-    let error = Span::from_nanos(phc.error_ns).abs();
-    if offset.abs() + error > bound {
-        return Err(Why::Off(offset, error, bound));
-    }
-    Ok(Span::from_millis(phc.age_ms.max(0)))
-}
-
-/// UTC when this status was given, from its last sample.
-pub(crate) fn second(status: &Snapshot) -> Option<UtcSecond> {
-    let (second, age, _) = status.sample.as_ref().and_then(read)?;
-    Some(second.plus(age.div_rem(Span::SECOND).0))
-}
-
-/// The second of a sample, its age, and the leap second that it announces.
-fn read(sample: &SampleView) -> Option<(UtcSecond, Span, Leap)> {
-    let (date, time) = sample.second.strip_suffix('Z')?.split_once('T')?;
-    let number = |text: &str| text.parse::<u32>().ok();
-    let mut date = date.split('-').map(number);
-    let mut time = time.split(':').map(number);
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    let date = Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?)?;
-    let second_of_day = hour.checked_mul(3_600)?.checked_add(minute.checked_mul(60)?)?.checked_add(second)?;
-    let leap = Leap::from_word(sample.leap.as_bytes())?;
-    Some((UtcSecond::from_civil(date, second_of_day), Span::from_millis(sample.age_ms.max(0)), leap))
-}
-
-/// The smallest value that covers this.
-fn accuracy(bound: Span) -> u8 {
-    ACCURACIES.iter().find(|(covered, _)| *covered >= bound).map_or(ACCURACY_UNKNOWN, |(_, value)| *value)
-}
-
-/// A clock that is traceable to TAI.
-fn traceable(class: u8, accuracy: u8, variance: u16, source: u8) -> GrandmasterSettings {
-    GrandmasterSettings {
-        clock_class: class,
-        clock_accuracy: accuracy,
-        offset_scaled_log_variance: variance,
-        time_traceable: true,
-        frequency_traceable: true,
-        time_source: source,
-        ..GrandmasterSettings::default()
-    }
-}
-
-/// The same with ptp4l's own fields about UTC.
-fn utc_of(settings: GrandmasterSettings, has: &GrandmasterSettings) -> GrandmasterSettings {
-    GrandmasterSettings {
-        current_utc_offset: has.current_utc_offset,
-        current_utc_offset_valid: has.current_utc_offset_valid,
-        leap61: has.leap61,
-        leap59: has.leap59,
-        ..settings
     }
 }
 

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
+use super::evidence::LEAP_WINDOW;
 use super::*;
-use crate::daemon::status::snapshot::{GateView, ReceiverView};
+use crate::core::time::Date;
+use crate::daemon::status::snapshot::{GateView, ReceiverView, SampleView};
 
 const TAI_UTC: i64 = 37;
 /// ptp4l's defaults.
@@ -18,6 +20,10 @@ const HAS: GrandmasterSettings = GrandmasterSettings {
     frequency_traceable: false,
     time_source: 0xa0,
 };
+
+fn accuracy(bound: Span) -> u8 {
+    claims::locked(bound).clock_accuracy
+}
 
 fn at(ms: i64) -> Instant<Raw> {
     Instant::from_nanos(ms * 1_000_000)
@@ -91,7 +97,7 @@ fn class_6_says_what_was_measured() {
     for (ns, value) in [(25, 0x20), (26, 0x21), (100, 0x21), (250, 0x22), (251, 0x23), (1_000, 0x23), (2_500, 0x24)] {
         assert_eq!(accuracy(Span::from_nanos(ns)), value, "{ns}");
     }
-    assert_eq!((accuracy(Span::from_millis(10)), accuracy(Span::from_secs(2))), (0x2b, ACCURACY_UNKNOWN));
+    assert_eq!((accuracy(Span::from_millis(10)), accuracy(Span::from_secs(2))), (0x2b, 0xfe));
 }
 
 #[test]
@@ -211,7 +217,11 @@ fn class_7_follows_class_6_for_its_time_and_says_its_own_bound() {
     let GrandmasterSettings { clock_class, clock_accuracy, time_source, .. } = decision.settings;
     assert_eq!((clock_class, clock_accuracy, time_source), (7, 0x27, 0xa0));
     assert!(decision.settings.time_traceable && decision.settings.frequency_traceable);
-    assert!(decision.why.to_string().starts_with("holdover for 60.0 s at most: gnss2shm run has reported"), "{}", decision.why);
+    assert!(
+        decision.why.to_string().starts_with("holdover for 60.0 s at most: gnss2shm run has reported"),
+        "{}",
+        decision.why
+    );
     policy.see(at(8_000), &changed(|line| line.state = "Coasting".into()), Some(TAI_UTC), Some(TAI_UTC));
     assert_eq!((class(&policy, 67_499), class(&policy, 67_500)), (7, 52));
     // Back to class 6, from class 7.

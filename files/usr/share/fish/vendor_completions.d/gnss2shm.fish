@@ -124,7 +124,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand status" -s h -l help -
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l config -d 'The instance\'s settings file [default: /etc/gnss2shm/INSTANCE.toml]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -l json -d 'Print one JSON object per line'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l config -d 'Settings file in TOML, of which only [grandmaster] is used [default: that of INSTANCE, if there is one]' -r -F
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l config -d 'Settings file in TOML, of which only the table grandmaster is used [default: that of INSTANCE, if there is one]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l status -d 'Status socket, as given to `gnss2shm run --status`' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l socket -d 'ptp4l\'s read-write socket, its `uds_address` [default: /var/run/ptp4l or /var/run/ptp/ptp4l]' -r -F
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l domain -d 'ptp4l\'s domainNumber [default: 0]' -r
