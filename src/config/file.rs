@@ -14,8 +14,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::given::Given;
-use super::grandmaster::GrandmasterGiven;
+use super::given::{Given, GrandmasterGiven};
 use crate::core::printable::printable;
 use crate::sys::error::{OpenError, Problem};
 

@@ -11,6 +11,7 @@ use crate::core::event::Edges;
 use crate::core::event::text::{Word, words};
 use crate::core::time::Span;
 use crate::core::units::{Size, number, span_within, width};
+use crate::grandmaster::policy::Profile;
 use crate::source::gpsd::GpsdConfig;
 use crate::source::phc::Pin;
 use crate::source::pps::Capture;
@@ -139,6 +140,38 @@ pub(crate) struct Given {
     pub(super) conventions: Option<Conventions>,
 }
 
+/// The settings of `gnss2shm grandmaster`: its options, and keys of the table `[grandmaster]`, which `run` ignores.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct GrandmasterGiven {
+    /// ptp4l's read-write socket, its `uds_address` [default: /var/run/ptp4l or /var/run/ptp/ptp4l]
+    #[arg(long, alias = "[grandmaster] socket", value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    /// ptp4l's domainNumber [default: 0]
+    #[arg(long, alias = "[grandmaster] domain", value_name = "N", allow_hyphen_values = true)]
+    #[arg(value_parser = |text: &str| number(text, 0..=u8::MAX))]
+    pub(super) domain: Option<u8>,
+    /// ptp4l's transportSpecific [default: 0]
+    #[arg(long, alias = "[grandmaster] transport-specific", value_name = "N", allow_hyphen_values = true)]
+    #[arg(value_parser = |text: &str| number(text, 0..=15_u8))]
+    pub(super) transport_specific: Option<u8>,
+    /// Class of a clock that is not synchronized: 52 (1588), or 248 (g8275) [default: 1588]
+    #[arg(long, alias = "[grandmaster] profile", value_name = "PROFILE", allow_negative_numbers = true)]
+    #[arg(value_parser = word_parser::<Profile>())]
+    pub(super) profile: Option<Profile>,
+    /// Maximum distance of the PHC from TAI for class 6; clockAccuracy covers it [default: 1us]
+    #[arg(long, alias = "[grandmaster] bound", value_name = "TIME", allow_hyphen_values = true, value_parser = bound)]
+    pub(super) bound: Option<Span>,
+    /// Claim class 6 once every pulse has been within the bound for this long [default: 5s]
+    #[arg(long, alias = "[grandmaster] steady", value_name = "TIME", allow_hyphen_values = true, value_parser = steady)]
+    pub(super) steady: Option<Span>,
+    /// Claim class 7 for this long after class 6, with --holdover-bound [default: never]
+    #[arg(long, alias = "[grandmaster] holdover", value_name = "TIME", allow_hyphen_values = true, value_parser = holdover)]
+    pub(super) holdover: Option<Span>,
+    /// Maximum distance of the PHC from TAI after this holdover
+    #[arg(long, alias = "[grandmaster] holdover-bound", value_name = "TIME", allow_hyphen_values = true, value_parser = bound)]
+    pub(super) holdover_bound: Option<Span>,
+}
+
 impl Given {
     /// The settings of the engine; an option overrides the file's.
     pub(super) fn engine(&self, file: &Self) -> Config {
@@ -203,4 +236,18 @@ words! { Capture:
     (Self::Both) = "both",
     (Self::Assert) = "assert",
     (Self::Clear) = "clear",
+}
+
+fn bound(text: &str) -> Result<Span, String> {
+    // A timestamp's own error bound is half of the least.
+    let range = Span::from_nanos(100)..Span::from_nanos(10_000_001);
+    span_within(text, range, "from 100ns to 10ms, such as \"1us\"")
+}
+
+fn steady(text: &str) -> Result<Span, String> {
+    span_within(text, Span::ZERO..Span::from_secs(3_601), "from 0s to 1h, such as \"5s\"")
+}
+
+fn holdover(text: &str) -> Result<Span, String> {
+    span_within(text, Span::from_nanos(1)..Span::from_secs(604_801), "above 0s up to 168h, such as \"4h\"")
 }

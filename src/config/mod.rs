@@ -25,9 +25,9 @@ mod given;
 mod grandmaster;
 
 pub(crate) use file::File;
-pub(crate) use given::Given;
+pub(crate) use given::{Given, GrandmasterGiven};
 pub(crate) use given::{unit, word_parser};
-pub(crate) use grandmaster::{GrandmasterGiven, GrandmasterSettings};
+pub(crate) use grandmaster::GrandmasterSettings;
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
