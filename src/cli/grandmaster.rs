@@ -41,7 +41,7 @@ const QUEUED: usize = 16;
 /// Keep ptp4l's grandmaster settings at what `gnss2shm run` measures
 ///
 /// Steers no clock. ptp4l must use the PHC that `gnss2shm run` compares with the pulse, and another program must keep that
-/// PHC at TAI. Class 6 is claimed while the state is Locked, the gate is open, two of kernel, leap second table, and
+/// PHC at TAI. Class 6 is claimed while the state is Locked, `status --check` says yes, two of kernel, leap second table, and
 /// receiver agree on TAI - UTC, and the PHC was within --bound of TAI at every pulse for --steady; after it, class 7 for
 /// --holdover, if that is given. Otherwise, and at the end, ptp4l is told that its clock is not synchronized. The log has
 /// a line for each change of class, with the reason.
@@ -61,7 +61,7 @@ pub(super) struct Args {
     /// Print what would be claimed and why, from one look at the status, and change nothing
     #[arg(long)]
     print: bool,
-    /// Leave ptp4l without a claim, and exit; also if nothing else runs
+    /// Only tell ptp4l that its clock is not synchronized, and exit; `gnss2shm run` need not be running
     #[arg(long, conflicts_with = "print")]
     withdraw: bool,
 }
@@ -90,10 +90,11 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     }
     let file = read?;
     let settings = GrandmasterSettings::new(args.given, file.as_ref())?;
-    let status = path_of(args.instance.as_deref(), args.status.as_deref(), "--status")?;
+    let status = path_of(args.instance.as_deref(), args.status.as_deref(), "--status");
     if args.print {
-        return print(&status, settings);
+        return print(status, settings);
     }
+    let status = status?;
     super::log::start(false);
     serve(status, settings)
 }
@@ -260,10 +261,10 @@ fn end(signal: &str, mut session: Session) {
     // First: the log may be full.
     let withdrawn = session.withdraw(raw_now());
     notify(NotifyState::Stopping);
-    info!("received {signal}: ptp4l is left without a claim");
     match withdrawn {
-        Ok(()) | Err(LinkError::Absent(..)) => {}
-        Err(error) => warn!("{error}"),
+        Ok(()) => info!("received {signal}: ptp4l is left without a claim"),
+        Err(LinkError::Absent(..)) => info!("received {signal}: ending, without a ptp4l"),
+        Err(error) => warn!("received {signal}: {error}"),
     }
 }
 
@@ -287,9 +288,9 @@ fn failure(error: &LinkError) -> Failure {
 }
 
 /// What would be claimed if the pulses stay as they are now.
-fn print(path: &Path, settings: GrandmasterSettings) -> Result<(), Failure> {
+fn print(path: Result<PathBuf, Failure>, settings: GrandmasterSettings) -> Result<(), Failure> {
     let mut policy = Policy::new(PolicyConfig { steady: Span::ZERO, ..settings.policy });
-    match ask(path) {
+    match path.and_then(|path| ask(&path)) {
         Ok((status, _)) => {
             let (kernel, table) = offsets(second(&status));
             policy.see(raw_now(), &status, kernel, table);

@@ -255,7 +255,10 @@ pub(crate) fn examine(system: &System, instance: &Instance) -> Vec<Finding> {
         consumer: Consumer::find(system, &processes, &settings),
         chrony: ChronyConf::read(system, chronyd),
         pulse: devices::find(system, &settings.pulse),
-        is_grandmaster: system.text(&instance.config).lines().any(|line| line.trim() == "[grandmaster]"),
+        is_grandmaster: system
+            .text(&instance.config)
+            .lines()
+            .any(|line| line.trim_start().starts_with("[grandmaster]")),
         settings,
     };
     let finding = |item, checked: Checked| match checked {

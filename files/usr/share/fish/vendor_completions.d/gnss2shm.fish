@@ -136,7 +136,7 @@ complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l steady
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l holdover -d 'Claim class 7 for this long after class 6, with --holdover-bound [default: never]' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l holdover-bound -d 'Maximum distance of the PHC from TAI after this holdover' -r
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l print -d 'Print what would be claimed and why, from one look at the status, and change nothing'
-complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l withdraw -d 'Leave ptp4l without a claim, and exit; also if nothing else runs'
+complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -l withdraw -d 'Only tell ptp4l that its clock is not synchronized, and exit; `gnss2shm run` need not be running'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand grandmaster" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "run" -d 'Pair sentences with pulses and write samples for chronyd'
 complete -c gnss2shm -n "__fish_gnss2shm_using_subcommand help; and not __fish_seen_subcommand_from run probe simulate replay decode shm status doctor grandmaster help" -f -a "probe" -d 'Find the receiver and the pulse, and write the settings for `run` and the line for chrony.conf'
