@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::{ExitCode, Failure};
 use crate::core::engine::Engine;
+use crate::core::engine::audit::Audit;
 use crate::core::event::text::Word;
 use crate::core::event::{Event, Leap, Sample, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
@@ -77,7 +78,7 @@ struct Replay {
     samples: u64,
     labels: Option<(UtcSecond, UtcSecond)>,
     rejections: Rejections,
-    phc: Option<PhcView>,
+    audit: Option<Audit>,
     lost: i64,
 }
 
@@ -120,7 +121,7 @@ impl Replay {
         *self.events.entry(keyword).or_default() += 1;
         let verdicts = run.engine.handle(event);
         self.in_state.entry(run.engine.state().name()).or_default();
-        self.phc = run.engine.phc_audit().as_ref().map(PhcView::from).or(self.phc.take());
+        self.audit = run.engine.phc_audit().or(self.audit);
         for verdict in verdicts {
             self.rejections.count(&verdict);
             let line = match verdict {
@@ -159,8 +160,8 @@ impl Replay {
         if !states.is_empty() {
             let _ = writeln!(self.text, "states {}", states.join(", "));
         }
-        if let Some(phc) = &self.phc {
-            let _ = writeln!(self.text, "phc {phc}");
+        if let Some(audit) = &self.audit {
+            let _ = writeln!(self.text, "phc {}", PhcView::from(audit));
         }
         if self.lost > 0 {
             let doubt = "events are missing in the recording: from there on, the result may differ from what happened";

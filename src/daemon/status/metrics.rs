@@ -112,9 +112,10 @@ fn page(now: &Snapshot) -> String {
     // Every reason from the start: a counter that first appears with a value of 1 shows no increase.
     let rejected = |reason: &Reason| now.rejected.get(reason.key()).copied().unwrap_or(0);
     let rejected = Reason::ALL.iter().map(|reason| series("reason", reason.key(), rejected(reason))).collect();
-    let (phc, phc_scale) = (now.phc.as_ref(), |scale: &str| now.phc.as_ref().is_some_and(|phc| phc.timescale == scale));
+    let phc = now.phc.as_ref();
+    let is_shown = |scale: &str| phc.is_some_and(|phc| phc.timescale == scale);
     let timescales =
-        Timescale::ALL.iter().map(|scale| series("timescale", scale.word(), phc_scale(scale.word()).into())).collect();
+        Timescale::ALL.iter().map(|scale| series("timescale", scale.word(), is_shown(scale.word()).into())).collect();
     let states = State::NAMES.iter().map(|name| series("state", name, (*name == now.state).into())).collect();
     let reason = now.reason.iter().map(|reason| series("reason", reason, 1)).collect();
     let metrics = [

@@ -8,6 +8,7 @@ pub(crate) mod snapshot;
 use std::time::Duration;
 
 use crate::core::engine::Engine;
+use crate::core::engine::audit::Audit;
 use crate::core::event::text::Word;
 use crate::core::event::{Event, Reason, SourceChange, State, Verdict};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
@@ -32,7 +33,7 @@ pub(crate) struct Board {
     last_time: Option<Instant<Raw>>,
     last_edge: Option<Instant<Raw>>,
     last_sample: Option<Instant<Raw>>,
-    last_audit: Option<Instant<Raw>>,
+    audit: Option<Audit>,
 }
 
 impl Board {
@@ -49,7 +50,7 @@ impl Board {
     /// Takes an event and its verdicts. Returns whether there is news for connected clients: the state has changed, or a
     /// pulse became a sample or was compared with the PHC.
     pub(crate) fn update(&mut self, engine: &Engine, event: &Event, verdicts: &[Verdict]) -> bool {
-        let (before, compared, now) = ((self.state, self.last_sample), self.known.phc.clone(), raw_now());
+        let (before, now) = ((self.state, self.last_sample, self.audit), raw_now());
         self.count(event);
         for verdict in verdicts {
             match verdict {
@@ -79,13 +80,11 @@ impl Board {
         pulse.settled = on_time.is_some();
         pulse.width_ns = on_time.and_then(|on_time| on_time.width).map(Span::nanos);
         receiver.tai_offset_s = engine.tai_offset_of_receiver();
-        let audit = engine.phc_audit();
-        self.known.phc = audit.as_ref().map(PhcView::from);
-        self.last_audit = audit.map(|audit| audit.raw);
+        self.audit = engine.phc_audit();
         self.last_time = engine.last_time();
         let view = |reason: Reason| ReasonView { reason: reason.key().into(), sentence: reason.sentence().into() };
         self.known.besides = engine.besides().into_iter().map(view).collect();
-        (self.state, self.last_sample) != before || self.known.phc != compared
+        (self.state, self.last_sample, self.audit) != before
     }
 
     fn turn(&mut self, to: State, now: Instant<Raw>) {
@@ -136,9 +135,7 @@ impl Board {
         if let (Some(sample), Some(at)) = (&mut shown.sample, self.last_sample) {
             sample.age_ms = age(at);
         }
-        if let (Some(phc), Some(at)) = (&mut shown.phc, self.last_audit) {
-            phc.age_ms = age(at);
-        }
+        shown.phc = self.audit.map(|audit| PhcView { age_ms: age(audit.raw), ..PhcView::from(&audit) });
         shown
     }
 }
