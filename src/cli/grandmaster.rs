@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::status::{ask, path_of};
 use super::{ExitCode, Failure};
-use crate::config::{File, GrandmasterGiven, GrandmasterSettings};
+use crate::config::{File, GrandmasterGiven, GrandmasterSettings, INSTANCES, instances};
 use crate::core::time::{Instant, Raw, Span, UtcSecond};
 use crate::daemon::service::{NotifyState, Watchdog, notify};
 use crate::daemon::status::SOCKETS;
@@ -20,15 +20,12 @@ use crate::grandmaster::link::{Link, LinkError};
 use crate::grandmaster::policy::{Policy, PolicyConfig, second};
 use crate::grandmaster::session::{News, Session, differences};
 use crate::source::link::Heartbeat;
-use crate::source::sysfs::names;
 use crate::source::witness::{TABLE, table_tai_offset};
 use crate::sys::clock::{kernel_clock, raw_now, sys_now};
 use crate::sys::error::Problem;
 use crate::sys::processes::unmap_unused_code;
 use crate::sys::signals::Signals;
 
-/// Directory of the settings of the service's instances.
-const SETTINGS: &str = "/etc/gnss2shm";
 /// Maximum time between two looks at what is due.
 const TURN: Duration = Duration::from_millis(1_100);
 /// Pause between two attempts to reach the status socket.
@@ -106,8 +103,8 @@ impl Args {
             let path = path_of(None, self.status.as_deref(), "--status").ok()?;
             path.strip_prefix(SOCKETS).ok()?.to_str()?.strip_suffix(".sock").map(str::to_owned)
         };
-        let with_settings = || match names(Path::new(SETTINGS)).as_slice() {
-            [only] if self.status.is_none() => only.strip_suffix(".toml").map(str::to_owned),
+        let with_settings = || match instances(Path::new(INSTANCES)).as_slice() {
+            [only] if self.status.is_none() => Some(only.clone()),
             _ => None,
         };
         self.instance.clone().or_else(running).or_else(with_settings)
@@ -115,7 +112,7 @@ impl Args {
 
     /// The settings file; that of the instance need not exist.
     fn file(&self) -> Result<Option<File>, Failure> {
-        let file = match (&self.config, self.instance().map(|name| Path::new(SETTINGS).join(format!("{name}.toml")))) {
+        let file = match (&self.config, self.instance().map(|name| Path::new(INSTANCES).join(format!("{name}.toml")))) {
             (Some(path), _) => File::read(path),
             (None, Some(path)) => match File::read(&path) {
                 Err(error) if error.problem == Problem::NotThere => return Ok(None),
@@ -144,13 +141,18 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
     let mut rest = RETRY; // for the first line
     loop {
         let mut input = inputs.recv_timeout(rest);
+        let mut is_fresh = false; // TAI - UTC
         loop {
             match input {
                 Ok(Input::Status(at, line)) => {
                     let (kernel, table) = offsets(second(&line));
                     session.policy().see(at, &line, kernel, table);
+                    is_fresh = true;
                 }
-                Ok(Input::Lost(why)) => session.policy().lose(raw_now(), why),
+                Ok(Input::Lost(why)) => {
+                    session.policy().lose(raw_now(), why);
+                    is_fresh = false;
+                }
                 Ok(Input::Stop(signal)) => {
                     end(signal, session);
                     return Ok(());
@@ -164,8 +166,10 @@ fn serve(status: PathBuf, settings: GrandmasterSettings) -> Result<(), Failure> 
             input = inputs.recv_timeout(Duration::ZERO);
         }
         let now = raw_now();
-        let (kernel, table) = offsets(session.policy().utc(now));
-        session.policy().refresh(now, kernel, table);
+        if !is_fresh {
+            let (kernel, table) = offsets(session.policy().utc(now));
+            session.policy().refresh(now, kernel, table);
+        }
         // A log that nobody reads must not hold up a withdrawal.
         session.turn(now).into_iter().for_each(|line| drop(news.try_send(line)));
         heart.beat();

@@ -7,7 +7,7 @@
 //! A new setting is a field of [`Given`], a field of [`Settings`], and a line in [`Settings::new`]; an engine setting is a field of [`Given`], a line below it, and a field of [`engine::Config`].
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::core::engine;
 use crate::core::units::Size;
@@ -18,6 +18,7 @@ use crate::source::pps::PpsConfig;
 use crate::source::pulse::PulseConfig;
 use crate::source::receiver::ReceiverConfig;
 use crate::source::serial::{Baud, SerialConfig};
+use crate::source::sysfs::names;
 use crate::sys::error::{OpenError, Problem};
 
 mod file;
@@ -25,9 +26,11 @@ mod given;
 mod grandmaster;
 
 pub(crate) use file::File;
-pub(crate) use given::{Given, GrandmasterGiven};
-pub(crate) use given::{unit, word_parser};
+pub(crate) use given::{Given, GrandmasterGiven, unit, word_parser};
 pub(crate) use grandmaster::GrandmasterSettings;
+
+/// Directory of the settings of the service's instances.
+pub(crate) const INSTANCES: &str = "/etc/gnss2shm";
 
 /// SHM units below this one may belong to a gpsd on this machine. It attaches two for each of its devices (`NTPSHMSEGS`
 /// in gpsd's `gpsd.h`): for six devices from 3.24 on, for four before.
@@ -173,6 +176,11 @@ fn refuse(file: Option<&File>, key: Option<&str>, why: &str) -> OpenError {
         (Some(file), None) => OpenError::new(Problem::Wrong, format!("{}: {why}", file.name)),
         (None, _) => OpenError::new(Problem::Options, why),
     }
+}
+
+/// The instances that have settings in this directory.
+pub(crate) fn instances(directory: &Path) -> Vec<String> {
+    names(directory).iter().filter_map(|file| file.strip_suffix(".toml")).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -4,13 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Checked, Finding, Level, Patient, System};
-use crate::config::{File, Given, Settings};
+use crate::config::{File, Given, INSTANCES, Settings, instances};
 use crate::core::event::Reason;
 use crate::daemon::status::SOCKETS;
 use crate::sys::claim::user;
-
-/// Directory of the configurations.
-const CONFIGURATIONS: &str = "/etc/gnss2shm";
 
 /// An instance of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +33,14 @@ impl Instance {
                 return Err(format!("there are several instances; name one of them: {}", several.join(", ")));
             }
         };
-        Ok(Self { config: config.unwrap_or_else(|| Path::new(CONFIGURATIONS).join(format!("{name}.toml"))), name })
+        Ok(Self { config: config.unwrap_or_else(|| Path::new(INSTANCES).join(format!("{name}.toml"))), name })
     }
 
     /// The settings, or why there are none.
     pub(super) fn settings(&self, system: &System) -> Result<Settings, Finding> {
         let bytes = fs::read(system.at(&self.config)).map_err(|error| {
             let cure = "install the package, or create one with `gnss2shm probe --write FILE`";
-            let cure = format!("{cure}; {CONFIGURATIONS} has [{}]", names(system).join(", "));
+            let cure = format!("{cure}; {INSTANCES} has [{}]", names(system).join(", "));
             Finding::unreadable(&self.config, &error, &cure)
         })?;
         let file = File::from_bytes(&self.config.display().to_string(), &bytes);
@@ -56,7 +53,7 @@ impl Instance {
 
 /// The instances that have a configuration.
 fn names(system: &System) -> Vec<String> {
-    system.names(CONFIGURATIONS).iter().filter_map(|file| file.strip_suffix(".toml")).map(str::to_owned).collect()
+    instances(&system.at(INSTANCES))
 }
 
 /// The user that the service runs as.
