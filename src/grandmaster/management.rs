@@ -259,4 +259,4 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -23,6 +23,7 @@ pub(crate) use why::Why;
 const BRIDGED: Span = Span::from_secs(60);
 /// What was measured at a pulse holds for this long after it.
 const HOLDS_FOR: Span = Span::from_millis(1_500);
+
 /// The settings of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PolicyConfig {
@@ -205,6 +206,11 @@ impl Policy {
             ..claims::free(self.config.profile)
         };
         if self.leap.is_hands_off(now) { utc_of(free, has) } else { free }
+    }
+
+    /// Whether ptp4l changes its fields about UTC by itself, so that they must be asked for before a SET.
+    pub(crate) fn is_hands_off(&self, now: Instant<Raw>) -> bool {
+        self.leap.is_hands_off(now)
     }
 
     /// Adds the fields about UTC.

@@ -146,7 +146,7 @@ impl Session {
             return false;
         };
         let is_worse = wanted.clock_class > has.clock_class && self.rejected != Some(wanted);
-        let is_set = is_worse && !self.is_hands_off(now) && self.link.set_blind(wanted);
+        let is_set = is_worse && !self.policy.is_hands_off(now) && self.link.set_blind(wanted);
         if is_set {
             (self.has, self.verified) = (Some(wanted), None);
         }
@@ -229,7 +229,7 @@ impl Session {
     pub(crate) fn withdraw(&mut self, now: TimeOf<Raw>) -> Result<(), LinkError> {
         self.renew(now);
         // A moment for the answer: without it, ptpTimescale and the offset would be lost.
-        let is_asked = self.has.is_none() || self.is_hands_off(now);
+        let is_asked = self.has.is_none() || self.policy.is_hands_off(now);
         let has = if is_asked { self.link.within(BRIEFLY).settings().ok() } else { None };
         let parting = has.map_or_else(|| self.parting(now), |has| self.policy.withdrawn(now, &has));
         if has != Some(parting) {
@@ -248,12 +248,6 @@ impl Session {
         let has = self.has.unwrap_or(GrandmasterSettings { current_utc_offset: TAI_OFFSET, ..Default::default() });
         let (leap61, leap59) = (false, false);
         self.policy.withdrawn(now, &GrandmasterSettings { current_utc_offset_valid: false, leap61, leap59, ..has })
-    }
-
-    /// Whether ptp4l changes its fields about UTC by itself, so that they must be asked for before a SET.
-    fn is_hands_off(&self, now: TimeOf<Raw>) -> bool {
-        let valid = GrandmasterSettings { current_utc_offset_valid: true, ..Default::default() };
-        self.policy.withdrawn(now, &valid).current_utc_offset_valid // it is left alone
     }
 
     /// What it would do now, and, if ptp4l answers, what ptp4l has.

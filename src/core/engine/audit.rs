@@ -1,5 +1,5 @@
-//! Compares the PHC with GNSS at each pulse, whoever steers it. Its timestamp of the pulse is all that this takes, so the
-//! result is as exact as the NIC's timestamps, and no cross timestamp or servo can distort it.
+//! Compares the PHC with GNSS at each pulse, no matter which program steers it. It uses nothing but the PHC's timestamp of
+//! the pulse, so the result is as exact as that, and no cross timestamp or servo can distort it.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use crate::core::engine::Engine;
 use crate::core::engine::clock_map::{Dated, RATE_PPM};
 use crate::core::engine::state::Timestamper;
 use crate::core::event::text::words;
-use crate::core::event::{Announced, Leap, Reason};
+use crate::core::event::{Announced, Reason};
 use crate::core::time::{EdgeClock, Instant, Raw, Span, UtcSecond};
 
 /// The rate is the mean of this many seconds, and of no fewer than the minimum.
@@ -15,8 +15,6 @@ const SECONDS: i64 = 16;
 const SECONDS_MIN: i64 = 4;
 /// A PHC that gains this much more or less in a second than in the one before was stepped.
 const STEP: Span = Span::from_micros(100);
-/// No PHC gains more than this in a second, as in [`super::clock_map`].
-const RATE_MAX: Span = Span::from_millis(120);
 /// A pulse that may be farther than this from its expected position may not be the edge that it seems to be.
 pub(super) const UNEVEN: Span = Span::from_micros(10);
 /// A PHC closer than this to a time scale shows it.
@@ -147,7 +145,7 @@ impl Auditor {
             let seconds = index.saturating_sub(earlier);
             (seconds > 0).then(|| (phc - at - Span::SECOND.times(seconds)).per(seconds))
         };
-        let gain = self.pulses.back().and_then(gain_since).filter(|gain| gain.abs() <= RATE_MAX);
+        let gain = self.pulses.back().and_then(gain_since).filter(|gain| gain.abs() <= Span::SECOND.ppm(RATE_PPM));
         let bend = gain.zip(self.gain).map(|(gain, before)| (gain - before).abs());
         let seconds = self.pulses.back().map_or(1, |(earlier, _)| index.saturating_sub(*earlier));
         if gain.is_none() || bend.is_some_and(|bend| bend > STEP) {
@@ -190,13 +188,8 @@ impl TaiOffsets {
     /// TAI - UTC in this second: what two sources agree on, otherwise by the first that has it of receiver, table, and
     /// kernel. The kernel's may be some seconds old.
     pub(super) fn at(self, utc: UtcSecond, receiver: Option<i64>, announced: Option<Announced>) -> Option<i64> {
-        let passed =
-            announced.filter(|announced| utc.date() > announced.day).map_or(0, |announced| match announced.leap {
-                Leap::Insert => 1,
-                Leap::Delete => -1,
-                Leap::None => 0,
-            });
-        let table = self.table.map(|offset| offset + passed);
+        let passed = announced.filter(|announced| utc.date() > announced.day).and_then(|passed| passed.leap.change());
+        let table = self.table.map(|offset| offset - passed.unwrap_or(0));
         let all = [receiver, table, self.kernel];
         let is_shared = |offset: &&i64| all.iter().flatten().filter(|other| other == offset).count() > 1;
         all.iter().flatten().find(is_shared).or(all.iter().flatten().next()).copied()
@@ -206,6 +199,7 @@ impl TaiOffsets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::Leap;
     use crate::core::time::Date;
 
     /// The audits of pulses, one per second, on a PHC that is `ahead` of UTC.

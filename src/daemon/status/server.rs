@@ -86,7 +86,7 @@ impl Drop for StatusServer {
 }
 
 /// Device and inode of a path; no other file gets them while the socket is open.
-fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 

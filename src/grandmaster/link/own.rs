@@ -2,11 +2,13 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use rustix::net::SocketAddrUnix;
+
+use crate::daemon::status::server::identity;
 
 /// Directory where systemd gives none.
 const DIRECTORY: &str = "/run/gnss2shm";
@@ -39,14 +41,14 @@ impl OwnName {
         let names = (0..NAMES).map(|number| directory.join(format!("grandmaster.{pid}.{number}")));
         let path = names.into_iter().find(|path| is_free(path)).unwrap_or_else(|| directory.to_owned());
         match bind(socket, &path) {
-            Ok(()) => Ok(Some(Self { file: file(&path), path })),
+            Ok(()) => Ok(Some(Self { file: identity(&path), path })),
             Err(error) => Err((path, error)),
         }
     }
 
     /// Whether the name still leads to our socket.
     pub(super) fn is_ours(&self) -> bool {
-        self.file.is_some() && self.file == file(&self.path)
+        self.file.is_some() && self.file == identity(&self.path)
     }
 }
 
@@ -72,8 +74,4 @@ fn is_free(path: &Path) -> bool {
 fn bind(socket: &UnixDatagram, path: &Path) -> io::Result<()> {
     rustix::net::bind(socket, &SocketAddrUnix::new(path)?)?;
     fs::set_permissions(path, Permissions::from_mode(0o666))
-}
-
-fn file(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

@@ -12,7 +12,7 @@ const fn of(port: u16, sequence: u16) -> Conversation {
     Conversation { domain: 24, transport_specific: 1, port, sequence }
 }
 
-const DEFAULTS: GrandmasterSettings = GrandmasterSettings {
+pub(in crate::grandmaster) const DEFAULTS: GrandmasterSettings = GrandmasterSettings {
     clock_class: 248,
     clock_accuracy: 0xfe,
     offset_scaled_log_variance: 0xffff,

@@ -2,7 +2,7 @@
 
 use super::why::Why;
 use crate::core::event::Leap;
-use crate::core::event::text::Word;
+use crate::core::event::text::{Value, Word};
 use crate::core::time::{Date, Span, UtcSecond};
 use crate::daemon::status::snapshot::{PhcView, SampleView, Snapshot};
 
@@ -69,11 +69,9 @@ pub(crate) fn second(status: &Snapshot) -> Option<UtcSecond> {
 pub(super) fn read(sample: &SampleView) -> Option<(UtcSecond, Span, Leap)> {
     let (date, time) = sample.second.strip_suffix('Z')?.split_once('T')?;
     let number = |text: &str| text.parse::<u32>().ok();
-    let mut date = date.split('-').map(number);
     let mut time = time.split(':').map(number);
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    let date = Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?)?;
+    let date = Date::read(date.as_bytes())?;
     let second_of_day = hour.checked_mul(3_600)?.checked_add(minute.checked_mul(60)?)?.checked_add(second)?;
     let leap = Leap::from_word(sample.leap.as_bytes())?;
     Some((UtcSecond::from_civil(date, second_of_day), Span::from_millis(sample.age_ms.max(0)), leap))

@@ -41,16 +41,10 @@ impl LeapWatch {
                 return;
             }
         }
-        let step = match leap {
-            Leap::None => {
-                self.announced = None;
-                return;
-            }
-            Leap::Insert => 1,
-            Leap::Delete => -1,
-        };
         let midnight = UtcSecond::from_posix((second.posix().div_euclid(DAY) + 1).saturating_mul(DAY));
-        self.announced = Some(Announcement { midnight, leap, after: agreed.map(|agreed| agreed + step) });
+        // TAI - UTC grows by as much as UTC falls behind the count.
+        self.announced =
+            leap.change().map(|change| Announcement { midnight, leap, after: agreed.map(|agreed| agreed - change) });
     }
 
     /// Whether a leap second is announced.

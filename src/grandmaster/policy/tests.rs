@@ -4,22 +4,11 @@ use super::evidence::LEAP_WINDOW;
 use super::*;
 use crate::core::time::Date;
 use crate::daemon::status::snapshot::{GateView, ReceiverView, SampleView};
+use crate::grandmaster::management::tests::DEFAULTS;
 
 const TAI_UTC: i64 = 37;
-/// ptp4l's defaults.
-const HAS: GrandmasterSettings = GrandmasterSettings {
-    clock_class: 248,
-    clock_accuracy: 0xfe,
-    offset_scaled_log_variance: 0xffff,
-    current_utc_offset: 36,
-    leap61: false,
-    leap59: false,
-    current_utc_offset_valid: false,
-    ptp_timescale: false,
-    time_traceable: false,
-    frequency_traceable: false,
-    time_source: 0xa0,
-};
+/// ptp4l's defaults, except for the offset.
+const HAS: GrandmasterSettings = GrandmasterSettings { current_utc_offset: 36, ..DEFAULTS };
 
 fn accuracy(bound: Span) -> u8 {
     claims::locked(bound).clock_accuracy
