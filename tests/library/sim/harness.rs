@@ -6,7 +6,7 @@ use crate::library::simulated::world::World;
 use gnss2shm::core::engine::audit::Audit;
 use gnss2shm::core::engine::{Config, Engine};
 use gnss2shm::core::event::{Event, Reason, Sample, State, Verdict};
-use gnss2shm::core::time::{Date, Instant, Span, UtcSecond};
+use gnss2shm::core::time::{Date, Instant, Raw, Span, UtcSecond};
 
 /// A sample with a larger error is wrong, regardless of its bound.
 pub const WRONG: Span = Span::from_micros(10);
@@ -70,7 +70,7 @@ pub fn run_with(
         wrong_audits: Vec::new(),
         audits: 0,
     };
-    let (mut second, mut audited) = (0, None);
+    let (mut second, mut audits) = (0, Audits::default());
     loop {
         let event = timeline.next_event();
         if let Event::Tick { raw } = event {
@@ -81,10 +81,9 @@ pub fn run_with(
             }
         }
         let verdicts = if is_told(&event) { engine.handle(&event) } else { Vec::new() };
-        if let Some(audit) = engine.phc_audit().filter(|audit| audited.replace(audit.raw) != Some(audit.raw)) {
+        if let Some((audit, error, is_right)) = audits.next(&engine, &timeline) {
             outcome.audits += 1;
-            let error = timeline.audit_error(&audit);
-            if error.is_none_or(|error| error.abs() > audit.error + scenario.noise) {
+            if !is_right {
                 outcome.wrong_audits.push((audit, error));
             }
         }
@@ -106,6 +105,20 @@ pub fn run_with(
                 _ => {}
             }
         }
+    }
+}
+
+/// Compares each new comparison of the PHC with the truth.
+#[derive(Default)]
+pub struct Audits(Option<Instant<Raw>>);
+
+impl Audits {
+    /// The engine's, if it is new, its error, and whether its bound covers that and the NIC's noise.
+    pub fn next(&mut self, engine: &Engine, timeline: &Timeline) -> Option<(Audit, Option<Span>, bool)> {
+        let audit = engine.phc_audit().filter(|audit| self.0.replace(audit.raw) != Some(audit.raw))?;
+        let error = timeline.audit_error(&audit);
+        let noise = timeline.world().scenario().noise;
+        Some((audit, error, error.is_some_and(|error| error.abs() <= audit.error + noise)))
     }
 }
 

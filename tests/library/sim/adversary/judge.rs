@@ -11,7 +11,7 @@ use gnss2shm::core::event::{Event, Sample, Verdict};
 use gnss2shm::core::time::{Instant, Span, UtcSecond};
 
 use super::worlds::{Genome, SECONDS};
-use crate::library::sim::harness::{Judged, WRONG, ms};
+use crate::library::sim::harness::{Audits, Judged, WRONG, ms};
 
 /// Seconds within which a world without faults yields samples again, and a twin agrees.
 const BACK: i64 = 20;
@@ -52,7 +52,7 @@ fn run(genome: &Genome) -> Course {
         Timeline::new(World::new(genome.case.scenario.clone(), genome.case.first, Instant::from_parts(1_000, 0)));
     let (mut engine, mut twin) = (Engine::new(genome.config()), Engine::new(genome.config()));
     let twin_from = 30 + (genome.case.scenario.seed % 90) as i64;
-    let (mut course, mut audited) = (Course::default(), None);
+    let (mut course, mut audits) = (Course::default(), Audits::default());
     let (begins, ends) = (timeline.world().pulse_number(0), timeline.world().pulse_number(SECONDS));
     loop {
         let event = timeline.next_event();
@@ -75,12 +75,9 @@ fn run(genome: &Genome) -> Course {
                 _ => {}
             }
         }
-        if let Some(audit) = engine.phc_audit().filter(|audit| audited.replace(audit.raw) != Some(audit.raw)) {
-            let error = timeline.audit_error(&audit);
-            if error.is_none_or(|error| error.abs() > audit.error + genome.case.scenario.noise) {
-                let failure = || Failure { kind: "a wrong audit", second, says: format!("{audit:?}, {error:?}") };
-                course.wrong_audit.get_or_insert_with(failure);
-            }
+        if let Some((audit, error, false)) = audits.next(&engine, &timeline) {
+            let failure = || Failure { kind: "a wrong audit", second, says: format!("{audit:?}, {error:?}") };
+            course.wrong_audit.get_or_insert_with(failure);
         }
         // Events that the daemon sends once are also sent to the twin.
         let once = matches!(event, Event::Source { .. } | Event::LeapTable { .. } | Event::Witness(_));
